@@ -1,0 +1,68 @@
+"""The one place that makes TensorFlow use legacy Keras, which larq needs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from types import ModuleType
+
+from bnn_lab.errors import BnnLabError, LegacyKerasError
+
+_VARIABLE = "TF_USE_LEGACY_KERAS"
+_FIX = (
+    f"set the environment variable {_VARIABLE}=1 before TensorFlow is imported, or import "
+    "bnn_lab first; in a notebook, restart the kernel and run `import bnn_lab` in the first cell"
+)
+
+
+def _is_on(value: str | None) -> bool:
+    return value is not None and value.lower() in ("1", "true")
+
+
+def choose_legacy_keras() -> None:
+    """Set `TF_USE_LEGACY_KERAS=1`; called when bnn_lab is imported.
+
+    Raises:
+        LegacyKerasError: TensorFlow was already imported without it, or the user turned it off.
+    """
+    value = os.environ.get(_VARIABLE)
+    if "tensorflow" in sys.modules:
+        if not _is_on(value):
+            raise LegacyKerasError(
+                f"TensorFlow was imported before bnn_lab and without {_VARIABLE}=1, so it uses "
+                f"Keras 3, on which larq does not work. Fix: {_FIX}."
+            )
+    elif value is not None and not _is_on(value):
+        raise LegacyKerasError(
+            f"{_VARIABLE}={value} asks for Keras 3, on which larq does not work. "
+            f"Fix: unset it, or set {_VARIABLE}=1."
+        )
+    os.environ[_VARIABLE] = "1"
+    # TensorFlow's start-up notes would fill the first cell of every notebook.
+    if "tensorflow" not in sys.modules:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+def require_tensorflow() -> ModuleType:
+    """Import TensorFlow and make sure that its `tf.keras` is legacy Keras.
+
+    Returns:
+        The `tensorflow` module.
+
+    Raises:
+        BnnLabError: TensorFlow or tf_keras is not installed.
+        LegacyKerasError: `tf.keras` is Keras 3.
+    """
+    choose_legacy_keras()
+    try:
+        import tensorflow as tf
+        import tf_keras
+    except ImportError as error:
+        raise BnnLabError(
+            f"{error.name or error} is not installed; training and conversion need TensorFlow. "
+            'Fix: pip install "bnn-lab[train]"'
+        ) from error
+    if tf.keras.__version__.startswith("3"):
+        raise LegacyKerasError(f"tf.keras is Keras {tf.keras.__version__}. Fix: {_FIX}.")
+    del tf_keras
+    return tf
