@@ -1,0 +1,87 @@
+/* The function table of a kernel backend.
+ *
+ * A backend is one translation unit, compiled for one instruction set, that fills one table with
+ * leaf functions. It includes only this header, intrinsics and plain C headers, and everything in
+ * it is static: otherwise the linker might keep a wide copy of a shared inline function and run it
+ * on a CPU that lacks the instructions.
+ *
+ * Leaf functions know nothing of padding, strides, groups or threads. The convolution works on a
+ * span: some output pixels of one row x one block of up to 32 output channels.
+ */
+#ifndef BNN_BACKEND_H_
+#define BNN_BACKEND_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define BNN_WORD_BITS 32
+#define BNN_BLOCK 32 /* output channels of a span */
+
+/* One span of a binary convolution. The window of an output pixel is a list of runs, each
+ * contiguous in memory: a row of the filter, or one tap of it if dilated. */
+typedef struct {
+  const uint32_t* input; /* window origin of the first pixel */
+  ptrdiff_t input_step;  /* words from one pixel's window to the next one's */
+  const ptrdiff_t* runs; /* word offset of each run from the window origin */
+  int32_t run_count;
+  int32_t run_words;
+  const uint32_t* weights; /* one block, as this backend's pack_weights left it */
+  int32_t pixels;          /* >= 1 */
+  int32_t channels;        /* valid channels of the block, 1..32 */
+
+  /* With x = 2 * popcount + offset[o] = K - accumulator: */
+  const int32_t* offset; /* [32]; non-zero only where zero-padding is corrected */
+  int32_t clamp_min;     /* the fused activation, as bounds of x */
+  int32_t clamp_max;
+  const float* factor;      /* [32]; result = x * factor + shift, two roundings */
+  const float* shift;       /* [32] */
+  const int32_t* threshold; /* [32]; bit = x > threshold */
+
+  void* output;          /* float*, int8_t* or uint32_t* of the first pixel, this block */
+  ptrdiff_t output_step; /* elements from one output pixel to the next */
+} bnn_span;
+
+typedef struct {
+  const char* name;
+
+  /* Weights of one block. `filter` holds `channels` rows of run_count * run_words words, one
+   * every `row_words`. */
+  size_t (*packed_words)(int32_t run_count, int32_t run_words);
+  void (*pack_weights)(const uint32_t* filter, ptrdiff_t row_words, int32_t channels,
+                       int32_t run_count, int32_t run_words, uint32_t* packed);
+
+  void (*bconv_f32)(const bnn_span* span);
+  void (*bconv_i8)(const bnn_span* span);
+  void (*bconv_bits)(const bnn_span* span);
+
+  /* rows x channels values to rows x ceil(channels / 32) words. bit = x < 0, q < zero_point, or
+   * byte == 0 (bool). */
+  void (*bitpack_f32)(const float* x, int64_t rows, int64_t channels, uint32_t* words);
+  void (*bitpack_i8)(const int8_t* x, int32_t zero_point, int64_t rows, int64_t channels,
+                     uint32_t* words);
+  void (*bitpack_bool)(const uint8_t* x, int64_t rows, int64_t channels, uint32_t* words);
+
+  /* Words to one of two values per bit. */
+  void (*unpack_f32)(const uint32_t* words, int64_t rows, int64_t channels, float* x);
+  void (*unpack_i8)(const uint32_t* words, int8_t bit0, int8_t bit1, int64_t rows, int64_t channels,
+                    int8_t* x);
+
+  /* out[i] = AND over y, x of input[y * row_words + x * words + i], i < words: one window. */
+  void (*bmaxpool)(const uint32_t* input, ptrdiff_t row_words, int32_t rows, int32_t columns,
+                   int64_t words, uint32_t* output);
+} bnn_backend;
+
+/* Each returns NULL if it was not compiled in; the CPU is checked by the dispatcher. */
+const bnn_backend* bnn_backend_scalar(void);
+const bnn_backend* bnn_backend_avx2(void);
+const bnn_backend* bnn_backend_avx512vpopcntdq(void);
+const bnn_backend* bnn_backend_neon(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* BNN_BACKEND_H_ */

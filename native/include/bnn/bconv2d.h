@@ -1,0 +1,120 @@
+// Binary convolution and pooling: geometry, padding, groups and threads around the leaf kernels.
+#ifndef BNN_BCONV2D_H_
+#define BNN_BCONV2D_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "bnn/aligned_buffer.h"
+#include "bnn/backend.h"
+#include "bnn/thread_pool.h"
+
+namespace bnn {
+
+enum class Padding { kSame, kValid };
+enum class Activation { kNone, kRelu, kReluN1To1, kRelu6 };
+enum class Output { kFloat32, kInt8, kBits };
+
+constexpr int64_t words_for(int64_t channels) {
+  return (channels + BNN_WORD_BITS - 1) / BNN_WORD_BITS;
+}
+
+// Output size and padding of a window along one axis, as TensorFlow computes them.
+struct Axis {
+  int64_t out = 0, before = 0, after = 0;
+};
+Axis window_axis(int64_t size, int64_t kernel, int64_t stride, int64_t dilation, Padding padding);
+
+struct BConv2DParams {
+  int32_t channels_in = 0, channels_out = 0;
+  int32_t filter_height = 0, filter_width = 0;
+  int32_t stride_height = 1, stride_width = 1;
+  int32_t dilation_height = 1, dilation_width = 1;
+  int32_t groups = 1;
+  Padding padding = Padding::kValid;
+  int32_t pad_values = 0;  // what kSame pads with: 0 or 1
+  Activation activation = Activation::kNone;
+  Output output = Output::kFloat32;
+  double output_scale = 1.0;  // of int8
+  int32_t output_zero_point = 0;
+};
+
+// A convolution with its weights packed for one backend. Semantics: bnn_lab/reference.py.
+//
+// All errors are std::invalid_argument naming the field. resize() before run(), again whenever the
+// image size changes. One run at a time: it owns scratch memory.
+class BConv2D {
+ public:
+  // filters: OHWI words. multiplier, bias: [channels_out] or null (ones, zeros); not for bits.
+  // threshold: [channels_out], for bits only. All are copied.
+  BConv2D(const bnn_backend& backend, const BConv2DParams& params, const uint32_t* filters,
+          const float* multiplier, const float* bias, const int32_t* threshold);
+
+  void resize(int64_t height, int64_t width);
+
+  int64_t out_height() const { return ys_.out; }
+  int64_t out_width() const { return xs_.out; }
+  // Last dimension of the output: words for bits.
+  int64_t out_channels() const {
+    return params_.output == Output::kBits ? words_for(params_.channels_out) : params_.channels_out;
+  }
+  // Multiply-accumulates of one image.
+  int64_t macs() const;
+  const bnn_backend& backend() const { return backend_; }
+
+  // x: [batch, height, width, words] as given to resize(); output: [batch, out_height(),
+  // out_width(), out_channels()]. pool may be null.
+  void run(const uint32_t* x, int64_t batch, void* output, ThreadPool* pool, int threads);
+
+ private:
+  struct Segment {  // output columns [begin, end) that share one zero-padding correction
+    int64_t begin, end;
+    int32_t pattern;
+  };
+
+  void pack_weights(const uint32_t* filters);
+  void prepare_transform(const float* multiplier, const float* bias, const int32_t* threshold);
+  void prepare_corrections();
+  void prepare_runs();
+  void fill_image(const uint32_t* x);
+  void run_rows(const uint32_t* image, char* output, int64_t block, int64_t first_row,
+                int64_t last_row) const;
+  void call(const bnn_span& span) const;
+  void call_straddling(bnn_span span, uint32_t* row, int64_t column, int64_t channel) const;
+
+  const bnn_backend& backend_;
+  const BConv2DParams params_;
+  int32_t group_in_, group_out_;  // channels of one group
+  int32_t group_words_, blocks_;  // of one group
+  int32_t depth_;                 // K
+  bool repack_;                   // groups do not start at word boundaries of the input
+  bool straddle_;                 // bit outputs of groups do not start at word boundaries
+  size_t block_weight_words_;
+  AlignedBuffer<uint32_t> weights_;      // [group][block]
+  AlignedBuffer<float> factor_, shift_;  // [group][block][32]
+  AlignedBuffer<int32_t> threshold_;
+  std::vector<int32_t> tap_sums_;  // [tap][group][block][32], for zero-padding
+  int32_t clamp_min_, clamp_max_;
+
+  // Set by resize().
+  int64_t height_ = -1, width_ = -1;
+  Axis ys_, xs_;
+  int64_t rows_ = 0, row_pixels_ = 0;  // of the output, as the loop sees it
+  int64_t image_height_ = 0, image_width_ = 0, pixel_words_ = 0;
+  bool copy_ = false;              // work on image_, not on the caller's input
+  AlignedBuffer<uint32_t> image_;  // padded and, if needed, repacked input
+  std::vector<ptrdiff_t> runs_;
+  int32_t run_words_ = 0;
+  std::vector<Segment> segments_;
+  std::vector<int32_t> row_pattern_;  // [rows_]
+  int32_t column_patterns_ = 1;
+  AlignedBuffer<int32_t> offsets_;  // [row pattern][column pattern][group][block][32]
+};
+
+// Max-pooling of bitpacked values. x: [batch, height, width, words].
+void bmaxpool2d(const bnn_backend& backend, const uint32_t* x, int64_t batch, int64_t height,
+                int64_t width, int64_t words, int64_t pool_height, int64_t pool_width,
+                int64_t stride_height, int64_t stride_width, Padding padding, uint32_t* output);
+
+}  // namespace bnn
+#endif  // BNN_BCONV2D_H_

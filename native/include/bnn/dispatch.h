@@ -1,0 +1,26 @@
+// Which backends exist here, and which one is used.
+#ifndef BNN_DISPATCH_H_
+#define BNN_DISPATCH_H_
+
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "bnn/backend.h"
+
+namespace bnn {
+
+// A backend that is unknown, not built, or not supported by this CPU.
+struct BackendError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// Names of the backends that were built and that this CPU can run, slowest first.
+std::vector<std::string> available_backends();
+
+// The named backend; an empty name means $BNN_LAB_BACKEND, or the fastest available one if that is
+// unset. Throws BackendError.
+const bnn_backend& select_backend(const std::string& name);
+
+}  // namespace bnn
+#endif  // BNN_DISPATCH_H_

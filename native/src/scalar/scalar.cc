@@ -1,0 +1,187 @@
+/* Scalar backend: the portable fallback, plain C++ and one 64-bit popcount.
+ *
+ * Binary convolution: per 64 values one xor, one popcnt, one add; two 32-bit words are read as one
+ * 64-bit value, an odd last word of a run alone. Weights lie channel by channel, so a tile of
+ * 4 channels x 2 pixels reuses each loaded weight twice and each activation four times, which
+ * keeps popcnt (one per cycle on Intel before Ice Lake) the bottleneck rather than loads.
+ * Compiled with the vectorizer off: serial stays truly serial, as the honest rung of the ladder.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "bnn/backend.h"
+
+namespace {
+
+inline uint64_t load64(const uint32_t* p) {
+  uint64_t value;
+  memcpy(&value, p, sizeof(value));
+  return value;
+}
+
+inline int32_t min32(int32_t a, int32_t b) { return a < b ? a : b; }
+inline int32_t max32(int32_t a, int32_t b) { return a > b ? a : b; }
+
+size_t packed_words(int32_t run_count, int32_t run_words) {
+  return static_cast<size_t>(BNN_BLOCK) * run_count * run_words;
+}
+
+// Channel-major, missing channels zero.
+void pack_weights(const uint32_t* filter, ptrdiff_t row_words, int32_t channels, int32_t run_count,
+                  int32_t run_words, uint32_t* packed) {
+  const size_t depth = static_cast<size_t>(run_count) * run_words;
+  memset(packed, 0, packed_words(run_count, run_words) * sizeof(uint32_t));
+  for (int32_t c = 0; c < channels; ++c) {
+    memcpy(packed + c * depth, filter + c * row_words, depth * sizeof(uint32_t));
+  }
+}
+
+template <int kPixels, int kChannels>
+inline void popcounts(const bnn_span& s, const uint32_t* input, const uint32_t* weights,
+                      int32_t counts[kPixels][kChannels]) {
+  const ptrdiff_t depth = static_cast<ptrdiff_t>(s.run_count) * s.run_words;
+  for (int p = 0; p < kPixels; ++p) {
+    for (int c = 0; c < kChannels; ++c) counts[p][c] = 0;
+  }
+  for (int32_t r = 0; r < s.run_count; ++r) {
+    const uint32_t* run = input + s.runs[r];
+    int32_t k = 0;
+    for (; k + 2 <= s.run_words; k += 2) {
+      for (int c = 0; c < kChannels; ++c) {
+        const uint64_t w = load64(weights + c * depth + k);
+        for (int p = 0; p < kPixels; ++p) {
+          counts[p][c] += __builtin_popcountll(w ^ load64(run + p * s.input_step + k));
+        }
+      }
+    }
+    if (k < s.run_words) {
+      for (int c = 0; c < kChannels; ++c) {
+        const uint32_t w = weights[c * depth + k];
+        for (int p = 0; p < kPixels; ++p) {
+          counts[p][c] += __builtin_popcount(w ^ run[p * s.input_step + k]);
+        }
+      }
+    }
+    weights += s.run_words;
+  }
+}
+
+struct StoreFloat {
+  static void store(const bnn_span& s, int32_t p, int32_t c, int32_t x) {
+    x = max32(min32(x, s.clamp_max), s.clamp_min);
+    const float product = static_cast<float>(x) * s.factor[c];
+    static_cast<float*>(s.output)[p * s.output_step + c] = product + s.shift[c];
+  }
+};
+
+struct StoreInt8 {
+  static void store(const bnn_span& s, int32_t p, int32_t c, int32_t x) {
+    x = max32(min32(x, s.clamp_max), s.clamp_min);
+    const float product = static_cast<float>(x) * s.factor[c];
+    float y = roundf(product + s.shift[c]);  // halves away from zero
+    y = y < 127.0f ? y : 127.0f;
+    y = y > -128.0f ? y : -128.0f;
+    static_cast<int8_t*>(s.output)[p * s.output_step + c] = static_cast<int8_t>(y);
+  }
+};
+
+struct StoreBit {
+  static void store(const bnn_span& s, int32_t p, int32_t c, int32_t x) {
+    uint32_t* word = static_cast<uint32_t*>(s.output) + p * s.output_step;
+    if (c == 0) *word = 0;
+    *word |= static_cast<uint32_t>(x > s.threshold[c]) << c;
+  }
+};
+
+template <class Store, int kPixels, int kChannels>
+inline void tile(const bnn_span& s, int32_t pixel, int32_t channel) {
+  const ptrdiff_t depth = static_cast<ptrdiff_t>(s.run_count) * s.run_words;
+  int32_t counts[kPixels][kChannels];
+  popcounts<kPixels, kChannels>(s, s.input + pixel * s.input_step, s.weights + channel * depth,
+                                counts);
+  for (int p = 0; p < kPixels; ++p) {
+    for (int c = 0; c < kChannels; ++c) {
+      Store::store(s, pixel + p, channel + c, 2 * counts[p][c] + s.offset[channel + c]);
+    }
+  }
+}
+
+template <class Store>
+void bconv(const bnn_span* span) {
+  const bnn_span& s = *span;
+  int32_t c = 0;
+  for (; c + 4 <= s.channels; c += 4) {
+    int32_t p = 0;
+    for (; p + 2 <= s.pixels; p += 2) tile<Store, 2, 4>(s, p, c);
+    if (p < s.pixels) tile<Store, 1, 4>(s, p, c);
+  }
+  for (; c < s.channels; ++c) {
+    for (int32_t p = 0; p < s.pixels; ++p) tile<Store, 1, 1>(s, p, c);
+  }
+}
+
+template <class T, class IsNegative>
+inline void bitpack(const T* x, int64_t rows, int64_t channels, uint32_t* words,
+                    IsNegative is_negative) {
+  for (int64_t row = 0; row < rows; ++row) {
+    for (int64_t c = 0; c < channels; c += BNN_WORD_BITS) {
+      const int64_t n = channels - c < BNN_WORD_BITS ? channels - c : BNN_WORD_BITS;
+      uint32_t word = 0;
+      for (int64_t i = 0; i < n; ++i) word |= static_cast<uint32_t>(is_negative(x[c + i])) << i;
+      *words++ = word;
+    }
+    x += channels;
+  }
+}
+
+void bitpack_f32(const float* x, int64_t rows, int64_t channels, uint32_t* words) {
+  bitpack(x, rows, channels, words, [](float v) { return v < 0.0f; });
+}
+
+void bitpack_i8(const int8_t* x, int32_t zero_point, int64_t rows, int64_t channels,
+                uint32_t* words) {
+  bitpack(x, rows, channels, words, [=](int8_t v) { return v < zero_point; });
+}
+
+void bitpack_bool(const uint8_t* x, int64_t rows, int64_t channels, uint32_t* words) {
+  bitpack(x, rows, channels, words, [](uint8_t v) { return v == 0; });
+}
+
+template <class T>
+inline void unpack(const uint32_t* words, T bit0, T bit1, int64_t rows, int64_t channels, T* x) {
+  for (int64_t row = 0; row < rows; ++row) {
+    for (int64_t c = 0; c < channels; ++c) {
+      *x++ = (words[c / BNN_WORD_BITS] >> (c % BNN_WORD_BITS)) & 1 ? bit1 : bit0;
+    }
+    words += (channels + BNN_WORD_BITS - 1) / BNN_WORD_BITS;
+  }
+}
+
+void unpack_f32(const uint32_t* words, int64_t rows, int64_t channels, float* x) {
+  unpack(words, 1.0f, -1.0f, rows, channels, x);
+}
+
+void unpack_i8(const uint32_t* words, int8_t bit0, int8_t bit1, int64_t rows, int64_t channels,
+               int8_t* x) {
+  unpack(words, bit0, bit1, rows, channels, x);
+}
+
+void bmaxpool(const uint32_t* input, ptrdiff_t row_words, int32_t rows, int32_t columns,
+              int64_t words, uint32_t* output) {
+  for (int64_t i = 0; i < words; ++i) {
+    uint32_t all = ~0u;
+    for (int32_t y = 0; y < rows; ++y) {
+      for (int32_t x = 0; x < columns; ++x) all &= input[y * row_words + x * words + i];
+    }
+    output[i] = all;
+  }
+}
+
+const bnn_backend kBackend = {
+    "scalar",    packed_words, pack_weights, bconv<StoreFloat>, bconv<StoreInt8>, bconv<StoreBit>,
+    bitpack_f32, bitpack_i8,   bitpack_bool, unpack_f32,        unpack_i8,        bmaxpool,
+};
+
+}  // namespace
+
+extern "C" const bnn_backend* bnn_backend_scalar(void) { return &kBackend; }
