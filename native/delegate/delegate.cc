@@ -247,9 +247,9 @@ tfl::Status delegate_prepare(tfl::Context* context, tfl::Delegate* delegate) {
       context, kernel, reinterpret_cast<const tfl::IntArray*>(claimed.data()), delegate);
 }
 
-void configure(State* state, char** keys, char** values, size_t count) {
+void configure(State* state, char** keys, char** values, int count) {
   std::string backend;
-  for (size_t i = 0; i < count; ++i) {
+  for (int i = 0; i < count; ++i) {
     const std::string key = keys[i], value = values[i];
     if (key == "backend") {
       backend = value;
@@ -272,8 +272,8 @@ void configure(State* state, char** keys, char** values, size_t count) {
 }  // namespace
 }  // namespace bnn
 
-BNN_EXPORT bnn::tfl::Delegate* tflite_plugin_create_delegate(char** keys, char** values,
-                                                             size_t count,
+// The interface says size_t for count, LiteRT's Python passes an int: int reads both.
+BNN_EXPORT bnn::tfl::Delegate* tflite_plugin_create_delegate(char** keys, char** values, int count,
                                                              void (*report)(const char*)) {
   try {
     auto state = std::make_unique<bnn::State>();

@@ -3,8 +3,8 @@
 //
 // Only layout matters: member order and types, for 64-bit platforms with 4-byte enums. TFLite adds
 // members at the end of a struct only, so structs that the runtime hands out by pointer (Context,
-// Tensor, Node) are cut after the last member used here; those that we create or pass by value
-// (Registration, Delegate) are complete.
+// Node) are cut after the last member used here. Those that we create or pass by value
+// (Registration, Delegate) are complete, and so is Tensor, since tensors come as an array.
 #ifndef BNN_DELEGATE_TFLITE_ABI_H_
 #define BNN_DELEGATE_TFLITE_ABI_H_
 
@@ -31,6 +31,8 @@ struct IntArray {
   int operator[](int i) const { return begin()[i]; }
 };
 
+struct Delegate;
+
 struct Tensor {
   Type type;
   void* data;
@@ -41,6 +43,14 @@ struct Tensor {
   size_t bytes;
   const void* allocation;
   const char* name;
+  Delegate* delegate;
+  int buffer_handle;
+  bool data_is_stale;
+  bool is_variable;
+  int quantization_type;
+  void* quantization_params;
+  void* sparsity;
+  const IntArray* dims_signature;
 };
 
 struct Node {
@@ -55,7 +65,6 @@ struct Node {
 };
 
 struct Context;
-struct Delegate;
 
 struct Registration {
   void* (*init)(Context*, const char* buffer, size_t length);
@@ -104,7 +113,7 @@ struct Delegate {
 
 static_assert(sizeof(void*) == 8, "the layouts below are those of 64-bit platforms");
 static_assert(offsetof(Tensor, dims) == 16 && offsetof(Tensor, bytes) == 40 &&
-                  offsetof(Tensor, name) == 56,
+                  offsetof(Tensor, name) == 56 && sizeof(Tensor) == 112,
               "Tensor layout");
 static_assert(offsetof(Node, custom_initial_data) == 48, "Node layout");
 static_assert(offsetof(Context, recommended_num_threads) == 72, "Context layout");

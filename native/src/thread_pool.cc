@@ -7,7 +7,7 @@ namespace {
 
 // A convolution lasts about 0.1 ms and a sleeping thread takes some 50 us to wake, so a worker
 // first spins for the next call. It yields while it spins, so LiteRT's threads can have the core.
-constexpr auto kSpin = std::chrono::microseconds(100);
+constexpr auto kSpin = std::chrono::microseconds(300);
 
 inline void pause_cpu() {
 #if defined(__x86_64__)

@@ -1,0 +1,60 @@
+"""Loading the delegate library into LiteRT."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from bnn_lab import _native, kernels
+from bnn_lab.errors import BackendError, InputError
+
+_LIBRARY = "libbnn_lab_delegate.so"
+
+
+def delegate_path() -> Path:
+    """Path of the delegate's shared library, for applications that load it by themselves."""
+    # Beside the compiled module, which in an editable installation is not beside this file.
+    return Path(_native.__file__).parent / _LIBRARY
+
+
+def check_threads(num_threads: Any) -> int:
+    """`num_threads` as an int in [1, 256], or an InputError."""
+    if isinstance(num_threads, bool) or not isinstance(num_threads, int):
+        raise InputError(f"num_threads must be an integer, not {num_threads!r}")
+    if not 1 <= num_threads <= 256:
+        raise InputError(f"num_threads must lie in [1, 256], not {num_threads}")
+    return num_threads
+
+
+def load_delegate(*, backend: str | None = None, num_threads: int | None = None) -> Any:
+    """A delegate object for LiteRT's own Python interpreter.
+
+    Use it as ``ai_edge_litert.interpreter.Interpreter(...,
+    experimental_delegates=[bnn_lab.load_delegate()])``; a delegate serves one interpreter.
+
+    Args:
+        backend: name of a kernel backend; default BNN_LAB_BACKEND or the fastest available.
+        num_threads: threads of the binary ops, default those of the interpreter.
+
+    Returns:
+        An `ai_edge_litert.interpreter.Delegate`.
+
+    Raises:
+        BackendError: `backend` or BNN_LAB_BACKEND is unknown or not supported by this CPU.
+        InputError: `num_threads` is out of range.
+    """
+    from ai_edge_litert.interpreter import load_delegate as litert_load_delegate
+
+    options: dict[str, str] = {}
+    if backend is not None:
+        if backend not in kernels.available_backends():
+            raise BackendError(
+                f"kernel backend {backend!r} is unknown or not supported here; available: "
+                f"{', '.join(kernels.available_backends())}"
+            )
+        options["backend"] = backend
+    else:
+        kernels.active_backend()  # raises if BNN_LAB_BACKEND cannot be met
+    if num_threads is not None:
+        options["num_threads"] = str(check_threads(num_threads))
+    return litert_load_delegate(str(delegate_path()), options)
