@@ -1,0 +1,91 @@
+"""A small convolutional BNN for the 8×8 digits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bnn_lab._keras import require_tensorflow
+from bnn_lab.data.digits import CLASSES, IMAGE_SHAPE
+from bnn_lab.errors import InputError
+
+WORD_CHANNELS = 32
+
+
+def digits_bnn(channels: int = 128, seed: int = 0) -> Any:
+    """Build the digits network: four 3×3 convolutions with ±1 weights.
+
+    The first one reads the grey image, so its input is float ("binary weights, float input", as in
+    BinaryNet, arXiv:1602.02830). The other three are binary on both sides and do over 99 % of the
+    multiply-accumulates (MACs). They pad with +1, which costs nothing when bitpacked. Each
+    convolution is followed by batch normalization without scale: a positive scale cannot change a
+    sign. The classifier is float.
+
+    The kernels carry larq's ``NoOp(precision=1)`` quantizer: they hold the binary weights
+    themselves and no latent weights, which is what Bop trains (arXiv:1906.02107, section 4).
+    Call `bnn_lab.lab.set_binary_signs` before training; Keras initialises them to small floats.
+
+    Args:
+        channels: output channels of the binary convolutions, a multiple of 64; the first
+            convolution has half as many, so that all inputs fill whole 32-bit words.
+        seed: of the initial weights; the global random state is not touched.
+
+    Returns:
+        An uncompiled `tf.keras.Sequential`: float32 (N, 8, 8, 1) in [-1, 1] to logits (N, 10).
+
+    Raises:
+        InputError: `channels` is not a positive multiple of 64.
+        BnnLabError: TensorFlow is not installed.
+    """
+    if channels <= 0 or channels % (2 * WORD_CHANNELS):
+        raise InputError(
+            f"digits_bnn(channels={channels}): must be a positive multiple of 64, so that half of "
+            "it fills whole 32-bit words. Fix: try 64, 128 or 192."
+        )
+    tf = require_tensorflow()
+    import larq as lq
+
+    layers = tf.keras.layers
+    seeds = iter(range(seed * 100, seed * 100 + 100))
+
+    def glorot() -> Any:
+        return tf.keras.initializers.GlorotUniform(next(seeds))
+
+    def norm(name: str) -> Any:
+        # Few steps are made per epoch, so the moving averages must follow quickly.
+        return layers.BatchNormalization(scale=False, momentum=0.9, name=name)
+
+    def binary_weights(filters: int, name: str, **options: Any) -> Any:
+        return lq.layers.QuantConv2D(
+            filters,
+            3,
+            padding="same",
+            use_bias=False,
+            # larq wants one quantizer instance a layer.
+            kernel_quantizer=lq.quantizers.NoOp(precision=1),
+            kernel_initializer=glorot(),
+            name=name,
+            **options,
+        )
+
+    def binary_conv(filters: int, name: str) -> Any:
+        return binary_weights(
+            filters, name, pad_values=1.0, input_quantizer=lq.quantizers.SteSign()
+        )
+
+    return tf.keras.Sequential(
+        [
+            tf.keras.Input(IMAGE_SHAPE, name="image"),
+            binary_weights(channels // 2, "conv_1_float_input"),
+            norm("norm_1"),
+            binary_conv(channels, "conv_2_binary"),
+            norm("norm_2"),
+            binary_conv(channels, "conv_3_binary"),
+            norm("norm_3"),
+            layers.MaxPool2D(name="pool_3"),
+            binary_conv(channels, "conv_4_binary"),
+            norm("norm_4"),
+            layers.GlobalAveragePooling2D(name="average"),
+            layers.Dense(CLASSES, kernel_initializer=glorot(), name="classifier"),
+        ],
+        name="digits_bnn",
+    )
