@@ -43,6 +43,15 @@ typedef struct {
 
   void* output;          /* float*, int8_t* or uint32_t* of the first pixel, this block */
   ptrdiff_t output_step; /* elements from one output pixel to the next */
+
+  /* The fused float epilogue (bconv_f32_fused), each part optional:
+   *   y = min(max(x * factor + shift, post_min), post_max) + shortcut, bit of signs = y < 0 */
+  float post_min; /* -infinity, infinity: no activation */
+  float post_max;
+  const float* shortcut; /* of the first pixel, this block; NULL: none */
+  ptrdiff_t shortcut_step;
+  uint32_t* signs; /* word of the first pixel, this block; NULL: none */
+  ptrdiff_t signs_step;
 } bnn_span;
 
 typedef struct {
@@ -55,8 +64,15 @@ typedef struct {
                        int32_t run_count, int32_t run_words, uint32_t* packed);
 
   void (*bconv_f32)(const bnn_span* span);
+  void (*bconv_f32_fused)(const bnn_span* span);
   void (*bconv_i8)(const bnn_span* span);
   void (*bconv_bits)(const bnn_span* span);
+
+  /* Depthwise: bit c of every word belongs to channel c of the block, runs are single words (one
+   * tap each, run_words = 1), weights hold one word a tap. popcount is over the taps. */
+  void (*dwconv_f32)(const bnn_span* span);
+  void (*dwconv_i8)(const bnn_span* span);
+  void (*dwconv_bits)(const bnn_span* span);
 
   /* rows x channels values to rows x ceil(channels / 32) words. bit = x < 0, q < zero_point, or
    * byte == 0 (bool). */

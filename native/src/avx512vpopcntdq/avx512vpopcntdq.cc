@@ -65,6 +65,29 @@ struct StoreFloat {
   }
 };
 
+struct StoreFused {
+  template <int kRegisters>
+  static void store(const bnn_span& s, int32_t pixel, const __m512i* counts) {
+    float* out = static_cast<float*>(s.output) + pixel * s.output_step;
+    uint32_t signs = 0;
+    for (int r = 0; r < kRegisters; ++r) {
+      const int channel = r * kLanes;
+      const __mmask16 valid = valid_lanes(s, channel);
+      __m512 y = affine(s, transform_input(s, counts[r], channel), channel);
+      y = _mm512_max_ps(y, _mm512_set1_ps(s.post_min));
+      y = _mm512_min_ps(y, _mm512_set1_ps(s.post_max));
+      if (s.shortcut != nullptr) {
+        const float* shortcut = s.shortcut + pixel * s.shortcut_step + channel;
+        y = _mm512_add_ps(y, _mm512_maskz_loadu_ps(valid, shortcut));
+      }
+      _mm512_mask_storeu_ps(out + channel, valid, y);
+      const __mmask16 bits = _mm512_mask_cmp_ps_mask(valid, y, _mm512_setzero_ps(), _CMP_LT_OQ);
+      signs |= static_cast<uint32_t>(bits) << channel;
+    }
+    if (s.signs != nullptr) s.signs[pixel * s.signs_step] = signs;
+  }
+};
+
 struct StoreInt8 {
   template <int kRegisters>
   static void store(const bnn_span& s, int32_t pixel, const __m512i* counts) {
@@ -154,6 +177,28 @@ void bconv(const bnn_span* span) {
     bconv_tiles<Store, 1>(*span);
   } else {
     bconv_tiles<Store, 2>(*span);
+  }
+}
+
+// Depthwise: the xor of a tap is already a mask over 16 channels; it adds 1 to their counts.
+template <class Store>
+void dwconv(const bnn_span* span) {
+  const bnn_span& s = *span;
+  const __m512i one = _mm512_set1_epi32(1);
+  for (int32_t p = 0; p < s.pixels; ++p) {
+    const uint32_t* origin = s.input + p * s.input_step;
+    __m512i counts[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
+    for (int32_t r = 0; r < s.run_count; ++r) {
+      const uint32_t differ = origin[s.runs[r]] ^ s.weights[r];
+      const auto low = static_cast<__mmask16>(differ), high = static_cast<__mmask16>(differ >> 16);
+      counts[0] = _mm512_mask_add_epi32(counts[0], low, counts[0], one);
+      counts[1] = _mm512_mask_add_epi32(counts[1], high, counts[1], one);
+    }
+    if (s.channels <= kLanes) {
+      Store::template store<1>(s, p, counts);
+    } else {
+      Store::template store<2>(s, p, counts);
+    }
   }
 }
 
@@ -267,9 +312,10 @@ void bmaxpool(const uint32_t* input, ptrdiff_t row_words, int32_t rows, int32_t 
 }
 
 const bnn_backend kBackend = {
-    "avx512vpopcntdq", packed_words,     pack_weights, bconv<StoreFloat>,
-    bconv<StoreInt8>,  bconv<StoreBits>, bitpack_f32,  bitpack_i8,
-    bitpack_bool,      unpack_f32,       unpack_i8,    bmaxpool,
+    "avx512vpopcntdq", packed_words,      pack_weights,     bconv<StoreFloat>,
+    bconv<StoreFused>, bconv<StoreInt8>,  bconv<StoreBits>, dwconv<StoreFloat>,
+    dwconv<StoreInt8>, dwconv<StoreBits>, bitpack_f32,      bitpack_i8,
+    bitpack_bool,      unpack_f32,        unpack_i8,        bmaxpool,
 };
 
 }  // namespace

@@ -66,19 +66,35 @@ inline void popcounts(const bnn_span& s, const uint32_t* input, const uint32_t* 
   }
 }
 
+inline float affine(const bnn_span& s, int32_t c, int32_t x) {
+  x = max32(min32(x, s.clamp_max), s.clamp_min);
+  const float product = static_cast<float>(x) * s.factor[c];
+  return product + s.shift[c];
+}
+
 struct StoreFloat {
   static void store(const bnn_span& s, int32_t p, int32_t c, int32_t x) {
-    x = max32(min32(x, s.clamp_max), s.clamp_min);
-    const float product = static_cast<float>(x) * s.factor[c];
-    static_cast<float*>(s.output)[p * s.output_step + c] = product + s.shift[c];
+    static_cast<float*>(s.output)[p * s.output_step + c] = affine(s, c, x);
+  }
+};
+
+struct StoreFused {
+  static void store(const bnn_span& s, int32_t p, int32_t c, int32_t x) {
+    float y = affine(s, c, x);
+    y = y > s.post_min ? y : s.post_min;
+    y = y < s.post_max ? y : s.post_max;
+    if (s.shortcut != nullptr) y += s.shortcut[p * s.shortcut_step + c];
+    static_cast<float*>(s.output)[p * s.output_step + c] = y;
+    if (s.signs == nullptr) return;
+    uint32_t* word = s.signs + p * s.signs_step;
+    if (c == 0) *word = 0;
+    *word |= static_cast<uint32_t>(y < 0.0f) << c;
   }
 };
 
 struct StoreInt8 {
   static void store(const bnn_span& s, int32_t p, int32_t c, int32_t x) {
-    x = max32(min32(x, s.clamp_max), s.clamp_min);
-    const float product = static_cast<float>(x) * s.factor[c];
-    float y = roundf(product + s.shift[c]);  // halves away from zero
+    float y = roundf(affine(s, c, x));  // halves away from zero
     y = y < 127.0f ? y : 127.0f;
     y = y > -128.0f ? y : -128.0f;
     static_cast<int8_t*>(s.output)[p * s.output_step + c] = static_cast<int8_t>(y);
@@ -117,6 +133,22 @@ void bconv(const bnn_span* span) {
   }
   for (; c < s.channels; ++c) {
     for (int32_t p = 0; p < s.pixels; ++p) tile<Store, 1, 1>(s, p, c);
+  }
+}
+
+template <class Store>
+void dwconv(const bnn_span* span) {
+  const bnn_span& s = *span;
+  for (int32_t p = 0; p < s.pixels; ++p) {
+    int32_t counts[BNN_BLOCK] = {};
+    const uint32_t* origin = s.input + p * s.input_step;
+    for (int32_t r = 0; r < s.run_count; ++r) {
+      const uint32_t differ = origin[s.runs[r]] ^ s.weights[r];
+      for (int32_t c = 0; c < s.channels; ++c) counts[c] += differ >> c & 1;
+    }
+    for (int32_t c = 0; c < s.channels; ++c) {
+      Store::store(s, p, c, 2 * counts[c] + s.offset[c]);
+    }
   }
 }
 
@@ -178,8 +210,10 @@ void bmaxpool(const uint32_t* input, ptrdiff_t row_words, int32_t rows, int32_t 
 }
 
 const bnn_backend kBackend = {
-    "scalar",    packed_words, pack_weights, bconv<StoreFloat>, bconv<StoreInt8>, bconv<StoreBit>,
-    bitpack_f32, bitpack_i8,   bitpack_bool, unpack_f32,        unpack_i8,        bmaxpool,
+    "scalar",          packed_words,     pack_weights,    bconv<StoreFloat>,
+    bconv<StoreFused>, bconv<StoreInt8>, bconv<StoreBit>, dwconv<StoreFloat>,
+    dwconv<StoreInt8>, dwconv<StoreBit>, bitpack_f32,     bitpack_i8,
+    bitpack_bool,      unpack_f32,       unpack_i8,       bmaxpool,
 };
 
 }  // namespace
