@@ -1,1 +1,27 @@
-"""Converter."""
+"""Converter: Keras models with larq layers to binary `.tflite` models.
+
+Stages: TensorFlow's own converter (`stock`), the file as IR (`importer`, `dialect`), the passes
+(`pipeline`, `passes/`), and back to a file (`exporter`).
+"""
+
+from __future__ import annotations
+
+from bnn_lab.convert.flatbuffer import export_model, import_model
+from bnn_lab.convert.keras import ConversionTrace, convert_keras_model, trace_keras_model
+from bnn_lab.convert.passes import Outcome
+from bnn_lab.convert.pipeline import PASSES, PassResult, ir_text, run_pipeline
+from bnn_lab.convert.stock import stock_tflite
+
+__all__ = [
+    "PASSES",
+    "ConversionTrace",
+    "Outcome",
+    "PassResult",
+    "convert_keras_model",
+    "export_model",
+    "import_model",
+    "ir_text",
+    "run_pipeline",
+    "stock_tflite",
+    "trace_keras_model",
+]

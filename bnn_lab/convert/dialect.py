@@ -130,7 +130,9 @@ class TflOp(LabOp):
         if self.options is None:
             return "none"
         known = dict(self.options.data.fields)
-        return self.choice("fusedActivationFunction") if "fusedActivationFunction" in known else "none"
+        return (
+            self.choice("fusedActivationFunction") if "fusedActivationFunction" in known else "none"
+        )
 
 
 @cache

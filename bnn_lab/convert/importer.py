@@ -135,7 +135,9 @@ class _Importer:
 
     def custom_options(self, op: Any, where: str) -> bytes | None:
         if op.largeCustomOptionsOffset > 1:
-            return self._tail(op.largeCustomOptionsOffset, op.largeCustomOptionsSize, where).tobytes()
+            return self._tail(
+                op.largeCustomOptionsOffset, op.largeCustomOptionsSize, where
+            ).tobytes()
         if op.customOptions is None:
             return None
         return np.asarray(op.customOptions, np.uint8).tobytes()
@@ -394,4 +396,3 @@ class _FunctionImporter:
             ),
         }
         return Opaque(tuple(extra.items())) if any(extra.values()) else None
-

@@ -1,0 +1,148 @@
+"""Keras models to binary `.tflite` models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr
+from xdsl.dialects.func import FuncOp, ReturnOp
+from xdsl.ir import OpResult
+
+from bnn_lab.convert.attributes import Opaque
+from bnn_lab.convert.dialect import FUNC_INPUT_NAMES, MODULE_INFO, Bconv2d, LabOp
+from bnn_lab.convert.flatbuffer import export_model, import_model
+from bnn_lab.convert.model_info import ModelInfo, Signature
+from bnn_lab.convert.passes import Outcome, Pass
+from bnn_lab.convert.pipeline import PASSES, PassResult, ir_text, run_pipeline
+from bnn_lab.convert.stock import concrete_function, convert_function
+from bnn_lab.errors import NoBinaryLayerError
+
+SIGNATURE = "serving_default"
+
+
+@dataclass(frozen=True)
+class ConversionTrace:
+    """Every stage of a conversion, for looking at.
+
+    Attributes:
+        stock: float `.tflite` bytes of TensorFlow's own converter.
+        ir_before: IR text of `stock`.
+        passes: what each pass did, in order.
+        ir_after: IR text of the result.
+        tflite: the resulting `.tflite` bytes.
+    """
+
+    stock: bytes
+    ir_before: str
+    passes: list[PassResult]
+    ir_after: str
+    tflite: bytes
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        """What happened to each op, over all passes."""
+        return [outcome for result in self.passes for outcome in result.outcomes]
+
+    @property
+    def refused(self) -> list[Outcome]:
+        """The refusals: what stays float, and why."""
+        return [outcome for outcome in self.outcomes if not outcome.applied]
+
+
+def convert_keras_model(model: Any) -> bytes:
+    """Convert a Keras model with larq layers to a `.tflite` model with binary ops.
+
+    The file is in the Larq Compute Engine's (LCE) format: it runs on `bnn_lab.Interpreter` and on
+    LCE's own. The batch is 1, the model is in inference mode (``training=False``), inputs and
+    outputs keep their Keras names and order.
+
+    Args:
+        model: a tf_keras model in float32 whose dimensions are fixed, except the batch.
+
+    Returns:
+        The `.tflite` file's contents.
+
+    Raises:
+        ConversionError: not a tf_keras model, a Keras 3 model, not built, dynamic dimensions,
+            mixed precision, or TensorFlow's converter rejects it.
+        NoBinaryLayerError: no layer of the model can be binary; says why for each.
+    """
+    _, module = _import_stock(model)
+    results = run_pipeline(module)
+    _require_binary(module, results, model.name)
+    return export_model(module)
+
+
+def trace_keras_model(
+    model: Any, passes: Sequence[Pass] = PASSES, *, snapshots: bool = True
+) -> ConversionTrace:
+    """Convert as `convert_keras_model` does and keep all stages.
+
+    Args:
+        model: see `convert_keras_model`.
+        passes: the pipeline to run.
+        snapshots: keep the IR text before and after each pass.
+
+    Returns:
+        The stages. A model without any binary layer is returned as it is, not refused.
+
+    Raises:
+        ConversionError: see `convert_keras_model`.
+    """
+    stock, module = _import_stock(model)
+    before = ir_text(module)
+    results = run_pipeline(module, passes, snapshots=snapshots)
+    return ConversionTrace(stock, before, results, ir_text(module), export_model(module))
+
+
+def _import_stock(model: Any) -> tuple[bytes, ModuleOp]:
+    fixed = concrete_function(model)
+    stock = convert_function(fixed, model.name)
+    module = import_model(stock)
+    inputs = [name for name, _ in fixed.inputs_of_model]
+    _name_ends(module, inputs, fixed.output_names)
+    return stock, module
+
+
+def _name_ends(module: ModuleOp, inputs: list[str], outputs: list[str]) -> None:
+    """Give inputs and outputs their Keras names, in the tensors and in a signature."""
+    function = next(op for op in module.ops if isinstance(op, FuncOp))
+    arguments = function.body.block.args
+    function.attributes[FUNC_INPUT_NAMES] = ArrayAttr([StringAttr(name) for name in inputs])
+    for name, argument in zip(inputs, arguments, strict=True):
+        argument.name_hint = name if argument.is_valid_name(name) else None
+    final = function.body.block.last_op
+    assert isinstance(final, ReturnOp)
+    for name, value in zip(outputs, final.operands, strict=True):
+        if isinstance(value, OpResult) and isinstance(value.op, LabOp):
+            kept = list(value.op.names.data) if value.op.names else []
+            kept[value.index] = StringAttr(name)
+            value.op.names = ArrayAttr(kept)
+            value.name_hint = name if value.is_valid_name(name) else None
+    info = module.attributes[MODULE_INFO]
+    assert isinstance(info, Opaque)
+    stored: ModelInfo = info.data
+    signature = Signature(
+        SIGNATURE,
+        0,
+        tuple((name, position) for position, name in enumerate(inputs)),
+        tuple((name, position) for position, name in enumerate(outputs)),
+    )
+    module.attributes[MODULE_INFO] = Opaque(replace(stored, signatures=(signature,)))
+
+
+def _require_binary(module: ModuleOp, results: list[PassResult], model_name: str) -> None:
+    if any(isinstance(op, Bconv2d) for op in module.walk()):
+        return
+    reasons = [
+        f"  - '{outcome.layer}' ({outcome.op}): {outcome.reason}."
+        + (f" Fix: {outcome.advice}." if outcome.advice else "")
+        for result in results
+        for outcome in result.refused
+    ]
+    listed = "\n".join(reasons) or "  - it has no convolution or dense layer"
+    raise NoBinaryLayerError(
+        f"no layer of the model '{model_name}' can run as a binary operation:\n{listed}"
+    )

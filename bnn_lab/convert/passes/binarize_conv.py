@@ -1,0 +1,209 @@
+"""A convolution of binary values with a binary filter becomes a binary convolution.
+
+    x (all ±1) -> tfl.conv_2d(filter = ±c per output channel, bias b) {activation}
+=>
+    x -> lq.Quantize -> lq.Bconv2d(filter = ±1, multiplier c, bias b) [-> tfl.<activation>]
+
+The stock converter folds a BatchNorm's scale into the ±1 filter, exactly, so c differs by channel
+and a negative scale has flipped the signs; c = 0 gives multiplier 0.
+
+lq.Bconv2d clamps the raw accumulator *before* multiplier and bias, TFLite after. So RELU moves
+inside only if b = 0 and c >= 0, RELU6 and RELU_N1_TO_1 only if also c = 1; any other activation
+becomes an op of its own. SAME padding with zeros takes no fused activation at all.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from xdsl.ir import Operation
+from xdsl.pattern_rewriter import PatternRewriter
+
+from bnn_lab.convert.attributes import F32, I32, tensor_type
+from bnn_lab.convert.dialect import (
+    BUILTIN_CODES,
+    Bconv2d,
+    BconvOptions,
+    Const,
+    LqOptions,
+    NoValue,
+    Quantize,
+    constant,
+    is_tfl,
+    make_tfl,
+    name_of,
+    producer,
+    tensor_names,
+)
+from bnn_lab.convert.passes.base import Pass, Refusal
+from bnn_lab.convert.passes.binary_values import (
+    bias_or_zeros,
+    channel_magnitudes,
+    describe_filter,
+    is_binary,
+    pad_value,
+)
+from bnn_lab.convert.passes.windows import same_pads_nothing
+from bnn_lab.reference import WORD_BITS, word_count
+
+_FUSABLE = ("relu", "relu6", "relu_n1_to_1")
+
+
+class _Match(NamedTuple):
+    options: BconvOptions
+    signs: NDArray[np.float32]
+    multiplier: NDArray[np.float32]
+    bias: NDArray[np.float32]
+    groups: int
+    activation_after: str | None
+
+
+class BinarizeConv(Pass):
+    """CONV_2D of binary values => lq.Bconv2d."""
+
+    name = "binarize_conv"
+    summary = "a convolution of ±1 values with a ±c filter becomes lq.Bconv2d"
+
+    def check(self, op: Operation) -> _Match | Refusal | None:
+        """Match any convolution; refuse with the first thing that is not binary."""
+        if not is_tfl(op, "conv_2d"):
+            return None
+        conv: Any = op
+        refusal = _check_values(conv)
+        if refusal is not None:
+            return refusal
+        filters = constant(conv.operands[1])
+        magnitudes = channel_magnitudes(filters)
+        if magnitudes is None:
+            return Refusal(
+                f"its filter is not binary: {describe_filter(filters)}",
+                'use kernel_quantizer="ste_sign"',
+            )
+        out_channels, kernel_h, kernel_w, group_in = filters.shape
+        _, height, width, channels = conv.operands[0].type.get_shape()
+        groups = channels // group_in
+        if groups * group_in != channels or out_channels % groups:
+            return Refusal(f"{channels} input channels do not divide into groups of {group_in}")
+        if groups > 1 and group_in % WORD_BITS:
+            return Refusal(
+                f"its {groups} groups have {group_in} input channels each, and bits are packed in "
+                f"words of {WORD_BITS} channels",
+                f"make the input channels a multiple of {WORD_BITS * groups}, or use groups=1",
+            )
+        bias = bias_or_zeros(conv.operands[2], out_channels)
+        if bias is None:
+            return Refusal("its bias is computed at run time")
+
+        padding = conv.choice("padding")
+        stride = conv.option("strideH"), conv.option("strideW")
+        dilation = conv.option("dilationHFactor"), conv.option("dilationWFactor")
+        if same_pads_nothing((height, width), (kernel_h, kernel_w), stride, dilation):
+            padding = "valid"
+        fused, after = _place_activation(conv.activation, padding, magnitudes, bias)
+        if after is not None and after not in BUILTIN_CODES:
+            return Refusal(f"its fused activation {after} has no op of its own")
+        options = BconvOptions(
+            channels_in=channels,
+            stride_height=stride[0],
+            stride_width=stride[1],
+            dilation_height_factor=dilation[0],
+            dilation_width_factor=dilation[1],
+            padding=padding,
+            fused_activation_function=fused,
+        )
+        signs = np.where(filters < 0, np.float32(-1), np.float32(1))
+        return _Match(options, signs, magnitudes, bias, groups, after)
+
+    def rewrite(self, op: Any, match: _Match, rewriter: PatternRewriter) -> str:
+        """Insert quantize, constants and the binary convolution."""
+        source = op.operands[0]
+        *outer, channels = source.type.get_shape()
+        name = op.tensor_name()
+        filter_name = name_of(op.operands[1])
+        quantize = Quantize.build(
+            operands=[source],
+            result_types=[tensor_type(I32, (*outer, word_count(channels)))],
+            properties={"names": tensor_names(f"{name_of(source)}/bits")},
+        )
+        filters = Const.of(match.signs, filter_name)
+        multiplier = Const.of(match.multiplier, f"{filter_name}/multiplier")
+        bias = Const.of(match.bias, f"{filter_name}/bias")
+        threshold = NoValue.make()
+        hints = (quantize.output, "bits"), (filters.result, "filter"), (threshold.result, "absent")
+        for value, hint in (*hints, (multiplier.result, "multiplier"), (bias.result, "bias")):
+            value.name_hint = hint
+        own_name = f"{name}/accumulate" if match.activation_after else name
+        bconv = Bconv2d.build(
+            operands=[
+                quantize.output,
+                filters.result,
+                multiplier.result,
+                bias.result,
+                threshold.result,
+            ],
+            result_types=op.result_types,
+            properties={"options": LqOptions(match.options), "names": tensor_names(own_name)},
+        )
+        new_ops = [quantize, filters, multiplier, bias, threshold, bconv]
+        if match.activation_after:
+            new_ops.append(
+                make_tfl(match.activation_after, [bconv.output], op.result_types, names=op.names)
+            )
+        rewriter.replace(op, new_ops)
+        return _describe(match)
+
+
+def _check_values(conv: Any) -> Refusal | None:
+    source = conv.operands[0]
+    if source.type.element_type != F32 or len(source.type.get_shape()) != 4:
+        return Refusal(f"its input is {source.type}, not a float32 NHWC tensor")
+    if source.type.get_shape()[3] < 0:
+        return Refusal("its number of input channels is dynamic", "fix the input's shape")
+    if not is_binary(source):
+        return _explain_float_input(source)
+    filters = constant(conv.operands[1])
+    if filters is None or filters.dtype != np.float32 or filters.ndim != 4:
+        return Refusal("its filter is not a float32 constant")
+    return None
+
+
+def _explain_float_input(source: Any) -> Refusal:
+    pad: Any = producer(source)
+    if is_tfl(pad, "pad", "padv2") and is_binary(pad.operands[0]):
+        return Refusal(
+            f"its binary input is padded with {pad_value(pad)}, which is not +1 or -1",
+            'use padding="same" (with pad_values=1 for the fastest result)',
+        )
+    maker = "a model input" if pad is None else f"computed by {pad.name}"
+    return Refusal(
+        f"its input '{name_of(source)}' is not binary ({maker})",
+        'use input_quantizer="ste_sign"',
+    )
+
+
+def _place_activation(
+    activation: str, padding: str, multiplier: NDArray, bias: NDArray
+) -> tuple[str, str | None]:
+    """(activation fused before the multiplier, activation op after the convolution)."""
+    if activation == "none":
+        return "none", None
+    exact = activation == "relu" or bool(np.all(multiplier == 1))
+    if activation in _FUSABLE and padding == "valid" and exact and not bias.any():
+        return activation, None
+    return "none", activation
+
+
+def _describe(match: _Match) -> str:
+    out_channels, kernel_h, kernel_w, group_in = match.signs.shape
+    parts = [f"{kernel_h}x{kernel_w} filter, {group_in * match.groups} to {out_channels} channels"]
+    if match.groups > 1:
+        parts.append(f"{match.groups} groups")
+    if zero := int(np.sum(match.multiplier == 0)):
+        parts.append(f"{zero} channels with multiplier 0")
+    if match.activation_after:
+        parts.append(f"{match.activation_after} stays a separate op")
+    elif match.options.fused_activation_function != "none":
+        parts.append(f"{match.options.fused_activation_function} clamps the accumulator")
+    return ", ".join(parts)

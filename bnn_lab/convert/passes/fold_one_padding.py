@@ -1,0 +1,91 @@
+"""Padding binary values with +1 joins its binary convolution.
+
+    bits -> lq.Dequantize -> tfl.padv2(1.0) -> lq.Quantize -> lq.Bconv2d(valid)
+=>
+    bits -> lq.Dequantize -> lq.Quantize -> lq.Bconv2d(same, pad_values = 1)
+
++1 is bit 0, so a kernel pads by reading zeros, at no cost. Only where SAME pads exactly the same
+elements before and after on each axis.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from xdsl.ir import Operation, SSAValue
+from xdsl.pattern_rewriter import PatternRewriter
+
+from bnn_lab.convert.attributes import I32, tensor_type
+from bnn_lab.convert.dialect import (
+    Bconv2d,
+    LqOptions,
+    Quantize,
+    constant,
+    is_tfl,
+    name_of,
+    producer,
+    tensor_names,
+)
+from bnn_lab.convert.passes.base import Pass, Refusal
+from bnn_lab.convert.passes.binary_values import is_binary, pad_value, pad_widths
+from bnn_lab.convert.passes.windows import same_padding_mismatch
+from bnn_lab.reference import word_count
+
+
+class _Match(NamedTuple):
+    source: SSAValue
+
+
+class FoldOnePadding(Pass):
+    """PADV2 1, Quantize, Bconv2d valid => Quantize, Bconv2d same with pad_values 1."""
+
+    name = "fold_one_padding"
+    summary = "padding with +1 in front of a valid lq.Bconv2d becomes SAME with pad_values = 1"
+
+    def check(self, op: Operation) -> _Match | Refusal | None:
+        """Match a valid binary convolution whose input is padded with +1."""
+        if not isinstance(op, Bconv2d) or op.conv.padding != "valid":
+            return None
+        quantize: Any = producer(op.input)
+        pad: Any = producer(quantize.input) if isinstance(quantize, Quantize) else None
+        if not is_tfl(pad, "padv2") or pad_value(pad) != 1.0 or not is_binary(pad.operands[0]):
+            return None
+        filters, widths = constant(op.filter), pad_widths(pad)
+        if filters is None or widths is None:
+            return Refusal("the padding is computed at run time")
+        conv = op.conv
+        mismatch = same_padding_mismatch(
+            widths,
+            pad.operands[0].type.get_shape()[1:3],
+            filters.shape[1:3],
+            (conv.stride_height, conv.stride_width),
+            (conv.dilation_height_factor, conv.dilation_width_factor),
+        )
+        if mismatch:
+            return Refusal(
+                f"its padding with ones is not SAME: {mismatch}; the image is padded by an op of "
+                "its own",
+                'use padding="same", pad_values=1',
+            )
+        return _Match(pad.operands[0])
+
+    def rewrite(self, op: Any, match: _Match, rewriter: PatternRewriter) -> str:
+        """Quantize the unpadded value."""
+        *outer, channels = match.source.type.get_shape()  # type: ignore[attr-defined]
+        quantize = Quantize.build(
+            operands=[match.source],
+            result_types=[tensor_type(I32, (*outer, word_count(channels)))],
+            properties={"names": tensor_names(f"{name_of(match.source)}/bits")},
+        )
+        quantize.output.name_hint = "bits"
+        bconv = Bconv2d.build(
+            operands=[quantize.output, *op.operands[1:]],
+            result_types=op.result_types,
+            properties={
+                "options": LqOptions(replace(op.conv, padding="same", pad_values=1)),
+                "names": op.names,
+            },
+        )
+        rewriter.replace(op, [quantize, bconv])
+        return "padding with +1 became pad_values = 1"

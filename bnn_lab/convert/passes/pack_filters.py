@@ -1,0 +1,54 @@
+"""Filters of ±1 become bits.
+
+    lq.Bconv2d(filter: float OHWI, all ±1)
+=>
+    lq.Bconv2d(filter: int32 words, O x H x W x ceil(I / 32))
+
+32 float values (128 bytes) become one word (4 bytes).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from xdsl.ir import Operation
+from xdsl.pattern_rewriter import PatternRewriter
+
+from bnn_lab.convert.dialect import Bconv2d, Const, constant, name_of
+from bnn_lab.convert.passes.base import Pass
+from bnn_lab.reference import Words, pack_bits
+
+
+class _Match(NamedTuple):
+    filters: NDArray[np.float32]
+    words: Words
+
+
+class PackFilters(Pass):
+    """Bitpack the filters of lq.Bconv2d."""
+
+    name = "pack_filters"
+    summary = "±1 filters of lq.Bconv2d become int32 words of 32 channels"
+
+    def check(self, op: Operation) -> _Match | None:
+        """Match a binary convolution with a float filter."""
+        if not isinstance(op, Bconv2d):
+            return None
+        filters = constant(op.filter)
+        if filters is None or filters.dtype != np.float32:
+            return None
+        return _Match(filters, pack_bits(filters < 0))
+
+    def rewrite(self, op: Any, match: _Match, rewriter: PatternRewriter) -> str:
+        """Exchange the constant."""
+        packed = Const.of(match.words, name_of(op.filter))
+        packed.result.name_hint = "filter"
+        bconv = Bconv2d.build(
+            operands=[op.input, packed.result, *op.operands[2:]],
+            result_types=op.result_types,
+            properties={"options": op.options, "names": op.names},
+        )
+        rewriter.replace(op, [packed, bconv])
+        return f"{match.filters.nbytes} bytes became {match.words.nbytes}"

@@ -1,0 +1,96 @@
+"""The named, ordered list of passes that makes a binary model out of a float one."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.printer import Printer
+
+from bnn_lab.convert.passes import (
+    BinarizeConv,
+    CancelDequantize,
+    ExplainFloatOps,
+    FoldOnePadding,
+    FoldZeroPadding,
+    FuseScale,
+    Outcome,
+    PackFilters,
+    Pass,
+    RecognizeSign,
+    RemoveDeadOps,
+)
+
+PASSES: tuple[Pass, ...] = (
+    RecognizeSign(),  # first the signs: everything else asks whether a value is binary
+    FoldZeroPadding(),  # before binarizing, which refuses a zero-padded input
+    BinarizeConv(),
+    FoldOnePadding(),
+    CancelDequantize(),  # padding stood between the two until now
+    FuseScale(),
+    PackFilters(),  # after all passes that read filters as ±1
+    ExplainFloatOps(),
+    RemoveDeadOps(),
+)
+
+
+@dataclass(frozen=True)
+class PassResult:
+    """What one pass did to the module.
+
+    Attributes:
+        name: the pass.
+        summary: one line about its rewrite.
+        outcomes: one per op it rewrote or refused.
+        before: IR text, "" unless snapshots were asked for.
+        after: IR text, "" unless snapshots were asked for.
+    """
+
+    name: str
+    summary: str
+    outcomes: list[Outcome] = field(default_factory=list)
+    before: str = ""
+    after: str = ""
+
+    @property
+    def applied(self) -> list[Outcome]:
+        """The rewrites."""
+        return [outcome for outcome in self.outcomes if outcome.applied]
+
+    @property
+    def refused(self) -> list[Outcome]:
+        """The refusals."""
+        return [outcome for outcome in self.outcomes if not outcome.applied]
+
+
+def run_pipeline(
+    module: ModuleOp, passes: Sequence[Pass] = PASSES, *, snapshots: bool = False
+) -> list[PassResult]:
+    """Run the passes in order.
+
+    Args:
+        module: rewritten in place; verified after each pass.
+        passes: the pipeline.
+        snapshots: also keep the IR's text before and after each pass.
+
+    Returns:
+        One result per pass.
+    """
+    results = []
+    text = ir_text(module) if snapshots else ""
+    for step in passes:
+        outcomes = step.run(module)
+        module.verify()
+        after = ir_text(module) if snapshots else ""
+        results.append(PassResult(step.name, step.summary, outcomes, text, after))
+        text = after
+    return results
+
+
+def ir_text(module: ModuleOp) -> str:
+    """Short text of a module: constants show a digest instead of their data."""
+    stream = io.StringIO()
+    Printer(stream).print_op(module)
+    return stream.getvalue() + "\n"
