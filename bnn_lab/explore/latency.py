@@ -1,0 +1,130 @@
+"""Latency bars: how long each peer takes, and how much faster one of them is."""
+
+from __future__ import annotations
+
+import plotly.graph_objects as go
+
+from bnn_lab.bench.timing import TimingTable
+from bnn_lab.explore import theme
+
+
+def format_seconds(seconds: float) -> str:
+    """Three significant digits with a fitting unit: "21.3 µs", "1.17 ms", "2.5 s"."""
+    for unit, size in (("s", 1.0), ("ms", 1e-3)):
+        if seconds >= size:
+            return f"{_three_digits(seconds / size)} {unit}"
+    return f"{_three_digits(seconds / 1e-6)} µs"
+
+
+def format_factor(factor: float) -> str:
+    """How many times, with two significant digits below 10: "4.9", "17"."""
+    return f"{factor:.1f}" if factor < 9.95 else f"{factor:.0f}"
+
+
+def latency_figure(table: TimingTable, highlight: str | None = None) -> go.Figure:
+    """Horizontal bars of the peers' median latency, labelled with times and ratios.
+
+    Whiskers reach from the fastest round to the 90th percentile. The scale is linear and starts
+    at 0, so the bars' lengths compare honestly.
+
+    Args:
+        table: from `bnn_lab.bench.timing.measure`.
+        highlight: the peer that the others are compared with, default the first.
+
+    Returns:
+        A static figure.
+
+    Raises:
+        InputError: there is no peer named `highlight`.
+    """
+    reference = table[highlight or table.names[0]]
+    unit, size = ("µs", 1e-6) if reference.median < 1e-3 else ("ms", 1e-3)
+    labels = []
+    for timing in table.timings:
+        label = f"<b>{format_seconds(timing.median)}</b>"
+        if timing is not reference:
+            label += f"  {_comparison(table, timing.name, reference.name)}"
+        labels.append(label)
+    medians = [timing.median / size for timing in table.timings]
+    figure = go.Figure(
+        go.Bar(
+            x=medians,
+            y=list(table.names),
+            orientation="h",
+            marker_color=[
+                theme.VERMILION if timing is reference else theme.BLUE for timing in table.timings
+            ],
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": [t.p90 / size - m for t, m in zip(table.timings, medians, strict=True)],
+                "arrayminus": [
+                    m - t.minimum / size for t, m in zip(table.timings, medians, strict=True)
+                ],
+                "color": theme.TEXT,
+                "thickness": 1,
+            },
+            customdata=[[t.minimum / size, t.p90 / size, len(t.seconds)] for t in table.timings],
+            hovertemplate=(
+                f"%{{y}}<br>median %{{x:.3g}} {unit}<br>minimum %{{customdata[0]:.3g}} {unit}"
+                f"<br>90 %% of rounds under %{{customdata[1]:.3g}} {unit}"
+                "<br>%{customdata[2]} rounds<extra></extra>"
+            ).replace("%%", "%"),
+        )
+    )
+    figure.update_layout(
+        **theme.layout("Time for one image: shorter is better"),
+        xaxis=theme.axis(f"median latency, {unit}", range=[0, max(medians) * 1.45]),
+        yaxis=theme.axis("", autorange="reversed", ticksuffix="  ", showgrid=False),
+        height=110 + 58 * len(medians),
+        margin={"l": 10, "r": 20, "t": 50, "b": 50},
+    )
+    # Annotations rather than bar text: they keep clear of the whiskers.
+    for timing, label in zip(table.timings, labels, strict=True):
+        figure.add_annotation(
+            x=max(timing.p90, timing.median) / size,
+            y=timing.name,
+            text=label,
+            showarrow=False,
+            xanchor="left",
+            xshift=8,
+        )
+    return figure
+
+
+def describe_latency(table: TimingTable, highlight: str | None = None) -> str:
+    """The figure in words, as alternative text.
+
+    Args:
+        table: from `bnn_lab.bench.timing.measure`.
+        highlight: see `latency_figure`.
+
+    Returns:
+        One sentence per peer.
+
+    Raises:
+        InputError: there is no peer named `highlight`.
+    """
+    reference = table[highlight or table.names[0]]
+    sentences = [f"Bar chart of the time for one image. {reference.name}: "]
+    sentences[0] += f"{format_seconds(reference.median)}."
+    for timing in table.timings:
+        if timing is not reference:
+            sentences.append(
+                f"{timing.name}: {format_seconds(timing.median)}, "
+                f"{_comparison(table, timing.name, reference.name)} than {reference.name}."
+            )
+    return " ".join(sentences)
+
+
+def _comparison(table: TimingTable, name: str, reference: str) -> str:
+    factor = table.speedup(reference, over=name)
+    if factor >= 1:
+        return f"{format_factor(factor)}× slower"
+    return f"{format_factor(1 / factor)}× faster"
+
+
+def _three_digits(value: float) -> str:
+    if value >= 99.95:
+        return f"{value:.0f}"
+    return f"{value:.1f}" if value >= 9.995 else f"{value:.2f}"
