@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import sys
-import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnn_lab._keras import require_tensorflow
+from bnn_lab._quiet import without_native_chatter
 from bnn_lab.errors import ConversionError, InputError
 
 RepresentativeData = (
@@ -235,25 +233,9 @@ def _quiet(tf: Any) -> Iterator[None]:
     logger.setLevel(logging.ERROR)
     absl_logging.set_verbosity(absl_logging.ERROR)
     try:
-        with warnings.catch_warnings(), _native_stderr_to_file():
+        with warnings.catch_warnings(), without_native_chatter():
             warnings.simplefilter("ignore")
             yield
     finally:
         logger.setLevel(level)
         absl_logging.set_verbosity(verbosity)
-
-
-@contextmanager
-def _native_stderr_to_file() -> Iterator[None]:
-    # The converter's C++ part prints without asking any logger.
-    sys.stderr.flush()
-    kept = os.dup(2)
-    try:
-        with tempfile.TemporaryFile() as sink:
-            os.dup2(sink.fileno(), 2)
-            try:
-                yield
-            finally:
-                os.dup2(kept, 2)
-    finally:
-        os.close(kept)
