@@ -62,7 +62,6 @@ def require_tensorflow() -> ModuleType:
             f"{error.name or error} is not installed; training and conversion need TensorFlow. "
             'Fix: pip install "bnn-lab[train]"'
         ) from error
-    if tf.keras.__version__.startswith("3"):
+    if tf.keras.Model is not tf_keras.Model:
         raise LegacyKerasError(f"tf.keras is Keras {tf.keras.__version__}. Fix: {_FIX}.")
-    del tf_keras
     return tf

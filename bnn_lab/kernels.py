@@ -1,8 +1,9 @@
 """The compiled kernels on NumPy arrays: bitpacking, binary convolution, binary max-pooling.
 
-Each function equals its namesake in `bnn_lab.reference` exactly, on every backend. A backend is one
-instruction set: "scalar", "avx2", "avx512vpopcntdq" or "neon"; the fastest that this CPU supports is
-used unless the environment variable BNN_LAB_BACKEND or a `backend` argument names another.
+Each function equals its namesake in `bnn_lab.reference` exactly, on every backend. A backend is
+one instruction set: "scalar", "avx2", "avx512vpopcntdq" or "neon"; the fastest that this CPU
+supports is used unless the environment variable BNN_LAB_BACKEND or a `backend` argument names
+another.
 
 Arrays that are C-contiguous are not copied, and the GIL is released while a kernel runs.
 """
@@ -34,6 +35,7 @@ __all__ = [
     "bconv2d",
     "bitpack",
     "bmaxpool2d",
+    "resolve_backend",
     "unpack",
 ]
 
@@ -53,6 +55,15 @@ def active_backend() -> str:
         BackendError: BNN_LAB_BACKEND names a backend that is unknown or that this CPU lacks.
     """
     return _call(_native.active_backend)
+
+
+def resolve_backend(backend: str | None) -> str:
+    """`backend` if it can be used here, or the active one for None.
+
+    Raises:
+        BackendError: the backend is unknown, not in this build, or not supported by this CPU.
+    """
+    return _call(_native.select_backend, _backend(backend))
 
 
 def _call(function: Callable[..., _T], *args: Any, **kwargs: Any) -> _T:
@@ -169,6 +180,7 @@ def unpack(
     rows = int(np.prod(words.shape[:-1], dtype=np.int64))
     flat = words.reshape(rows, words.shape[-1])
     name = _backend(backend)
+    values: NDArray
     if dtype == "float32":
         values = _call(_native.unpack_f32, flat, channels, name)
     elif dtype == "int8":

@@ -56,7 +56,7 @@ def pack_bits(negative: NDArray[np.bool_]) -> Words:
     channels = negative.shape[-1]
     fill = word_count(channels) * WORD_BITS - channels
     widths = [(0, 0)] * (negative.ndim - 1) + [(0, fill)]
-    padded = np.pad(negative, widths)
+    padded = np.ascontiguousarray(np.pad(negative, widths))  # a view of bytes as words needs it
     packed_bytes = np.packbits(padded, axis=-1, bitorder="little")
     return packed_bytes.view("<i4")
 

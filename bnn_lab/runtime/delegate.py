@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bnn_lab import _native, kernels
-from bnn_lab.errors import BackendError, InputError
+from bnn_lab.errors import InputError
 
 _LIBRARY = "libbnn_lab_delegate.so"
 
@@ -45,16 +45,7 @@ def load_delegate(*, backend: str | None = None, num_threads: int | None = None)
     """
     from ai_edge_litert.interpreter import load_delegate as litert_load_delegate
 
-    options: dict[str, str] = {}
-    if backend is not None:
-        if backend not in kernels.available_backends():
-            raise BackendError(
-                f"kernel backend {backend!r} is unknown or not supported here; available: "
-                f"{', '.join(kernels.available_backends())}"
-            )
-        options["backend"] = backend
-    else:
-        kernels.active_backend()  # raises if BNN_LAB_BACKEND cannot be met
+    options = {"backend": kernels.resolve_backend(backend)}
     if num_threads is not None:
         options["num_threads"] = str(check_threads(num_threads))
     return litert_load_delegate(str(delegate_path()), options)

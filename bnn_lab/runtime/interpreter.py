@@ -62,10 +62,10 @@ class Interpreter:
                     num_threads=num_threads,
                 )
                 self._litert.allocate_tensors()
-        except (ValueError, RuntimeError) as error:
+                self._inputs = self._litert.get_input_details()
+                self._outputs = self._litert.get_output_details()
+        except (ValueError, RuntimeError) as error:  # what LiteRT raises for a bad file
             raise ModelFileError(f"the model cannot be run: {_one_line(error)}") from error
-        self._inputs = self._litert.get_input_details()
-        self._outputs = self._litert.get_output_details()
 
     @property
     def input_shapes(self) -> list[tuple[int, ...]]:
@@ -125,7 +125,7 @@ class Interpreter:
         """
         chunks: Iterable[list[NDArray]]
         total = None
-        if isinstance(x, np.ndarray) or isinstance(x, (list, tuple)):
+        if isinstance(x, (np.ndarray, list, tuple)):
             arrays = [x] if isinstance(x, np.ndarray) else list(x)
             batch = self._check(arrays)
             total = len(arrays[0]) // batch

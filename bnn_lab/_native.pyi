@@ -1,0 +1,56 @@
+"""Types of the compiled module (native/bindings/module.cc)."""
+
+from numpy import bool_, float32, int8, int32
+from numpy.typing import NDArray
+
+__file__: str
+
+class NativeBackendError(RuntimeError): ...
+
+def available_backends() -> list[str]: ...
+def active_backend() -> str: ...
+def select_backend(name: str) -> str: ...
+def bitpack(
+    x: NDArray[float32] | NDArray[int8] | NDArray[bool_], zero_point: int, backend: str
+) -> NDArray[int32]: ...
+def unpack_f32(x: NDArray[int32], channels: int, backend: str) -> NDArray[float32]: ...
+def unpack_i8(
+    x: NDArray[int32], channels: int, bit0: int, bit1: int, backend: str
+) -> NDArray[int8]: ...
+def bmaxpool2d(
+    x: NDArray[int32],
+    pool_height: int,
+    pool_width: int,
+    stride_height: int,
+    stride_width: int,
+    padding: str,
+    backend: str,
+) -> NDArray[int32]: ...
+
+class BConv2D:
+    def __init__(
+        self,
+        filters: NDArray[int32],
+        channels_in: int,
+        stride_height: int,
+        stride_width: int,
+        dilation_height: int,
+        dilation_width: int,
+        padding: str,
+        pad_values: int,
+        groups: int,
+        activation: str,
+        multiplier: NDArray[float32] | None,
+        bias: NDArray[float32] | None,
+        threshold: NDArray[int32] | None,
+        output: str,
+        output_scale: float,
+        output_zero_point: int,
+        backend: str,
+    ) -> None: ...
+    def run(
+        self, x: NDArray[int32], num_threads: int
+    ) -> NDArray[float32] | NDArray[int8] | NDArray[int32]: ...
+    def macs(self, height: int, width: int) -> int: ...
+    @property
+    def backend(self) -> str: ...

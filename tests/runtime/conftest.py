@@ -1,0 +1,163 @@
+"""Makes `.tflite` files by hand, so that each op and each defect can be tested alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import flatbuffers
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+from flatbuffers import flexbuffers
+
+_TYPES = {
+    "float32": schema.TensorType.FLOAT32,
+    "int32": schema.TensorType.INT32,
+    "int8": schema.TensorType.INT8,
+    "bool": schema.TensorType.BOOL,
+}
+
+
+@dataclass
+class TensorSpec:
+    """A tensor of a hand-made model; a constant if it has a value."""
+
+    shape: tuple[int, ...]
+    dtype: str = "float32"
+    value: np.ndarray | None = None
+    scale: float | None = None
+    zero_point: int = 0
+
+    @classmethod
+    def constant(cls, value: np.ndarray) -> TensorSpec:
+        return cls(value.shape, value.dtype.name, value)
+
+
+@dataclass
+class OpSpec:
+    """A custom op of a hand-made model; None stands for an absent operand."""
+
+    name: str
+    inputs: list[str | None]
+    outputs: list[str]
+    options: dict[str, int] | bytes = field(default_factory=dict)
+
+
+def _options(options: dict[str, int] | bytes) -> bytes:
+    if isinstance(options, bytes):
+        return options
+    builder = flexbuffers.Builder()
+    with builder.Map():
+        for key, value in options.items():
+            builder.Key(key)
+            builder.Add(value)
+    return bytes(builder.Finish())
+
+
+def _build(
+    tensors: dict[str, TensorSpec], ops: list[OpSpec], inputs: list[str], outputs: list[str]
+) -> bytes:
+    model = schema.ModelT()
+    model.version = 3
+    model.buffers = [schema.BufferT()]
+    graph = schema.SubGraphT()
+    index = {name: i for i, name in enumerate(tensors)}
+    graph.tensors = []
+    for name, spec in tensors.items():
+        tensor = schema.TensorT()
+        tensor.name, tensor.shape, tensor.type = name, list(spec.shape), _TYPES[spec.dtype]
+        tensor.buffer = 0
+        if spec.value is not None:
+            buffer = schema.BufferT()
+            buffer.data = np.frombuffer(np.ascontiguousarray(spec.value).tobytes(), np.uint8)
+            tensor.buffer = len(model.buffers)
+            model.buffers.append(buffer)
+        if spec.scale is not None:
+            tensor.quantization = schema.QuantizationParametersT()
+            tensor.quantization.scale = [spec.scale]
+            tensor.quantization.zeroPoint = [spec.zero_point]
+        graph.tensors.append(tensor)
+    graph.inputs = [index[name] for name in inputs]
+    graph.outputs = [index[name] for name in outputs]
+    graph.operators, model.operatorCodes = [], []
+    for spec in ops:
+        code = schema.OperatorCodeT()
+        code.customCode = spec.name
+        code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.CUSTOM
+        code.version = 1
+        op = schema.OperatorT()
+        op.opcodeIndex = len(model.operatorCodes)
+        model.operatorCodes.append(code)
+        op.inputs = [-1 if name is None else index[name] for name in spec.inputs]
+        op.outputs = [index[name] for name in spec.outputs]
+        op.customOptions = np.frombuffer(_options(spec.options), np.uint8)
+        op.customOptionsFormat = schema.CustomOptionsFormat.FLEXBUFFERS
+        graph.operators.append(op)
+    model.subgraphs = [graph]
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+@pytest.fixture(scope="session")
+def build_model() -> Callable[..., bytes]:
+    """`build(tensors, ops, inputs, outputs) -> bytes` of a `.tflite` file."""
+    return _build
+
+
+@pytest.fixture(scope="session")
+def specs() -> tuple[type[TensorSpec], type[OpSpec]]:
+    """The classes `TensorSpec` and `OpSpec`."""
+    return TensorSpec, OpSpec
+
+
+@pytest.fixture(scope="session")
+def conv_model(build_model):
+    """`make(x, filters, options, **changes)`: a file with one LceBconv2d, as reference.bconv2d."""
+
+    def make(x, filters, options, *, op_options=None, tensors=None, inputs=None) -> bytes:
+        output = options.get("output", "float32")
+        out_channels = filters.shape[0]
+        dtype = {"float32": "float32", "int8": "int8", "bits": "int32"}[output]
+        all_tensors = {
+            "x": TensorSpec(x.shape, "int32"),
+            "filter": TensorSpec.constant(filters),
+            # The delegate computes the shape; the file's one only has to have the right rank.
+            "y": TensorSpec(
+                (1, 1, 1, out_channels),
+                dtype,
+                scale=options.get("output_scale", 1.0) if output == "int8" else None,
+                zero_point=options.get("output_zero_point", 0),
+            ),
+        }
+        if output == "bits":
+            all_tensors["threshold"] = TensorSpec.constant(options["threshold"])
+            operands = ["x", "filter", None, None, "threshold"]
+        else:
+            ones, zeros = np.ones(out_channels, np.float32), np.zeros(out_channels, np.float32)
+            all_tensors["multiplier"] = TensorSpec.constant(options.get("multiplier", ones))
+            all_tensors["bias"] = TensorSpec.constant(options.get("bias", zeros))
+            operands = ["x", "filter", "multiplier", "bias", None]
+        stride, dilation = options.get("stride", (1, 1)), options.get("dilation", (1, 1))
+        activations = ["none", "relu", "relu_n1_to_1", "relu6"]
+        fields = {
+            "channels_in": options["channels_in"],
+            "dilation_height_factor": dilation[0],
+            "dilation_width_factor": dilation[1],
+            "fused_activation_function": activations.index(options.get("activation", "none")),
+            "pad_values": options.get("pad_values", 0),
+            "padding": ["same", "valid"].index(options.get("padding", "valid")),
+            "stride_height": stride[0],
+            "stride_width": stride[1],
+        }
+        if isinstance(op_options, dict):
+            fields.update(op_options)
+            fields = {key: value for key, value in fields.items() if value is not None}
+        elif op_options is not None:
+            fields = op_options
+        all_tensors.update(tensors or {})
+        op = OpSpec("LceBconv2d", inputs or operands, ["y"], fields)
+        return build_model(all_tensors, [op], ["x"], ["y"])
+
+    return make
