@@ -67,22 +67,23 @@ def digits_bnn(channels: int = 128, seed: int = 0) -> Any:
             **options,
         )
 
-    def binary_conv(filters: int, name: str) -> Any:
-        return binary_weights(
-            filters, name, pad_values=1.0, input_quantizer=lq.quantizers.SteSign()
-        )
+    def binary_conv(filters: int, number: int) -> Any:
+        # The quantizer is a layer too; its name is what students find in the converted graph.
+        sign = lq.quantizers.SteSign(name=f"sign_{number}")
+        name = f"conv_{number}_binary"
+        return binary_weights(filters, name, pad_values=1.0, input_quantizer=sign)
 
     return tf.keras.Sequential(
         [
             tf.keras.Input(IMAGE_SHAPE, name="image"),
             binary_weights(channels // 2, "conv_1_float_input"),
             norm("norm_1"),
-            binary_conv(channels, "conv_2_binary"),
+            binary_conv(channels, 2),
             norm("norm_2"),
-            binary_conv(channels, "conv_3_binary"),
+            binary_conv(channels, 3),
             norm("norm_3"),
             layers.MaxPool2D(name="pool_3"),
-            binary_conv(channels, "conv_4_binary"),
+            binary_conv(channels, 4),
             norm("norm_4"),
             layers.GlobalAveragePooling2D(name="average"),
             layers.Dense(CLASSES, kernel_initializer=glorot(), name="classifier"),

@@ -1,0 +1,57 @@
+"""Short views of a converter's IR text."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+from bnn_lab.errors import InputError
+
+_OP = re.compile(
+    r"^\s*%(?P<result>\w+)(?:, %\w+)* = (?P<op>[\w.]+)\(.*\)[^:]* : tensor<(?P<type>[^>]*)>", re.M
+)
+# Constants and absent operands only feed other ops.
+_QUIET = frozenset({"tfl.const", "tfl.no_value"})
+
+
+def op_counts(ir_text: str) -> dict[str, int]:
+    """How often each op occurs in an IR text, constants left out.
+
+    Args:
+        ir_text: from `bnn_lab.convert.ir_text` or a `ConversionTrace`.
+
+    Returns:
+        Op name to count, most frequent first.
+    """
+    counts = Counter(match["op"] for match in _OP.finditer(ir_text))
+    return {op: n for op, n in counts.most_common() if op not in _QUIET}
+
+
+def ops_between(ir_text: str, after: str, through: str) -> str:
+    """The ops from one layer's result to the next one's, one a line, with their result type.
+
+    Args:
+        ir_text: from `bnn_lab.convert.ir_text` or a `ConversionTrace`.
+        after: name of the layer whose result is the start; its ops are not listed.
+        through: name of the layer whose result is the end.
+
+    Returns:
+        Lines such as ``lq.Bconv2d    -> 1x8x8x128xf32``; constants are left out.
+
+    Raises:
+        InputError: the text has no op of one of the layers, or not in this order.
+    """
+    ops = [match for match in _OP.finditer(ir_text) if match["op"] not in _QUIET]
+    first = _last_of_layer(ops, after)
+    last = _last_of_layer(ops, through)
+    if last <= first:
+        raise InputError(f"ops_between: layer '{through}' does not come after '{after}'.")
+    return "\n".join(f"{match['op']:<13} -> {match['type']}" for match in ops[first + 1 : last + 1])
+
+
+def _last_of_layer(ops: list[re.Match[str]], layer: str) -> int:
+    found = [i for i, match in enumerate(ops) if match["result"].startswith(layer)]
+    if not found:
+        names = ", ".join(match["result"] for match in ops)
+        raise InputError(f"the IR has no op of layer '{layer}'; its results are {names}.")
+    return found[-1]
