@@ -16,6 +16,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 from xdsl.dialects.builtin import (
+    DYNAMIC_INDEX,
     BFloat16Type,
     ComplexType,
     Float16Type,
@@ -158,8 +159,9 @@ class Quant(PrintOnly):
 def tensor_type(
     element: Attribute, shape: tuple[int, ...], quant: QuantParams | None = None
 ) -> TensorType[Any]:
-    """Tensor type; -1 stands for a dynamic dimension."""
-    return TensorType(element, shape, Quant(quant) if quant is not None else NoneAttr())
+    """Tensor type; -1 stands for a dynamic dimension, which prints as `?`."""
+    dims = [DYNAMIC_INDEX if dim == -1 else dim for dim in shape]
+    return TensorType(element, dims, Quant(quant) if quant is not None else NoneAttr())
 
 
 def quant_of(tensor: Attribute) -> QuantParams | None:

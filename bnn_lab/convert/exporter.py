@@ -183,8 +183,9 @@ class _FunctionExporter:
         tensor = schema.TensorT(name=name)
         if isinstance(type_, TensorType):
             dims = type_.get_shape()
-            tensor.shape = [max(dim, 1) if dim < 0 else dim for dim in dims]
-            tensor.shapeSignature = list(dims) if -1 in dims else None
+            tensor.shape = [1 if dim < 0 else dim for dim in dims]
+            if min(dims, default=0) < 0:
+                tensor.shapeSignature = [-1 if dim < 0 else dim for dim in dims]
             tensor.hasRank = True
         else:
             tensor.shape = []

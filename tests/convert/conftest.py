@@ -193,6 +193,11 @@ def graph() -> Graph:
     return Graph()
 
 
+@pytest.fixture(scope="session")
+def new_graph() -> type[Graph]:
+    return Graph
+
+
 @pytest.fixture
 def signs(rng: np.random.Generator) -> Callable[..., np.ndarray]:
     """Random ±1 filters."""

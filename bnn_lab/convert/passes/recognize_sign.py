@@ -73,6 +73,8 @@ class RecognizeSign(Pass):
             return Refusal("its sum has a fused activation or broadcasts to another shape")
         if type_.get_num_dims() == 0:
             return Refusal("its input is a scalar, which has no channels to pack")
+        if type_.get_shape()[-1] < 0:
+            return Refusal("its number of channels is dynamic", "fix the input's shape")
         return _Match(source)
 
     def rewrite(self, op: Any, match: _Match, rewriter: PatternRewriter) -> str:
