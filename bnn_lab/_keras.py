@@ -6,6 +6,7 @@ import os
 import sys
 from types import ModuleType
 
+from bnn_lab._quiet import without_native_chatter
 from bnn_lab.errors import BnnLabError, LegacyKerasError
 
 _VARIABLE = "TF_USE_LEGACY_KERAS"
@@ -55,8 +56,12 @@ def require_tensorflow() -> ModuleType:
     """
     choose_legacy_keras()
     try:
-        import tensorflow as tf
-        import tf_keras
+        with without_native_chatter():
+            import tensorflow as tf
+            import tf_keras
+
+            # Looking for devices here keeps CUDA's complaints about a missing GPU inside.
+            tf.config.list_physical_devices()
     except ImportError as error:
         raise BnnLabError(
             f"{error.name or error} is not installed; training and conversion need TensorFlow. "

@@ -20,7 +20,7 @@ _NOISE = re.compile(
     rb"|reader\.cc|loader\.cc|mlir_graph_optimization_pass|flatbuffer_export"
     rb"|stats_calculator|port\.cc)"
     rb"|To enable the following instructions:"
-    rb"|I0000 )"
+    rb"|I0000 |fully_quantize: )"
 )
 
 

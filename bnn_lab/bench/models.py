@@ -124,7 +124,7 @@ def measure_latency(
 
 
 def litert_call(
-    content: bytes, image: NDArray[np.float32], num_threads: int = 1, *, binary: bool = True
+    content: bytes, image: NDArray, num_threads: int = 1, *, binary: bool = True
 ) -> Callable[[], object]:
     """One inference on LiteRT, as a callable that does nothing else.
 

@@ -45,7 +45,7 @@ template <class T>
 nb::ndarray<nb::numpy, T> new_array(const std::vector<size_t>& shape) {
   size_t size = 1;
   for (size_t d : shape) size *= d;
-  auto data = std::make_unique<T[]>(std::max<size_t>(size, 1));
+  std::unique_ptr<T[]> data(new T[std::max<size_t>(size, 1)]);  // the kernel fills it
   nb::capsule owner(data.get(), [](void* p) noexcept { delete[] static_cast<T*>(p); });
   return nb::ndarray<nb::numpy, T>(data.release(), shape.size(), shape.data(), owner);
 }

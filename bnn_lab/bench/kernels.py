@@ -1,0 +1,225 @@
+"""Speed of the binary convolution, beside the kernels that a user would otherwise have.
+
+For each shape, in one interleaved run: our kernel on every backend of this CPU (called from NumPy,
+and as an op inside LiteRT), the Larq Compute Engine's two kernels, and the same convolution in
+float32 (XNNPACK) and int8 on stock LiteRT. The input of the binary peers is bitpacked already and
+all binary and float peers write float32; the int8 peer reads and writes int8.
+
+Source of the shapes: LCE paper section 5, the 3x3 convolutions of ResNet-18's stages.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bnn_lab import kernels, reference
+from bnn_lab._quiet import without_native_chatter
+from bnn_lab.bench.models import litert_call
+from bnn_lab.bench.single_op import conv_file
+from bnn_lab.bench.timing import TimingTable, measure
+from bnn_lab.errors import BnnLabError
+
+IN_LITERT = "bnn_lab in LiteRT"
+LCE_DEFAULT = "LCE default"
+LCE_INDIRECT = "LCE indirect"
+FLOAT = "float32 TFLite"
+INT8 = "int8 TFLite"
+
+
+@dataclass(frozen=True)
+class ConvCase:
+    """A square convolution with SAME padding, batch 1.
+
+    Attributes:
+        size: height and width of the input, pixels.
+        channels_in: input channels.
+        channels_out: output channels.
+        kernel: height and width of the filter.
+        stride: along both axes.
+    """
+
+    size: int
+    channels_in: int
+    channels_out: int
+    kernel: int = 3
+    stride: int = 1
+
+    @property
+    def name(self) -> str:
+        """Such as "3x3 56,64": kernel, size, channels."""
+        channels = f"{self.channels_in}"
+        if self.channels_out != self.channels_in:
+            channels += f"→{self.channels_out}"
+        stride = f" /{self.stride}" if self.stride > 1 else ""
+        return f"{self.kernel}x{self.kernel}{stride} {self.size},{channels}"
+
+    @property
+    def out_size(self) -> int:
+        """Height and width of the output, pixels."""
+        return reference.window_axis(self.size, self.kernel, self.stride, 1, "same").out
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates, padding counted."""
+        taps = self.kernel**2 * self.channels_in
+        return self.out_size**2 * self.channels_out * taps
+
+
+PAPER_CONVS = tuple(ConvCase(size, c, c) for size, c in ((56, 64), (28, 128), (14, 256), (7, 512)))
+CONVS = (*PAPER_CONVS, ConvCase(28, 256, 256, kernel=1), ConvCase(56, 128, 128, stride=2))
+
+
+@dataclass(frozen=True)
+class ConvResult:
+    """Times of all peers on one convolution."""
+
+    case: ConvCase
+    table: TimingTable
+
+    def gmacs(self, peer: str) -> float:
+        """10^9 multiply-accumulates a second, from the median."""
+        return self.case.macs / self.table[peer].median / 1e9
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain numbers, ready for JSON."""
+        return {
+            "name": self.case.name,
+            "macs": self.case.macs,
+            "gmacs_per_s": {name: self.gmacs(name) for name in self.table.names},
+            **self.table.as_dict(),
+        }
+
+
+def ours(backend: str) -> str:
+    """Name of our peer on this backend."""
+    return f"bnn_lab {backend}"
+
+
+def bench_conv(
+    case: ConvCase, *, rounds: int = 30, num_threads: int = 1, float_peers: bool = True
+) -> ConvResult:
+    """Time one convolution on all peers, after checking that the binary ones agree.
+
+    Args:
+        case: the convolution.
+        rounds: samples of each peer.
+        num_threads: of every peer.
+        float_peers: also time float32 and int8 TFLite, whose files need TensorFlow to be made.
+
+    Returns:
+        The times. Each is of the convolution alone: no bitpacking, no copy out of the runtime
+        except in LCE, whose interpreter copies input and output.
+
+    Raises:
+        BnnLabError: two binary peers disagree, or TensorFlow is not installed.
+    """
+    rng = np.random.default_rng(0)
+    x = reference.pack_bits(rng.random((1, case.size, case.size, case.channels_in)) < 0.5)
+    filters = reference.pack_bits(
+        rng.random((case.channels_out, case.kernel, case.kernel, case.channels_in)) < 0.5
+    )
+    peers: dict[str, Callable[[], object]] = {}
+    outputs: dict[str, Any] = {}
+    for backend in kernels.available_backends():
+        conv = kernels.BConv2D(
+            filters,
+            channels_in=case.channels_in,
+            stride=(case.stride, case.stride),
+            padding="same",
+            pad_values=1,
+            backend=backend,
+        )
+        peers[ours(backend)] = _kernel_call(conv, x, num_threads)
+        outputs[ours(backend)] = conv(x)
+    shape = next(iter(outputs.values())).shape
+    content = conv_file(x.shape, filters, shape, channels_in=case.channels_in, stride=case.stride)
+    peers[IN_LITERT] = litert_call(content, x[0], num_threads)
+    for name, indirect in ((LCE_DEFAULT, False), (LCE_INDIRECT, True)):
+        call = _lce_call(content, x, num_threads, indirect)
+        if call is not None:
+            peers[name] = call
+            outputs[name] = np.asarray(call()[0]).reshape(shape)
+    _check_agreement(case, outputs)
+    if float_peers:
+        peers |= _float_peers(case, num_threads)
+    return ConvResult(case, measure(peers, rounds=rounds, warmup=5))
+
+
+def bench_bitpack(
+    *, elements: int = 64 * 1024, channels: int = 256, rounds: int = 30
+) -> dict[str, float]:
+    """Speed of bitpacking float32.
+
+    Args:
+        elements: float32 values; the default, 256 KiB, stays in the L2 cache.
+        channels: of the last dimension.
+        rounds: samples of each backend.
+
+    Returns:
+        Backend to GB/s of input read, from the median.
+    """
+    x = np.random.default_rng(0).normal(size=(elements // channels, channels))
+    x = x.astype(np.float32)
+
+    def call(backend: str) -> Callable[[], object]:
+        return lambda: kernels.bitpack(x, backend=backend)
+
+    table = measure({b: call(b) for b in kernels.available_backends()}, rounds=rounds)
+    return {name: x.nbytes / table[name].median / 1e9 for name in table.names}
+
+
+def _kernel_call(conv: kernels.BConv2D, x: np.ndarray, num_threads: int) -> Callable[[], object]:
+    return lambda: conv(x, num_threads=num_threads)
+
+
+def _lce_call(
+    content: bytes, x: np.ndarray, num_threads: int, indirect: bool
+) -> Callable[[], Any] | None:
+    if importlib.util.find_spec("larq_compute_engine") is None:
+        return None
+    with without_native_chatter():
+        from larq_compute_engine import testing
+
+        interpreter = testing.Interpreter(
+            content, num_threads=num_threads, use_indirect_bgemm=indirect
+        ).interpreter
+    return lambda: interpreter.predict([x])
+
+
+def _check_agreement(case: ConvCase, outputs: dict[str, Any]) -> None:
+    (first, expected), *others = outputs.items()
+    for name, value in others:
+        if not np.array_equal(value, expected):
+            raise BnnLabError(
+                f"bench: {name} and {first} give different results for {case.name}; "
+                "timing wrong results would be meaningless"
+            )
+
+
+def _float_peers(case: ConvCase, num_threads: int) -> dict[str, Callable[[], object]]:
+    from bnn_lab._keras import require_tensorflow
+    from bnn_lab.convert import stock_tflite
+
+    tf = require_tensorflow()
+    rng = np.random.default_rng(1)
+    shape = (case.size, case.size, case.channels_in)
+    model = tf.keras.Sequential(
+        [
+            tf.keras.layers.Input(shape),
+            tf.keras.layers.Conv2D(
+                case.channels_out, case.kernel, strides=case.stride, padding="same"
+            ),
+        ]
+    )
+    image = rng.normal(size=shape).astype(np.float32)
+    int8_image = rng.integers(-128, 128, shape).astype(np.int8)
+    int8_file = stock_tflite(model, image[None], io_dtype="int8")
+    return {
+        FLOAT: litert_call(stock_tflite(model), image, num_threads, binary=False),
+        INT8: litert_call(int8_file, int8_image, num_threads, binary=False),
+    }
