@@ -34,6 +34,7 @@ from bnn_lab.convert.dialect import (
 )
 from bnn_lab.convert.lce_format import LCE_CODES, read_lq_op
 from bnn_lab.convert.model_info import ModelInfo, Signature
+from bnn_lab.convert.op_rules import check_builtin
 from bnn_lab.errors import BnnLabError, ModelFileError
 
 IDENTIFIER = b"TFL3"
@@ -367,8 +368,11 @@ class _FunctionImporter:
                 common |= {"code": StringAttr(name), "custom_options": Opaque(options)}
                 made = CustomOp.build(operands=[operands], result_types=[types], properties=common)
             else:
+                table = None
                 if op.builtinOptions is not None:
-                    common["options"] = OptionsAttr(Options.from_object(op.builtinOptions))
+                    table = Options.from_object(op.builtinOptions)
+                    common["options"] = OptionsAttr(table)
+                check_builtin(BUILTIN_NAMES[number], len(operands), len(types), table, where)
                 made = tfl_op_class(BUILTIN_NAMES[number]).build(
                     operands=[operands], result_types=[types], properties=common
                 )

@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import ModuleOp, UnrankedTensorType
 from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter, PatternRewriteWalker, RewritePattern
 from xdsl.transforms.dead_code_elimination import is_trivially_dead
@@ -100,6 +100,8 @@ class _Pattern(RewritePattern):
         if not self.owner.includes_dead_ops and is_trivially_dead(op):
             self.seen.pop(op, None)
             return
+        if not _shapes_are_known(op):
+            return
         match = self.owner.check(op)
         if match is None:
             self.seen.pop(op, None)
@@ -116,3 +118,14 @@ class _Pattern(RewritePattern):
         return [
             outcome for op, outcome in self.seen.items() if outcome.applied or op.parent is not None
         ]
+
+
+def _shapes_are_known(op: LabOp) -> bool:
+    """Whether the tensors of an op, and those its producers read, have a rank.
+
+    Files of old converters may leave it out; no rewrite is certain then.
+    """
+    values = [*op.results, *op.operands]
+    for operand in op.operands:
+        values.extend(operand.owner.operands if isinstance(operand.owner, Operation) else ())
+    return not any(isinstance(value.type, UnrankedTensorType) for value in values)

@@ -92,7 +92,7 @@ class BinarizeConv(Pass):
                 f"words of {WORD_BITS} channels",
                 f"make the input channels a multiple of {WORD_BITS * groups}, or use groups=1",
             )
-        bias = bias_or_zeros(conv.operands[2], out_channels)
+        bias = bias_or_zeros(conv, out_channels)
         if bias is None:
             return Refusal("its bias is computed at run time")
 

@@ -93,11 +93,11 @@ def describe_filter(filters: NDArray) -> str:
     return f"output channel {channel} holds magnitudes from {low:.6g} to {high:.6g}"
 
 
-def bias_or_zeros(value: SSAValue, channels: int) -> NDArray[np.float32] | None:
+def bias_or_zeros(conv: Any, channels: int) -> NDArray[np.float32] | None:
     """A conv's bias as float32 (O,), zeros if it is absent, None if it is computed."""
-    if is_absent(value):
+    if len(conv.operands) < 3 or is_absent(conv.operands[2]):
         return np.zeros(channels, np.float32)
-    data = constant(value)
+    data = constant(conv.operands[2])
     if data is None or data.dtype != np.float32 or data.size != channels:
         return None
     return data.reshape(channels)

@@ -32,8 +32,8 @@ def same_padding_mismatch(
     Returns:
         None if they agree, else the difference in words.
     """
-    if widths.shape != (4, 2):
-        return f"it pads {widths.shape[0]} axes instead of 4"
+    if widths.shape != (4, 2) or len(size) != 2 or len(kernel) != 2:
+        return "it does not pad a 4-dimensional image"
     if widths[0].any() or widths[3].any():
         return "it pads the batch or channel axis"
     for axis, title in enumerate(("height", "width")):
