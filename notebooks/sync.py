@@ -1,0 +1,162 @@
+"""Makes the `.ipynb` files from their py:percent sources, which are the truth.
+
+Without options it updates the notebooks' cells; unchanged cells keep their outputs. `--execute`
+also runs them and stores what they print. `--check` changes nothing and exits with code 1 if a
+notebook is out of date.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import jupytext
+import nbformat
+from jupytext.combine import combine_inputs_with_outputs
+
+LESSONS = Path(__file__).parent / "lessons"
+SECONDS_PER_CELL = 300
+
+KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+# What a figure needs in JupyterLab. Its HTML form would carry a copy of plotly, 5 MB.
+KEPT_FORMATS = ("text/plain", "application/vnd.plotly.v1+json", "image/png", "text/markdown")
+
+
+def sources() -> list[Path]:
+    """All py:percent lessons, in order."""
+    return sorted(LESSONS.glob("[0-9]*.py"))
+
+
+def build(source: Path) -> Any:
+    """Notebook with the source's cells, and the present `.ipynb`'s outputs where they still fit.
+
+    Args:
+        source: py:percent file.
+
+    Returns:
+        A notebook node.
+    """
+    notebook = jupytext.read(source, fmt="py:percent")
+    target = source.with_suffix(".ipynb")
+    if target.exists():
+        notebook = combine_inputs_with_outputs(notebook, nbformat.read(target, 4), fmt="py:percent")
+    return normalize(notebook)
+
+
+def normalize(notebook: Any) -> Any:
+    """Keep what a reader needs and what does not change from run to run.
+
+    Args:
+        notebook: changed in place.
+
+    Returns:
+        The same notebook.
+    """
+    notebook.metadata = nbformat.from_dict(
+        {"kernelspec": dict(KERNEL), "language_info": {"name": "python"}}
+    )
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    for number, cell in enumerate(notebook.cells):
+        cell["id"] = f"cell-{number:02d}"  # random ids would change with every run
+        cell.metadata = nbformat.from_dict(
+            {"tags": list(cell.metadata["tags"])} if cell.metadata.get("tags") else {}
+        )
+        if cell.cell_type == "code":
+            cell.outputs = [_slim(output) for output in cell.outputs]
+    return notebook
+
+
+def execute(notebook: Any, folder: Path) -> Any:
+    """Run all cells in a fresh kernel.
+
+    Args:
+        notebook: changed in place.
+        folder: working directory of the kernel.
+
+    Returns:
+        The same notebook, normalized.
+
+    Raises:
+        nbclient.exceptions.CellExecutionError: a cell raised.
+    """
+    from nbclient import NotebookClient
+
+    client = NotebookClient(
+        notebook,
+        timeout=SECONDS_PER_CELL,
+        kernel_name=KERNEL["name"],
+        resources={"metadata": {"path": str(folder)}},
+        record_timing=False,
+        store_widget_state=False,
+        coalesce_streams=True,
+    )
+    client.execute()
+    return normalize(notebook)
+
+
+def differences(source: Path) -> list[str]:
+    """Why the `.ipynb` beside a source is out of date.
+
+    Args:
+        source: py:percent file.
+
+    Returns:
+        One line per reason; empty if it is in sync.
+    """
+    target = source.with_suffix(".ipynb")
+    if not target.exists():
+        return [f"{target.name} does not exist"]
+    wanted, present = build(source), nbformat.read(target, 4)
+    found = []
+    if len(wanted.cells) != len(present.cells):
+        found.append(f"{target.name} has {len(present.cells)} cells, not {len(wanted.cells)}")
+    for number, (new, old) in enumerate(zip(wanted.cells, present.cells, strict=False)):
+        if (new.cell_type, new.source) != (old.cell_type, old.source):
+            found.append(f"{target.name}, cell {number}: its text differs from the source")
+        elif new.metadata != old.metadata:
+            found.append(f"{target.name}, cell {number}: its tags differ from the source")
+        elif new.get("outputs") != old.get("outputs"):
+            found.append(f"{target.name}, cell {number}: its outputs hold what should be stripped")
+    if wanted.metadata != present.metadata:
+        found.append(f"{target.name}: its metadata differ")
+    return found
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    mode = parser.add_mutually_exclusive_group()
+    mode.add_argument("--check", action="store_true", help="only report what is out of date")
+    mode.add_argument("--execute", action="store_true", help="run the notebooks, store outputs")
+    options = parser.parse_args(arguments)
+
+    failed = False
+    for source in sources():
+        if options.check:
+            reasons = differences(source)
+            failed |= bool(reasons)
+            for reason in reasons:
+                print(reason)
+            continue
+        notebook = build(source)
+        if options.execute:
+            print(f"running {source.name} ...", flush=True)
+            notebook = execute(notebook, source.parent)
+        target = source.with_suffix(".ipynb")
+        nbformat.write(notebook, target)
+        print(f"{target.name}: {target.stat().st_size / 1000:.0f} kB")
+    if failed:
+        print("Fix: python notebooks/sync.py --execute")
+    return int(failed)
+
+
+def _slim(output: Any) -> Any:
+    if "data" in output:
+        output["data"] = {k: v for k, v in output["data"].items() if k in KEPT_FORMATS}
+    return output
+
+
+if __name__ == "__main__":
+    sys.exit(main())
