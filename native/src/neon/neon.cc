@@ -1,0 +1,315 @@
+/* NEON backend: every AArch64 CPU, no optional instructions.
+ *
+ * Binary convolution is three vector operations per 128 bits, on any pipe: eor, cnt (popcount of
+ * each byte), add of bytes. Byte sums are exact for 31 additions of at most 8, then they are
+ * widened. Two 128-bit pipes (Cortex-A72, Neoverse N1) then allow 85 MAC a cycle, four (Neoverse
+ * V1, Apple M1) 171. The dot-product variant (udot by ones for the add) needs as many operations,
+ * and uadalp, which would spare the widening, runs on one pipe only.
+ *
+ * Two loops, because 128 bits can be filled in two ways:
+ *
+ * - Deep windows (more than 31 words, as 3x3 with 128 channels): a register holds 128 bits of the
+ *   depth, of one pixel or of one channel. Tile: 4 pixels x 4 channels = 16 accumulators, 8 loads
+ *   for 48 operations, nothing else. The sum over a register's lanes costs, being shared by four
+ *   channels through pairwise adds, no more than the widening alone. The windows of the 4 pixels
+ *   are first laid end to end in 2 KB of stack, once for all channels of the block: a depth that
+ *   is no multiple of 128 bits is filled up once a window instead of once a filter row, and the
+ *   loop is long enough to be predicted. Windows in one piece (1x1, dense) are read in place.
+ * - Shallow windows (3x3 with 32 or 64 channels): the lanes of a register are 4 output channels
+ *   and the activation word is broadcast. No fill, and lanes need no sum. Broadcasting loads
+ *   (ld1r) take a vector pipe's slot, hence the tile of 2 pixels x 32 channels: 2 for 48
+ *   operations. Byte sums never overflow, as there are at most 31 words.
+ */
+#include <arm_neon.h>
+#include <string.h>
+
+#include "bits.h"
+#include "bnn/backend.h"
+#include "results.h"
+
+// A tile keeps all 32 vector registers busy: inlining it into another loop only invites spills.
+#define BNN_TILE __attribute__((noinline)) void
+
+namespace {
+
+constexpr int kMaxSums = 31;  // 31 * 8 <= 255
+constexpr int kChunkWords = kMaxSums * kVectorWords;
+constexpr int kQuads = BNN_BLOCK / 4;  // registers of 4 channels in a block
+
+inline ptrdiff_t depth_of(int32_t run_count, int32_t run_words) {
+  return static_cast<ptrdiff_t>(run_count) * run_words;
+}
+
+inline bool is_shallow(ptrdiff_t depth) { return depth <= kMaxSums; }
+
+inline ptrdiff_t padded_words(ptrdiff_t words) {
+  return (words + kVectorWords - 1) / kVectorWords * kVectorWords;
+}
+
+size_t packed_words(int32_t run_count, int32_t run_words) {
+  const ptrdiff_t depth = depth_of(run_count, run_words);
+  return static_cast<size_t>(is_shallow(depth) ? depth : padded_words(depth)) * BNN_BLOCK;
+}
+
+// Shallow: [word][32 channels]. Deep: [chunk][quad of channels][vector][4 channels][4 words], a
+// chunk being 31 vectors or what is left. Missing channels and words are zero.
+void pack_weights(const uint32_t* filter, ptrdiff_t row_words, int32_t channels, int32_t run_count,
+                  int32_t run_words, uint32_t* packed) {
+  const ptrdiff_t depth = depth_of(run_count, run_words);
+  memset(packed, 0, packed_words(run_count, run_words) * sizeof(uint32_t));
+  for (int32_t c = 0; c < channels; ++c) {
+    const uint32_t* row = filter + c * row_words;
+    for (ptrdiff_t k = 0; k < depth; ++k) {
+      ptrdiff_t i = k * BNN_BLOCK + c;
+      if (!is_shallow(depth)) {
+        const ptrdiff_t first = k / kChunkWords * kChunkWords;
+        const ptrdiff_t left = padded_words(depth - first);
+        const ptrdiff_t chunk = left < kChunkWords ? left : kChunkWords;
+        i = first * BNN_BLOCK + c / 4 * chunk * 4 + (k - first) / kVectorWords * 16 +
+            c % 4 * kVectorWords + k % kVectorWords;
+      }
+      packed[i] = row[k];
+    }
+  }
+}
+
+// --- popcounts of a tile ------------------------------------------------------------------------
+
+// sums[p][first + i] += popcounts of the bytes of a[p] ^ w[i]. Like operations stand together, so
+// that an in-order core finds independent ones to issue.
+template <int kPixels, int kWeights, int kRegisters>
+inline void add_popcounts(const uint32x4_t* a, const uint32x4_t* w, uint8x16_t (*sums)[kRegisters],
+                          int first) {
+  uint8x16_t differ[kPixels][kWeights];
+#pragma GCC unroll 4
+  for (int p = 0; p < kPixels; ++p) {
+#pragma GCC unroll 4
+    for (int i = 0; i < kWeights; ++i) differ[p][i] = vreinterpretq_u8_u32(veorq_u32(a[p], w[i]));
+  }
+#pragma GCC unroll 4
+  for (int p = 0; p < kPixels; ++p) {
+#pragma GCC unroll 4
+    for (int i = 0; i < kWeights; ++i) differ[p][i] = vcntq_u8(differ[p][i]);
+  }
+#pragma GCC unroll 4
+  for (int p = 0; p < kPixels; ++p) {
+#pragma GCC unroll 4
+    for (int i = 0; i < kWeights; ++i) {
+      sums[p][first + i] = vaddq_u8(sums[p][first + i], differ[p][i]);
+    }
+  }
+}
+
+// --- shallow windows: lanes are output channels ------------------------------------------------
+
+template <int kPixels, int kRegisters>
+inline void popcounts_shallow(const bnn_span& s, const uint32_t* origin,
+                              uint32x4_t counts[kPixels][kRegisters]) {
+  constexpr int kGroup = kPixels > 2 ? 2 : 4;  // weights at a time: 8 popcounts under way
+  const uint32_t* weights = s.weights;
+  uint8x16_t sums[kPixels][kRegisters];
+  for (int p = 0; p < kPixels; ++p) {
+    for (int r = 0; r < kRegisters; ++r) sums[p][r] = vdupq_n_u8(0);
+  }
+  for (int32_t run = 0; run < s.run_count; ++run) {
+    const uint32_t* word = origin + s.runs[run];
+    for (const uint32_t* end = word + s.run_words; word != end; ++word) {
+      uint32x4_t a[kPixels];
+      for (int p = 0; p < kPixels; ++p) a[p] = vld1q_dup_u32(word + p * s.input_step);
+#pragma GCC unroll 4
+      for (int r = 0; r < kRegisters; r += kGroup) {
+        uint32x4_t w[kGroup];
+#pragma GCC unroll 4
+        for (int i = 0; i < kGroup; ++i) w[i] = vld1q_u32(weights + 4 * (r + i));
+        add_popcounts<kPixels, kGroup, kRegisters>(a, w, sums, r);
+      }
+      weights += BNN_BLOCK;
+    }
+  }
+  for (int p = 0; p < kPixels; ++p) {
+    for (int r = 0; r < kRegisters; ++r) counts[p][r] = vpaddlq_u16(vpaddlq_u8(sums[p][r]));
+  }
+}
+
+template <class Store, int kPixels, int kRegisters>
+BNN_TILE tile_shallow(const bnn_span& s, int32_t pixel) {
+  uint32x4_t counts[kPixels][kRegisters];
+  popcounts_shallow<kPixels, kRegisters>(s, s.input + pixel * s.input_step, counts);
+  for (int p = 0; p < kPixels; ++p) Store::template store<kRegisters>(s, pixel + p, counts[p]);
+}
+
+template <class Store>
+void bconv_shallow(const bnn_span& s) {
+  int32_t p = 0;
+  if (s.channels <= 16) {
+    for (; p + 4 <= s.pixels; p += 4) tile_shallow<Store, 4, 4>(s, p);
+    for (; p < s.pixels; ++p) tile_shallow<Store, 1, 4>(s, p);
+  } else {
+    for (; p + 2 <= s.pixels; p += 2) tile_shallow<Store, 2, 8>(s, p);
+    if (p < s.pixels) tile_shallow<Store, 1, 8>(s, p);
+  }
+}
+
+// --- deep windows: lanes are the depth -------------------------------------------------------
+
+// Next words of a window whose runs are laid end to end.
+struct WindowReader {
+  const uint32_t* origin;
+  const ptrdiff_t* runs;
+  int32_t run_words;
+  int32_t used;  // words of the current run
+
+  void read(uint32_t* out, int32_t words) {
+    while (words > 0) {
+      const uint32_t* from = origin + *runs + used;
+      const int32_t left = run_words - used;
+      const int32_t n = left < words ? left : words;
+      int32_t i = 0;
+      for (; i + kVectorWords <= n; i += kVectorWords) vst1q_u32(out + i, vld1q_u32(from + i));
+      for (; i < n; ++i) out[i] = from[i];
+      out += n;
+      words -= n;
+      used += n;
+      if (used == run_words) {
+        used = 0;
+        ++runs;
+      }
+    }
+  }
+};
+
+// Sums of neighbours of a, then of b. Up to 15 vectors, two byte sums still fit in a byte.
+inline uint16x8_t pairwise(uint8x16_t a, uint8x16_t b, bool fits) {
+  return fits ? vpaddlq_u8(vpaddq_u8(a, b)) : vpaddq_u16(vpaddlq_u8(a), vpaddlq_u8(b));
+}
+
+// Adds the popcounts of up to 31 vectors to counts[p * kQuads]: 4 channels in the lanes.
+template <int kPixels>
+inline void popcounts_deep(const uint32_t* window, ptrdiff_t window_step, const uint32_t* weights,
+                           int32_t vectors, uint32x4_t* counts) {
+  uint8x16_t sums[kPixels][4];
+  for (int p = 0; p < kPixels; ++p) {
+    for (int c = 0; c < 4; ++c) sums[p][c] = vdupq_n_u8(0);
+  }
+  for (const uint32_t* end = window + vectors * kVectorWords; window != end;
+       window += kVectorWords) {
+    uint32x4_t w[4];
+    for (int c = 0; c < 4; ++c) w[c] = vld1q_u32(weights + c * kVectorWords);
+    weights += 4 * kVectorWords;
+    uint32x4_t a[kPixels];
+    for (int p = 0; p < kPixels; ++p) a[p] = vld1q_u32(window + p * window_step);
+    for (int p = 0; p < kPixels; ++p) add_popcounts<1, 4, 4>(a + p, w, sums + p, 0);
+  }
+  const bool fits = vectors <= 15;
+  for (int p = 0; p < kPixels; ++p) {
+    const uint16x8_t first = pairwise(sums[p][0], sums[p][1], fits);
+    const uint16x8_t second = pairwise(sums[p][2], sums[p][3], fits);
+    counts[p * kQuads] = vpadalq_u16(counts[p * kQuads], vpaddq_u16(first, second));
+  }
+}
+
+template <class Store, int kPixels>
+BNN_TILE tile_deep(const bnn_span& s, int32_t pixel) {
+  const uint32_t* origin = s.input + pixel * s.input_step;
+  const uint32_t* weights = s.weights;
+  const ptrdiff_t depth = depth_of(s.run_count, s.run_words);
+  const int32_t quads = (s.channels + 3) / 4;
+  uint32x4_t counts[kPixels][kQuads];
+  for (int p = 0; p < kPixels; ++p) {
+    for (int q = 0; q < kQuads; ++q) counts[p][q] = vdupq_n_u32(0);
+  }
+  WindowReader readers[kPixels];
+  for (int p = 0; p < kPixels; ++p) {
+    readers[p] = {origin + p * s.input_step, s.runs, s.run_words, 0};
+  }
+  uint32_t laid_out[kPixels][kChunkWords];
+  for (ptrdiff_t first = 0; first < depth; first += kChunkWords) {
+    const auto words =
+        static_cast<int32_t>(depth - first < kChunkWords ? depth - first : kChunkWords);
+    const int32_t vectors = (words + kVectorWords - 1) / kVectorWords;
+    const uint32_t* window = origin + s.runs[0] + first;
+    ptrdiff_t window_step = s.input_step;
+    if (s.run_count > 1 || words % kVectorWords != 0) {
+      for (int p = 0; p < kPixels; ++p) {
+        if (s.run_count == 1) readers[p].used = static_cast<int32_t>(first);
+        vst1q_u32(&laid_out[p][(vectors - 1) * kVectorWords], vdupq_n_u32(0));
+        readers[p].read(laid_out[p], words);
+      }
+      window = laid_out[0];
+      window_step = kChunkWords;
+    }
+    for (int32_t q = 0; q < quads; ++q) {
+      popcounts_deep<kPixels>(window, window_step, weights + q * vectors * 16, vectors,
+                              &counts[0][q]);
+    }
+    weights += vectors * kVectorWords * BNN_BLOCK;
+  }
+  for (int p = 0; p < kPixels; ++p) Store::template store<kQuads>(s, pixel + p, counts[p]);
+}
+
+template <class Store>
+void bconv_deep(const bnn_span& s) {
+  int32_t p = 0;
+  for (; p + 4 <= s.pixels; p += 4) tile_deep<Store, 4>(s, p);
+  switch (s.pixels - p) {
+    case 3: tile_deep<Store, 3>(s, p); break;
+    case 2: tile_deep<Store, 2>(s, p); break;
+    case 1: tile_deep<Store, 1>(s, p); break;
+    default: break;
+  }
+}
+
+template <class Store>
+void bconv(const bnn_span* span) {
+  if (is_shallow(depth_of(span->run_count, span->run_words))) {
+    bconv_shallow<Store>(*span);
+  } else {
+    bconv_deep<Store>(*span);
+  }
+}
+
+// --- depthwise -------------------------------------------------------------------------------
+
+inline void add_bytes(uint8x16_t bytes, uint32x4_t* counts) {
+  const uint16x8_t low = vmovl_u8(vget_low_u8(bytes)), high = vmovl_u8(vget_high_u8(bytes));
+  counts[0] = vaddw_u16(counts[0], vget_low_u16(low));
+  counts[1] = vaddw_u16(counts[1], vget_high_u16(low));
+  counts[2] = vaddw_u16(counts[2], vget_low_u16(high));
+  counts[3] = vaddw_u16(counts[3], vget_high_u16(high));
+}
+
+// Channels are bytes while taps are counted, at most 255 of them before widening.
+template <class Store>
+void dwconv(const bnn_span* span) {
+  const bnn_span& s = *span;
+  const uint8x16_t low = select_low(), high = select_high();
+  for (int32_t p = 0; p < s.pixels; ++p) {
+    const uint32_t* origin = s.input + p * s.input_step;
+    uint32x4_t counts[kQuads];
+    for (int q = 0; q < kQuads; ++q) counts[q] = vdupq_n_u32(0);
+    for (int32_t r = 0; r < s.run_count;) {
+      const int32_t end = s.run_count - r < 255 ? s.run_count : r + 255;
+      uint8x16_t sums[2] = {vdupq_n_u8(0), vdupq_n_u8(0)};
+      for (; r < end; ++r) {
+        const uint8x16_t differ =
+            vreinterpretq_u8_u32(vdupq_n_u32(origin[s.runs[r]] ^ s.weights[r]));
+        sums[0] = vsubq_u8(sums[0], byte_mask(differ, low));  // all ones is -1
+        sums[1] = vsubq_u8(sums[1], byte_mask(differ, high));
+      }
+      add_bytes(sums[0], counts);
+      add_bytes(sums[1], counts + kQuads / 2);
+    }
+    Store::template store<kQuads>(s, p, counts);
+  }
+}
+
+const bnn_backend kBackend = {
+    "neon",           packed_words,     pack_weights,       bconv<StoreFloat>, bconv<StoreFused>,
+    bconv<StoreInt8>, bconv<StoreBits>, dwconv<StoreFloat>, dwconv<StoreInt8>, dwconv<StoreBits>,
+    bitpack_f32,      bitpack_i8,       bitpack_bool,       unpack_f32,        unpack_i8,
+    bmaxpool,
+};
+
+}  // namespace
+
+extern "C" const bnn_backend* bnn_backend_neon(void) { return &kBackend; }

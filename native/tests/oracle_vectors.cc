@@ -1,0 +1,219 @@
+// Checks every available backend against cases recorded from the NumPy oracle by
+// record_vectors.py, bit for bit, floats included.
+//
+//   oracle_vectors vectors.bin
+//
+// Prints which backends were covered, because losing one silently is easy. Inputs and outputs lie
+// in heap blocks of their exact size, so that AddressSanitizer sees an access past their end.
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <map>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "bnn/bconv2d.h"
+#include "bnn/dispatch.h"
+
+namespace {
+
+constexpr int32_t kMagic = 0x314E4E42;
+const char* const kKinds[] = {"bitpack", "unpack", "bconv2d", "bmaxpool2d"};
+const int kThreads[] = {1, 2, 4};
+
+struct Array {
+  std::unique_ptr<char[]> bytes;  // null: absent
+  size_t size = 0;
+
+  template <class T>
+  const T* as() const {
+    return reinterpret_cast<const T*>(bytes.get());
+  }
+};
+
+struct Case {
+  int32_t kind;
+  std::vector<int32_t> parameters;
+  std::vector<Array> arrays;  // the last one is the expected result
+
+  const Array& expected() const { return arrays.back(); }
+};
+
+class Reader {
+ public:
+  explicit Reader(const std::string& path) : file_(path, std::ios::binary) {
+    if (!file_) throw std::runtime_error("cannot open " + path);
+    if (integer() != kMagic) throw std::runtime_error(path + " is not a file of vectors");
+    left_ = integer();
+  }
+
+  bool next(Case* c) {
+    if (left_-- == 0) return false;
+    c->kind = integer();
+    c->parameters.resize(static_cast<size_t>(integer()));
+    for (int32_t& parameter : c->parameters) parameter = integer();
+    c->arrays.clear();
+    c->arrays.resize(static_cast<size_t>(integer()));
+    for (Array& array : c->arrays) {
+      const int32_t size = integer();
+      if (size < 0) continue;
+      array.size = static_cast<size_t>(size);
+      array.bytes.reset(new char[array.size]);
+      read(array.bytes.get(), array.size);
+      char fill[4];
+      read(fill, (4 - array.size % 4) % 4);
+    }
+    return true;
+  }
+
+ private:
+  void read(char* bytes, size_t size) {
+    if (!file_.read(bytes, static_cast<std::streamsize>(size))) {
+      throw std::runtime_error("the file of vectors is truncated");
+    }
+  }
+  int32_t integer() {
+    int32_t value;
+    read(reinterpret_cast<char*>(&value), sizeof(value));
+    return value;
+  }
+
+  std::ifstream file_;
+  int32_t left_;
+};
+
+// An output of the expected size, filled so that what is not written does not look right.
+struct Result {
+  explicit Result(const Array& expected) : bytes(new char[expected.size]), expected_(expected) {
+    for (size_t i = 0; i < expected.size; ++i) bytes[i] = static_cast<char>(~expected_.bytes[i]);
+  }
+  template <class T>
+  T* as() {
+    return reinterpret_cast<T*>(bytes.get());
+  }
+  bool right() const {
+    return std::memcmp(bytes.get(), expected_.bytes.get(), expected_.size) == 0;
+  }
+
+  std::unique_ptr<char[]> bytes;
+  const Array& expected_;
+};
+
+bool check_bitpack(const bnn_backend& backend, const Case& c) {
+  const int32_t* p = c.parameters.data();
+  Result result(c.expected());
+  const Array& x = c.arrays[0];
+  uint32_t* words = result.as<uint32_t>();
+  switch (p[0]) {
+    case 0: backend.bitpack_f32(x.as<float>(), p[2], p[3], words); break;
+    case 1: backend.bitpack_i8(x.as<int8_t>(), p[1], p[2], p[3], words); break;
+    default: backend.bitpack_bool(x.as<uint8_t>(), p[2], p[3], words); break;
+  }
+  return result.right();
+}
+
+bool check_unpack(const bnn_backend& backend, const Case& c) {
+  const int32_t* p = c.parameters.data();
+  Result result(c.expected());
+  const auto* words = c.arrays[0].as<uint32_t>();
+  if (p[0] == 0) {
+    backend.unpack_f32(words, p[3], p[4], result.as<float>());
+  } else {
+    backend.unpack_i8(words, static_cast<int8_t>(p[1]), static_cast<int8_t>(p[2]), p[3], p[4],
+                      result.as<int8_t>());
+  }
+  return result.right();
+}
+
+bool check_bconv2d(const bnn_backend& backend, const Case& c) {
+  const int32_t* p = c.parameters.data();
+  bnn::BConv2DParams params;
+  params.channels_in = p[3];
+  params.channels_out = p[4];
+  params.filter_height = p[5];
+  params.filter_width = p[6];
+  params.stride_height = p[7];
+  params.stride_width = p[8];
+  params.dilation_height = p[9];
+  params.dilation_width = p[10];
+  params.groups = p[11];
+  params.padding = p[12] == 0 ? bnn::Padding::kSame : bnn::Padding::kValid;
+  params.pad_values = p[13];
+  params.activation = static_cast<bnn::Activation>(p[14]);
+  params.output = static_cast<bnn::Output>(p[15]);
+  params.output_zero_point = p[16];
+  std::memcpy(&params.output_scale, c.arrays[0].as<char>(), sizeof(double));
+  bnn::BConv2D conv(backend, params, c.arrays[2].as<uint32_t>(), c.arrays[3].as<float>(),
+                    c.arrays[4].as<float>(), c.arrays[5].as<int32_t>());
+  conv.resize(p[1], p[2]);
+  const int64_t element = params.output == bnn::Output::kInt8 ? 1 : 4;
+  const int64_t size = p[0] * conv.out_height() * conv.out_width() * conv.out_channels() * element;
+  if (size != static_cast<int64_t>(c.expected().size)) return false;
+  static bnn::ThreadPool pool(4);
+  for (int threads : kThreads) {
+    Result result(c.expected());
+    conv.run(c.arrays[1].as<uint32_t>(), p[0], result.as<char>(), &pool, threads);
+    if (!result.right()) return false;
+  }
+  return true;
+}
+
+bool check_bmaxpool2d(const bnn_backend& backend, const Case& c) {
+  const int32_t* p = c.parameters.data();
+  Result result(c.expected());
+  bnn::bmaxpool2d(backend, c.arrays[0].as<uint32_t>(), p[0], p[1], p[2], p[3], p[4], p[5], p[6],
+                  p[7], p[8] == 0 ? bnn::Padding::kSame : bnn::Padding::kValid,
+                  result.as<uint32_t>());
+  return result.right();
+}
+
+bool check(const bnn_backend& backend, const Case& c) {
+  switch (c.kind) {
+    case 0: return check_bitpack(backend, c);
+    case 1: return check_unpack(backend, c);
+    case 2: return check_bconv2d(backend, c);
+    case 3: return check_bmaxpool2d(backend, c);
+    default: throw std::runtime_error("unknown kind of case");
+  }
+}
+
+int run(const std::string& path) {
+  const std::vector<std::string> backends = bnn::available_backends();
+  std::map<std::string, int> kinds;
+  int cases = 0, mismatches = 0;
+  Reader reader(path);
+  for (Case c; reader.next(&c); ++cases) {
+    for (const std::string& name : backends) {
+      if (check(bnn::select_backend(name), c)) continue;
+      ++mismatches;
+      std::printf("MISMATCH %s case %d: %s(", name.c_str(), cases, kKinds[c.kind]);
+      for (int32_t parameter : c.parameters) std::printf(" %d", parameter);
+      std::printf(" )\n");
+    }
+    ++kinds[kKinds[c.kind]];
+  }
+  std::printf("backends covered:");
+  for (const std::string& name : backends) std::printf(" %s", name.c_str());
+  std::printf("\ncases: %d (", cases);
+  for (const auto& [kind, count] : kinds) std::printf(" %s %d", kind.c_str(), count);
+  std::printf(" ), bconv2d with 1, 2 and 4 threads\nmismatches: %d\n", mismatches);
+  return cases > 0 && mismatches == 0 ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::fprintf(stderr, "usage: %s vectors.bin\n", argv[0]);
+    return 2;
+  }
+  try {
+    return run(argv[1]);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "error: %s\n", error.what());
+    return 2;
+  }
+}

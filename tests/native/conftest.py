@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAMS = ["oracle_vectors", "compare_backends"]
+
+
+def checked(command: list[str], timeout: int) -> None:
+    """Run a command of a build; a failure shows its output."""
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=timeout
+    )
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-8000:]}"
+
+
+@pytest.fixture(scope="session")
+def build_programs(require_tool: Callable[[str, str], str]) -> Callable[..., Path]:
+    """Build the native test programs in build/<name>, where the next run finds them again."""
+
+    def build(name: str, *options: str) -> Path:
+        cmake = require_tool("cmake", "cmake")
+        directory = ROOT / "build" / name
+        source = ["-S", str(ROOT / "native"), "-B", str(directory)]
+        checked([cmake, *source, "-DBNN_TESTS=ON", "-DCMAKE_BUILD_TYPE=Release", *options], 120)
+        jobs = str(os.cpu_count() or 1)
+        checked([cmake, "--build", str(directory), "-j", jobs, "--target", *PROGRAMS], 600)
+        return directory
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def vectors(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Cases recorded from the oracle, for the oracle_vectors program."""
+    path = tmp_path_factory.mktemp("vectors") / "vectors.bin"
+    checked([sys.executable, str(ROOT / "native/tests/record_vectors.py"), str(path)], 120)
+    return path

@@ -1,0 +1,64 @@
+"""The native test programs on this machine, under AddressSanitizer and UBSan."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bnn_lab import kernels
+
+
+@pytest.fixture(scope="module")
+def directory(build_programs: Callable[..., Path]) -> Path:
+    """The sanitized build."""
+    return build_programs("sanitized", "-DBNN_SANITIZE=ON")
+
+
+def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=600)
+
+
+def covered(output: str, pattern: str) -> set[str]:
+    """Backends named on the line that `pattern` starts."""
+    match = re.search(pattern + r":([\w ]*)", output)
+    assert match, output
+    return set(match[1].split())
+
+
+def test_every_backend_equals_the_oracle(directory: Path, vectors: Path) -> None:
+    done = run(directory / "oracle_vectors", vectors)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    assert covered(done.stdout, "backends covered") == set(kernels.available_backends())
+
+
+def test_every_backend_equals_scalar_within_guard_pages(directory: Path) -> None:
+    done = run(directory / "compare_backends")
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    others = set(kernels.available_backends()) - {"scalar"}
+    assert covered(done.stdout, "compared with scalar") >= others
+
+
+def test_a_wrong_result_is_reported(directory: Path, vectors: Path, tmp_path: Path) -> None:
+    data = bytearray(vectors.read_bytes())
+    data[-1] ^= 0x80  # in the expected words of the last case
+    wrong = tmp_path / "wrong.bin"
+    wrong.write_bytes(data)
+    done = run(directory / "oracle_vectors", wrong)
+    assert done.returncode == 1
+    for backend in kernels.available_backends():
+        assert f"MISMATCH {backend} case" in done.stdout
+
+
+@pytest.mark.parametrize("size", [0, 4, 1001])
+def test_a_truncated_file_is_refused(
+    directory: Path, vectors: Path, tmp_path: Path, size: int
+) -> None:
+    short = tmp_path / "short.bin"
+    short.write_bytes(vectors.read_bytes()[:size])
+    done = run(directory / "oracle_vectors", short)
+    assert done.returncode == 2
+    assert "truncated" in done.stderr
