@@ -272,7 +272,11 @@ class Options:
 
     def choice(self, name: str) -> str:
         """Lower-case name of an enum field, such as padding "same" or activation "relu"."""
-        return _ENUM_NAMES[name].get(self.get(name), f"unknown {self.get(name)}")
+        return _ENUM_NAMES[name].get(self.get(name), str(self.get(name)))
+
+    def is_known(self, name: str) -> bool:
+        """False for an enum field whose value the schema does not list."""
+        return name not in _ENUMS or self.get(name) in _ENUM_NAMES[name]
 
     def replace(self, **values: Any) -> Options:
         """Copy with some fields changed; enum fields take their lower-case names."""

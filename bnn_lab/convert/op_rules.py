@@ -50,7 +50,7 @@ def check_builtin(
         where: the op, for the message.
 
     Raises:
-        ModelFileError: wrong operand count, missing options, or a stride below 1.
+        ModelFileError: wrong operand count, missing options, a stride below 1, or an unknown enum.
     """
     rule = _RULES.get(mnemonic)
     if rule is None:
@@ -65,3 +65,5 @@ def check_builtin(
     for name, value in options.fields if options is not None else ():
         if name in _POSITIVE and value < 1:
             raise ModelFileError(f"{where}: {name} = {value} must be at least 1")
+        if options is not None and not options.is_known(name):
+            raise ModelFileError(f"{where}: {name} = {value} is not a value of the format")

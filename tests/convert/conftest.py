@@ -65,6 +65,12 @@ def run(request: pytest.FixtureRequest) -> Run:
 
 
 @pytest.fixture
+def interpreters() -> dict[str, Run]:
+    """Both of them, for tests whose file is slow to make."""
+    return {"lce": run_lce, "bnn_lab": run_ours}
+
+
+@pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(7)
 

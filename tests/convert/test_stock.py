@@ -1,0 +1,83 @@
+"""The stock converter's float and int8 files, which serve as peers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter as LiteRt
+
+from bnn_lab._keras import require_tensorflow
+from bnn_lab.convert import stock_tflite
+from bnn_lab.errors import ConversionError, InputError
+
+tf = require_tensorflow()
+
+
+@pytest.fixture(scope="module")
+def model():
+    tf.keras.utils.set_random_seed(1)
+    x = tf.keras.Input((8, 8, 3))
+    y = tf.keras.layers.Conv2D(16, 3, activation="relu")(x)
+    return tf.keras.Model(x, tf.keras.layers.Dense(4)(tf.keras.layers.Flatten()(y)))
+
+
+@pytest.fixture(scope="module")
+def images():
+    return np.random.default_rng(0).normal(size=(16, 8, 8, 3)).astype(np.float32)
+
+
+def run(model: bytes, x):
+    interpreter = LiteRt(model_content=model)
+    interpreter.allocate_tensors()
+    (entry,), (result,) = interpreter.get_input_details(), interpreter.get_output_details()
+    interpreter.set_tensor(entry["index"], x)
+    interpreter.invoke()
+    return interpreter.get_tensor(result["index"]), interpreter
+
+
+def test_float(model, images):
+    result, interpreter = run(stock_tflite(model), images[:1])
+    np.testing.assert_allclose(result, model.predict(images[:1], verbose=0), atol=1e-5)
+    assert {t["dtype"] for t in interpreter.get_tensor_details()} <= {np.float32, np.int32}
+
+
+@pytest.mark.parametrize("form", ["array", "list", "callable"])
+def test_int8(model, images, form):
+    data = {
+        "array": images,
+        "list": [images],
+        "callable": lambda: ([image[None]] for image in images),
+    }[form]
+    result, interpreter = run(stock_tflite(model, data), images[:1])
+    want = model.predict(images[:1], verbose=0)
+    assert 0 < np.abs(result - want).max() < 0.1 * np.abs(want).max()
+    filters = [t for t in interpreter.get_tensor_details() if tuple(t["shape"]) == (16, 3, 3, 3)]
+    assert [t["dtype"] for t in filters] == [np.int8]
+
+
+def test_int8_inputs_and_outputs(model, images):
+    content = stock_tflite(model, images, io_dtype="int8")
+    interpreter = LiteRt(model_content=content)
+    details = [*interpreter.get_input_details(), *interpreter.get_output_details()]
+    assert [d["dtype"] for d in details] == [np.int8, np.int8]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "message"),
+    [
+        ((), {"io_dtype": "int8"}, "pass representative_data"),
+        ((), {"io_dtype": "int4"}, "io_dtype is 'int4'"),
+        (([],), {}, "one array"),
+        ((np.zeros((0, 8, 8, 3), np.float32),), {}, "at least 1"),
+        (([np.zeros(3), np.zeros(3)],), {}, "each of the 1 inputs"),
+        (("images.npy",), {}, "one array"),
+    ],
+)
+def test_bad_arguments(model, arguments, options, message):
+    with pytest.raises(InputError, match=message):
+        stock_tflite(model, *arguments, **options)
+
+
+def test_samples_of_a_wrong_shape(model):
+    with pytest.raises((InputError, ConversionError)):
+        stock_tflite(model, np.zeros((4, 5, 5, 3), np.float32))
