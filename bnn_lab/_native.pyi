@@ -27,10 +27,10 @@ def bmaxpool2d(
     backend: str,
 ) -> NDArray[int32]: ...
 
-class BConv2D:
+class Options:
     def __init__(
         self,
-        filters: NDArray[int32],
+        *,
         channels_in: int,
         stride_height: int,
         stride_width: int,
@@ -39,6 +39,7 @@ class BConv2D:
         padding: str,
         pad_values: int,
         groups: int,
+        depth_multiplier: int,
         activation: str,
         multiplier: NDArray[float32] | None,
         bias: NDArray[float32] | None,
@@ -46,11 +47,26 @@ class BConv2D:
         output: str,
         output_scale: float,
         output_zero_point: int,
-        backend: str,
+        output_activation: str,
     ) -> None: ...
+
+class BConv2D:
+    def __init__(self, filters: NDArray[int32], options: Options, backend: str) -> None: ...
     def run(
-        self, x: NDArray[int32], num_threads: int
-    ) -> NDArray[float32] | NDArray[int8] | NDArray[int32]: ...
+        self,
+        x: NDArray[int32],
+        shortcut: NDArray[float32] | None,
+        signs: bool,
+        num_threads: int,
+    ) -> tuple[NDArray, NDArray[int32] | None]: ...
     def macs(self, height: int, width: int) -> int: ...
+    @property
+    def backend(self) -> str: ...
+
+class BTransposeConv2D:
+    def __init__(self, filters: NDArray[int32], options: Options, backend: str) -> None: ...
+    def run(
+        self, x: NDArray[int32], out_height: int, out_width: int, num_threads: int
+    ) -> NDArray: ...
     @property
     def backend(self) -> str: ...

@@ -16,7 +16,7 @@ Conventions (those of the Larq Compute Engine file format, LCE paper section 3):
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -213,6 +213,174 @@ def bconv2d_accumulators(
     return total
 
 
+def bdepthwise2d_accumulators(
+    x: Words,
+    filters: Words,
+    *,
+    channels_in: int,
+    depth_multiplier: int = 1,
+    stride: tuple[int, int] = (1, 1),
+    dilation: tuple[int, int] = (1, 1),
+    padding: Padding = "valid",
+    pad_values: int = 0,
+) -> NDArray[np.int32]:
+    """Depthwise convolution of ±1 values: output channel c reads input channel c // m alone.
+
+    Args:
+        x: int32 words, shape (N, H, W, ceil(channels_in / 32)).
+        filters: int32 words, shape (kh, kw, ceil(channels_in * m / 32)).
+        channels_in: input channels C.
+        depth_multiplier: m; the output has C * m channels.
+        stride: (height, width).
+        dilation: (height, width).
+        padding: "same" or "valid".
+        pad_values: what "same" pads with, 1 or 0.
+
+    Returns:
+        int32, shape (N, out_h, out_w, C * m).
+    """
+    kh, kw, _ = filters.shape
+    ys = window_axis(x.shape[1], kh, stride[0], dilation[0], padding)
+    xs = window_axis(x.shape[2], kw, stride[1], dilation[1], padding)
+    image = np.pad(
+        np.repeat(unpack_signs(x, channels_in), depth_multiplier, axis=-1),
+        [(0, 0), (ys.before, ys.after), (xs.before, xs.after), (0, 0)],
+        constant_values=pad_values,
+    )
+    signs = unpack_signs(filters, channels_in * depth_multiplier)
+    total = np.zeros((x.shape[0], ys.out, xs.out, signs.shape[-1]), np.int32)
+    for ky in range(kh):
+        for kx in range(kw):
+            top, left = ky * dilation[0], kx * dilation[1]
+            tap = image[:, top:, left:][:, :: stride[0], :: stride[1]][:, : ys.out, : xs.out]
+            total += tap * signs[ky, kx]
+    return total
+
+
+def btranspose2d_accumulators(
+    x: Words,
+    filters: Words,
+    *,
+    channels_in: int,
+    stride: tuple[int, int] = (1, 1),
+    padding: Padding = "valid",
+    output_size: tuple[int, int] | None = None,
+) -> NDArray[np.int32]:
+    """Transposed convolution of ±1 values: each input value adds its scaled filter to the output.
+
+    Positions that no input reaches hold 0, so there is no choice of `pad_values`.
+
+    Args:
+        x: int32 words, shape (N, H, W, ceil(channels_in / 32)).
+        filters: int32 words, shape (O, kh, kw, ceil(channels_in / 32)).
+        channels_in: input channels.
+        stride: (height, width), by which the image grows.
+        padding: "same" or "valid", of the convolution that this one transposes.
+        output_size: (height, width); default that of `transposed_size`. Its convolution must have
+            the size of `x`.
+
+    Returns:
+        int32, shape (N, *output_size, O).
+    """
+    out_channels, kh, kw, _ = filters.shape
+    batch, height, width, _ = x.shape
+    if output_size is None:
+        output_size = (
+            transposed_size(height, kh, stride[0], padding),
+            transposed_size(width, kw, stride[1], padding),
+        )
+    ys = window_axis(output_size[0], kh, stride[0], 1, padding)
+    xs = window_axis(output_size[1], kw, stride[1], 1, padding)
+    assert (ys.out, xs.out) == (height, width)
+    image, signs = unpack_signs(x, channels_in), unpack_signs(filters, channels_in)
+    rows, columns = (height - 1) * stride[0] + kh, (width - 1) * stride[1] + kw
+    padded = (
+        max(rows, ys.before + output_size[0]),
+        max(columns, xs.before + output_size[1]),
+    )
+    total = np.zeros((batch, *padded, out_channels), np.int32)
+    for ky in range(kh):
+        for kx in range(kw):
+            below = total[:, ky : ky + rows - kh + 1 : stride[0]]
+            below[:, :, kx : kx + columns - kw + 1 : stride[1]] += image @ signs[:, ky, kx].T
+    return total[
+        :,
+        ys.before : ys.before + output_size[0],
+        xs.before : xs.before + output_size[1],
+    ]
+
+
+def transposed_size(size: int, kernel: int, stride: int, padding: Padding) -> int:
+    """Output size of a transposed convolution along one axis, as Keras computes it."""
+    return size * stride + (max(kernel - stride, 0) if padding == "valid" else 0)
+
+
+# --- output transform -----------------------------------------------------------------------
+
+
+def output_transform(
+    accumulators: NDArray[np.int32],
+    depth: int,
+    *,
+    activation: Activation = "none",
+    multiplier: NDArray[np.float32] | None = None,
+    bias: NDArray[np.float32] | None = None,
+    threshold: NDArray[np.int32] | None = None,
+    output: Output = "float32",
+    output_scale: float = 1.0,
+    output_zero_point: int = 0,
+    output_activation: Activation = "none",
+    shortcut: NDArray[np.float32] | None = None,
+) -> NDArray:
+    """From accumulators to what a layer hands on (LCE paper section 3.2).
+
+    The accumulator is clamped by `activation` *before* `multiplier` and `bias`. For bits it is
+    compared with `threshold` instead, which stands for activation, multiplier and bias at once.
+
+    Args:
+        accumulators: int32, shape (..., O).
+        depth: K, the number of products in an accumulator.
+        activation: clamp of the raw accumulator; unused for bits.
+        multiplier: float32 (O,), default ones; unused for bits.
+        bias: float32 (O,), default zeros; unused for bits.
+        threshold: int32 (O,), for bits: the bit is 1 (the value is -1) iff the popcount exceeds
+            it, that is iff ``K - accumulator > 2 * threshold``.
+        output: "float32", "int8" or "bits".
+        output_scale: of an int8 result.
+        output_zero_point: of an int8 result.
+        output_activation: of a float32 result: clamps it, after multiplier and bias.
+        shortcut: float32, shape (..., O): added to a float32 result, last.
+
+    Returns:
+        float32 or int8 of shape (..., O), or int32 words (..., ceil(O / 32)).
+    """
+    if output == "bits":
+        assert threshold is not None
+        doubled = 2 * threshold.astype(np.int64)
+        return pack_bits(depth - accumulators.astype(np.int64) > doubled)
+
+    out_channels = accumulators.shape[-1]
+    low, high = ACTIVATION_RANGES[activation]
+    clamped = np.clip(accumulators, max(low, -depth), min(high, depth)).astype(np.int32)
+    if multiplier is None:
+        multiplier = np.ones(out_channels, np.float32)
+    if bias is None:
+        bias = np.zeros(out_channels, np.float32)
+    quantized = output == "int8"
+    factor, shift = transform_constants(
+        multiplier,
+        bias,
+        depth,
+        output_scale if quantized else 1.0,
+        output_zero_point if quantized else 0,
+    )
+    result = (depth - clamped).astype(np.float32) * factor + shift
+    if quantized:
+        return np.clip(_round_half_away(result), -128, 127).astype(np.int8)
+    result = np.clip(result, *np.float32(ACTIVATION_RANGES[output_activation]))
+    return result if shortcut is None else result + shortcut
+
+
 def bconv2d(
     x: Words,
     filters: Words,
@@ -223,40 +391,23 @@ def bconv2d(
     padding: Padding = "valid",
     pad_values: int = 0,
     groups: int = 1,
-    activation: Activation = "none",
-    multiplier: NDArray[np.float32] | None = None,
-    bias: NDArray[np.float32] | None = None,
-    threshold: NDArray[np.int32] | None = None,
-    output: Output = "float32",
-    output_scale: float = 1.0,
-    output_zero_point: int = 0,
+    **transform: Any,
 ) -> NDArray:
-    """Binary convolution with its output transform (LceBconv2d; LCE paper section 3.2).
-
-    The accumulator is clamped by `activation` *before* `multiplier` and `bias`. For bits it is
-    compared with `threshold` instead, which stands for activation, multiplier and bias at once.
+    """Binary convolution with its output transform (LceBconv2d).
 
     Args:
-        x: see `bconv2d_accumulators`, which also defines `channels_in`, `stride`, `dilation`,
-            `padding`, `pad_values` and `groups`.
-        filters: see `bconv2d_accumulators`.
-        channels_in: see `bconv2d_accumulators`.
-        stride: see `bconv2d_accumulators`.
-        dilation: see `bconv2d_accumulators`.
-        padding: see `bconv2d_accumulators`.
-        pad_values: see `bconv2d_accumulators`.
-        groups: see `bconv2d_accumulators`.
-        activation: clamp of the raw accumulator; unused for bits.
-        multiplier: float32 (O,), default ones; unused for bits.
-        bias: float32 (O,), default zeros; unused for bits.
-        threshold: int32 (O,), for bits: the bit is 1 (the value is -1) iff the popcount exceeds
-            it, that is iff ``K - accumulator > 2 * threshold``.
-        output: "float32", "int8" or "bits".
-        output_scale: of an int8 result.
-        output_zero_point: of an int8 result.
+        x: as in `bconv2d_accumulators`, like the options before `transform`.
+        filters: int32 words, shape (O, kh, kw, ceil(channels_in / groups / 32)).
+        channels_in: input channels.
+        stride: (height, width).
+        dilation: (height, width).
+        padding: "same" or "valid".
+        pad_values: what "same" pads with, 1 or 0.
+        groups: divides `channels_in` and O.
+        **transform: options of `output_transform`.
 
     Returns:
-        float32 or int8 of shape (N, out_h, out_w, O), or int32 words (N, out_h, out_w, ceil(O/32)).
+        As `output_transform`, shape (N, out_h, out_w, O or words).
     """
     accumulators = bconv2d_accumulators(
         x,
@@ -268,30 +419,62 @@ def bconv2d(
         pad_values=pad_values,
         groups=groups,
     )
-    out_channels, kh, kw, _ = filters.shape
-    depth = kh * kw * (channels_in // groups)
-    if output == "bits":
-        assert threshold is not None
-        doubled = 2 * threshold.astype(np.int64)
-        return pack_bits(depth - accumulators.astype(np.int64) > doubled)
+    depth = filters.shape[1] * filters.shape[2] * (channels_in // groups)
+    return output_transform(accumulators, depth, **transform)
 
-    low, high = ACTIVATION_RANGES[activation]
-    clamped = np.clip(accumulators, max(low, -depth), min(high, depth)).astype(np.int32)
-    if multiplier is None:
-        multiplier = np.ones(out_channels, np.float32)
-    if bias is None:
-        bias = np.zeros(out_channels, np.float32)
-    factor, shift = transform_constants(
-        multiplier,
-        bias,
-        depth,
-        output_scale if output == "int8" else 1.0,
-        output_zero_point if output == "int8" else 0,
+
+def bdepthwise2d(
+    x: Words,
+    filters: Words,
+    *,
+    channels_in: int,
+    depth_multiplier: int = 1,
+    stride: tuple[int, int] = (1, 1),
+    dilation: tuple[int, int] = (1, 1),
+    padding: Padding = "valid",
+    pad_values: int = 0,
+    **transform: Any,
+) -> NDArray:
+    """Binary depthwise convolution: `bdepthwise2d_accumulators`, then `output_transform`."""
+    accumulators = bdepthwise2d_accumulators(
+        x,
+        filters,
+        channels_in=channels_in,
+        depth_multiplier=depth_multiplier,
+        stride=stride,
+        dilation=dilation,
+        padding=padding,
+        pad_values=pad_values,
     )
-    result = (depth - clamped).astype(np.float32) * factor + shift
-    if output == "int8":
-        return np.clip(_round_half_away(result), -128, 127).astype(np.int8)
-    return result
+    return output_transform(accumulators, filters.shape[0] * filters.shape[1], **transform)
+
+
+def btranspose2d(
+    x: Words,
+    filters: Words,
+    *,
+    channels_in: int,
+    stride: tuple[int, int] = (1, 1),
+    padding: Padding = "valid",
+    output_size: tuple[int, int] | None = None,
+    **transform: Any,
+) -> NDArray:
+    """Binary transposed convolution: `btranspose2d_accumulators`, then `output_transform`."""
+    accumulators = btranspose2d_accumulators(
+        x,
+        filters,
+        channels_in=channels_in,
+        stride=stride,
+        padding=padding,
+        output_size=output_size,
+    )
+    depth = filters.shape[1] * filters.shape[2] * channels_in
+    return output_transform(accumulators, depth, **transform)
+
+
+def bdense(x: Words, weights: Words, *, channels_in: int, **transform: Any) -> NDArray:
+    """Binary dense layer: `binary_gemm` of (N, W) with (O, W) words, then `output_transform`."""
+    return output_transform(binary_gemm(x, weights, channels_in), channels_in, **transform)
 
 
 def transform_constants(

@@ -3,6 +3,7 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
@@ -12,8 +13,11 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "bnn/bconv2d.h"
+#include "bnn/btransposeconv2d.h"
 #include "bnn/dispatch.h"
 
 namespace nb = nanobind;
@@ -119,8 +123,8 @@ nb::ndarray<nb::numpy, int32_t> bmaxpool2d(Array<int32_t, 4> x, int64_t pool_hei
   }
   const auto n = static_cast<int64_t>(x.shape(0)), h = static_cast<int64_t>(x.shape(1));
   const auto w = static_cast<int64_t>(x.shape(2)), c = static_cast<int64_t>(x.shape(3));
-  const bnn::Axis ys = bnn::window_axis(h, pool_height, stride_height, 1, pad);
-  const bnn::Axis xs = bnn::window_axis(w, pool_width, stride_width, 1, pad);
+  const bnn::Windows ys = bnn::window_axis(h, pool_height, stride_height, 1, pad);
+  const bnn::Windows xs = bnn::window_axis(w, pool_width, stride_width, 1, pad);
   auto out = new_array<int32_t>(
       {x.shape(0), static_cast<size_t>(ys.out), static_cast<size_t>(xs.out), x.shape(3)});
   nb::gil_scoped_release release;
@@ -144,94 +148,174 @@ Output output_of(const std::string& name) {
   throw std::invalid_argument("output must be float32, int8 or bits");
 }
 
-// A prepared convolution. A lock serializes runs, since it owns scratch memory.
-class BConv2D {
- public:
-  BConv2D(Array<int32_t, 4> filters, int32_t channels_in, int32_t stride_height,
-          int32_t stride_width, int32_t dilation_height, int32_t dilation_width,
-          const std::string& padding, int32_t pad_values, int32_t groups,
-          const std::string& activation, std::optional<Array<float, 1>> multiplier,
-          std::optional<Array<float, 1>> bias, std::optional<Array<int32_t, 1>> threshold,
-          const std::string& output, double output_scale, int32_t output_zero_point,
-          const std::string& backend) {
-    constexpr size_t kMax = size_t{1} << 28;
-    for (size_t i = 0; i < 4; ++i) {
-      if (filters.shape(i) > kMax) throw std::invalid_argument("filters are too large");
-    }
-    params_.channels_in = channels_in;
-    params_.channels_out = static_cast<int32_t>(filters.shape(0));
-    params_.filter_height = static_cast<int32_t>(filters.shape(1));
-    params_.filter_width = static_cast<int32_t>(filters.shape(2));
-    params_.stride_height = stride_height;
-    params_.stride_width = stride_width;
-    params_.dilation_height = dilation_height;
-    params_.dilation_width = dilation_width;
-    params_.groups = groups;
-    params_.padding = padding_of(padding);
-    params_.pad_values = pad_values;
-    params_.activation = activation_of(activation);
-    params_.output = output_of(output);
-    params_.output_scale = output_scale;
-    params_.output_zero_point = output_zero_point;
-    if (channels_in < 1 || groups < 1) {
-      throw std::invalid_argument("channels_in and groups must be at least 1");
-    }
-    check_words(filters.shape(3), channels_in / groups);
-    const auto fits = [&](const auto& array) {
-      return !array || array->shape(0) == filters.shape(0);
-    };
-    if (!fits(multiplier) || !fits(bias) || !fits(threshold)) {
-      throw std::invalid_argument("multiplier, bias and threshold must have one value a channel");
-    }
-    conv_ = std::make_unique<bnn::BConv2D>(
-        bnn::select_backend(backend), params_, words(filters.data()),
-        multiplier ? multiplier->data() : nullptr, bias ? bias->data() : nullptr,
-        threshold ? threshold->data() : nullptr);
-  }
+// What the three kinds of convolution share: parameters from Python, arrays out, one run at a time.
+struct Options {
+  int32_t channels_in, stride_height, stride_width, dilation_height, dilation_width;
+  std::string padding;
+  int32_t pad_values, groups, depth_multiplier;  // depth_multiplier 0: not depthwise
+  std::string activation;
+  std::optional<Array<float, 1>> multiplier, bias;
+  std::optional<Array<int32_t, 1>> threshold;
+  std::string output;
+  double output_scale;
+  int32_t output_zero_point;
+  std::string output_activation;
 
-  nb::object run(Array<int32_t, 4> x, int threads) {
-    check_words(x.shape(3), params_.channels_in);
-    if (threads < 1 || threads > 256) {
-      throw std::invalid_argument("num_threads must lie in [1, 256]");
-    }
-    // Taken without the GIL, or a thread that waits here would block the one that runs.
-    std::unique_lock<std::mutex> lock(mutex_, std::defer_lock);
+  const float* multiplier_data() const { return multiplier ? multiplier->data() : nullptr; }
+  const float* bias_data() const { return bias ? bias->data() : nullptr; }
+  const int32_t* threshold_data() const { return threshold ? threshold->data() : nullptr; }
+};
+
+// filters: OHWI words, or HW + words (rank 4 with a leading 1) if depthwise.
+bnn::BConv2DParams make_params(const Options& o, const Array<int32_t, 4>& filters) {
+  constexpr size_t kMax = size_t{1} << 28;
+  for (size_t i = 0; i < 4; ++i) {
+    if (filters.shape(i) > kMax) throw std::invalid_argument("filters are too large");
+  }
+  if (o.channels_in < 1 || o.groups < 1) {
+    throw std::invalid_argument("channels_in and groups must be at least 1");
+  }
+  bnn::BConv2DParams p;
+  p.channels_in = o.channels_in;
+  p.depthwise = o.depth_multiplier > 0;
+  if (p.depthwise) {
+    const int64_t out = int64_t{o.channels_in} * o.depth_multiplier;
+    if (out > static_cast<int64_t>(kMax)) throw std::invalid_argument("too many channels");
+    p.channels_out = static_cast<int32_t>(out);
+  } else {
+    p.channels_out = static_cast<int32_t>(filters.shape(0));
+  }
+  p.filter_height = static_cast<int32_t>(filters.shape(1));
+  p.filter_width = static_cast<int32_t>(filters.shape(2));
+  p.stride_height = o.stride_height;
+  p.stride_width = o.stride_width;
+  p.dilation_height = o.dilation_height;
+  p.dilation_width = o.dilation_width;
+  p.groups = o.groups;
+  p.padding = padding_of(o.padding);
+  p.pad_values = o.pad_values;
+  p.activation = activation_of(o.activation);
+  p.output = output_of(o.output);
+  p.output_scale = o.output_scale;
+  p.output_zero_point = o.output_zero_point;
+  p.output_activation = activation_of(o.output_activation);
+  check_words(filters.shape(3), p.depthwise ? p.channels_out : o.channels_in / o.groups);
+  const auto fits = [&](const auto& array) {
+    return !array || array->shape(0) == static_cast<size_t>(p.channels_out);
+  };
+  if (!fits(o.multiplier) || !fits(o.bias) || !fits(o.threshold)) {
+    throw std::invalid_argument("multiplier, bias and threshold must have one value a channel");
+  }
+  return p;
+}
+
+void check_input(const Array<int32_t, 4>& x, const bnn::BConv2DParams& params, int threads) {
+  check_words(x.shape(3), params.channels_in);
+  if (threads < 1 || threads > 256) throw std::invalid_argument("num_threads must lie in [1, 256]");
+}
+
+// A lock taken without the GIL, or a thread that waits here would block the one that runs.
+std::unique_lock<std::mutex> lock_without_gil(std::mutex& mutex) {
+  nb::gil_scoped_release release;
+  return std::unique_lock<std::mutex>(mutex);
+}
+
+// Calls action(array) with a new array of the output's type, and returns that array.
+template <class Action>
+nb::object with_output(Output output, const std::vector<size_t>& shape, Action action) {
+  const auto run = [&](auto array) {
     {
       nb::gil_scoped_release release;
-      lock.lock();
+      action(array.data());
     }
-    conv_->resize(static_cast<int64_t>(x.shape(1)), static_cast<int64_t>(x.shape(2)));
-    const std::vector<size_t> shape = {x.shape(0), static_cast<size_t>(conv_->out_height()),
-                                       static_cast<size_t>(conv_->out_width()),
-                                       static_cast<size_t>(conv_->out_channels())};
-    switch (params_.output) {
-      case Output::kFloat32: return run_into(new_array<float>(shape), x, threads);
-      case Output::kInt8: return run_into(new_array<int8_t>(shape), x, threads);
-      default: return run_into(new_array<int32_t>(shape), x, threads);
+    return nb::cast(array);
+  };
+  switch (output) {
+    case Output::kFloat32: return run(new_array<float>(shape));
+    case Output::kInt8: return run(new_array<int8_t>(shape));
+    default: return run(new_array<int32_t>(shape));
+  }
+}
+
+template <class Conv>
+std::vector<size_t> output_shape(const Conv& conv, size_t batch) {
+  return {batch, static_cast<size_t>(conv.out_height()), static_cast<size_t>(conv.out_width()),
+          static_cast<size_t>(conv.out_channels())};
+}
+
+class BConv2D {
+ public:
+  BConv2D(Array<int32_t, 4> filters, const Options& options, const std::string& backend)
+      : params_(make_params(options, filters)),
+        conv_(bnn::select_backend(backend), params_, words(filters.data()),
+              options.multiplier_data(), options.bias_data(), options.threshold_data()) {}
+
+  // Returns the output, and the words of its signs or None.
+  std::pair<nb::object, nb::object> run(Array<int32_t, 4> x,
+                                        std::optional<Array<float, 4>> shortcut, bool signs,
+                                        int threads) {
+    check_input(x, params_, threads);
+    const auto lock = lock_without_gil(mutex_);
+    conv_.resize(static_cast<int64_t>(x.shape(1)), static_cast<int64_t>(x.shape(2)));
+    const std::vector<size_t> shape = output_shape(conv_, x.shape(0));
+    bnn::OutputView view;
+    if (shortcut) {
+      for (size_t i = 0; i < 4; ++i) {
+        if (shortcut->shape(i) != shape[i]) {
+          throw std::invalid_argument("shortcut must have the shape of the output");
+        }
+      }
+      view.shortcut = shortcut->data();
     }
+    nb::object sign_words = nb::none();
+    if (signs) {
+      auto array = new_array<int32_t>({shape[0], shape[1], shape[2], words_for(shape[3])});
+      view.signs = words(array.data());
+      sign_words = nb::cast(array);
+    }
+    nb::object result = with_output(params_.output, shape, [&](void* data) {
+      view.data = data;
+      conv_.run(words(x.data()), static_cast<int64_t>(x.shape(0)), view, pool_of(threads), threads);
+    });
+    return {result, sign_words};
   }
 
   int64_t macs(int64_t height, int64_t width) {
-    std::lock_guard<std::mutex> lock(mutex_);
-    conv_->resize(height, width);
-    return conv_->macs();
+    const auto lock = lock_without_gil(mutex_);
+    conv_.resize(height, width);
+    return conv_.macs();
   }
 
-  std::string backend() const { return conv_->backend().name; }
+  std::string backend() const { return conv_.backend().name; }
 
  private:
-  template <class Result>
-  nb::object run_into(Result result, const Array<int32_t, 4>& x, int threads) {
-    {
-      nb::gil_scoped_release release;
-      conv_->run(words(x.data()), static_cast<int64_t>(x.shape(0)), result.data(), pool_of(threads),
-                 threads);
-    }
-    return nb::cast(result);
+  bnn::BConv2DParams params_;
+  bnn::BConv2D conv_;
+  std::mutex mutex_;
+};
+
+class BTransposeConv2D {
+ public:
+  BTransposeConv2D(Array<int32_t, 4> filters, const Options& options, const std::string& backend)
+      : params_(make_params(options, filters)),
+        conv_(bnn::select_backend(backend), params_, words(filters.data()),
+              options.multiplier_data(), options.bias_data(), options.threshold_data()) {}
+
+  nb::object run(Array<int32_t, 4> x, int64_t out_height, int64_t out_width, int threads) {
+    check_input(x, params_, threads);
+    const auto lock = lock_without_gil(mutex_);
+    conv_.resize(static_cast<int64_t>(x.shape(1)), static_cast<int64_t>(x.shape(2)), out_height,
+                 out_width);
+    return with_output(params_.output, output_shape(conv_, x.shape(0)), [&](void* data) {
+      conv_.run(words(x.data()), static_cast<int64_t>(x.shape(0)), data, pool_of(threads), threads);
+    });
   }
 
+  std::string backend() const { return conv_.backend().name; }
+
+ private:
   bnn::BConv2DParams params_;
-  std::unique_ptr<bnn::BConv2D> conv_;
+  bnn::BTransposeConv2D conv_;
   std::mutex mutex_;
 };
 
@@ -247,19 +331,25 @@ NB_MODULE(_native, m) {
   m.def("unpack_f32", &unpack_f32);
   m.def("unpack_i8", &unpack_i8);
   m.def("bmaxpool2d", &bmaxpool2d);
+  nb::class_<Options>(m, "Options")
+      .def(nb::init<int32_t, int32_t, int32_t, int32_t, int32_t, std::string, int32_t, int32_t,
+                    int32_t, std::string, std::optional<Array<float, 1>>,
+                    std::optional<Array<float, 1>>, std::optional<Array<int32_t, 1>>, std::string,
+                    double, int32_t, std::string>(),
+           nb::kw_only(), nb::arg("channels_in"), nb::arg("stride_height"), nb::arg("stride_width"),
+           nb::arg("dilation_height"), nb::arg("dilation_width"), nb::arg("padding"),
+           nb::arg("pad_values"), nb::arg("groups"), nb::arg("depth_multiplier"),
+           nb::arg("activation"), nb::arg("multiplier").none(), nb::arg("bias").none(),
+           nb::arg("threshold").none(), nb::arg("output"), nb::arg("output_scale"),
+           nb::arg("output_zero_point"), nb::arg("output_activation"));
   nb::class_<BConv2D>(m, "BConv2D")
-      .def(nb::init<Array<int32_t, 4>, int32_t, int32_t, int32_t, int32_t, int32_t,
-                    const std::string&, int32_t, int32_t, const std::string&,
-                    std::optional<Array<float, 1>>, std::optional<Array<float, 1>>,
-                    std::optional<Array<int32_t, 1>>, const std::string&, double, int32_t,
-                    const std::string&>(),
-           nb::arg("filters"), nb::arg("channels_in"), nb::arg("stride_height"),
-           nb::arg("stride_width"), nb::arg("dilation_height"), nb::arg("dilation_width"),
-           nb::arg("padding"), nb::arg("pad_values"), nb::arg("groups"), nb::arg("activation"),
-           nb::arg("multiplier").none(), nb::arg("bias").none(), nb::arg("threshold").none(),
-           nb::arg("output"), nb::arg("output_scale"), nb::arg("output_zero_point"),
-           nb::arg("backend"))
-      .def("run", &BConv2D::run)
+      .def(nb::init<Array<int32_t, 4>, const Options&, const std::string&>())
+      .def("run", &BConv2D::run, nb::arg("x"), nb::arg("shortcut").none(), nb::arg("signs"),
+           nb::arg("num_threads"))
       .def("macs", &BConv2D::macs)
       .def_prop_ro("backend", &BConv2D::backend);
+  nb::class_<BTransposeConv2D>(m, "BTransposeConv2D")
+      .def(nb::init<Array<int32_t, 4>, const Options&, const std::string&>())
+      .def("run", &BTransposeConv2D::run)
+      .def_prop_ro("backend", &BTransposeConv2D::backend);
 }

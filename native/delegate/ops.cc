@@ -228,8 +228,8 @@ class MaxPool final : public Op {
     require_rank(x, 4, "the input");
     require(x.type == tfl::kInt32 && output.type == tfl::kInt32,
             "input and output must be int32 words");
-    const Axis ys = window_axis(x.shape[1], height_, stride_height_, 1, padding_);
-    const Axis xs = window_axis(x.shape[2], width_, stride_width_, 1, padding_);
+    const Windows ys = window_axis(x.shape[1], height_, stride_height_, 1, padding_);
+    const Windows xs = window_axis(x.shape[2], width_, stride_width_, 1, padding_);
     return {x.shape[0], ys.out, xs.out, x.shape[3]};
   }
 

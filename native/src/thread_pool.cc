@@ -33,7 +33,7 @@ ThreadPool::~ThreadPool() {
 }
 
 void ThreadPool::drain(const Job& job) {
-  for (int64_t i = next_.fetch_add(1); i < job.count; i = next_.fetch_add(1)) (*job.task)(i);
+  for (int64_t i = next_.fetch_add(1); i < job.count; i = next_.fetch_add(1)) job.call(job.task, i);
 }
 
 void ThreadPool::work(int index) {
@@ -61,16 +61,14 @@ void ThreadPool::work(int index) {
   }
 }
 
-void ThreadPool::parallel_for(int64_t count, int threads,
-                              const std::function<void(int64_t)>& task) {
+void ThreadPool::run(Job job, int threads) {
   std::unique_lock<std::mutex> alone(busy_, std::try_to_lock);
-  const int helpers = static_cast<int>(
-      std::min<int64_t>(std::min<int64_t>(threads, this->threads()) - 1, count - 1));
-  if (!alone.owns_lock() || helpers < 1) {
-    for (int64_t i = 0; i < count; ++i) task(i);
+  job.helpers = static_cast<int>(
+      std::min<int64_t>(std::min<int64_t>(threads, this->threads()) - 1, job.count - 1));
+  if (!alone.owns_lock() || job.helpers < 1) {
+    for (int64_t i = 0; i < job.count; ++i) job.call(job.task, i);
     return;
   }
-  Job job{&task, count, helpers};
   {
     std::lock_guard<std::mutex> lock(mutex_);
     next_ = 0;

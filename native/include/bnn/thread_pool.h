@@ -6,7 +6,6 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
-#include <functional>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -26,15 +25,21 @@ class ThreadPool {
 
   // Runs task(0) ... task(count - 1), returns when all are done. Not reentrant. A call that finds
   // the pool busy (another thread's call) runs all tasks on its own thread. `threads` caps how
-  // many take part. Tasks must not throw.
-  void parallel_for(int64_t count, int threads, const std::function<void(int64_t)>& task);
+  // many take part. Tasks must not throw. Allocates nothing.
+  template <class Task>
+  void parallel_for(int64_t count, int threads, const Task& task) {
+    run({[](const void* t, int64_t i) { (*static_cast<const Task*>(t))(i); }, &task, count, 0},
+        threads);
+  }
 
  private:
   struct Job {
-    const std::function<void(int64_t)>* task = nullptr;
+    void (*call)(const void* task, int64_t index) = nullptr;
+    const void* task = nullptr;
     int64_t count = 0;
     int helpers = 0;
   };
+  void run(Job job, int threads);
   void work(int index);
   void drain(const Job& job);
 

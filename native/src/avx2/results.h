@@ -40,8 +40,8 @@ struct StoreFused {
     for (int c = 0; c < (kFull ? BNN_BLOCK : s.channels); c += 8) {
       const int left = kFull ? 8 : s.channels - c;
       __m256 y = affine(s, counts[c / 8], c);
-      y = _mm256_max_ps(y, _mm256_set1_ps(s.post_min));
-      y = _mm256_min_ps(y, _mm256_set1_ps(s.post_max));
+      y = _mm256_max_ps(_mm256_set1_ps(s.post_min), y);
+      y = _mm256_min_ps(_mm256_set1_ps(s.post_max), y);
       if (s.shortcut != nullptr) {
         const float* shortcut = s.shortcut + pixel * s.shortcut_step + c;
         y = _mm256_add_ps(

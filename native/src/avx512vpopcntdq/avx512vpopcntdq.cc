@@ -74,8 +74,8 @@ struct StoreFused {
       const int channel = r * kLanes;
       const __mmask16 valid = valid_lanes(s, channel);
       __m512 y = affine(s, transform_input(s, counts[r], channel), channel);
-      y = _mm512_max_ps(y, _mm512_set1_ps(s.post_min));
-      y = _mm512_min_ps(y, _mm512_set1_ps(s.post_max));
+      y = _mm512_max_ps(_mm512_set1_ps(s.post_min), y);  // in this order NaN stays
+      y = _mm512_min_ps(_mm512_set1_ps(s.post_max), y);
       if (s.shortcut != nullptr) {
         const float* shortcut = s.shortcut + pixel * s.shortcut_step + channel;
         y = _mm512_add_ps(y, _mm512_maskz_loadu_ps(valid, shortcut));

@@ -75,56 +75,67 @@ void pack_weights(const uint32_t* filter, ptrdiff_t row_words, int32_t channels,
 
 // --- popcounts of a tile ------------------------------------------------------------------------
 
-// sums[p][first + i] += popcounts of the bytes of a[p] ^ w[i]. Like operations stand together, so
-// that an in-order core finds independent ones to issue.
-template <int kPixels, int kWeights, int kRegisters>
+// sums[p][first + i] += popcounts of the bytes of a[p] ^ w[i]; kInitial: =. Like operations stand
+// together, so that an in-order core finds independent ones to issue.
+template <bool kInitial, int kPixels, int kWeights, int kRegisters>
 inline void add_popcounts(const uint32x4_t* a, const uint32x4_t* w, uint8x16_t (*sums)[kRegisters],
                           int first) {
-  uint8x16_t differ[kPixels][kWeights];
+  uint8x16_t bytes[kPixels][kWeights];
 #pragma GCC unroll 4
   for (int p = 0; p < kPixels; ++p) {
 #pragma GCC unroll 4
-    for (int i = 0; i < kWeights; ++i) differ[p][i] = vreinterpretq_u8_u32(veorq_u32(a[p], w[i]));
+    for (int i = 0; i < kWeights; ++i) bytes[p][i] = vreinterpretq_u8_u32(veorq_u32(a[p], w[i]));
   }
 #pragma GCC unroll 4
   for (int p = 0; p < kPixels; ++p) {
 #pragma GCC unroll 4
-    for (int i = 0; i < kWeights; ++i) differ[p][i] = vcntq_u8(differ[p][i]);
+    for (int i = 0; i < kWeights; ++i) bytes[p][i] = vcntq_u8(bytes[p][i]);
   }
 #pragma GCC unroll 4
   for (int p = 0; p < kPixels; ++p) {
 #pragma GCC unroll 4
     for (int i = 0; i < kWeights; ++i) {
-      sums[p][first + i] = vaddq_u8(sums[p][first + i], differ[p][i]);
+      uint8x16_t& sum = sums[p][first + i];
+      sum = kInitial ? bytes[p][i] : vaddq_u8(sum, bytes[p][i]);
     }
   }
 }
 
 // --- shallow windows: lanes are output channels ------------------------------------------------
 
+// One word of the window of each pixel with the weights of all channels.
+template <bool kInitial, int kPixels, int kRegisters>
+inline void add_word(const uint32_t* word, ptrdiff_t step, const uint32_t* weights,
+                     uint8x16_t (*sums)[kRegisters]) {
+  constexpr int kGroup = kPixels > 2 ? 2 : 4;  // weights at a time: up to 8 popcounts under way
+  uint32x4_t a[kPixels];
+  for (int p = 0; p < kPixels; ++p) a[p] = vld1q_dup_u32(word + p * step);
+#pragma GCC unroll 4
+  for (int r = 0; r < kRegisters; r += kGroup) {
+    uint32x4_t w[kGroup];
+#pragma GCC unroll 4
+    for (int i = 0; i < kGroup; ++i) w[i] = vld1q_u32(weights + 4 * (r + i));
+    add_popcounts<kInitial, kPixels, kGroup, kRegisters>(a, w, sums, r);
+  }
+}
+
 template <int kPixels, int kRegisters>
 inline void popcounts_shallow(const bnn_span& s, const uint32_t* origin,
                               uint32x4_t counts[kPixels][kRegisters]) {
-  constexpr int kGroup = kPixels > 2 ? 2 : 4;  // weights at a time: 8 popcounts under way
+  const ptrdiff_t step = s.input_step;
   const uint32_t* weights = s.weights;
+  const uint32_t* word = origin + s.runs[0];
+  const uint32_t* end = word + s.run_words;
   uint8x16_t sums[kPixels][kRegisters];
-  for (int p = 0; p < kPixels; ++p) {
-    for (int r = 0; r < kRegisters; ++r) sums[p][r] = vdupq_n_u8(0);
-  }
-  for (int32_t run = 0; run < s.run_count; ++run) {
-    const uint32_t* word = origin + s.runs[run];
-    for (const uint32_t* end = word + s.run_words; word != end; ++word) {
-      uint32x4_t a[kPixels];
-      for (int p = 0; p < kPixels; ++p) a[p] = vld1q_dup_u32(word + p * s.input_step);
-#pragma GCC unroll 4
-      for (int r = 0; r < kRegisters; r += kGroup) {
-        uint32x4_t w[kGroup];
-#pragma GCC unroll 4
-        for (int i = 0; i < kGroup; ++i) w[i] = vld1q_u32(weights + 4 * (r + i));
-        add_popcounts<kPixels, kGroup, kRegisters>(a, w, sums, r);
-      }
+  add_word<true, kPixels, kRegisters>(word++, step, weights, sums);
+  for (int32_t run = 0;;) {
+    for (; word != end; ++word) {
       weights += BNN_BLOCK;
+      add_word<false, kPixels, kRegisters>(word, step, weights, sums);
     }
+    if (++run == s.run_count) break;
+    word = origin + s.runs[run];
+    end = word + s.run_words;
   }
   for (int p = 0; p < kPixels; ++p) {
     for (int r = 0; r < kRegisters; ++r) counts[p][r] = vpaddlq_u16(vpaddlq_u8(sums[p][r]));
@@ -183,22 +194,26 @@ inline uint16x8_t pairwise(uint8x16_t a, uint8x16_t b, bool fits) {
   return fits ? vpaddlq_u8(vpaddq_u8(a, b)) : vpaddq_u16(vpaddlq_u8(a), vpaddlq_u8(b));
 }
 
+// One vector of the window of each pixel with that of 4 channels.
+template <bool kInitial, int kPixels>
+inline void add_vector(const uint32_t* window, ptrdiff_t step, const uint32_t* weights,
+                       uint8x16_t (*sums)[4]) {
+  uint32x4_t w[4], a[kPixels];
+  for (int c = 0; c < 4; ++c) w[c] = vld1q_u32(weights + c * kVectorWords);
+  for (int p = 0; p < kPixels; ++p) a[p] = vld1q_u32(window + p * step);
+  for (int p = 0; p < kPixels; ++p) add_popcounts<kInitial, 1, 4, 4>(a + p, w, sums + p, 0);
+}
+
 // Adds the popcounts of up to 31 vectors to counts[p * kQuads]: 4 channels in the lanes.
 template <int kPixels>
-inline void popcounts_deep(const uint32_t* window, ptrdiff_t window_step, const uint32_t* weights,
+inline void popcounts_deep(const uint32_t* window, ptrdiff_t step, const uint32_t* weights,
                            int32_t vectors, uint32x4_t* counts) {
+  const uint32_t* end = window + vectors * kVectorWords;
   uint8x16_t sums[kPixels][4];
-  for (int p = 0; p < kPixels; ++p) {
-    for (int c = 0; c < 4; ++c) sums[p][c] = vdupq_n_u8(0);
-  }
-  for (const uint32_t* end = window + vectors * kVectorWords; window != end;
-       window += kVectorWords) {
-    uint32x4_t w[4];
-    for (int c = 0; c < 4; ++c) w[c] = vld1q_u32(weights + c * kVectorWords);
+  add_vector<true, kPixels>(window, step, weights, sums);
+  for (window += kVectorWords; window != end; window += kVectorWords) {
     weights += 4 * kVectorWords;
-    uint32x4_t a[kPixels];
-    for (int p = 0; p < kPixels; ++p) a[p] = vld1q_u32(window + p * window_step);
-    for (int p = 0; p < kPixels; ++p) add_popcounts<1, 4, 4>(a + p, w, sums + p, 0);
+    add_vector<false, kPixels>(window, step, weights, sums);
   }
   const bool fits = vectors <= 15;
   for (int p = 0; p < kPixels; ++p) {

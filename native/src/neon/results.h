@@ -65,9 +65,9 @@ struct StoreFused {
     uint32x4_t signs = vdupq_n_u32(0);
     for (int c = 0; c < 4 * kRegisters && c < s.channels; c += 4) {
       float32x4_t y = affine(s, transform_input(s, counts[c / 4], c), c);
-      // Selections, not fmax and fmin: NaN becomes post_min, as on every backend.
-      y = vbslq_f32(vcgtq_f32(y, low), y, low);
-      y = vbslq_f32(vcltq_f32(y, high), y, high);
+      // Selections, not fmax and fmin: NaN stays, as on every backend.
+      y = vbslq_f32(vcltq_f32(y, low), low, y);
+      y = vbslq_f32(vcgtq_f32(y, high), high, y);
       if (s.shortcut != nullptr) {
         const float* shortcut = s.shortcut + pixel * s.shortcut_step + c;
         y = vaddq_f32(y, load_floats(shortcut, s.channels - c));

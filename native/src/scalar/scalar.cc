@@ -81,8 +81,8 @@ struct StoreFloat {
 struct StoreFused {
   static void store(const bnn_span& s, int32_t p, int32_t c, int32_t x) {
     float y = affine(s, c, x);
-    y = y > s.post_min ? y : s.post_min;
-    y = y < s.post_max ? y : s.post_max;
+    y = y < s.post_min ? s.post_min : y;  // NaN stays
+    y = y > s.post_max ? s.post_max : y;
     if (s.shortcut != nullptr) y += s.shortcut[p * s.shortcut_step + c];
     static_cast<float*>(s.output)[p * s.output_step + c] = y;
     if (s.signs == nullptr) return;

@@ -1,0 +1,39 @@
+"""The compiled kernels on NumPy arrays: bitpacking, binary convolution, binary max-pooling.
+
+Each function equals its namesake in `bnn_lab.reference` exactly, on every backend. A backend is
+one instruction set: "scalar", "avx2", "avx512vpopcntdq" or "neon"; the fastest that this CPU
+supports is used unless the environment variable BNN_LAB_BACKEND or a `backend` argument names
+another.
+
+Arrays that are C-contiguous are not copied, and the GIL is released while a kernel runs.
+"""
+
+from bnn_lab.kernels._checks import active_backend, available_backends, resolve_backend
+from bnn_lab.kernels.bits import bitpack, bmaxpool2d, unpack
+from bnn_lab.kernels.convolution import (
+    BConv2D,
+    BDepthwise2D,
+    BTranspose2D,
+    bconv2d,
+    bdepthwise2d,
+    btranspose2d,
+)
+from bnn_lab.kernels.dense import BDense, bdense, binary_gemm
+
+__all__ = [
+    "BConv2D",
+    "BDense",
+    "BDepthwise2D",
+    "BTranspose2D",
+    "active_backend",
+    "available_backends",
+    "bconv2d",
+    "bdense",
+    "bdepthwise2d",
+    "binary_gemm",
+    "bitpack",
+    "bmaxpool2d",
+    "btranspose2d",
+    "resolve_backend",
+    "unpack",
+]

@@ -1,0 +1,439 @@
+"""Binary convolutions: plain and grouped, depthwise, transposed."""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict, Unpack
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bnn_lab import _native
+from bnn_lab.errors import InputError
+from bnn_lab.kernels import _checks as checks
+from bnn_lab.reference import (
+    ACTIVATION_RANGES,
+    Activation,
+    Output,
+    Padding,
+    Words,
+    transposed_size,
+    word_count,
+)
+
+
+class Transform(TypedDict, total=False):
+    """Options of the output transform, as in `reference.output_transform`.
+
+    Attributes:
+        activation: "none", "relu", "relu_n1_to_1" or "relu6"; clamps the accumulator. Not for bits,
+            whose threshold stands for it.
+        multiplier: float32 (O,), default ones. Not for bits.
+        bias: float32 (O,), default zeros. Not for bits.
+        threshold: int32 (O,), needed for bits and only for bits.
+        output: "float32" (default), "int8" or "bits".
+        output_scale: of int8 output, positive.
+        output_zero_point: of int8 output, in [-128, 127].
+    """
+
+    activation: Activation
+    multiplier: NDArray[np.float32] | None
+    bias: NDArray[np.float32] | None
+    threshold: NDArray[np.int32] | None
+    output: Output
+    output_scale: float
+    output_zero_point: int
+
+
+def _transform(op: str, channels: int, options: Transform) -> dict[str, Any]:
+    """Checked options, with defaults, as the compiled module takes them."""
+    unknown = set(options) - set(Transform.__annotations__)
+    if unknown:
+        raise InputError(f"{op}: unknown option {', '.join(sorted(unknown))}")
+    output = checks.choice(
+        op, "output", options.get("output", "float32"), ("float32", "int8", "bits")
+    )
+    activation = checks.choice(
+        op, "activation", options.get("activation", "none"), tuple(ACTIVATION_RANGES)
+    )
+    constants = {
+        name: _per_channel(op, name, options.get(name), dtype, channels)
+        for name, dtype in (
+            ("multiplier", np.float32),
+            ("bias", np.float32),
+            ("threshold", np.int32),
+        )
+    }
+    if output == "bits":
+        if constants["threshold"] is None:
+            raise InputError(f"{op}: output='bits' needs a threshold")
+        if (
+            constants["multiplier"] is not None
+            or constants["bias"] is not None
+            or activation != "none"
+        ):
+            raise InputError(
+                f"{op}: multiplier, bias and activation do not apply to output='bits', whose "
+                "threshold stands for them"
+            )
+    elif constants["threshold"] is not None:
+        raise InputError(f"{op}: threshold applies to output='bits' only, not {output!r}")
+    scale, zero_point = options.get("output_scale", 1.0), options.get("output_zero_point", 0)
+    if output != "int8" and (scale != 1.0 or zero_point != 0):
+        raise InputError(f"{op}: output_scale and output_zero_point apply to output='int8' only")
+    return {
+        **constants,
+        "activation": activation,
+        "output": output,
+        "output_scale": float(scale),
+        "output_zero_point": checks.integer(op, "output_zero_point", zero_point, -128, 127),
+    }
+
+
+def _per_channel(op: str, name: str, value: Any, dtype: Any, channels: int) -> NDArray | None:
+    if value is None:
+        return None
+    array = checks.array(op, name, value, dtype, 1)
+    if len(array) != channels:
+        raise InputError(
+            f"{op}: {name} must have one value for each of {channels} filters, not {len(array)}"
+        )
+    return array
+
+
+def _filters(op: str, filters: Any, rank: int, channels: int) -> Words:
+    words: Words = checks.array(op, "filters", filters, np.int32, rank)
+    if 0 in words.shape:
+        raise InputError(f"{op}: filters must not be empty, but have shape {words.shape}")
+    if words.shape[-1] != word_count(channels):
+        raise InputError(
+            f"{op}: filters of shape {words.shape} do not fit {channels} channels: the last "
+            f"dimension must be {word_count(channels)} words"
+        )
+    checks.require_clean_words(op, "filters", words, channels)
+    return words
+
+
+def _input(op: str, x: Any, channels_in: int) -> Words:
+    words: Words = checks.array(op, "x", x, np.int32, 4)
+    if words.shape[3] != word_count(channels_in):
+        raise InputError(
+            f"{op}: x of shape {words.shape} does not fit channels_in = {channels_in}: the last "
+            f"dimension must be {word_count(channels_in)} words"
+        )
+    checks.require_clean_words(op, "x", words, channels_in)
+    return words
+
+
+def _window_options(
+    op: str, stride: Any, dilation: Any, padding: Any, pad_values: Any
+) -> dict[str, Any]:
+    stride_height, stride_width = checks.pair(op, "stride", stride)
+    dilation_height, dilation_width = checks.pair(op, "dilation", dilation)
+    return {
+        "stride_height": stride_height,
+        "stride_width": stride_width,
+        "dilation_height": dilation_height,
+        "dilation_width": dilation_width,
+        "padding": checks.choice(op, "padding", padding, ("same", "valid")),
+        "pad_values": checks.integer(op, "pad_values", pad_values, 0, 1),
+    }
+
+
+class BConv2D:
+    """A binary convolution whose filters are packed once for a backend, to be called many times.
+
+    Args:
+        filters: int32 words, OHWI, shape (O, kh, kw, ceil(channels_in / groups / 32)).
+        channels_in: input channels, at least 1.
+        stride: (height, width).
+        dilation: (height, width).
+        padding: "same" or "valid".
+        pad_values: what "same" pads with, 0 or 1.
+        groups: divides `channels_in` and O.
+        output_activation: "none", "relu", "relu_n1_to_1" or "relu6": clamps float32 output, after
+            multiplier and bias.
+        backend: name of a backend, default the active one.
+        **transform: see `Transform`.
+
+    Raises:
+        InputError: an option is out of range, does not apply, or a shape or dtype does not fit.
+        BackendError: `backend` is unknown or not supported.
+    """
+
+    def __init__(
+        self,
+        filters: Words,
+        *,
+        channels_in: int,
+        stride: tuple[int, int] = (1, 1),
+        dilation: tuple[int, int] = (1, 1),
+        padding: Padding = "valid",
+        pad_values: int = 0,
+        groups: int = 1,
+        output_activation: Activation = "none",
+        backend: str | None = None,
+        **transform: Unpack[Transform],
+    ) -> None:
+        op = "bconv2d"
+        self.channels_in = checks.integer(op, "channels_in", channels_in)
+        groups = checks.integer(op, "groups", groups)
+        checked = checks.array(op, "filters", filters, np.int32, 4)
+        if channels_in % groups or len(checked) % groups:
+            raise InputError(
+                f"{op}: groups = {groups} must divide channels_in = {channels_in} and the "
+                f"{len(checked)} filters"
+            )
+        words = _filters(op, checked, 4, channels_in // groups)
+        checks.choice(op, "output_activation", output_activation, tuple(ACTIVATION_RANGES))
+        options = checks.call(
+            _native.Options,
+            channels_in=self.channels_in,
+            groups=groups,
+            depth_multiplier=0,
+            output_activation=output_activation,
+            **_window_options(op, stride, dilation, padding, pad_values),
+            **_transform(op, len(words), transform),
+        )
+        self._conv = checks.call(_native.BConv2D, words, options, checks.backend_name(backend))
+
+    @property
+    def backend(self) -> str:
+        """Name of the backend that the filters are packed for."""
+        return self._conv.backend
+
+    def macs(self, height: int, width: int) -> int:
+        """Binary multiply-accumulates for one image of this size (in pixels)."""
+        return checks.call(
+            self._conv.macs,
+            checks.integer("bconv2d", "height", height, 0),
+            checks.integer("bconv2d", "width", width, 0),
+        )
+
+    def __call__(
+        self,
+        x: Words,
+        *,
+        shortcut: NDArray[np.float32] | None = None,
+        num_threads: int = 1,
+    ) -> NDArray:
+        """Convolve.
+
+        Args:
+            x: int32 words, NHWC, shape (N, H, W, ceil(channels_in / 32)).
+            shortcut: float32, shape of the output: added to float32 output, last.
+            num_threads: 1 to 256. Results do not depend on it.
+
+        Returns:
+            float32 or int8 of shape (N, out_h, out_w, O), or int32 words (.., ceil(O / 32)).
+
+        Raises:
+            InputError: wrong shape, dtype or number of threads.
+        """
+        return self._run(x, shortcut, False, num_threads)[0]
+
+    def with_signs(
+        self,
+        x: Words,
+        *,
+        shortcut: NDArray[np.float32] | None = None,
+        num_threads: int = 1,
+    ) -> tuple[NDArray, Words]:
+        """Convolve, and bitpack the float32 result in the same pass over memory.
+
+        Args:
+            x: as in a call.
+            shortcut: as in a call.
+            num_threads: as in a call.
+
+        Returns:
+            The result, and its signs as int32 words: what the next binary layer reads.
+
+        Raises:
+            InputError: wrong shape, dtype or number of threads, or no float32 output.
+        """
+        result, signs = self._run(x, shortcut, True, num_threads)
+        assert signs is not None
+        return result, signs
+
+    def _run(
+        self, x: Any, shortcut: Any, signs: bool, num_threads: Any
+    ) -> tuple[NDArray, Words | None]:
+        op = "bconv2d"
+        if shortcut is not None:
+            shortcut = checks.array(op, "shortcut", shortcut, np.float32, 4)
+        return checks.call(
+            self._conv.run,
+            _input(op, x, self.channels_in),
+            shortcut,
+            signs,
+            checks.integer(op, "num_threads", num_threads, 1, 256),
+        )
+
+
+class BDepthwise2D:
+    """A binary depthwise convolution: output channel c reads input channel c // m alone.
+
+    Args:
+        filters: int32 words, shape (kh, kw, ceil(channels_in * m / 32)).
+        channels_in: input channels.
+        depth_multiplier: m.
+        stride: (height, width).
+        dilation: (height, width).
+        padding: "same" or "valid".
+        pad_values: what "same" pads with, 0 or 1.
+        backend: name of a backend, default the active one.
+        **transform: see `Transform`; O is channels_in * m.
+
+    Raises:
+        InputError: an option is out of range, does not apply, or a shape or dtype does not fit.
+        BackendError: `backend` is unknown or not supported.
+    """
+
+    def __init__(
+        self,
+        filters: Words,
+        *,
+        channels_in: int,
+        depth_multiplier: int = 1,
+        stride: tuple[int, int] = (1, 1),
+        dilation: tuple[int, int] = (1, 1),
+        padding: Padding = "valid",
+        pad_values: int = 0,
+        backend: str | None = None,
+        **transform: Unpack[Transform],
+    ) -> None:
+        op = "bdepthwise2d"
+        self.channels_in = checks.integer(op, "channels_in", channels_in)
+        channels = self.channels_in * checks.integer(op, "depth_multiplier", depth_multiplier)
+        words = _filters(op, filters, 3, channels)
+        options = checks.call(
+            _native.Options,
+            channels_in=self.channels_in,
+            groups=1,
+            depth_multiplier=depth_multiplier,
+            output_activation="none",
+            **_window_options(op, stride, dilation, padding, pad_values),
+            **_transform(op, channels, transform),
+        )
+        name = checks.backend_name(backend)
+        self._conv = checks.call(_native.BConv2D, words[None], options, name)
+
+    @property
+    def backend(self) -> str:
+        """Name of the backend that the filters are packed for."""
+        return self._conv.backend
+
+    def __call__(self, x: Words, *, num_threads: int = 1) -> NDArray:
+        """Convolve; arguments, result and errors as `BConv2D`, without a shortcut."""
+        op = "bdepthwise2d"
+        threads = checks.integer(op, "num_threads", num_threads, 1, 256)
+        words = _input(op, x, self.channels_in)
+        return checks.call(self._conv.run, words, None, False, threads)[0]
+
+
+class BTranspose2D:
+    """A binary transposed convolution, in which an image grows by the stride.
+
+    Args:
+        filters: int32 words, shape (O, kh, kw, ceil(channels_in / 32)).
+        channels_in: input channels.
+        stride: (height, width).
+        padding: "same" or "valid", of the convolution that this one transposes.
+        backend: name of a backend, default the active one.
+        **transform: see `Transform`.
+
+    Raises:
+        InputError: an option is out of range, does not apply, or a shape or dtype does not fit.
+        BackendError: `backend` is unknown or not supported.
+    """
+
+    def __init__(
+        self,
+        filters: Words,
+        *,
+        channels_in: int,
+        stride: tuple[int, int] = (1, 1),
+        padding: Padding = "valid",
+        backend: str | None = None,
+        **transform: Unpack[Transform],
+    ) -> None:
+        op = "btranspose2d"
+        self.channels_in = checks.integer(op, "channels_in", channels_in)
+        words = _filters(op, filters, 4, self.channels_in)
+        self._kernel = words.shape[1:3]
+        self._stride = checks.pair(op, "stride", stride)
+        self._padding: Padding = padding
+        options = checks.call(
+            _native.Options,
+            channels_in=self.channels_in,
+            groups=1,
+            depth_multiplier=0,
+            output_activation="none",
+            **_window_options(op, stride, (1, 1), padding, 0),
+            **_transform(op, len(words), transform),
+        )
+        name = checks.backend_name(backend)
+        self._conv = checks.call(_native.BTransposeConv2D, words, options, name)
+
+    @property
+    def backend(self) -> str:
+        """Name of the backend that the filters are packed for."""
+        return self._conv.backend
+
+    def __call__(
+        self, x: Words, *, output_size: tuple[int, int] | None = None, num_threads: int = 1
+    ) -> NDArray:
+        """Convolve.
+
+        Args:
+            x: int32 words, NHWC.
+            output_size: (height, width), default `reference.transposed_size`; its convolution must
+                have the size of `x`.
+            num_threads: 1 to 256.
+
+        Returns:
+            float32 or int8 of shape (N, *output_size, O), or int32 words (.., ceil(O / 32)).
+
+        Raises:
+            InputError: wrong shape, dtype, size or number of threads.
+        """
+        op = "btranspose2d"
+        words = _input(op, x, self.channels_in)
+        if output_size is None:
+            output_size = (
+                transposed_size(words.shape[1], self._kernel[0], self._stride[0], self._padding),
+                transposed_size(words.shape[2], self._kernel[1], self._stride[1], self._padding),
+            )
+        else:
+            output_size = checks.pair(op, "output_size", output_size)
+        threads = checks.integer(op, "num_threads", num_threads, 1, 256)
+        return checks.call(self._conv.run, words, *output_size, threads)
+
+
+def bconv2d(
+    x: Words,
+    filters: Words,
+    *,
+    shortcut: NDArray[np.float32] | None = None,
+    num_threads: int = 1,
+    **options: Any,
+) -> NDArray:
+    """Binary convolution in one call; see `BConv2D` for options, errors and the result."""
+    return BConv2D(filters, **options)(x, shortcut=shortcut, num_threads=num_threads)
+
+
+def bdepthwise2d(x: Words, filters: Words, *, num_threads: int = 1, **options: Any) -> NDArray:
+    """Binary depthwise convolution in one call; see `BDepthwise2D`."""
+    return BDepthwise2D(filters, **options)(x, num_threads=num_threads)
+
+
+def btranspose2d(
+    x: Words,
+    filters: Words,
+    *,
+    output_size: tuple[int, int] | None = None,
+    num_threads: int = 1,
+    **options: Any,
+) -> NDArray:
+    """Binary transposed convolution in one call; see `BTranspose2D`."""
+    return BTranspose2D(filters, **options)(x, output_size=output_size, num_threads=num_threads)
