@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import plotly.graph_objects as go
 
 from bnn_lab.bench.timing import TimingTable
@@ -24,8 +25,8 @@ def format_factor(factor: float) -> str:
 def latency_figure(table: TimingTable, highlight: str | None = None) -> go.Figure:
     """Horizontal bars of the peers' median latency, labelled with times and ratios.
 
-    Whiskers reach from the fastest round to the 90th percentile. The scale is linear and starts
-    at 0, so the bars' lengths compare honestly.
+    Whiskers span the middle half of the rounds. The scale is linear and starts at 0, so the bars'
+    lengths compare honestly.
 
     Args:
         table: from `bnn_lab.bench.timing.measure`.
@@ -45,10 +46,11 @@ def latency_figure(table: TimingTable, highlight: str | None = None) -> go.Figur
         if timing is not reference:
             label += f"  {_comparison(table, timing.name, reference.name)}"
         labels.append(label)
-    medians = [timing.median / size for timing in table.timings]
+    medians = np.array([timing.median for timing in table.timings]) / size
+    quartiles = np.array([np.percentile(t.seconds, [25, 75]) for t in table.timings]).T / size
     figure = go.Figure(
         go.Bar(
-            x=medians,
+            x=medians.tolist(),
             y=list(table.names),
             orientation="h",
             marker_color=[
@@ -57,10 +59,8 @@ def latency_figure(table: TimingTable, highlight: str | None = None) -> go.Figur
             error_x={
                 "type": "data",
                 "symmetric": False,
-                "array": [t.p90 / size - m for t, m in zip(table.timings, medians, strict=True)],
-                "arrayminus": [
-                    m - t.minimum / size for t, m in zip(table.timings, medians, strict=True)
-                ],
+                "array": (quartiles[1] - medians).tolist(),
+                "arrayminus": (medians - quartiles[0]).tolist(),
                 "color": theme.TEXT,
                 "thickness": 1,
             },
@@ -74,16 +74,16 @@ def latency_figure(table: TimingTable, highlight: str | None = None) -> go.Figur
     )
     figure.update_layout(
         **theme.layout("Time for one image: shorter is better"),
-        xaxis=theme.axis(f"median latency, {unit}", range=[0, max(medians) * 1.45]),
+        xaxis=theme.axis(f"median latency, {unit}", range=[0, 1.45 * float(quartiles[1].max())]),
         yaxis=theme.axis("", autorange="reversed", ticksuffix="  ", showgrid=False),
         height=110 + 58 * len(medians),
         margin={"l": 10, "r": 20, "t": 50, "b": 50},
     )
     # Annotations rather than bar text: they keep clear of the whiskers.
-    for timing, label in zip(table.timings, labels, strict=True):
+    for name, label, end in zip(table.names, labels, quartiles[1], strict=True):
         figure.add_annotation(
-            x=max(timing.p90, timing.median) / size,
-            y=timing.name,
+            x=float(end),
+            y=name,
             text=label,
             showarrow=False,
             xanchor="left",
@@ -100,21 +100,23 @@ def describe_latency(table: TimingTable, highlight: str | None = None) -> str:
         highlight: see `latency_figure`.
 
     Returns:
-        One sentence per peer.
+        A sentence per peer, each on its own line.
 
     Raises:
         InputError: there is no peer named `highlight`.
     """
     reference = table[highlight or table.names[0]]
-    sentences = [f"Bar chart of the time for one image. {reference.name}: "]
-    sentences[0] += f"{format_seconds(reference.median)}."
+    sentences = [
+        "Bar chart of the median time for one image.",
+        f"{reference.name}: {format_seconds(reference.median)}.",
+    ]
     for timing in table.timings:
         if timing is not reference:
             sentences.append(
                 f"{timing.name}: {format_seconds(timing.median)}, "
                 f"{_comparison(table, timing.name, reference.name)} than {reference.name}."
             )
-    return " ".join(sentences)
+    return "\n".join(sentences)
 
 
 def _comparison(table: TimingTable, name: str, reference: str) -> str:

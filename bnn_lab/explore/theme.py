@@ -14,9 +14,11 @@ VERMILION = "#D55E00"
 GREEN = "#009E73"
 PINK = "#CC79A7"
 
-TEXT = "#767676"
+TEXT = "#7A7A7A"
 GRID = "rgba(127, 127, 127, 0.25)"
 CLEAR = "rgba(0, 0, 0, 0)"
+
+_TOOLS = ("zoom", "pan", "zoomIn", "zoomOut", "autoScale", "resetScale", "sendDataToCloud")
 
 COLOURS = (BLUE, VERMILION, GREEN, PINK)
 
@@ -38,6 +40,9 @@ def layout(title: str, **more: Any) -> dict[str, Any]:
         "paper_bgcolor": CLEAR,
         "plot_bgcolor": CLEAR,
         "showlegend": False,
+        # Figures are for reading: no zooming by accident, no row of tools over the content.
+        "dragmode": False,
+        "modebar": {"bgcolor": CLEAR, "color": TEXT, "remove": list(_TOOLS)},
         **more,
     }
 
@@ -53,7 +58,7 @@ def axis(title: str, **more: Any) -> dict[str, Any]:
         A plotly axis dictionary.
     """
     return {
-        "title": {"text": title},
+        "title": {"text": title, "font": {"size": 14}},
         "gridcolor": GRID,
         "zerolinecolor": GRID,
         "automargin": True,

@@ -81,7 +81,7 @@ def describe_training(history: TrainingHistory) -> str:
         history: from `bnn_lab.lab.train`, at least one epoch.
 
     Returns:
-        Two sentences.
+        Three sentences, each on its own line.
 
     Raises:
         InputError: the history is empty.
@@ -89,8 +89,9 @@ def describe_training(history: TrainingHistory) -> str:
     _require_epochs(history)
     first, last = history.epochs[0], history.epochs[-1]
     return (
-        f"Line charts over {last.epoch} epochs. Test accuracy goes from "
-        f"{100 * first.test_accuracy:.1f} % to {100 * last.test_accuracy:.1f} %. "
+        f"Line charts over {last.epoch} epochs.\n"
+        f"Test accuracy goes from {100 * first.test_accuracy:.1f} % to "
+        f"{100 * last.test_accuracy:.1f} %.\n"
         f"The flip measure goes from {first.pi:.1f} to {last.pi:.1f}: {first.flips:,} weights "
         f"flipped in the first epoch, {last.flips:,} in the last."
     )

@@ -241,14 +241,12 @@ print("largest difference of the logits is below 0.0001")
 # * **binary**: our file on our kernels,
 # * **float TFLite**: the same network as floats on stock LiteRT,
 # * **int8 TFLite**: the same network with 8-bit integers, the usual way to make networks faster.
-#
-# If the Larq Compute Engine is installed, **LCE** runs our file as well.
 
 # %% tags=["nbval-ignore-output"]
 from bnn_lab.bench.models import BINARY, FLOAT, measure_latency, model_files
 
 files = model_files(model, digits.train_images)
-latency = measure_latency(files, digits.test_images[0])
+latency = measure_latency(files, digits.test_images[0], with_lce=False)
 print(explore.describe_latency(latency.table))
 explore.latency_figure(latency.table)
 
@@ -270,7 +268,8 @@ print(f"times smaller  you: {guess_smaller:3}     measured: {smaller:.1f}")
 #
 # $$\sum_{i=1}^{K} a_i w_i = K - 2\,\mathrm{popcount}(a \oplus w)$$
 #
-# One 512-bit instruction does this for 512 products at once. See it on eight signs:
+# A processor with 512-bit registers does 512 products in three instructions: XOR, popcount, add.
+# See it on eight signs:
 
 # %%
 a = np.array([+1, -1, -1, +1, +1, -1, +1, -1])
@@ -280,14 +279,13 @@ print("sum of products:       ", int(a @ w))
 print("8 - 2 * popcount(XOR): ", 8 - 2 * int(differ.sum()))
 
 # %% [markdown]
-# Three things to keep in mind before you praise the numbers above:
+# Two things to keep in mind before you praise the numbers above:
 #
 # * The first convolution, the average and the classifier still compute in float. They take a part
 #   of the binary time that no binary kernel can shorten.
 # * The int8 file keeps the sign ops as floats, because TFLite has no 8-bit sign. A network designed
-#   for int8 would not have them.
-# * LCE is made for phones (Arm) and has no tuned kernel for PC processors (x86). On a phone it does
-#   far better.
+#   for int8, with ReLU in place of sign, was about 15 % faster when we tried. Compare with that too
+#   before you choose a BNN.
 
 # %% [markdown]
 # ## Your turn: a dot product in words
