@@ -27,6 +27,7 @@ ITERATIONS = 1000
 LABEL = re.compile(r"^([.\w$]+):")
 # Conditional branches that close a loop; the target is the last operand.
 BRANCH = re.compile(r"^(?:b\.?[a-z]{2}|cbn?z|tbn?z)\s+.*?([.\w$]+)$")
+EOR, CNT, ADD = (rf"{name}\s+v\d+\.16b" for name in ("eor", "cnt", "add"))
 TILE = re.compile(r"(tile_\w+)<.*?(\d+), (\d+)>|(tile_\w+)<.*?(\d+)>")
 
 
@@ -48,7 +49,7 @@ class Loop(NamedTuple):
     @property
     def macs(self) -> int:
         """Binary multiply-accumulates of an iteration."""
-        return MACS_PER_CNT * self.count(r"cnt\s+v\d+\.16b")
+        return MACS_PER_CNT * self.count(CNT)
 
 
 def run(command: list[str], stdin: str | None = None, cwd: Path | None = None) -> str:
@@ -139,9 +140,10 @@ def kernel_loops(assembly: str) -> list[Loop]:
             name = f"{match[4]}, {match[5]} pixels x 4 channels"
         for body in innermost_loops(lines):
             loop = Loop(name.removeprefix("tile_"), body)
-            if loop.macs == 0:
+            # Without an add for each popcount it is no loop over the depth, but one around it.
+            if loop.macs == 0 or loop.count(ADD) != loop.count(CNT):
                 continue
-            if loop.count(r"eor\s+v\d+\.(16b|8b)") != loop.count(r"cnt\s+v\d+\.16b"):
+            if loop.count(EOR) != loop.count(CNT):
                 sys.exit(f"{name}: xor and popcount instructions do not pair up")
             loops.append(loop)
     if not loops:
@@ -164,7 +166,7 @@ def table(loops: list[Loop], mca: str, cpus: list[str], markdown: bool) -> str:
     head = ["loop", "MAC", "eor+cnt+add", "loads", "stores", "other", *cpus]
     rows = []
     for loop in loops:
-        vector = loop.count(r"(eor|cnt|add)\s+v")
+        vector = loop.count(EOR) + loop.count(CNT) + loop.count(ADD)
         loads, stores = loop.count(r"ld"), loop.count(r"st")
         other = loop.instructions - vector - loads - stores
         row = [loop.name, *map(str, (loop.macs, vector, loads, stores, other))]

@@ -107,7 +107,7 @@ inline void add_popcounts(const uint32x4_t* a, const uint32x4_t* w, uint8x16_t (
 template <bool kInitial, int kPixels, int kRegisters>
 inline void add_word(const uint32_t* word, ptrdiff_t step, const uint32_t* weights,
                      uint8x16_t (*sums)[kRegisters]) {
-  constexpr int kGroup = kPixels > 2 ? 2 : 4;  // weights at a time: up to 8 popcounts under way
+  constexpr int kGroup = 4;  // weights at a time: with 2 pixels 8 popcounts are under way
   uint32x4_t a[kPixels];
   for (int p = 0; p < kPixels; ++p) a[p] = vld1q_dup_u32(word + p * step);
 #pragma GCC unroll 4
@@ -149,16 +149,11 @@ BNN_TILE tile_shallow(const bnn_span& s, int32_t pixel) {
   for (int p = 0; p < kPixels; ++p) Store::template store<kRegisters>(s, pixel + p, counts[p]);
 }
 
-template <class Store>
+template <class Store, int kRegisters>
 void bconv_shallow(const bnn_span& s) {
   int32_t p = 0;
-  if (s.channels <= 16) {
-    for (; p + 4 <= s.pixels; p += 4) tile_shallow<Store, 4, 4>(s, p);
-    for (; p < s.pixels; ++p) tile_shallow<Store, 1, 4>(s, p);
-  } else {
-    for (; p + 2 <= s.pixels; p += 2) tile_shallow<Store, 2, 8>(s, p);
-    if (p < s.pixels) tile_shallow<Store, 1, 8>(s, p);
-  }
+  for (; p + 2 <= s.pixels; p += 2) tile_shallow<Store, 2, kRegisters>(s, p);
+  if (p < s.pixels) tile_shallow<Store, 1, kRegisters>(s, p);
 }
 
 // --- deep windows: lanes are the depth -------------------------------------------------------
@@ -276,10 +271,12 @@ void bconv_deep(const bnn_span& s) {
 
 template <class Store>
 void bconv(const bnn_span* span) {
-  if (is_shallow(depth_of(span->run_count, span->run_words))) {
-    bconv_shallow<Store>(*span);
-  } else {
+  if (!is_shallow(depth_of(span->run_count, span->run_words))) {
     bconv_deep<Store>(*span);
+  } else if (span->channels > BNN_BLOCK / 2) {
+    bconv_shallow<Store, kQuads>(*span);
+  } else {
+    bconv_shallow<Store, kQuads / 2>(*span);
   }
 }
 
@@ -318,11 +315,42 @@ void dwconv(const bnn_span* span) {
   }
 }
 
+// The empty asm makes the value unknown, or the compiler would compute the loop beforehand.
+int64_t peak(int64_t rounds) {
+  uint8x16_t a[8], sums[8];
+  const uint8x16_t w = vdupq_n_u8(0x5a);
+#pragma GCC unroll 8
+  for (int j = 0; j < 8; ++j) a[j] = sums[j] = vdupq_n_u8(static_cast<uint8_t>(j));
+  for (int64_t i = 0; i < rounds; ++i) {
+#pragma GCC unroll 8
+    for (int j = 0; j < 8; ++j) {
+      asm volatile("" : "+w"(a[j]));
+      sums[j] = vaddq_u8(sums[j], vcntq_u8(veorq_u8(a[j], w)));
+    }
+  }
+#pragma GCC unroll 8
+  for (int j = 0; j < 8; ++j) asm volatile("" : : "w"(sums[j]));
+  return rounds * 8 * 128;
+}
+
 const bnn_backend kBackend = {
-    "neon",           packed_words,     pack_weights,       bconv<StoreFloat>, bconv<StoreFused>,
-    bconv<StoreInt8>, bconv<StoreBits>, dwconv<StoreFloat>, dwconv<StoreInt8>, dwconv<StoreBits>,
-    bitpack_f32,      bitpack_i8,       bitpack_bool,       unpack_f32,        unpack_i8,
+    "neon",
+    packed_words,
+    pack_weights,
+    bconv<StoreFloat>,
+    bconv<StoreFused>,
+    bconv<StoreInt8>,
+    bconv<StoreBits>,
+    dwconv<StoreFloat>,
+    dwconv<StoreInt8>,
+    dwconv<StoreBits>,
+    bitpack_f32,
+    bitpack_i8,
+    bitpack_bool,
+    unpack_f32,
+    unpack_i8,
     bmaxpool,
+    peak,
 };
 
 }  // namespace
