@@ -12,6 +12,7 @@ from xdsl.printer import Printer
 from bnn_lab.convert.passes import (
     BinarizeConv,
     CancelDequantize,
+    EmitBits,
     ExplainFloatOps,
     FoldOnePadding,
     FoldZeroPadding,
@@ -19,6 +20,7 @@ from bnn_lab.convert.passes import (
     Outcome,
     PackFilters,
     Pass,
+    QuantizeBeforePool,
     RecognizeSign,
     RemoveDeadOps,
 )
@@ -29,7 +31,10 @@ PASSES: tuple[Pass, ...] = (
     BinarizeConv(),
     FoldOnePadding(),
     CancelDequantize(),  # padding stood between the two until now
+    RemoveDeadOps(),  # from here on, who reads a value matters
     FuseScale(),
+    QuantizeBeforePool(),
+    EmitBits(),  # after all that the threshold stands for
     PackFilters(),  # after all passes that read filters as ±1
     ExplainFloatOps(),
     RemoveDeadOps(),

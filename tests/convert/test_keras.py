@@ -152,6 +152,25 @@ def test_residual_blocks_and_shared_sign(matches_keras, randomize):
     assert text.count("lq.Quantize") == 3
 
 
+def test_chain_stays_in_bits(matches_keras, randomize):
+    y = x = tf.keras.Input((9, 9, 33))
+    for index, channels in enumerate([40, 65, 32]):
+        y = quant_conv(channels, padding="same", pad_values=1, use_bias=False)(y)
+        y = layers.BatchNormalization()(y)
+        y = layers.MaxPool2D(2, padding="same")(y) if index == 1 else y
+    text = matches_keras(randomize(tf.keras.Model(x, y)))
+    assert [
+        line.split(" = ")[1].split("(")[0] for line in text.splitlines() if " = lq." in line
+    ] == [
+        "lq.Quantize",
+        "lq.Bconv2d",
+        "lq.Bconv2d",
+        "lq.BMaxPool2d",
+        "lq.Bconv2d",
+    ]
+    assert "tfl.max_pool_2d" not in text
+
+
 def test_two_inputs_and_outputs_keep_names_and_order(matches_keras):
     first = tf.keras.Input((6, 6, 32), name="zebra")
     second = tf.keras.Input((6, 6, 40), name="apple")

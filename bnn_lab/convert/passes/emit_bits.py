@@ -1,0 +1,120 @@
+"""A binary convolution that only feeds signs compares and writes bits itself.
+
+    lq.Bconv2d(multiplier m, bias b) {activation} -> lq.Quantize
+=>
+    lq.Bconv2d(threshold t)                          (its result is already packed)
+
+The sign of m * clamp(accumulator) + b changes at most once as the popcount p runs from 0 to K, so
+one integer per channel decides: the value is -1 iff p > t (LCE paper, section 3.2). For a negative
+m the sign changes the other way; the channel's filter signs are flipped first, which turns p into
+K - p. The sign is taken as float32 arithmetic gives it, multiplying, then adding.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from xdsl.ir import Operation
+from xdsl.pattern_rewriter import PatternRewriter
+
+from bnn_lab.convert.dialect import Bconv2d, Const, NoValue, Quantize, constant, name_of, producer
+from bnn_lab.convert.passes.base import Pass, Refusal
+from bnn_lab.reference import ACTIVATION_RANGES
+
+
+class _Match(NamedTuple):
+    bconv: Bconv2d
+    filters: NDArray[np.float32]
+    threshold: NDArray[np.int32]
+
+
+class EmitBits(Pass):
+    """Bconv2d, Quantize => Bconv2d with threshold."""
+
+    name = "emit_bits"
+    summary = "lq.Quantize after lq.Bconv2d becomes a threshold on the popcount"
+
+    def check(self, op: Operation) -> _Match | Refusal | None:
+        """Match a quantize that alone reads a binary convolution."""
+        if not isinstance(op, Quantize):
+            return None
+        bconv = producer(op.input)
+        if not isinstance(bconv, Bconv2d):
+            return None
+        if not op.input.has_one_use():
+            return Refusal("the convolution's float result has other readers")
+        if bconv.conv.padding == "same" and bconv.conv.pad_values == 0:
+            return Refusal(
+                "SAME padding with zeros has no bit output: the number of terms varies at the edge",
+                'use padding="same", pad_values=1',
+            )
+        filters = constant(bconv.filter)
+        multiplier, bias = constant(bconv.multiplier), constant(bconv.bias)
+        if filters is None or filters.dtype != np.float32 or multiplier is None or bias is None:
+            return Refusal("its filter is already packed, or its constants are computed")
+        if not (np.all(np.isfinite(multiplier)) and np.all(np.isfinite(bias))):
+            return Refusal("its multiplier or bias is not finite")
+        flip = multiplier < 0
+        signs = np.where(flip[:, None, None, None], -filters, filters)
+        depth = int(np.prod(filters.shape[1:]))
+        activation = bconv.conv.fused_activation_function
+        return _Match(bconv, signs, thresholds(multiplier, bias, depth, activation))
+
+    def rewrite(self, op: Any, match: _Match, rewriter: PatternRewriter) -> str:
+        """Replace both ops by one convolution that writes words."""
+        old = match.bconv
+        filters = Const.of(match.filters, name_of(old.filter))
+        threshold = Const.of(match.threshold, f"{name_of(old.filter)}/threshold")
+        absent = NoValue.make()
+        for value, hint in (
+            (filters.result, "filter"),
+            (threshold.result, "threshold"),
+            (absent.result, "absent"),
+        ):
+            value.name_hint = hint
+        bconv = Bconv2d.build(
+            operands=[
+                old.input,
+                filters.result,
+                absent.result,
+                absent.result,
+                threshold.result,
+            ],
+            result_types=op.result_types,
+            properties={"options": old.options, "names": op.names},
+        )
+        bconv.output.name_hint = old.output.name_hint
+        rewriter.replace(op, [filters, threshold, absent, bconv])
+        rewriter.erase(old)
+        flipped = int(np.sum(constant(old.multiplier) < 0))
+        return f"{len(match.threshold)} thresholds, {flipped} channels with flipped signs"
+
+
+def thresholds(
+    multiplier: NDArray[np.float32], bias: NDArray[np.float32], depth: int, activation: str
+) -> NDArray[np.int32]:
+    """Thresholds of a convolution whose negative-multiplier channels have flipped filters.
+
+    Args:
+        multiplier: float32 (O,), before flipping.
+        bias: float32 (O,).
+        depth: K, the terms of an accumulator.
+        activation: clamp of the accumulator, before multiplier and bias.
+
+    Returns:
+        int32 (O,), from -1 (always -1) to K (always +1): the value is -1 iff popcount > threshold.
+    """
+    low, high = ACTIVATION_RANGES[activation]
+    popcounts = np.arange(depth + 1)
+    result = np.empty(len(multiplier), np.int32)
+    for channel, (scale, shift) in enumerate(zip(multiplier, bias, strict=True)):
+        accumulators = depth - 2 * popcounts
+        if scale < 0:
+            accumulators = -accumulators  # of the filter as it was
+        clamped = np.clip(accumulators, low, high).astype(np.float32)
+        positive = clamped * scale + shift >= 0
+        # Positive values come first: their number less one is the last popcount that gives +1.
+        result[channel] = int(positive.sum()) - 1
+    return result

@@ -1,0 +1,85 @@
+"""Max-pooling moves behind the sign, where it works on bits.
+
+    x -> tfl.max_pool_2d -> lq.Quantize
+=>
+    x -> lq.Quantize -> lq.BMaxPool2d
+
+The sign of a maximum is the maximum of the signs. The pool then reads 32 channels a word, and a
+convolution in front of it can write bits itself.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from xdsl.ir import Operation
+from xdsl.pattern_rewriter import PatternRewriter
+
+from bnn_lab.convert.attributes import I32, tensor_type
+from bnn_lab.convert.dialect import (
+    BMaxPool2d,
+    BpoolOptions,
+    LqOptions,
+    Quantize,
+    TflOp,
+    is_tfl,
+    name_of,
+    producer,
+    tensor_names,
+)
+from bnn_lab.convert.passes.base import Pass, Refusal
+from bnn_lab.reference import word_count
+
+
+class _Match(NamedTuple):
+    pool: TflOp
+
+
+class QuantizeBeforePool(Pass):
+    """MAX_POOL_2D, Quantize => Quantize, BMaxPool2d."""
+
+    name = "quantize_before_pool"
+    summary = "max-pooling in front of lq.Quantize becomes lq.BMaxPool2d behind it"
+
+    def check(self, op: Operation) -> _Match | Refusal | None:
+        """Match a quantize that alone reads a max-pooling."""
+        if not isinstance(op, Quantize):
+            return None
+        pool: Any = producer(op.input)
+        if not is_tfl(pool, "max_pool_2d"):
+            return None
+        if pool.activation != "none":
+            return Refusal(
+                f"the max-pooling has a fused {pool.activation}, after which no value is negative",
+                "remove the activation between pooling and sign",
+            )
+        if not op.input.has_one_use():
+            return Refusal("the pooled values have other readers, which need them as floats")
+        return _Match(pool)
+
+    def rewrite(self, op: Any, match: _Match, rewriter: PatternRewriter) -> str:
+        """Quantize the pool's input, pool the words."""
+        source = match.pool.operands[0]
+        *outer, channels = source.type.get_shape()  # type: ignore[attr-defined]
+        quantize = Quantize.build(
+            operands=[source],
+            result_types=[tensor_type(I32, (*outer, word_count(channels)))],
+            properties={"names": tensor_names(f"{name_of(source)}/bits")},
+        )
+        quantize.output.name_hint = "bits"
+        options = BpoolOptions(
+            filter_height=match.pool.option("filterHeight"),
+            filter_width=match.pool.option("filterWidth"),
+            stride_height=match.pool.option("strideH"),
+            stride_width=match.pool.option("strideW"),
+            padding=match.pool.choice("padding"),
+        )
+        pool = BMaxPool2d.build(
+            operands=[quantize.output],
+            result_types=op.result_types,
+            properties={"options": LqOptions(options), "names": op.names},
+        )
+        pool.output.name_hint = "pooled_bits"
+        rewriter.replace(op, [quantize, pool])
+        rewriter.erase(match.pool)  # a dead reader would keep its producer from writing bits
+        return f"{options.filter_height}x{options.filter_width} max-pooling works on bits"
