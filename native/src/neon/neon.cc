@@ -315,22 +315,29 @@ void dwconv(const bnn_span* span) {
   }
 }
 
-// The empty asm makes the value unknown, or the compiler would compute the loop beforehand.
+// Like operations stand together, for in-order cores. The empty asm makes the value unknown, or the
+// compiler would compute the loop beforehand.
 int64_t peak(int64_t rounds) {
-  uint8x16_t a[8], sums[8];
+  constexpr int kSums = 8;
+  uint8x16_t a[kSums], sums[kSums];
   const uint8x16_t w = vdupq_n_u8(0x5a);
 #pragma GCC unroll 8
-  for (int j = 0; j < 8; ++j) a[j] = sums[j] = vdupq_n_u8(static_cast<uint8_t>(j));
+  for (int j = 0; j < kSums; ++j) a[j] = sums[j] = vdupq_n_u8(static_cast<uint8_t>(j));
   for (int64_t i = 0; i < rounds; ++i) {
+    uint8x16_t bytes[kSums];
 #pragma GCC unroll 8
-    for (int j = 0; j < 8; ++j) {
+    for (int j = 0; j < kSums; ++j) {
       asm volatile("" : "+w"(a[j]));
-      sums[j] = vaddq_u8(sums[j], vcntq_u8(veorq_u8(a[j], w)));
+      bytes[j] = veorq_u8(a[j], w);
     }
+#pragma GCC unroll 8
+    for (int j = 0; j < kSums; ++j) bytes[j] = vcntq_u8(bytes[j]);
+#pragma GCC unroll 8
+    for (int j = 0; j < kSums; ++j) sums[j] = vaddq_u8(sums[j], bytes[j]);
   }
 #pragma GCC unroll 8
-  for (int j = 0; j < 8; ++j) asm volatile("" : : "w"(sums[j]));
-  return rounds * 8 * 128;
+  for (int j = 0; j < kSums; ++j) asm volatile("" : : "w"(sums[j]));
+  return rounds * kSums * 128;
 }
 
 const bnn_backend kBackend = {
