@@ -3,8 +3,6 @@
 from numpy import bool_, float32, int8, int32
 from numpy.typing import NDArray
 
-__file__: str
-
 class NativeBackendError(RuntimeError): ...
 
 def available_backends() -> list[str]: ...
@@ -26,6 +24,7 @@ def bmaxpool2d(
     padding: str,
     backend: str,
 ) -> NDArray[int32]: ...
+def peak(rounds: int, backend: str) -> int: ...
 
 class Options:
     def __init__(

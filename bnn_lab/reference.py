@@ -377,7 +377,8 @@ def output_transform(
     result = (depth - clamped).astype(np.float32) * factor + shift
     if quantized:
         return np.clip(_round_half_away(result), -128, 127).astype(np.int8)
-    result = np.clip(result, *np.float32(ACTIVATION_RANGES[output_activation]))
+    low, high = ACTIVATION_RANGES[output_activation]
+    result = np.clip(result, np.float32(low), np.float32(high))
     return result if shortcut is None else result + shortcut
 
 

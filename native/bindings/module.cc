@@ -319,6 +319,13 @@ class BTransposeConv2D {
   std::mutex mutex_;
 };
 
+// Multiply-accumulates that the hardware's ceiling loop stands for, or 0 where there is none.
+int64_t peak(int64_t rounds, const std::string& backend) {
+  const bnn_backend& table = bnn::select_backend(backend);
+  nb::gil_scoped_release release;
+  return table.peak == nullptr ? 0 : table.peak(rounds);
+}
+
 }  // namespace
 
 NB_MODULE(_native, m) {
@@ -331,6 +338,7 @@ NB_MODULE(_native, m) {
   m.def("unpack_f32", &unpack_f32);
   m.def("unpack_i8", &unpack_i8);
   m.def("bmaxpool2d", &bmaxpool2d);
+  m.def("peak", &peak);
   nb::class_<Options>(m, "Options")
       .def(nb::init<int32_t, int32_t, int32_t, int32_t, int32_t, std::string, int32_t, int32_t,
                     int32_t, std::string, std::optional<Array<float, 1>>,

@@ -261,6 +261,7 @@ void BConv2D::prepare_corrections() {
     if (xs_.out > 0) segments_.push_back({0, xs_.out, 0});
     offsets_ = AlignedBuffer<int32_t>(padded);
     std::fill_n(offsets_.data(), padded, missing);
+    plain_.assign(1, missing == 0);
     return;
   }
   // Rows and columns of the output fall into a few classes by which taps are inside the image.
@@ -285,6 +286,7 @@ void BConv2D::prepare_corrections() {
   column_patterns_ = static_cast<int32_t>(column_classes.size());
   offsets_ = AlignedBuffer<int32_t>(row_classes.size() * column_classes.size() * padded);
   std::fill_n(offsets_.data(), offsets_.size(), missing);
+  plain_.assign(row_classes.size() * column_classes.size(), 0);
   for (const auto& [row_taps, row] : row_classes) {
     for (const auto& [column_taps, column] : column_classes) {
       int32_t* offset = offsets_.data() + (size_t(row) * column_patterns_ + column) * padded;
@@ -298,6 +300,8 @@ void BConv2D::prepare_corrections() {
           for (size_t i = 0; i < padded; ++i) offset[i] += tap_sums_[tap * padded + i];
         }
       }
+      plain_[size_t(row) * column_patterns_ + column] =
+          std::all_of(offset, offset + padded, [](int32_t value) { return value == 0; });
     }
   }
 }

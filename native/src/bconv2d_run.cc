@@ -101,6 +101,7 @@ void BConv2D::run_rows(const uint32_t* image, const OutputView& output, int64_t 
   span.post_max = post_max_;
   span.shortcut_step = params_.channels_out;
   span.signs_step = static_cast<ptrdiff_t>(sign_words);
+  const bool unclamped = params_.activation == Activation::kNone;
   const int64_t first_column = xs_.start + left_;
   for (int64_t y = first_row; y < last_row; ++y) {
     char* row = static_cast<char*>(output.data) + y * output.row_step * element;
@@ -110,10 +111,10 @@ void BConv2D::run_rows(const uint32_t* image, const OutputView& output, int64_t 
     for (const Segment& segment : segments_) {
       span.input = origin + segment.begin * span.input_step;
       span.pixels = static_cast<int32_t>(segment.end - segment.begin);
-      span.offset = offsets_.data() +
-                    (static_cast<size_t>(row_pattern_[y]) * column_patterns_ + segment.pattern) *
-                        padded_channels() +
-                    constants;
+      const size_t pattern =
+          static_cast<size_t>(row_pattern_[y]) * column_patterns_ + segment.pattern;
+      span.offset = offsets_.data() + pattern * padded_channels() + constants;
+      span.plain = unclamped && plain_[pattern];
       if (straddle_) {
         call_straddling(span, reinterpret_cast<uint32_t*>(row), segment.begin, channel);
         continue;

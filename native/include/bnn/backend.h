@@ -37,6 +37,7 @@ typedef struct {
   const int32_t* offset; /* [32]; non-zero only where zero-padding is corrected */
   int32_t clamp_min;     /* the fused activation, as bounds of x */
   int32_t clamp_max;
+  int32_t plain;            /* 1: offset is zero and the clamp does nothing, so skip both */
   const float* factor;      /* [32]; result = x * factor + shift, two roundings */
   const float* shift;       /* [32] */
   const int32_t* threshold; /* [32]; bit = x > threshold */
@@ -89,6 +90,11 @@ typedef struct {
   /* out[i] = AND over y, x of input[y * row_words + x * words + i], i < words: one window. */
   void (*bmaxpool)(const uint32_t* input, ptrdiff_t row_words, int32_t rows, int32_t columns,
                    int64_t words, uint32_t* output);
+
+  /* The ceiling of the hardware: runs xor, popcount and add on registers alone, `rounds` times,
+   * and returns how many multiply-accumulates that stands for. NULL without a popcount
+   * instruction. */
+  int64_t (*peak)(int64_t rounds);
 } bnn_backend;
 
 /* Each returns NULL if it was not compiled in; the CPU is checked by the dispatcher. */

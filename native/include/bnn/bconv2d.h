@@ -154,6 +154,7 @@ class BConv2D {
   std::vector<int32_t> row_pattern_;  // of each output row
   int32_t column_patterns_ = 1;
   AlignedBuffer<int32_t> offsets_;  // [row pattern][column pattern][group][block][32]
+  std::vector<char> plain_;         // [row pattern][column pattern]: all offsets are zero
 };
 
 // Max-pooling of bitpacked values. x: [batch, height, width, words].

@@ -32,10 +32,10 @@
 
 namespace {
 
-constexpr int kNibbles = 8;            // of a word
-constexpr int kGroup = 3;              // lookups between splits: 3 * 4 < 16
-constexpr int kGroupsPerFlush = 21;    // 21 * 3 * 4 < 256
-constexpr int kFlushesPerWiden = 260;  // 260 * 252 < 65536
+constexpr int kNibbles = 8;         // of a word
+constexpr int kGroup = 3;           // lookups between splits: 3 * 4 < 16
+constexpr int kMaxGroups = 21;      // 21 * 3 * 4 < 256
+constexpr int kMaxAdditions = 260;  // of bytes to 16-bit counts: 260 * 252 < 65536
 constexpr int kMaxPairs = 4;
 constexpr int kSegment = 96;  // words of a run whose offsets are prepared at once; 3 divides it
 constexpr unsigned char kNoWeight = 0x80;  // vpshufb gives 0 for it, whatever the table
@@ -148,22 +148,15 @@ inline __m256i look_up(uint16_t offset, __m256i weights) {
   return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(table), weights);
 }
 
-// Byte sums of a pair of pixels, see the top.
-struct PairSums {
-  __m256i all, high;
-};
-
-// Adds groups of lookups to the sums of kPairs pairs, whose offsets lie pair_step apart.
+// Adds up to kMaxGroups groups of lookups to the counts of kPairs pairs, whose offsets lie
+// pair_step apart. Pair i is pixels i and i + kPairs.
 template <int kPairs>
 __attribute__((noinline)) void look_up_groups(const uint16_t* offsets, ptrdiff_t pair_step,
                                               const unsigned char* weights, int64_t groups,
-                                              PairSums* pairs) {
+                                              Counts* counts) {
   const __m256i fifteen = _mm256_set1_epi8(15);
-  __m256i all[kPairs], high[kPairs];  // not PairSums, which GCC would keep in memory
-  for (int i = 0; i < kPairs; ++i) {
-    all[i] = pairs[i].all;
-    high[i] = pairs[i].high;
-  }
+  __m256i all[kPairs], high[kPairs];
+  for (int i = 0; i < kPairs; ++i) all[i] = high[i] = _mm256_setzero_si256();
   for (; groups > 0; --groups) {
     const __m256i w[kGroup] = {load(weights), load(weights + 32), load(weights + 64)};
 #pragma GCC unroll 4
@@ -179,41 +172,21 @@ __attribute__((noinline)) void look_up_groups(const uint16_t* offsets, ptrdiff_t
     weights += kGroup * BNN_BLOCK;
     offsets += kGroup;
   }
+#pragma GCC unroll 4
   for (int i = 0; i < kPairs; ++i) {
-    pairs[i].all = all[i];
-    pairs[i].high = high[i];
+    const __m256i sixteenfold = _mm256_slli_epi16(_mm256_and_si256(high[i], fifteen), 4);
+    counts[i].add_bytes(_mm256_sub_epi8(all[i], sixteenfold));
+    counts[i + kPairs].add_bytes(high[i]);
   }
 }
 
-// Counts of the pixels of one tile; pair i is pixels i and i + number of pairs.
+// Counts of the pixels of one tile.
 struct TileCounts {
-  PairSums sums[kMaxPairs];
-  int64_t budget;  // groups that fit the byte sums
   Counts counts[2 * kMaxPairs];
-  int32_t flushes;
-  bool widened;
+  int32_t additions;  // to counts
+  bool widened;       // wide holds a part of the counts
   __m256i wide[2 * kMaxPairs][4];
 
-  void clear(int pairs) {
-    const __m256i zero = _mm256_setzero_si256();
-    for (int i = 0; i < pairs; ++i) sums[i] = {zero, zero};
-    for (int p = 0; p < 2 * pairs; ++p) counts[p] = {zero, zero};
-    budget = kGroupsPerFlush;
-    flushes = 0;
-    widened = false;
-  }
-  void flush(int pairs) {
-    const __m256i fifteen = _mm256_set1_epi8(15);
-    for (int i = 0; i < pairs; ++i) {
-      const __m256i high = sums[i].high;
-      const __m256i sixteenfold = _mm256_slli_epi16(_mm256_and_si256(high, fifteen), 4);
-      counts[i].add_bytes(_mm256_sub_epi8(sums[i].all, sixteenfold));
-      counts[i + pairs].add_bytes(high);
-      sums[i].all = sums[i].high = _mm256_setzero_si256();
-    }
-    budget = kGroupsPerFlush;
-    if (++flushes == kFlushesPerWiden) widen(2 * pairs);
-  }
   __attribute__((noinline)) void widen(int pixels) {
     if (!widened) memset(wide, 0, sizeof(wide));
     for (int p = 0; p < pixels; ++p) {
@@ -222,7 +195,7 @@ struct TileCounts {
       for (int r = 0; r < 4; ++r) wide[p][r] = _mm256_add_epi32(wide[p][r], now[r]);
     }
     memset(counts, 0, sizeof(counts));
-    flushes = 0;
+    additions = 0;
     widened = true;
   }
 };
@@ -237,7 +210,11 @@ __attribute__((noinline)) void count_tile(const bnn_span& s, int32_t pixel, int3
   const uint32_t* high_origin = origin + kPairs * s.input_step;
   const unsigned char* weights = reinterpret_cast<const unsigned char*>(s.weights);
   const int32_t high_pixels = n - kPairs;
-  tile->clear(kPairs);
+  for (int p = 0; p < 2 * kPairs; ++p) {
+    tile->counts[p] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
+  }
+  tile->additions = 0;
+  tile->widened = false;
   for (int32_t run = 0; run < s.run_count; ++run) {
     for (int32_t first = 0; first < s.run_words; first += kSegment) {
       const int32_t words = s.run_words - first < kSegment ? s.run_words - first : kSegment;
@@ -256,17 +233,16 @@ __attribute__((noinline)) void count_tile(const bnn_span& s, int32_t pixel, int3
       }
       const uint16_t* pairs = offsets;
       for (auto left = static_cast<int64_t>(groups_of(words)); left > 0;) {
-        const int64_t now = left < kGroupsPerFlush ? left : kGroupsPerFlush;
-        if (now > tile->budget) tile->flush(kPairs);
-        look_up_groups<kPairs>(pairs, pair_step, weights, now, tile->sums);
+        const int64_t now = left < kMaxGroups ? left : kMaxGroups;
+        if (tile->additions == kMaxAdditions) tile->widen(2 * kPairs);
+        ++tile->additions;
+        look_up_groups<kPairs>(pairs, pair_step, weights, now, tile->counts);
         weights += now * kGroup * BNN_BLOCK;
         pairs += now * kGroup;
-        tile->budget -= now;
         left -= now;
       }
     }
   }
-  tile->flush(kPairs);
 }
 
 template <class Store>
@@ -326,7 +302,7 @@ const bnn_backend kBackend = {
     "avx2",           packed_words,     pack_weights,       bconv<StoreFloat>, bconv<StoreFused>,
     bconv<StoreInt8>, bconv<StoreBits>, dwconv<StoreFloat>, dwconv<StoreInt8>, dwconv<StoreBits>,
     bitpack_f32,      bitpack_i8,       bitpack_bool,       unpack_f32,        unpack_i8,
-    bmaxpool,
+    bmaxpool,         nullptr,
 };
 
 }  // namespace

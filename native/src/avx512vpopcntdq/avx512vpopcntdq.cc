@@ -37,30 +37,37 @@ void pack_weights(const uint32_t* filter, ptrdiff_t row_words, int32_t channels,
   }
 }
 
-inline __m512i transform_input(const bnn_span& s, __m512i count, int channel) {
-  const __m512i offset = _mm512_loadu_si512(s.offset + channel);
-  return _mm512_add_epi32(_mm512_slli_epi32(count, 1), offset);
-}
-
-inline __m512 affine(const bnn_span& s, __m512i x, int channel) {
-  x = _mm512_min_epi32(x, _mm512_set1_epi32(s.clamp_max));
-  x = _mm512_max_epi32(x, _mm512_set1_epi32(s.clamp_min));
-  const __m512 product = _mm512_mul_ps(_mm512_cvtepi32_ps(x), _mm512_loadu_ps(s.factor + channel));
-  return _mm512_add_ps(product, _mm512_loadu_ps(s.shift + channel));
-}
-
 inline __mmask16 valid_lanes(const bnn_span& s, int channel) {
   const int n = s.channels - channel;
   return n >= kLanes ? 0xffff : static_cast<__mmask16>((1u << n) - 1);
+}
+
+inline __m512i transform_input(const bnn_span& s, __m512i count, int channel) {
+  const __m512i x = _mm512_slli_epi32(count, 1);
+  return s.plain ? x : _mm512_add_epi32(x, _mm512_loadu_si512(s.offset + channel));
+}
+
+inline __m512 affine(const bnn_span& s, __m512i x, int channel) {
+  if (!s.plain) {
+    x = _mm512_min_epi32(x, _mm512_set1_epi32(s.clamp_max));
+    x = _mm512_max_epi32(x, _mm512_set1_epi32(s.clamp_min));
+  }
+  const __m512 product = _mm512_mul_ps(_mm512_cvtepi32_ps(x), _mm512_loadu_ps(s.factor + channel));
+  return _mm512_add_ps(product, _mm512_loadu_ps(s.shift + channel));
 }
 
 struct StoreFloat {
   template <int kRegisters>
   static void store(const bnn_span& s, int32_t pixel, const __m512i* counts) {
     float* out = static_cast<float*>(s.output) + pixel * s.output_step;
+#pragma GCC unroll 2
     for (int r = 0; r < kRegisters; ++r) {
       const __m512 y = affine(s, transform_input(s, counts[r], r * kLanes), r * kLanes);
-      _mm512_mask_storeu_ps(out + r * kLanes, valid_lanes(s, r * kLanes), y);
+      if (s.channels == kRegisters * kLanes) {  // a masked store costs more
+        _mm512_storeu_ps(out + r * kLanes, y);
+      } else {
+        _mm512_mask_storeu_ps(out + r * kLanes, valid_lanes(s, r * kLanes), y);
+      }
     }
   }
 };
@@ -70,6 +77,7 @@ struct StoreFused {
   static void store(const bnn_span& s, int32_t pixel, const __m512i* counts) {
     float* out = static_cast<float*>(s.output) + pixel * s.output_step;
     uint32_t signs = 0;
+#pragma GCC unroll 2
     for (int r = 0; r < kRegisters; ++r) {
       const int channel = r * kLanes;
       const __mmask16 valid = valid_lanes(s, channel);
@@ -92,6 +100,7 @@ struct StoreInt8 {
   template <int kRegisters>
   static void store(const bnn_span& s, int32_t pixel, const __m512i* counts) {
     int8_t* out = static_cast<int8_t*>(s.output) + pixel * s.output_step;
+#pragma GCC unroll 2
     for (int r = 0; r < kRegisters; ++r) {
       __m512 y = affine(s, transform_input(s, counts[r], r * kLanes), r * kLanes);
       // Halves away from zero, exactly: y - trunc(y) has no rounding error.
@@ -112,6 +121,7 @@ struct StoreBits {
   template <int kRegisters>
   static void store(const bnn_span& s, int32_t pixel, const __m512i* counts) {
     uint32_t word = 0;
+#pragma GCC unroll 2
     for (int r = 0; r < kRegisters; ++r) {
       const __m512i x = transform_input(s, counts[r], r * kLanes);
       const __m512i threshold = _mm512_loadu_si512(s.threshold + r * kLanes);
@@ -122,19 +132,23 @@ struct StoreBits {
   }
 };
 
+// Each loop over pixels or registers is unrolled, or the counts would live in memory.
 template <class Store, int kPixels, int kRegisters>
 void tile(const bnn_span& s, int32_t pixel) {
   const uint32_t* origin = s.input + pixel * s.input_step;
   const ptrdiff_t step = s.input_step;
   const uint32_t* weights = s.weights;
   __m512i counts[kPixels][kRegisters];
+#pragma GCC unroll 8
   for (int p = 0; p < kPixels; ++p) {
+#pragma GCC unroll 2
     for (int r = 0; r < kRegisters; ++r) counts[p][r] = _mm512_setzero_si512();
   }
   for (int32_t run = 0; run < s.run_count; ++run) {
     const uint32_t* word = origin + s.runs[run];
     for (const uint32_t* end = word + s.run_words; word != end; ++word) {
       __m512i w[kRegisters];
+#pragma GCC unroll 2
       for (int r = 0; r < kRegisters; ++r) w[r] = _mm512_loadu_si512(weights + r * kLanes);
       weights += BNN_BLOCK;
 #pragma GCC unroll 8
@@ -148,6 +162,7 @@ void tile(const bnn_span& s, int32_t pixel) {
       }
     }
   }
+#pragma GCC unroll 8
   for (int p = 0; p < kPixels; ++p) Store::template store<kRegisters>(s, pixel + p, counts[p]);
 }
 
@@ -311,11 +326,42 @@ void bmaxpool(const uint32_t* input, ptrdiff_t row_words, int32_t rows, int32_t 
   }
 }
 
+// The empty asm makes the value unknown, or the compiler would compute the loop beforehand.
+int64_t peak(int64_t rounds) {
+  __m512i a[8], sums[8];
+  const __m512i w = _mm512_set1_epi32(0x01234567);
+#pragma GCC unroll 8
+  for (int j = 0; j < 8; ++j) a[j] = sums[j] = _mm512_set1_epi32(j);
+  for (int64_t i = 0; i < rounds; ++i) {
+#pragma GCC unroll 8
+    for (int j = 0; j < 8; ++j) {
+      asm volatile("" : "+v"(a[j]));
+      sums[j] = _mm512_add_epi32(sums[j], _mm512_popcnt_epi32(_mm512_xor_si512(a[j], w)));
+    }
+  }
+#pragma GCC unroll 8
+  for (int j = 0; j < 8; ++j) asm volatile("" : : "v"(sums[j]));
+  return rounds * 8 * 512;
+}
+
 const bnn_backend kBackend = {
-    "avx512vpopcntdq", packed_words,      pack_weights,     bconv<StoreFloat>,
-    bconv<StoreFused>, bconv<StoreInt8>,  bconv<StoreBits>, dwconv<StoreFloat>,
-    dwconv<StoreInt8>, dwconv<StoreBits>, bitpack_f32,      bitpack_i8,
-    bitpack_bool,      unpack_f32,        unpack_i8,        bmaxpool,
+    "avx512vpopcntdq",
+    packed_words,
+    pack_weights,
+    bconv<StoreFloat>,
+    bconv<StoreFused>,
+    bconv<StoreInt8>,
+    bconv<StoreBits>,
+    dwconv<StoreFloat>,
+    dwconv<StoreInt8>,
+    dwconv<StoreBits>,
+    bitpack_f32,
+    bitpack_i8,
+    bitpack_bool,
+    unpack_f32,
+    unpack_i8,
+    bmaxpool,
+    peak,
 };
 
 }  // namespace
