@@ -25,8 +25,9 @@ def format_factor(factor: float) -> str:
 def latency_figure(table: TimingTable, highlight: str | None = None) -> go.Figure:
     """Horizontal bars of the peers' median latency, labelled with times and ratios.
 
-    Whiskers span the middle half of the rounds. The scale is linear and starts at 0, so the bars'
-    lengths compare honestly.
+    The line inside a bar reaches back to the fastest round. Slow rounds tell more about the
+    machine's other work than about a peer; the hover text has them. The scale is linear and starts
+    at 0, so the bars' lengths compare honestly.
 
     Args:
         table: from `bnn_lab.bench.timing.measure`.
@@ -47,7 +48,7 @@ def latency_figure(table: TimingTable, highlight: str | None = None) -> go.Figur
             label += f"  {_comparison(table, timing.name, reference.name)}"
         labels.append(label)
     medians = np.array([timing.median for timing in table.timings]) / size
-    quartiles = np.array([np.percentile(t.seconds, [25, 75]) for t in table.timings]).T / size
+    fastest = np.array([timing.minimum for timing in table.timings]) / size
     figure = go.Figure(
         go.Bar(
             x=medians.tolist(),
@@ -59,8 +60,8 @@ def latency_figure(table: TimingTable, highlight: str | None = None) -> go.Figur
             error_x={
                 "type": "data",
                 "symmetric": False,
-                "array": (quartiles[1] - medians).tolist(),
-                "arrayminus": (medians - quartiles[0]).tolist(),
+                "array": [0.0] * len(medians),
+                "arrayminus": (medians - fastest).tolist(),
                 "color": theme.TEXT,
                 "thickness": 1,
             },
@@ -74,13 +75,13 @@ def latency_figure(table: TimingTable, highlight: str | None = None) -> go.Figur
     )
     figure.update_layout(
         **theme.layout("Time for one image: shorter is better"),
-        xaxis=theme.axis(f"median latency, {unit}", range=[0, 1.45 * float(quartiles[1].max())]),
+        xaxis=theme.axis(f"median latency, {unit}", range=[0, 1.45 * float(medians.max())]),
         yaxis=theme.axis("", autorange="reversed", ticksuffix="  ", showgrid=False),
         height=110 + 58 * len(medians),
         margin={"l": 10, "r": 20, "t": 50, "b": 50},
     )
-    # Annotations rather than bar text: they keep clear of the whiskers.
-    for name, label, end in zip(table.names, labels, quartiles[1], strict=True):
+    # Annotations rather than bar text: they stand beside short bars too.
+    for name, label, end in zip(table.names, labels, medians, strict=True):
         figure.add_annotation(
             x=float(end),
             y=name,

@@ -18,7 +18,7 @@ TEXT = "#7A7A7A"
 GRID = "rgba(127, 127, 127, 0.25)"
 CLEAR = "rgba(0, 0, 0, 0)"
 
-_TOOLS = ("zoom", "pan", "zoomIn", "zoomOut", "autoScale", "resetScale", "sendDataToCloud")
+_TOOLS = ("zoom", "pan", "zoomIn", "zoomOut", "autoScale", "resetScale", "sendChartToCloud")
 
 COLOURS = (BLUE, VERMILION, GREEN, PINK)
 
