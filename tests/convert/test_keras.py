@@ -115,16 +115,17 @@ def test_groups(matches_keras, groups):
 
 
 @pytest.mark.parametrize("activation", ["relu", tf.nn.relu6, "tanh", "hard_tanh"])
-@pytest.mark.parametrize("padding", PADDINGS, ids=["valid", "same0", "same1"])
 @pytest.mark.parametrize("use_bias", [False, True])
-def test_activation_before_batchnorm(matches_keras, randomize, rng, activation, padding, use_bias):
+def test_activation_before_batchnorm(matches_keras, randomize, rng, activation, use_bias):
     x = tf.keras.Input((5, 5, 32))
-    y = quant_conv(8, activation=activation, use_bias=use_bias, **padding)(x)
-    y = layers.BatchNormalization()(y)
-    model = randomize(tf.keras.Model(x, y))
+    convs = [
+        quant_conv(8, activation=activation, use_bias=use_bias, **padding) for padding in PADDINGS
+    ]
+    model = randomize(tf.keras.Model(x, [layers.BatchNormalization()(conv(x)) for conv in convs]))
     if use_bias:
-        model.layers[1].bias.assign(rng.normal(size=8) * 5)
-    assert "lq.Bconv2d" in matches_keras(model)
+        for conv in convs:
+            conv.bias.assign(rng.normal(size=8) * 5)
+    assert matches_keras(model).count("lq.Bconv2d") == len(PADDINGS)
 
 
 def test_relu_batchnorm_is_one_op(matches_keras, randomize):
@@ -236,6 +237,57 @@ def test_quant_dense_stays_float_with_a_reason(matches_keras):
     assert "no binary kernel" in refusal.reason
 
 
+DEPTHWISE = {
+    "input_quantizer": "ste_sign",
+    "depthwise_quantizer": "ste_sign",
+    "depthwise_constraint": "weight_clip",
+}
+
+
+@pytest.mark.parametrize(
+    ("shape", "make", "binary"),
+    [
+        ((9, 32), lambda: lq.layers.QuantConv1D(8, 3, **BINARY), True),
+        ((9, 33), lambda: lq.layers.QuantConv1D(8, 3, padding="same", **BINARY), True),
+        (
+            (9, 32),
+            lambda: lq.layers.QuantConv1D(8, 3, padding="same", pad_values=1, **BINARY),
+            True,
+        ),
+        (
+            (9, 32),
+            lambda: lq.layers.QuantConv1D(8, 3, padding="causal", dilation_rate=2, **BINARY),
+            False,
+        ),
+        ((7, 7, 32), lambda: lq.layers.QuantDepthwiseConv2D(3, **DEPTHWISE), False),
+        (
+            (7, 7, 32),
+            lambda: lq.layers.QuantSeparableConv2D(
+                8, 3, pointwise_quantizer="ste_sign", **DEPTHWISE
+            ),
+            False,
+        ),
+        ((7, 7, 32), lambda: lq.layers.QuantConv2DTranspose(8, 3, strides=2, **BINARY), False),
+        ((7, 7, 32), lambda: lq.layers.QuantLocallyConnected2D(8, 3, **BINARY), False),
+        ((5, 7, 7, 32), lambda: lq.layers.QuantConv3D(8, 3, **BINARY), False),
+        ((7, 7, 32), lambda: quant_conv(8, input_quantizer="ste_heaviside"), False),
+        ((7, 7, 32), lambda: quant_conv(8, kernel_quantizer="ste_tern"), False),
+        ((7, 7, 32), lambda: quant_conv(8, input_quantizer="dorefa_quantizer"), False),
+    ],
+)
+def test_other_layers_compute_the_same(interpreters, rng, shape, make, binary):
+    """Binary, or refused with a reason; equal to Keras either way."""
+    x = tf.keras.Input(shape)
+    model = tf.keras.Model(x, make()(x))
+    trace = trace_keras_model(model, snapshots=False)
+    assert ("lq.Bconv2d" in trace.ir_after) == binary
+    assert bool(trace.refused) != binary
+    data = rng.normal(size=(2, *shape)).astype(np.float32)
+    want = model.predict(data, verbose=0)
+    for run in interpreters.values():
+        np.testing.assert_allclose(run(trace.tflite, data)[0], want, atol=1e-4)
+
+
 def test_latents_are_not_changed():
     model = tf.keras.Sequential([layers.Input((5, 5, 32)), quant_conv(4)])
     before = model.get_weights()
@@ -326,6 +378,12 @@ class TestErrors:
         model = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(2)])
         with pytest.raises(ConversionError, match="Keras 3 model"):
             convert_keras_model(model)
+
+    def test_causal_zero_padding_is_named(self):
+        x = tf.keras.Input((9, 32))
+        y = lq.layers.QuantConv1D(8, 3, padding="causal", **BINARY)(x)
+        with pytest.raises(NoBinaryLayerError, match="padded with 0"):
+            convert_keras_model(tf.keras.Model(x, y))
 
     def test_unbuilt_model(self):
         with pytest.raises(ConversionError, match="has no inputs yet"):

@@ -39,6 +39,7 @@ from bnn_lab.convert.dialect import (
 )
 from bnn_lab.convert.passes.base import Pass, Refusal
 from bnn_lab.convert.passes.binary_values import (
+    MOVES,
     bias_or_zeros,
     channel_magnitudes,
     describe_filter,
@@ -170,15 +171,18 @@ def _check_values(conv: Any) -> Refusal | None:
 
 
 def _explain_float_input(source: Any) -> Refusal:
-    pad: Any = producer(source)
+    maker = producer(source)
+    pad: Any = maker
+    while is_tfl(pad, *MOVES):
+        pad = producer(pad.operands[0])
     if is_tfl(pad, "pad", "padv2") and is_binary(pad.operands[0]):
         return Refusal(
             f"its binary input is padded with {pad_value(pad)}, which is not +1 or -1",
             'use padding="same" (with pad_values=1 for the fastest result)',
         )
-    maker = "a model input" if pad is None else f"computed by {pad.name}"
+    origin = "a model input" if maker is None else f"computed by {maker.name}"
     return Refusal(
-        f"its input '{name_of(source)}' is not binary ({maker})",
+        f"its input '{name_of(source)}' is not binary ({origin})",
         'use input_quantizer="ste_sign"',
     )
 

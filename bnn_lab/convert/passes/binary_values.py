@@ -11,7 +11,7 @@ from xdsl.ir import SSAValue
 from bnn_lab.convert.dialect import Dequantize, constant, is_absent, is_tfl, producer
 
 # Ops that only move values about: binary in (first operand), binary out.
-_MOVES = (
+MOVES = (
     "reshape",
     "transpose",
     "expand_dims",
@@ -40,7 +40,7 @@ def is_binary(value: SSAValue) -> bool:
     data = constant(value)
     if data is not None:
         return data.dtype == np.float32 and data.size > 0 and bool(np.all(np.abs(data) == 1))
-    if is_tfl(op, *_MOVES):
+    if is_tfl(op, *MOVES):
         return is_binary(op.operands[0])
     if is_tfl(op, "split"):
         return is_binary(op.operands[1])
