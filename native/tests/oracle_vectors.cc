@@ -66,6 +66,9 @@ class Reader {
       char fill[4];
       read(fill, (4 - array.size % 4) % 4);
     }
+    if (c->arrays.empty() || c->arrays.back().bytes == nullptr) {
+      throw std::runtime_error("a case has no expected result");
+    }
     return true;
   }
 

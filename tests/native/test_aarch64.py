@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -50,3 +53,52 @@ def test_neon_equals_scalar_within_guard_pages(cpu: str, programs: dict[str, lis
     rounds, seed = "500", str(CPUS.index(cpu) + 1)
     output = emulate(programs["compare_backends"], cpu, rounds, seed)
     assert re.search(r"compared with scalar:.*\bneon\b", output), output
+
+
+@pytest.fixture(scope="module")
+def static_throughput() -> ModuleType:
+    """native/tools/static_throughput.py as a module."""
+    path = ROOT / "native/tools/static_throughput.py"
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def loops(
+    static_throughput: ModuleType,
+    require_tool: Callable[[str, str], str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, Any]:
+    """Inner loops of the NEON kernel by name, as the cross compiler makes them."""
+    require_tool("cmake", "cmake")
+    compiler = require_tool("aarch64-linux-gnu-g++", "g++-aarch64-linux-gnu")
+    build = tmp_path_factory.mktemp("static")
+    assembly, _ = static_throughput.compile_to_assembly(compiler, build)
+    return {loop.name: loop for loop in static_throughput.kernel_loops(assembly)}
+
+
+@pytest.mark.parametrize("name", ["deep, 4 pixels x 4 channels", "shallow, 2 pixels x 32 channels"])
+def test_a_full_tile_takes_three_operations_per_128_bits(name: str, loops: dict[str, Any]) -> None:
+    loop = loops[name]
+    assert loop.macs == 4 * 4 * 128
+    assert loop.count(r"(eor|cnt|add)\s+v\d+\.16b") == 3 * 4 * 4
+    assert loop.count(r"st") == 0, "accumulators are spilled"
+    assert loop.count(r"mov\s+v") == 0
+
+
+@pytest.mark.parametrize(
+    ("cpu", "target"), [("cortex-a72", 82), ("neoverse-n1", 82), ("neoverse-v1", 160)]
+)
+def test_static_throughput_of_deep_windows(
+    cpu: str,
+    target: float,
+    loops: dict[str, Any],
+    static_throughput: ModuleType,
+    require_tool: Callable[[str, str], str],
+) -> None:
+    mca = require_tool("llvm-mca-19", "llvm-19")
+    loop = loops["deep, 4 pixels x 4 channels"]
+    assert loop.macs / static_throughput.cycles_per_iteration(loop, cpu, mca) >= target
