@@ -65,7 +65,7 @@ class Guarded {
   template <class T>
   T* place(size_t count, bool at_end) {
     const size_t bytes = count * sizeof(T);
-    if (bytes > size_) grow(bytes);
+    if (memory_ == nullptr || bytes > size_) grow(std::max<size_t>(bytes, 1));
     memset(memory_, 0xa5, size_);
     // Empty buffers get an address that must not be touched at all.
     return reinterpret_cast<T*>(at_end || bytes == 0 ? memory_ + size_ - bytes : memory_);
@@ -171,8 +171,13 @@ SpanCase random_span(bool depthwise, bool deep) {
   const int32_t bits = depthwise ? s.run_count : depth * BNN_WORD_BITS;
   s.clamp_min = chance(50) ? 0 : static_cast<int32_t>(random_int(0, bits));
   s.clamp_max = chance(50) ? 2 * bits : static_cast<int32_t>(random_int(s.clamp_min, 2 * bits));
-  const bool halves = chance(40);  // int8 results that lie between two integers
   const bool corrected = chance(50);
+  if (!corrected && chance(50)) {
+    s.plain = 1;
+    s.clamp_min = 0;
+    s.clamp_max = 2 * bits;
+  }
+  const bool halves = chance(40);  // int8 results that lie between two integers
   for (int i = 0; i < BNN_BLOCK; ++i) {
     c.offset.push_back(corrected ? static_cast<int32_t>(random_int(-bits, bits)) : 0);
     c.threshold.push_back(chance(5) ? one_of({std::numeric_limits<int32_t>::min(),

@@ -9,13 +9,16 @@
 namespace {
 
 inline __m256i transform_input(const bnn_span& s, __m256i count, int channel) {
-  return _mm256_add_epi32(_mm256_slli_epi32(count, 1), load(s.offset + channel));
+  const __m256i x = _mm256_slli_epi32(count, 1);
+  return s.plain ? x : _mm256_add_epi32(x, load(s.offset + channel));
 }
 
 inline __m256 affine(const bnn_span& s, __m256i count, int channel) {
   __m256i x = transform_input(s, count, channel);
-  x = _mm256_min_epi32(x, _mm256_set1_epi32(s.clamp_max));
-  x = _mm256_max_epi32(x, _mm256_set1_epi32(s.clamp_min));
+  if (!s.plain) {
+    x = _mm256_min_epi32(x, _mm256_set1_epi32(s.clamp_max));
+    x = _mm256_max_epi32(x, _mm256_set1_epi32(s.clamp_min));
+  }
   const __m256 product = _mm256_mul_ps(_mm256_cvtepi32_ps(x), _mm256_loadu_ps(s.factor + channel));
   return _mm256_add_ps(product, _mm256_loadu_ps(s.shift + channel));
 }
@@ -25,8 +28,10 @@ struct StoreFloat {
   static void store(const bnn_span& s, int32_t pixel, const __m256i* counts) {
     float* out = static_cast<float*>(s.output) + pixel * s.output_step;
 #pragma GCC unroll 4
-    for (int c = 0; c < (kFull ? BNN_BLOCK : s.channels); c += 8) {
-      store_head(out + c, kFull ? 8 : s.channels - c, affine(s, counts[c / 8], c));
+    for (int r = 0; r < 4; ++r) {
+      const int c = 8 * r, left = kFull ? 8 : s.channels - c;
+      if (left <= 0) break;
+      store_head(out + c, left, affine(s, counts[r], c));
     }
   }
 };
@@ -37,9 +42,10 @@ struct StoreFused {
     float* out = static_cast<float*>(s.output) + pixel * s.output_step;
     uint32_t signs = 0;
 #pragma GCC unroll 4
-    for (int c = 0; c < (kFull ? BNN_BLOCK : s.channels); c += 8) {
-      const int left = kFull ? 8 : s.channels - c;
-      __m256 y = affine(s, counts[c / 8], c);
+    for (int r = 0; r < 4; ++r) {
+      const int c = 8 * r, left = kFull ? 8 : s.channels - c;
+      if (left <= 0) break;
+      __m256 y = affine(s, counts[r], c);
       y = _mm256_max_ps(_mm256_set1_ps(s.post_min), y);
       y = _mm256_min_ps(_mm256_set1_ps(s.post_max), y);
       if (s.shortcut != nullptr) {
