@@ -15,7 +15,16 @@ from rich.table import Table
 from bnn_lab import __version__, kernels
 from bnn_lab.bench import kernels as kernel_bench
 from bnn_lab.bench.host import busy_warning, describe_host, pin_to_cpu
-from bnn_lab.bench.kernels import CONVS, FLOAT, INT8, LCE_DEFAULT, ConvResult, ours
+from bnn_lab.bench.kernels import (
+    CONVS,
+    DENSE,
+    FLOAT,
+    INT8,
+    LCE_DEFAULT,
+    LCE_INDIRECT,
+    KernelResult,
+    ours,
+)
 from bnn_lab.errors import BnnLabError, InputError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Measure speed.")
@@ -49,10 +58,13 @@ def kernels_command(
         if warning:
             console.print(f"[yellow]warning:[/] {warning}")
         results = [
-            kernel_bench.bench_conv(
-                case, rounds=rounds, num_threads=threads, float_peers=float_peers
+            (kernel_bench.bench_dense if case is DENSE else kernel_bench.bench_conv)(
+                case,  # type: ignore[arg-type]
+                rounds=rounds,
+                num_threads=threads,
+                float_peers=float_peers,
             )
-            for case in track(CONVS, "measuring", console=console, transient=True)
+            for case in track([*CONVS, DENSE], "measuring", console=console, transient=True)
         ]
         bitpack = kernel_bench.bench_bitpack(rounds=rounds)
     except BnnLabError as error:
@@ -66,7 +78,7 @@ def kernels_command(
 
 
 def _report(
-    results: list[ConvResult], bitpack: dict[str, float], threads: int, warning: str | None
+    results: list[KernelResult], bitpack: dict[str, float], threads: int, warning: str | None
 ) -> dict[str, Any]:
     return {
         "schema": "bnn_lab.bench.kernels/1",
@@ -76,33 +88,51 @@ def _report(
         "warning": warning,
         "num_threads": threads,
         "active_backend": kernels.active_backend(),
-        "convolutions": [result.as_dict() for result in results],
+        "layers": [result.as_dict() for result in results],
         "bitpack_gb_per_s": bitpack,
     }
 
 
 def _print(
-    console: Console, results: list[ConvResult], bitpack: dict[str, float], threads: int
+    console: Console, results: list[KernelResult], bitpack: dict[str, float], threads: int
 ) -> None:
     host = describe_host()
     console.print(f"{host['cpu']}, {threads} thread(s), active: {kernels.active_backend()}")
-    table = Table(title="Convolutions: median ms (min) and 10⁹ MAC/s", title_justify="left")
+    table = Table(title="Layers: median ms (min) and 10⁹ MAC/s", title_justify="left")
     table.add_column("peer")
     for result in results:
         table.add_column(result.case.name, justify="right")
-    for name in results[0].table.names:
-        cells = []
-        for result in results:
-            timing = result.table[name]
-            cells.append(
-                f"{timing.median * 1e3:.3f} ({timing.minimum * 1e3:.3f})\n{result.gmacs(name):.0f}"
-            )
-        table.add_row(name, *cells)
-    best = ours(kernels.active_backend())
-    for peer in (INT8, FLOAT, LCE_DEFAULT):
-        if peer in results[0].table.names:
-            cells = [f"{result.table.speedup(best, over=peer):.1f}x" for result in results]
-            table.add_row(f"[bold]{best} over {peer}", *cells, style="bold")
+    names = dict.fromkeys(name for result in results for name in result.table.names)
+    for name in names:
+        table.add_row(name, *(_cell(result, name) for result in results))
+    best = kernels.active_backend()
+    for peer in (INT8, FLOAT, LCE_DEFAULT, LCE_INDIRECT):
+        if peer in names:
+            cells = [
+                f"{result.table.speedup(ours(best), over=peer):.1f}x"
+                if peer in result.table.names
+                else "-"
+                for result in results
+            ]
+            table.add_row(f"{ours(best)} over {peer}", *cells, style="bold")
+    for backend, ceiling in results[0].ceilings.items():
+        cells = [
+            f"{100 * result.gmacs(ours(backend)) / result.ceilings[backend]:.0f}%"
+            for result in results
+        ]
+        table.add_row(f"{ours(backend)}, of its ceiling ({ceiling:.0f})", *cells)
     console.print(table)
+    console.print(
+        "ceiling: xor, popcount and add on registers alone, best round of the same run; the lookup "
+        "of avx2 has none"
+    )
     speeds = ", ".join(f"{name} {speed:.0f}" for name, speed in bitpack.items())
     console.print(f"bitpack float32, in-cache, GB/s read: {speeds}")
+
+
+def _cell(result: KernelResult, name: str) -> str:
+    if name not in result.table.names:
+        return "-"
+    timing = result.table[name]
+    times = f"{timing.median * 1e3:.3f} ({timing.minimum * 1e3:.3f})"
+    return f"{times}\n{result.gmacs(name):.0f}"

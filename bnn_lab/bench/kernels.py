@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from bnn_lab import kernels, reference
+from bnn_lab import _native, kernels, reference
 from bnn_lab._quiet import without_native_chatter
 from bnn_lab.bench.models import litert_call
 from bnn_lab.bench.single_op import conv_file
@@ -29,6 +29,8 @@ LCE_DEFAULT = "LCE default"
 LCE_INDIRECT = "LCE indirect"
 FLOAT = "float32 TFLite"
 INT8 = "int8 TFLite"
+
+_CEILING_MACS = 10**9  # a millisecond or so
 
 
 @dataclass(frozen=True)
@@ -75,11 +77,45 @@ CONVS = (*PAPER_CONVS, ConvCase(28, 256, 256, kernel=1), ConvCase(56, 128, 128, 
 
 
 @dataclass(frozen=True)
-class ConvResult:
-    """Times of all peers on one convolution."""
+class DenseCase:
+    """A binary dense layer on one sample: a matrix-vector product, bound by memory.
 
-    case: ConvCase
+    Attributes:
+        channels_in: inputs.
+        channels_out: outputs.
+    """
+
+    channels_in: int
+    channels_out: int
+
+    @property
+    def name(self) -> str:
+        """Such as "dense 4096x4096"."""
+        return f"dense {self.channels_in}x{self.channels_out}"
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates."""
+        return self.channels_in * self.channels_out
+
+
+DENSE = DenseCase(4096, 4096)
+
+
+@dataclass(frozen=True)
+class KernelResult:
+    """Times of all peers on one layer.
+
+    Attributes:
+        case: the layer.
+        table: times of the peers, and of the ceiling loop of each backend that has one.
+        ceilings: backend to 10^9 multiply-accumulates a second of its ceiling loop, the best
+            round of this run.
+    """
+
+    case: ConvCase | DenseCase
     table: TimingTable
+    ceilings: dict[str, float]
 
     def gmacs(self, peer: str) -> float:
         """10^9 multiply-accumulates a second, from the median."""
@@ -91,6 +127,7 @@ class ConvResult:
             "name": self.case.name,
             "macs": self.case.macs,
             "gmacs_per_s": {name: self.gmacs(name) for name in self.table.names},
+            "ceiling_gmacs_per_s": self.ceilings,
             **self.table.as_dict(),
         }
 
@@ -102,7 +139,7 @@ def ours(backend: str) -> str:
 
 def bench_conv(
     case: ConvCase, *, rounds: int = 30, num_threads: int = 1, float_peers: bool = True
-) -> ConvResult:
+) -> KernelResult:
     """Time one convolution on all peers, after checking that the binary ones agree.
 
     Args:
@@ -147,7 +184,74 @@ def bench_conv(
     _check_agreement(case, outputs)
     if float_peers:
         peers |= _float_peers(case, num_threads)
-    return ConvResult(case, measure(peers, rounds=rounds, warmup=5))
+    return _measure(case, peers, rounds)
+
+
+def bench_dense(
+    case: DenseCase = DENSE,
+    *,
+    rounds: int = 30,
+    num_threads: int = 1,
+    float_peers: bool = True,
+) -> KernelResult:
+    """Time a dense layer on one sample, beside float32 and int8 TFLite. LCE has no such layer.
+
+    Args:
+        case: the layer.
+        rounds: samples of each peer.
+        num_threads: of every peer.
+        float_peers: also time float32 and int8 TFLite, whose files need TensorFlow to be made.
+
+    Returns:
+        The times.
+
+    Raises:
+        BnnLabError: two backends disagree, or TensorFlow is not installed.
+    """
+    rng = np.random.default_rng(0)
+    x = reference.pack_bits(rng.random((1, case.channels_in)) < 0.5)
+    weights = reference.pack_bits(rng.random((case.channels_out, case.channels_in)) < 0.5)
+    peers: dict[str, Callable[[], object]] = {}
+    outputs: dict[str, Any] = {}
+    for backend in kernels.available_backends():
+        layer = kernels.BDense(weights, channels_in=case.channels_in, backend=backend)
+        peers[ours(backend)] = _kernel_call(layer, x, num_threads)
+        outputs[ours(backend)] = layer(x)
+    _check_agreement(case, outputs)
+    if float_peers:
+        from bnn_lab._keras import require_tensorflow
+
+        tf = require_tensorflow()
+        layers = [
+            tf.keras.layers.Input((case.channels_in,)),
+            tf.keras.layers.Dense(case.channels_out),
+        ]
+        peers |= _tflite_peers(tf.keras.Sequential(layers), (case.channels_in,), num_threads)
+    return _measure(case, peers, rounds)
+
+
+def _measure(
+    case: ConvCase | DenseCase, peers: dict[str, Callable[[], object]], rounds: int
+) -> KernelResult:
+    """Time the peers and, in the same rounds, the ceiling loops."""
+    loops: dict[str, Callable[[], object]] = {}
+    sizes: dict[str, int] = {}
+    for backend in kernels.available_backends():
+        macs = _native.peak(1, backend)
+        if macs:
+            sizes[backend] = int(_CEILING_MACS // macs)
+            loops[f"ceiling {backend}"] = _peak_call(sizes[backend], backend)
+    table = measure({**peers, **loops}, rounds=rounds, warmup=5)
+    ceilings = {}
+    for backend, size in sizes.items():
+        seconds = table[f"ceiling {backend}"].minimum
+        ceilings[backend] = size * _native.peak(1, backend) / seconds / 1e9
+    shown = tuple(timing for timing in table.timings if timing.name in peers)
+    return KernelResult(case, TimingTable(shown), ceilings)
+
+
+def _peak_call(rounds: int, backend: str) -> Callable[[], object]:
+    return lambda: _native.peak(rounds, backend)
 
 
 def bench_bitpack(
@@ -163,18 +267,21 @@ def bench_bitpack(
     Returns:
         Backend to GB/s of input read, from the median.
     """
-    x = np.random.default_rng(0).normal(size=(elements // channels, channels))
-    x = x.astype(np.float32)
+    shape = (elements // channels, channels)
+    x = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    repeats = 200
 
     def call(backend: str) -> Callable[[], object]:
-        return lambda: kernels.bitpack(x, backend=backend)
+        return lambda: _native.repeat_bitpack(x, repeats, backend)
 
     table = measure({b: call(b) for b in kernels.available_backends()}, rounds=rounds)
-    return {name: x.nbytes / table[name].median / 1e9 for name in table.names}
+    return {name: repeats * x.nbytes / table[name].median / 1e9 for name in table.names}
 
 
-def _kernel_call(conv: kernels.BConv2D, x: np.ndarray, num_threads: int) -> Callable[[], object]:
-    return lambda: conv(x, num_threads=num_threads)
+def _kernel_call(
+    layer: kernels.BConv2D | kernels.BDense, x: np.ndarray, num_threads: int
+) -> Callable[[], object]:
+    return lambda: layer(x, num_threads=num_threads)
 
 
 def _lce_call(
@@ -191,7 +298,7 @@ def _lce_call(
     return lambda: interpreter.predict([x])
 
 
-def _check_agreement(case: ConvCase, outputs: dict[str, Any]) -> None:
+def _check_agreement(case: ConvCase | DenseCase, outputs: dict[str, Any]) -> None:
     (first, expected), *others = outputs.items()
     for name, value in others:
         if not np.array_equal(value, expected):
@@ -203,23 +310,26 @@ def _check_agreement(case: ConvCase, outputs: dict[str, Any]) -> None:
 
 def _float_peers(case: ConvCase, num_threads: int) -> dict[str, Callable[[], object]]:
     from bnn_lab._keras import require_tensorflow
-    from bnn_lab.convert import stock_tflite
 
     tf = require_tensorflow()
-    rng = np.random.default_rng(1)
     shape = (case.size, case.size, case.channels_in)
-    model = tf.keras.Sequential(
-        [
-            tf.keras.layers.Input(shape),
-            tf.keras.layers.Conv2D(
-                case.channels_out, case.kernel, strides=case.stride, padding="same"
-            ),
-        ]
+    conv = tf.keras.layers.Conv2D(
+        case.channels_out, case.kernel, strides=case.stride, padding="same"
     )
-    image = rng.normal(size=shape).astype(np.float32)
-    int8_image = rng.integers(-128, 128, shape).astype(np.int8)
-    int8_file = stock_tflite(model, image[None], io_dtype="int8")
+    model = tf.keras.Sequential([tf.keras.layers.Input(shape), conv])
+    return _tflite_peers(model, shape, num_threads)
+
+
+def _tflite_peers(
+    model: Any, shape: tuple[int, ...], num_threads: int
+) -> dict[str, Callable[[], object]]:
+    from bnn_lab.convert import stock_tflite
+
+    rng = np.random.default_rng(1)
+    sample = rng.normal(size=shape).astype(np.float32)
+    int8_sample = rng.integers(-128, 128, shape).astype(np.int8)
+    int8_file = stock_tflite(model, sample[None], io_dtype="int8")
     return {
-        FLOAT: litert_call(stock_tflite(model), image, num_threads, binary=False),
-        INT8: litert_call(int8_file, int8_image, num_threads, binary=False),
+        FLOAT: litert_call(stock_tflite(model), sample, num_threads, binary=False),
+        INT8: litert_call(int8_file, int8_sample, num_threads, binary=False),
     }

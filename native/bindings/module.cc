@@ -326,6 +326,15 @@ int64_t peak(int64_t rounds, const std::string& backend) {
   return table.peak == nullptr ? 0 : table.peak(rounds);
 }
 
+// Bitpacks the same array again and again, so that a benchmark sees the kernel and not the call.
+void repeat_bitpack(Array<float, 2> x, int64_t repeats, const std::string& backend) {
+  const bnn_backend& table = bnn::select_backend(backend);
+  const auto rows = static_cast<int64_t>(x.shape(0)), channels = static_cast<int64_t>(x.shape(1));
+  std::vector<uint32_t> out(x.shape(0) * words_for(x.shape(1)));
+  nb::gil_scoped_release release;
+  for (int64_t i = 0; i < repeats; ++i) table.bitpack_f32(x.data(), rows, channels, out.data());
+}
+
 }  // namespace
 
 NB_MODULE(_native, m) {
@@ -339,6 +348,7 @@ NB_MODULE(_native, m) {
   m.def("unpack_i8", &unpack_i8);
   m.def("bmaxpool2d", &bmaxpool2d);
   m.def("peak", &peak);
+  m.def("repeat_bitpack", &repeat_bitpack);
   nb::class_<Options>(m, "Options")
       .def(nb::init<int32_t, int32_t, int32_t, int32_t, int32_t, std::string, int32_t, int32_t,
                     int32_t, std::string, std::optional<Array<float, 1>>,
