@@ -157,3 +157,93 @@ def test_unknown_custom_op_is_named(build_model, specs):
     )
     with pytest.raises(ModelFileError, match="Mystery"):
         Interpreter(model)
+
+
+def own_op_model(build_model, specs, name, x, filters, options, fields, output_rank_shape):
+    tensor, op = specs
+    output = options.get("output", "float32")
+    channels = output_rank_shape[-1]
+    tensors = {
+        "x": tensor(x.shape, "int32"),
+        "filter": tensor.constant(filters),
+        "y": tensor(
+            output_rank_shape,
+            {"float32": "float32", "int8": "int8", "bits": "int32"}[output],
+            scale=options.get("output_scale") if output == "int8" else None,
+            zero_point=options.get("output_zero_point", 0),
+        ),
+    }
+    if output == "bits":
+        tensors["threshold"] = tensor.constant(options["threshold"])
+        operands = ["x", "filter", None, None, "threshold"]
+    else:
+        for key, default in (("multiplier", 1), ("bias", 0)):
+            tensors[key] = tensor.constant(options.get(key, np.full(channels, default, np.float32)))
+        operands = ["x", "filter", "multiplier", "bias", None]
+    return build_model(tensors, [op(name, operands, ["y"], fields)], ["x"], ["y"])
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("output", ["float32", "int8", "bits"])
+@pytest.mark.parametrize("multiplier", [1, 2])
+def test_depthwise_equals_reference(build_model, specs, backend, output, multiplier):
+    rng = np.random.default_rng(3)
+    channels = 40 * multiplier
+    x, filters = words(rng, 2, 7, 6, 40), words(rng, 1, 3, 2, channels)
+    options = {"output": output}
+    if output == "bits":
+        options["threshold"] = rng.integers(0, 6, channels).astype(np.int32)
+    else:
+        options["multiplier"] = rng.normal(size=channels).astype(np.float32)
+    if output == "int8":
+        options |= {"output_scale": 0.25, "output_zero_point": 3}
+    fields = {
+        "channels_in": 40,
+        "depth_multiplier": multiplier,
+        "dilation_height_factor": 2,
+        "dilation_width_factor": 1,
+        "fused_activation_function": 0,
+        "pad_values": 0,
+        "padding": 0,
+        "stride_height": 1,
+        "stride_width": 2,
+    }
+    model = own_op_model(
+        build_model, specs, "BnnLabDepthwise2d", x, filters, options, fields, (1, 1, 1, channels)
+    )
+    expected = reference.bdepthwise2d(
+        x,
+        filters[0],
+        channels_in=40,
+        depth_multiplier=multiplier,
+        stride=(1, 2),
+        dilation=(2, 1),
+        padding="same",
+        **options,
+    )
+    np.testing.assert_array_equal(Interpreter(model, backend=backend).predict(x), expected)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("padding", ["same", "valid"])
+def test_transposed_equals_reference(build_model, specs, backend, padding):
+    rng = np.random.default_rng(4)
+    x, filters = words(rng, 2, 4, 3, 65), words(rng, 33, 3, 2, 65)
+    options = {"channels_in": 65, "stride": (2, 3), "padding": padding, "activation": "relu"}
+    expected = reference.btranspose2d(x, filters, **options)
+    fields = {
+        "channels_in": 65,
+        "fused_activation_function": 1,
+        "output_height": expected.shape[1],
+        "output_width": expected.shape[2],
+        "padding": ["same", "valid"].index(padding),
+        "stride_height": 2,
+        "stride_width": 3,
+    }
+    shape = (1, 1, 1, 33)
+    model = own_op_model(build_model, specs, "BnnLabTranspose2d", x, filters, {}, fields, shape)
+    np.testing.assert_array_equal(Interpreter(model, backend=backend).predict(x), expected)
+    fields["output_height"] += 5
+    bad = own_op_model(build_model, specs, "BnnLabTranspose2d", x, filters, {}, fields, shape)
+    with pytest.raises(ModelFileError, match=r"BnnLabTranspose2d \(output 'y'\): an output of"):
+        Interpreter(bad)
