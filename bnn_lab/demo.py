@@ -79,9 +79,8 @@ def run(
     console.print(layer_table(trace))
 
     console.rule("[bold]4. Same answers as Keras?[/]")
-    console.print(
-        f"kernel backend: [bold]{backend}[/] of {', '.join(kernels.available_backends())}"
-    )
+    available = ", ".join(kernels.available_backends())
+    console.print(f"kernel backend: [bold]{backend}[/] (available: {available})")
     check_parity(console, model, trace.tflite, data)
 
     console.rule("[bold]5. Latency[/]")
