@@ -43,9 +43,7 @@ SHAPES = [
 ]
 EXECUTED = re.compile(r"^Trace \d+: \S+ \[[0-9a-f]+/([0-9a-f]+)/")
 # The scalar backend's store functions are no templates.
-TILE_CODE = re.compile(
-    r"::tile_\w+<|::Store\w+::store<|::WindowReader::read|::popcounts_(deep|shallow)<"
-)
+TILE_CODE = re.compile(r"::tile_\w+<|::store<|::WindowReader::read|::popcounts_(deep|shallow)<")
 INSTRUCTION = re.compile(r"^0x([0-9a-f]+):\s+[0-9a-f]{8}\s+(\S+)\s*(.*)")
 
 

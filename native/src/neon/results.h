@@ -11,13 +11,17 @@
 
 namespace {
 
+// kPlain: offsets are zero and the clamp does nothing.
+template <bool kPlain>
 inline int32x4_t transform_input(const bnn_span& s, uint32x4_t count, int channel) {
   const int32x4_t doubled = vreinterpretq_s32_u32(vshlq_n_u32(count, 1));
-  return vaddq_s32(doubled, vld1q_s32(s.offset + channel));
+  return kPlain ? doubled : vaddq_s32(doubled, vld1q_s32(s.offset + channel));
 }
 
-inline float32x4_t affine(const bnn_span& s, int32x4_t x, int channel) {
-  x = vmaxq_s32(vminq_s32(x, vdupq_n_s32(s.clamp_max)), vdupq_n_s32(s.clamp_min));
+template <bool kPlain>
+inline float32x4_t affine(const bnn_span& s, uint32x4_t count, int channel) {
+  int32x4_t x = transform_input<kPlain>(s, count, channel);
+  if (!kPlain) x = vmaxq_s32(vminq_s32(x, vdupq_n_s32(s.clamp_max)), vdupq_n_s32(s.clamp_min));
   const float32x4_t product = vmulq_f32(vcvtq_f32_s32(x), vld1q_f32(s.factor + channel));
   return vaddq_f32(product, vld1q_f32(s.shift + channel));
 }
@@ -48,23 +52,23 @@ inline uint32x4_t word_bits(uint32x4_t lanes, int channel) {
 inline uint32_t valid_bits(int32_t channels) { return ~0u >> (BNN_BLOCK - channels); }
 
 struct StoreFloat {
-  template <int kRegisters>
+  template <bool kPlain, int kRegisters>
   static void store(const bnn_span& s, int32_t pixel, const uint32x4_t* counts) {
     float* out = static_cast<float*>(s.output) + pixel * s.output_step;
     for (int c = 0; c < 4 * kRegisters && c < s.channels; c += 4) {
-      store_floats(out + c, affine(s, transform_input(s, counts[c / 4], c), c), s.channels - c);
+      store_floats(out + c, affine<kPlain>(s, counts[c / 4], c), s.channels - c);
     }
   }
 };
 
 struct StoreFused {
-  template <int kRegisters>
+  template <bool kPlain, int kRegisters>
   static void store(const bnn_span& s, int32_t pixel, const uint32x4_t* counts) {
     float* out = static_cast<float*>(s.output) + pixel * s.output_step;
     const float32x4_t low = vdupq_n_f32(s.post_min), high = vdupq_n_f32(s.post_max);
     uint32x4_t signs = vdupq_n_u32(0);
     for (int c = 0; c < 4 * kRegisters && c < s.channels; c += 4) {
-      float32x4_t y = affine(s, transform_input(s, counts[c / 4], c), c);
+      float32x4_t y = affine<kPlain>(s, counts[c / 4], c);
       // Selections, not fmax and fmin: NaN stays, as on every backend.
       y = vbslq_f32(vcltq_f32(y, low), low, y);
       y = vbslq_f32(vcgtq_f32(y, high), high, y);
@@ -82,11 +86,11 @@ struct StoreFused {
 };
 
 struct StoreInt8 {
-  template <int kRegisters>
+  template <bool kPlain, int kRegisters>
   static void store(const bnn_span& s, int32_t pixel, const uint32x4_t* counts) {
     int8_t* out = static_cast<int8_t*>(s.output) + pixel * s.output_step;
     for (int c = 0; c < 4 * kRegisters && c < s.channels; c += 4) {
-      const float32x4_t y = affine(s, transform_input(s, counts[c / 4], c), c);
+      const float32x4_t y = affine<kPlain>(s, counts[c / 4], c);
       // fcvtas rounds halves away from zero and saturates; fminnm sends NaN to 127, as the other
       // backends do.
       const int32x4_t whole = vcvtaq_s32_f32(vminnmq_f32(y, vdupq_n_f32(127.0f)));
@@ -104,17 +108,26 @@ struct StoreInt8 {
 };
 
 struct StoreBits {
-  template <int kRegisters>
+  template <bool kPlain, int kRegisters>
   static void store(const bnn_span& s, int32_t pixel, const uint32x4_t* counts) {
     uint32x4_t word = vdupq_n_u32(0);
     for (int c = 0; c < 4 * kRegisters && c < s.channels; c += 4) {
-      const int32x4_t x = transform_input(s, counts[c / 4], c);
+      const int32x4_t x = transform_input<kPlain>(s, counts[c / 4], c);
       word = vorrq_u32(word, word_bits(vcgtq_s32(x, vld1q_s32(s.threshold + c)), c));
     }
     static_cast<uint32_t*>(s.output)[pixel * s.output_step] =
         vaddvq_u32(word) & valid_bits(s.channels);
   }
 };
+
+template <class Store, int kRegisters>
+inline void store(const bnn_span& s, int32_t pixel, const uint32x4_t* counts) {
+  if (s.plain) {
+    Store::template store<true, kRegisters>(s, pixel, counts);
+  } else {
+    Store::template store<false, kRegisters>(s, pixel, counts);
+  }
+}
 
 }  // namespace
 
