@@ -93,10 +93,12 @@ format: setup
 notebooks: setup
 	$(BIN)/python notebooks/sync.py --execute
 
-lock: setup
-	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --python-version 3.11 --no-header --no-annotate \
-	  --extra train --extra notebooks --extra test --extra dev pyproject.toml -o constraints.txt
+# With pip itself, in a fresh environment: other resolvers ignore upper bounds on Python.
+lock: check
+	rm -rf $(VENV)-lock && "$(PYTHON)" -m venv $(VENV)-lock
+	$(VENV)-lock/bin/python -m pip install --quiet -e ".[$(EXTRAS)]"
+	$(VENV)-lock/bin/python -m pip freeze --exclude-editable --exclude setuptools > constraints.txt
+	rm -rf $(VENV)-lock
 
 clean:
 	rm -rf $(VENV) build dist bench-results .pytest_cache .mypy_cache .ruff_cache .hypothesis

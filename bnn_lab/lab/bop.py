@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from bnn_lab._keras import require_tensorflow
 from bnn_lab.errors import InputError
-from bnn_lab.models.quiet_tensorflow import quiet_tensorflow
 
 
 def bop_optimizer(
@@ -38,7 +38,7 @@ def bop_optimizer(
     Raises:
         InputError: a value is out of range or `other` is not a legacy optimizer.
     """
-    tf = quiet_tensorflow()
+    tf = require_tensorflow()
     import larq as lq
 
     _check_hyperparameter(tf, "gamma", gamma, low=0.0, low_included=False, high=1.0)
@@ -66,7 +66,7 @@ def gamma_decay(start: float, end: float, steps: int) -> Any:
     Raises:
         InputError: a value is out of range.
     """
-    tf = quiet_tensorflow()
+    tf = require_tensorflow()
     if not 0 < end <= start <= 1:
         raise InputError(f"gamma_decay({start=}, {end=}): needs 0 < end <= start <= 1.")
     if steps < 1:
@@ -84,7 +84,7 @@ def check_legacy_optimizer(optimizer: Any, argument: str) -> None:
     Raises:
         InputError: it is no `tf.keras.optimizers.legacy.Optimizer`.
     """
-    tf = quiet_tensorflow()
+    tf = require_tensorflow()
     if isinstance(optimizer, tf.keras.optimizers.legacy.Optimizer):
         return
     name = type(optimizer).__name__
@@ -108,7 +108,7 @@ def binary_variables(model: Any) -> dict[str, Any]:
     Raises:
         InputError: the model is not built or has no such weights.
     """
-    quiet_tensorflow()
+    require_tensorflow()
     import larq as lq
 
     if not model.built:

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bnn_lab._keras import require_tensorflow
 from bnn_lab.errors import InputError
 from bnn_lab.lab.bop import binary_variables, latent_value
-from bnn_lab.models.quiet_tensorflow import quiet_tensorflow
 
-_KerasCallback: Any = quiet_tensorflow().keras.callbacks.Callback
+_KerasCallback: Any = require_tensorflow().keras.callbacks.Callback
 
 # Keeps the logarithm finite when nothing flips; the value is the Bop paper's.
 PI_FLOOR = math.exp(-9)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bnn_lab._keras import require_tensorflow
 from bnn_lab.data import Digits, load_digits
 from bnn_lab.errors import InputError
 from bnn_lab.lab.bop import (
@@ -22,7 +23,6 @@ from bnn_lab.lab.bop import (
 )
 from bnn_lab.lab.flips import FlipRecorder, flip_measure
 from bnn_lab.models import digits_bnn
-from bnn_lab.models.quiet_tensorflow import quiet_tensorflow
 
 BATCH_SIZE = 50
 EPOCHS = 10
@@ -121,7 +121,7 @@ def train(
         InputError: the model has no binary weights or does not fit the data, the optimizer is not
             a legacy one, a binary weight under Bop is not ±1, or a count is below 1.
     """
-    tf = quiet_tensorflow()
+    tf = require_tensorflow()
     if epochs < 1 or batch_size < 1:
         raise InputError(f"train({epochs=}, {batch_size=}): both must be at least 1.")
     check_legacy_optimizer(optimizer, "optimizer")

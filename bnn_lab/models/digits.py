@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from bnn_lab._keras import require_tensorflow
 from bnn_lab.data.digits import CLASSES, IMAGE_SHAPE
 from bnn_lab.errors import InputError
-from bnn_lab.models.quiet_tensorflow import quiet_tensorflow
 
 WORD_CHANNELS = 32
 
@@ -41,7 +41,7 @@ def digits_bnn(channels: int = 128, seed: int = 0) -> Any:
             f"digits_bnn(channels={channels}): must be a positive multiple of 64, so that half of "
             "it fills whole 32-bit words. Fix: try 64, 128 or 192."
         )
-    tf = quiet_tensorflow()
+    tf = require_tensorflow()
     import larq as lq
 
     layers = tf.keras.layers
