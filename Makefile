@@ -11,11 +11,13 @@ export CXX
 
 VENV := .venv
 BIN := $(VENV)/bin
+# Tools that the tests call, such as cmake, come with the environment.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
 STAMP := $(VENV)/.installed
 EXTRAS := train,notebooks,test,dev
 NATIVE := $(shell find native -name '*.cc' -o -name '*.h' -o -name CMakeLists.txt)
-# Debian packages that some tests need: a browser, an emulator and a compiler for ARM.
-SYSTEM_PACKAGES := chromium qemu-user g++-aarch64-linux-gnu
+# Debian packages that some tests need: a compiler, an emulator and a pipeline model for ARM.
+SYSTEM_PACKAGES := g++-aarch64-linux-gnu qemu-user llvm-19
 
 .PHONY: help check setup lab demo test test-deps bench lint format notebooks lock clean
 .DEFAULT_GOAL := help
