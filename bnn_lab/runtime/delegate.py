@@ -26,7 +26,9 @@ def check_threads(num_threads: Any) -> int:
     return num_threads
 
 
-def load_delegate(*, backend: str | None = None, num_threads: int | None = None) -> Any:
+def load_delegate(
+    *, backend: str | None = None, num_threads: int | None = None, fuse: bool = True
+) -> Any:
     """A delegate object for LiteRT's own Python interpreter.
 
     Use it as ``ai_edge_litert.interpreter.Interpreter(...,
@@ -35,6 +37,8 @@ def load_delegate(*, backend: str | None = None, num_threads: int | None = None)
     Args:
         backend: name of a kernel backend; default BNN_LAB_BACKEND or the fastest available.
         num_threads: threads of the binary ops, default those of the interpreter.
+        fuse: also take over the float ops that fit into a binary convolution (activation, addition
+            of a shortcut), and write its signs in the same pass. Results are the same.
 
     Returns:
         An `ai_edge_litert.interpreter.Delegate`.
@@ -45,7 +49,7 @@ def load_delegate(*, backend: str | None = None, num_threads: int | None = None)
     """
     from ai_edge_litert.interpreter import load_delegate as litert_load_delegate
 
-    options = {"backend": kernels.resolve_backend(backend)}
+    options = {"backend": kernels.resolve_backend(backend), "fuse": str(int(fuse))}
     if num_threads is not None:
         options["num_threads"] = str(check_threads(num_threads))
     return litert_load_delegate(str(delegate_path()), options)

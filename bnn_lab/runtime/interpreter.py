@@ -33,6 +33,8 @@ class Interpreter:
         num_threads: threads of binary and float ops, 1 to 256.
         backend: name of a kernel backend (see `bnn_lab.kernels.available_backends`), default
             BNN_LAB_BACKEND or the fastest.
+        fuse: run the float ops around binary convolutions inside them where that is possible (see
+            `load_delegate`). Results are the same.
 
     Raises:
         ModelFileError: not a TFLite file, corrupt, or with an op that cannot run; the message names
@@ -47,13 +49,14 @@ class Interpreter:
         num_threads: int = 1,
         *,
         backend: str | None = None,
+        fuse: bool = True,
     ) -> None:
         from ai_edge_litert.interpreter import Interpreter as LiteRtInterpreter
 
         self._lock = threading.Lock()
         content = _read_model(flatbuffer_model)
         num_threads = check_threads(num_threads)
-        delegate = load_delegate(backend=backend)
+        delegate = load_delegate(backend=backend, fuse=fuse)
         try:
             with without_native_chatter():
                 self._litert = LiteRtInterpreter(

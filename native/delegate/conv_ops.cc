@@ -21,7 +21,8 @@ class ConvOp : public Op {
     p_.activation = static_cast<Activation>(options.get("fused_activation_function", 0, 3));
   }
 
-  Shape prepare(const std::vector<TensorView>& inputs, const TensorView& output) override {
+  Shape prepare(const OpTensors& tensors) override {
+    const std::vector<TensorView>& inputs = tensors.inputs;
     require(inputs.size() == 5, "needs 5 operands: input, filter, multiplier, bias, threshold");
     const TensorView& x = inputs[0];
     require_rank(x, 4, "the input");
@@ -30,21 +31,24 @@ class ConvOp : public Op {
             "the input's last dimension is " + std::to_string(x.shape[3]) +
                 " words, but channels_in = " + std::to_string(p_.channels_in) + " needs " +
                 std::to_string(words_for(p_.channels_in)));
-    if (conv_ == nullptr) create(inputs, output);
+    if (conv_ == nullptr) create(inputs, tensors.output);
     resize(x.shape[1], x.shape[2]);
     return {x.shape[0], conv_->out_height(), conv_->out_width(), conv_->out_channels()};
   }
 
-  void run(const std::vector<TensorView>& inputs, const TensorView& output,
-           const OpContext& context) override {
-    conv_->run(static_cast<const uint32_t*>(inputs[0].data), inputs[0].shape[0], output.data,
-               context.pool, context.threads);
+  void run(const OpTensors& tensors, const OpContext& context) override {
+    const TensorView& x = tensors.inputs[0];
+    run_kernel(static_cast<const uint32_t*>(x.data), x.shape[0], tensors, context);
   }
 
  protected:
   // Sets channels_out, groups and what else the filter's shape tells.
   virtual void read_filter_shape(const Shape& shape) = 0;
   virtual void resize(int64_t height, int64_t width) = 0;
+  virtual void run_kernel(const uint32_t* x, int64_t batch, const OpTensors& tensors,
+                          const OpContext& context) {
+    conv_->run(x, batch, tensors.output.data, context.pool, context.threads);
+  }
 
   void read_dilation_and_padding(const Options& options) {
     p_.dilation_height = options.get("dilation_height_factor", 1, kMaxFactor);
@@ -99,7 +103,19 @@ class Conv final : public ConvOp<BConv2D> {
     read_dilation_and_padding(options);
   }
 
+  bool fuses() const override { return true; }
+  void fuse_activation(Activation activation) override { p_.output_activation = activation; }
+
  private:
+  void run_kernel(const uint32_t* x, int64_t batch, const OpTensors& tensors,
+                  const OpContext& context) override {
+    OutputView view;
+    view.data = tensors.output.data;
+    view.shortcut = static_cast<const float*>(tensors.shortcut.data);
+    view.signs = static_cast<uint32_t*>(tensors.signs.data);
+    conv_->run(x, batch, view, context.pool, context.threads);
+  }
+
   // The file has no field for groups: a filter of fewer words than the input tells.
   void read_filter_shape(const Shape& shape) override {
     p_.channels_out = static_cast<int32_t>(shape[0]);

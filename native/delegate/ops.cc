@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <stdexcept>
 
 #include "bnn/bconv2d.h"
@@ -14,7 +15,9 @@ namespace {
 
 class Quantize final : public Op {
  public:
-  Shape prepare(const std::vector<TensorView>& inputs, const TensorView& output) override {
+  Shape prepare(const OpTensors& tensors) override {
+    const std::vector<TensorView>& inputs = tensors.inputs;
+    const TensorView& output = tensors.output;
     require(inputs.size() == 1, "needs one input");
     const TensorView& x = inputs[0];
     require(!x.shape.empty(), "the input must have at least one dimension");
@@ -26,8 +29,9 @@ class Quantize final : public Op {
     return shape;
   }
 
-  void run(const std::vector<TensorView>& inputs, const TensorView& output,
-           const OpContext& context) override {
+  void run(const OpTensors& tensors, const OpContext& context) override {
+    const std::vector<TensorView>& inputs = tensors.inputs;
+    const TensorView& output = tensors.output;
     const TensorView& x = inputs[0];
     const auto [rows, channels] = rows_and_channels(x.shape);
     auto* words = static_cast<uint32_t*>(output.data);
@@ -44,7 +48,9 @@ class Quantize final : public Op {
 
 class Dequantize final : public Op {
  public:
-  Shape prepare(const std::vector<TensorView>& inputs, const TensorView& output) override {
+  Shape prepare(const OpTensors& tensors) override {
+    const std::vector<TensorView>& inputs = tensors.inputs;
+    const TensorView& output = tensors.output;
     require(inputs.size() == 1, "needs one input");
     const TensorView& x = inputs[0];
     require(x.type == tfl::kInt32 && !x.shape.empty(), "the input must be int32 words");
@@ -65,8 +71,9 @@ class Dequantize final : public Op {
     return shape;
   }
 
-  void run(const std::vector<TensorView>& inputs, const TensorView& output,
-           const OpContext& context) override {
+  void run(const OpTensors& tensors, const OpContext& context) override {
+    const std::vector<TensorView>& inputs = tensors.inputs;
+    const TensorView& output = tensors.output;
     const auto* words = static_cast<const uint32_t*>(inputs[0].data);
     const auto [rows, channels] = rows_and_channels(output.shape);
     const bnn_backend& backend = *context.backend;
@@ -96,7 +103,9 @@ class MaxPool final : public Op {
     width_ = options.get("filter_width", 1, kMaxFactor);
   }
 
-  Shape prepare(const std::vector<TensorView>& inputs, const TensorView& output) override {
+  Shape prepare(const OpTensors& tensors) override {
+    const std::vector<TensorView>& inputs = tensors.inputs;
+    const TensorView& output = tensors.output;
     require(inputs.size() == 1, "needs one input");
     const TensorView& x = inputs[0];
     require_rank(x, 4, "the input");
@@ -107,8 +116,9 @@ class MaxPool final : public Op {
     return {x.shape[0], ys.out, xs.out, x.shape[3]};
   }
 
-  void run(const std::vector<TensorView>& inputs, const TensorView& output,
-           const OpContext& context) override {
+  void run(const OpTensors& tensors, const OpContext& context) override {
+    const std::vector<TensorView>& inputs = tensors.inputs;
+    const TensorView& output = tensors.output;
     const Shape& s = inputs[0].shape;
     bmaxpool2d(*context.backend, static_cast<const uint32_t*>(inputs[0].data), s[0], s[1], s[2],
                s[3], height_, width_, stride_height_, stride_width_, padding_,
@@ -120,7 +130,63 @@ class MaxPool final : public Op {
   int32_t stride_height_, stride_width_, height_, width_;
 };
 
+int64_t element_count(const Shape& shape) {
+  int64_t count = 1;
+  for (int64_t d : shape) count *= d;
+  return count;
+}
+
+class Add final : public Op {
+ public:
+  Shape prepare(const OpTensors& tensors) override {
+    require(tensors.inputs.size() == 2 && tensors.inputs[0].shape == tensors.inputs[1].shape,
+            "the two inputs must have the same shape");
+    return tensors.inputs[0].shape;
+  }
+
+  void run(const OpTensors& tensors, const OpContext&) override {
+    const auto* a = static_cast<const float*>(tensors.inputs[0].data);
+    const auto* b = static_cast<const float*>(tensors.inputs[1].data);
+    auto* sum = static_cast<float*>(tensors.output.data);
+    const int64_t count = element_count(tensors.output.shape);
+    for (int64_t i = 0; i < count; ++i) sum[i] = a[i] + b[i];
+  }
+};
+
+class Clamp final : public Op {
+ public:
+  explicit Clamp(Activation activation) {
+    if (activation == Activation::kReluN1To1) low_ = -1.0f;
+    if (activation == Activation::kReluN1To1) high_ = 1.0f;
+    if (activation == Activation::kRelu6) high_ = 6.0f;
+  }
+
+  Shape prepare(const OpTensors& tensors) override {
+    require(tensors.inputs.size() == 1, "needs one input");
+    return tensors.inputs[0].shape;
+  }
+
+  void run(const OpTensors& tensors, const OpContext&) override {
+    const auto* x = static_cast<const float*>(tensors.inputs[0].data);
+    auto* y = static_cast<float*>(tensors.output.data);
+    const int64_t count = element_count(tensors.output.shape);
+    for (int64_t i = 0; i < count; ++i) {
+      const float v = x[i] < low_ ? low_ : x[i];  // NaN stays
+      y[i] = v > high_ ? high_ : v;
+    }
+  }
+
+ private:
+  float low_ = 0.0f, high_ = std::numeric_limits<float>::infinity();
+};
+
 }  // namespace
+
+std::unique_ptr<Op> make_add() { return std::make_unique<Add>(); }
+
+std::unique_ptr<Op> make_activation(Activation activation) {
+  return std::make_unique<Clamp>(activation);
+}
 
 bool is_binary_op(const char* name) {
   if (name == nullptr) return false;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "bnn/backend.h"
+#include "bnn/bconv2d.h"
 #include "bnn/thread_pool.h"
 #include "tflite_abi.h"
 
@@ -15,9 +16,9 @@ namespace bnn {
 
 using Shape = std::vector<int64_t>;
 
-// What an op sees of a tensor. Data of constants is there at creation, of others only in run().
+// What an op sees of a tensor. Data of constants is there at preparation, of others only in run().
 struct TensorView {
-  const char* name = "?";
+  int index = tfl::kNoTensor;
   tfl::Type type = tfl::kNoType;
   Shape shape;
   float scale = 0;
@@ -25,6 +26,15 @@ struct TensorView {
   bool constant = false;
   void* data = nullptr;
   size_t bytes = 0;  // of a constant
+};
+
+// The tensors of one op. Absent operands are empty views.
+struct OpTensors {
+  std::vector<TensorView> inputs;
+  TensorView output;
+  // Of a convolution that other ops were fused into:
+  TensorView shortcut;  // added to the result
+  TensorView signs;     // the result's signs, written beside it
 };
 
 struct OpContext {
@@ -37,15 +47,21 @@ struct OpContext {
 class Op {
  public:
   virtual ~Op() = default;
-  // The shape of the output for these inputs (absent operands are empty views).
-  virtual Shape prepare(const std::vector<TensorView>& inputs, const TensorView& output) = 0;
-  // Views as in prepare(), with data.
-  virtual void run(const std::vector<TensorView>& inputs, const TensorView& output,
-                   const OpContext& context) = 0;
+  // The shape of the output for these inputs.
+  virtual Shape prepare(const OpTensors& tensors) = 0;
+  virtual void run(const OpTensors& tensors, const OpContext& context) = 0;
+
+  // A convolution takes these in, if its output is float; to be called before prepare().
+  virtual bool fuses() const { return false; }
+  virtual void fuse_activation(Activation) {}
 };
 
 // True for the custom ops that make_op() knows.
 bool is_binary_op(const char* custom_name);
+
+// Float ops that the delegate claims only to fuse them; run as they are where that fails.
+std::unique_ptr<Op> make_add();
+std::unique_ptr<Op> make_activation(Activation activation);
 
 // Parses the options. Throws std::invalid_argument.
 std::unique_ptr<Op> make_op(const std::string& custom_name, const void* options,

@@ -16,6 +16,15 @@ namespace bnn::tfl {
 enum Status : int { kOk = 0, kError = 1 };
 enum Type : int { kNoType = 0, kFloat32 = 1, kInt32 = 2, kBool = 6, kInt8 = 9 };
 enum Allocation : int { kNoMemory = 0, kReadOnly = 1 };
+// Builtin operators, as numbered in TFLite's schema.
+enum Builtin : int {
+  kAdd = 0,
+  kRelu = 19,
+  kReluN1To1 = 20,
+  kRelu6 = 21,
+  kCustom = 32,
+  kDelegate = 51
+};
 
 constexpr int kNoTensor = -1;                // an optional operand that is absent
 constexpr int kDelegateBuiltinCode = 51;     // what a delegate's own node reports
@@ -92,6 +101,10 @@ struct Context {
   Status (*ReplaceNodeSubsetsWithDelegateKernels)(Context*, Registration, const IntArray* nodes,
                                                   Delegate*);
   int recommended_num_threads;
+};
+
+struct AddParams {  // builtin_data of ADD
+  int activation;   // 0: none
 };
 
 struct DelegateParams {  // what Registration::init gets as its buffer

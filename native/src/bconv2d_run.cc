@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 #include <stdexcept>
+#include <utility>
 
 #include "bnn/bconv2d.h"
 
@@ -59,16 +60,22 @@ void BConv2D::call(const bnn_span& span, bool fused) const {
 
 // Bits of a block that does not start at a word boundary of the output are merged in afterwards.
 void BConv2D::call_straddling(bnn_span span, uint32_t* row, int64_t column, int64_t channel) const {
+  constexpr int32_t kAtOnce = 64;
+  uint32_t bits[kAtOnce];
   const int64_t step = span.output_step;
   const int shift = static_cast<int>(channel % BNN_WORD_BITS);
-  std::vector<uint32_t> bits(static_cast<size_t>(span.pixels));
-  span.output = bits.data();
+  span.output = bits;
   span.output_step = 1;
-  call(span, false);
-  for (int32_t p = 0; p < span.pixels; ++p) {
-    uint32_t* word = row + (column + p) * step + channel / BNN_WORD_BITS;
-    word[0] |= bits[p] << shift;
-    if (shift + span.channels > BNN_WORD_BITS) word[1] |= bits[p] >> (BNN_WORD_BITS - shift);
+  for (int32_t left = span.pixels; left > 0; left -= kAtOnce) {
+    span.pixels = std::min(left, kAtOnce);
+    call(span, false);
+    for (int32_t p = 0; p < span.pixels; ++p) {
+      uint32_t* word = row + (column + p) * step + channel / BNN_WORD_BITS;
+      word[0] |= bits[p] << shift;
+      if (shift + span.channels > BNN_WORD_BITS) word[1] |= bits[p] >> (BNN_WORD_BITS - shift);
+    }
+    column += span.pixels;
+    span.input += span.pixels * span.input_step;
   }
 }
 
@@ -145,9 +152,9 @@ void BConv2D::run(const uint32_t* x, int64_t batch, const OutputView& target, Th
     throw std::invalid_argument(
         "shortcut, signs and output_activation are for float output and not for depthwise");
   }
-  if (view.signs != nullptr && params_.groups > 1 && group_out_ % BNN_WORD_BITS != 0) {
-    throw std::invalid_argument("signs need groups whose output channels are a multiple of 32");
-  }
+  // Groups that share a word of signs cannot write it independently: pack it afterwards.
+  uint32_t* late_signs = nullptr;
+  if (params_.groups > 1 && group_out_ % BNN_WORD_BITS != 0) std::swap(late_signs, view.signs);
   const int64_t all_blocks = int64_t{params_.groups} * blocks_;
   const int64_t image_words = height_ * width_ * words_for(params_.channels_in);
   const int64_t element = params_.output == Output::kInt8 ? 1 : 4;
@@ -158,6 +165,7 @@ void BConv2D::run(const uint32_t* x, int64_t batch, const OutputView& target, Th
   const int64_t wanted = parallel ? (4 * int64_t{threads} + block_tasks - 1) / block_tasks : 1;
   const int64_t chunks = std::max<int64_t>(std::min(wanted, rows), 1);
 
+  const auto* dense_result = static_cast<const float*>(view.data);
   for (int64_t n = 0; n < batch; ++n) {
     const uint32_t* image = x + n * image_words;
     if (copy_) {
@@ -190,6 +198,9 @@ void BConv2D::run(const uint32_t* x, int64_t batch, const OutputView& target, Th
     const int64_t pixels = rows * xs_.out;
     if (view.shortcut != nullptr) view.shortcut += pixels * params_.channels_out;
     if (view.signs != nullptr) view.signs += pixels * words_for(params_.channels_out);
+  }
+  if (late_signs != nullptr) {
+    backend_.bitpack_f32(dense_result, batch * rows * xs_.out, params_.channels_out, late_signs);
   }
 }
 

@@ -164,9 +164,16 @@ def test_fused_options_that_do_not_apply(backend):
     conv = kernels.BConv2D(filters, channels_in=32, backend=backend)
     with pytest.raises(InputError, match="shortcut must have the shape of the output"):
         conv(x, shortcut=np.zeros((1, 2, 2, 9), np.float32))
-    grouped = kernels.BConv2D(np.zeros((8, 1, 1, 1), np.int32), channels_in=64, groups=2)
-    with pytest.raises(InputError, match="signs need groups whose output channels are a multiple"):
-        grouped.with_signs(np.zeros((1, 2, 2, 2), np.int32))
+
+
+def test_signs_of_groups_that_share_a_word(backend):
+    rng = np.random.default_rng(2)
+    x, filters = words(rng, 2, 5, 4, 64), words(rng, 2 * 21, 3, 3, 32)
+    options = {"channels_in": 64, "groups": 2, "padding": "same", "pad_values": 1}
+    expected = reference.bconv2d(x, filters, **options)
+    result, signs = kernels.BConv2D(filters, backend=backend, **options).with_signs(x)
+    np.testing.assert_array_equal(result, expected)
+    np.testing.assert_array_equal(signs, reference.quantize(expected))
 
 
 @pytest.mark.parametrize("samples", [0, 1, 2, 5, 64])

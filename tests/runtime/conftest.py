@@ -22,6 +22,15 @@ _TYPES = {
 }
 
 
+_BUILTINS = {
+    "ADD": schema.BuiltinOperator.ADD,
+    "MUL": schema.BuiltinOperator.MUL,
+    "RELU": schema.BuiltinOperator.RELU,
+    "RELU6": schema.BuiltinOperator.RELU6,
+    "RELU_N1_TO_1": schema.BuiltinOperator.RELU_N1_TO_1,
+}
+
+
 @dataclass
 class TensorSpec:
     """A tensor of a hand-made model; a constant if it has a value."""
@@ -39,7 +48,10 @@ class TensorSpec:
 
 @dataclass
 class OpSpec:
-    """A custom op of a hand-made model; None stands for an absent operand."""
+    """An op of a hand-made model, custom unless its name is a key of `_BUILTINS`.
+
+    None stands for an absent operand.
+    """
 
     name: str
     inputs: list[str | None]
@@ -86,16 +98,22 @@ def _build(
     graph.operators, model.operatorCodes = [], []
     for spec in ops:
         code = schema.OperatorCodeT()
-        code.customCode = spec.name
-        code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.CUSTOM
+        builtin = _BUILTINS.get(spec.name, schema.BuiltinOperator.CUSTOM)
+        code.builtinCode = code.deprecatedBuiltinCode = builtin
         code.version = 1
         op = schema.OperatorT()
         op.opcodeIndex = len(model.operatorCodes)
         model.operatorCodes.append(code)
         op.inputs = [-1 if name is None else index[name] for name in spec.inputs]
         op.outputs = [index[name] for name in spec.outputs]
-        op.customOptions = np.frombuffer(_options(spec.options), np.uint8)
-        op.customOptionsFormat = schema.CustomOptionsFormat.FLEXBUFFERS
+        if spec.name == "ADD":
+            op.builtinOptionsType = schema.BuiltinOptions.AddOptions
+            op.builtinOptions = schema.AddOptionsT()
+            op.builtinOptions.fusedActivationFunction = spec.options.get("activation", 0)
+        elif builtin == schema.BuiltinOperator.CUSTOM:
+            code.customCode = spec.name
+            op.customOptions = np.frombuffer(_options(spec.options), np.uint8)
+            op.customOptionsFormat = schema.CustomOptionsFormat.FLEXBUFFERS
         graph.operators.append(op)
     model.subgraphs = [graph]
     builder = flatbuffers.Builder(1024)
@@ -113,6 +131,23 @@ def build_model() -> Callable[..., bytes]:
 def specs() -> tuple[type[TensorSpec], type[OpSpec]]:
     """The classes `TensorSpec` and `OpSpec`."""
     return TensorSpec, OpSpec
+
+
+CONV_FIELDS = {
+    "dilation_height_factor": 1,
+    "dilation_width_factor": 1,
+    "fused_activation_function": 0,
+    "pad_values": 1,
+    "padding": 0,
+    "stride_height": 1,
+    "stride_width": 1,
+}
+
+
+@pytest.fixture(scope="session")
+def conv_fields() -> dict[str, int]:
+    """Options of an LceBconv2d with one-padding, but for `channels_in`."""
+    return CONV_FIELDS
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,79 @@
+// One partition of a graph: claimed ops that LiteRT runs as a single node.
+#ifndef BNN_DELEGATE_PARTITION_H_
+#define BNN_DELEGATE_PARTITION_H_
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bnn/aligned_buffer.h"
+#include "bnn/thread_pool.h"
+#include "ops.h"
+#include "tflite_abi.h"
+
+namespace bnn {
+
+// Of one delegate, shared by its partitions.
+struct DelegateState {
+  tfl::Delegate delegate{};
+  const bnn_backend* backend = nullptr;
+  int threads = 0;  // 0: as the interpreter says
+  bool fuse = true;
+  std::unique_ptr<ThreadPool> pool;
+
+  ThreadPool* pool_of(int wanted);
+};
+
+constexpr int kMaxThreads = 256;
+
+// Which nodes of the graph the delegate runs: the binary ops, and the float ops that it can fuse
+// into a convolution (see Partition). Throws std::runtime_error if the graph cannot be read.
+std::vector<int> claim_nodes(tfl::Context* context, bool fuse);
+
+// Runs its ops in order. A float convolution takes in, as far as no other op reads what lies
+// between: the activation after it, then the addition of a shortcut; and any LceQuantize of the
+// result, whose bits are written in the same pass. Values are those of the ops one by one, since
+// every rounding stays.
+//
+// LiteRT does not allocate tensors between two ops of a partition; it owns them. All memory is
+// planned in prepare(), none is allocated in run().
+class Partition {
+ public:
+  // Throws std::runtime_error naming the op.
+  Partition(tfl::Context* context, const tfl::DelegateParams& params, DelegateState* state);
+  void prepare(tfl::Context* context);
+  void run(tfl::Context* context);
+
+ private:
+  struct Node {
+    std::string name;
+    std::unique_ptr<Op> op;
+    std::vector<int> inputs;
+    int output = tfl::kNoTensor;
+    int shortcut = tfl::kNoTensor;
+    int signs = tfl::kNoTensor;
+    bool add = false, activation = false, quantize = false;  // what it is, for fusing
+    Activation kind = Activation::kNone;
+    OpTensors tensors;  // as prepared
+  };
+  struct Internal {
+    Shape shape;
+    AlignedBuffer<char> buffer;
+  };
+
+  void fuse(const tfl::Context* context, const tfl::DelegateParams& params);
+  template <class Action>
+  static void guarded(const tfl::Context* context, const Node& node, Action action);
+  TensorView view(const tfl::Context* context, int index) const;
+  void set_shape(tfl::Context* context, int index, const Shape& shape, tfl::Type type);
+  void point(const tfl::Context* context, TensorView* view) const;
+
+  DelegateState* state_;
+  OpContext context_;
+  std::vector<Node> nodes_;
+  std::map<int, Internal> internal_;
+};
+
+}  // namespace bnn
+#endif  // BNN_DELEGATE_PARTITION_H_

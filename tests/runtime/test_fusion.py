@@ -1,0 +1,189 @@
+"""Fused graphs give the same bits as the ops one by one, whatever reads what."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bnn_lab import Interpreter, kernels, reference
+
+SIZE = (1, 6, 5)
+
+
+class Graph:
+    """Builds a graph of binary convolutions and float ops over one float input."""
+
+    def __init__(self, build_model, specs, conv_fields, channels: int, seed: int = 0) -> None:
+        self.build_model, self.conv_fields = build_model, conv_fields
+        self.tensor, self.op = specs
+        self.rng = np.random.default_rng(seed)
+        self.channels = channels
+        self.tensors = {"x": self.tensor((*SIZE, channels))}
+        self.ops = []
+
+    def _add(self, name, inputs, output, shape, dtype="float32", options=None):
+        self.tensors[output] = self.tensor(shape, dtype)
+        self.ops.append(self.op(name, inputs, [output], options or {}))
+        return output
+
+    def quantize(self, x, output):
+        words = (*SIZE, reference.word_count(self.channels))
+        return self._add("LceQuantize", [x], output, words, "int32")
+
+    def conv(self, bits, output, **fields):
+        c = self.channels
+        constants = {
+            "filter": reference.pack_bits(self.rng.random((c, 3, 3, c)) < 0.5),
+            "multiplier": (self.rng.normal(size=c) / 10).astype(np.float32),
+            "bias": self.rng.normal(size=c).astype(np.float32),
+        }
+        names = []
+        for name, value in constants.items():
+            names.append(f"{output}_{name}")
+            self.tensors[names[-1]] = self.tensor.constant(value)
+        fields = {"channels_in": c, **self.conv_fields, **fields}
+        return self._add("LceBconv2d", [bits, *names, None], output, (*SIZE, c), options=fields)
+
+    def float_op(self, name, inputs, output, **options):
+        return self._add(name, inputs, output, (*SIZE, self.channels), options=options)
+
+    def check(self, *outputs, samples: int = 3):
+        content = self.build_model(self.tensors, self.ops, ["x"], list(outputs))
+        x = self.rng.normal(size=(samples, *SIZE[1:], self.channels)).astype(np.float32)
+        for backend in kernels.available_backends():
+            for threads in (1, 2):
+                results = []
+                for fuse in (True, False):
+                    y = Interpreter(content, threads, backend=backend, fuse=fuse).predict(x)
+                    results.append(y if isinstance(y, list) else [y])
+                for fused, plain in zip(*results, strict=True):
+                    np.testing.assert_array_equal(fused, plain)
+
+
+@pytest.fixture(params=[32, 40, 64])
+def graph(request, build_model, specs, conv_fields):
+    return Graph(build_model, specs, conv_fields, request.param)
+
+
+def blocks(graph, count, activation=None, **fields):
+    """QuickNet's block: quantize, convolution, shortcut."""
+    x = "x"
+    for i in range(count):
+        y = graph.conv(graph.quantize(x, f"q{i}"), f"c{i}", **fields)
+        if activation:
+            y = graph.float_op(activation, [y], f"a{i}")
+        inputs = [y, x] if i % 2 else [x, y]
+        x = graph.float_op("ADD", inputs, f"s{i}")
+    return x
+
+
+def test_residual_blocks(graph):
+    graph.check(blocks(graph, 3))
+
+
+@pytest.mark.parametrize("activation", ["RELU", "RELU6", "RELU_N1_TO_1"])
+def test_activation_before_the_shortcut(graph, activation):
+    graph.check(blocks(graph, 2, activation))
+
+
+def test_zero_padding_and_clamped_accumulators(graph):
+    graph.check(blocks(graph, 2, pad_values=0, fused_activation_function=1))
+
+
+def test_results_that_leave_the_graph(graph):
+    last = blocks(graph, 2, "RELU")
+    graph.check(last, "c0", "a0", "s0", "q1")
+
+
+def test_a_convolution_read_twice(graph):
+    c = graph.conv(graph.quantize("x", "q"), "c")
+    s = graph.float_op("ADD", [c, "x"], "s")
+    t = graph.float_op("ADD", [c, s], "t")
+    graph.check(t)
+
+
+def test_a_convolution_added_to_itself(graph):
+    c = graph.conv(graph.quantize("x", "q"), "c")
+    graph.check(graph.float_op("ADD", [c, c], "s"))
+
+
+def test_two_convolutions_added(graph):
+    q = graph.quantize("x", "q")
+    a, b = graph.conv(q, "a"), graph.conv(q, "b")
+    s = graph.float_op("ADD", [a, b], "s")
+    graph.check(graph.conv(graph.quantize(s, "r"), "d"))
+
+
+def test_shortcut_made_later_than_the_convolution(graph):
+    c = graph.conv(graph.quantize("x", "q"), "c")
+    late = graph.float_op("RELU", ["x"], "late")
+    s = graph.float_op("ADD", [c, late], "s")
+    graph.check(graph.conv(graph.quantize(s, "r"), "d"))
+
+
+def test_shortcut_that_depends_on_a_binary_layer(graph):
+    q = graph.quantize("x", "q")
+    a, b = graph.conv(q, "a"), graph.conv(q, "b")
+    late = graph.float_op("MUL", [b, b], "late")
+    graph.check(graph.float_op("ADD", [a, late], "s"))
+
+
+def test_two_quantizers_of_one_result(graph):
+    s = graph.float_op("ADD", [graph.conv(graph.quantize("x", "q"), "c"), "x"], "s")
+    a = graph.conv(graph.quantize(s, "r1"), "a")
+    b = graph.conv(graph.quantize(s, "r2"), "b")
+    graph.check(graph.float_op("ADD", [a, b], "t"), "s")
+
+
+def test_sum_with_an_activation_is_left_alone(graph):
+    c = graph.conv(graph.quantize("x", "q"), "c")
+    graph.check(graph.float_op("ADD", [c, "x"], "s", activation=1))
+
+
+def test_activation_after_the_sum_is_not_moved_before_it(graph):
+    c = graph.conv(graph.quantize("x", "q"), "c")
+    s = graph.float_op("ADD", [c, "x"], "s")
+    graph.check(graph.float_op("RELU", [s], "y"))
+
+
+def test_activation_without_shortcut(graph):
+    c = graph.conv(graph.quantize("x", "q"), "c")
+    a = graph.float_op("RELU", [c], "a")
+    graph.check(graph.conv(graph.quantize(a, "r"), "d"))
+
+
+def test_broadcast_sum_is_left_alone(graph):
+    c = graph.conv(graph.quantize("x", "q"), "c")
+    graph.tensors["row"] = graph.tensor.constant(
+        graph.rng.normal(size=graph.channels).astype(np.float32)
+    )
+    graph.check(graph.float_op("ADD", [c, "row"], "s"))
+
+
+def test_batch_and_size_change(graph):
+    """The user's own LiteRT code resizes batch and image; memory is planned anew."""
+    from ai_edge_litert.interpreter import Interpreter as LiteRt
+
+    import bnn_lab
+
+    last = blocks(graph, 2)
+    content = graph.build_model(graph.tensors, graph.ops, ["x"], [last])
+    results = []
+    for fuse in (True, False):
+        litert = LiteRt(
+            model_content=content, experimental_delegates=[bnn_lab.load_delegate(fuse=fuse)]
+        )
+        rng = np.random.default_rng(1)
+        collected = []
+        for shape in [(1, 6, 5), (3, 9, 4), (2, 2, 2), (1, 20, 20)]:
+            index = litert.get_input_details()[0]["index"]
+            litert.resize_tensor_input(index, [*shape, graph.channels])
+            litert.allocate_tensors()
+            x = rng.normal(size=(*shape, graph.channels)).astype(np.float32)
+            litert.set_tensor(index, x)
+            litert.invoke()
+            collected.append(litert.get_tensor(litert.get_output_details()[0]["index"]))
+            assert collected[-1].shape == x.shape
+        results.append(collected)
+    for fused, plain in zip(*results, strict=True):
+        np.testing.assert_array_equal(fused, plain)
