@@ -1,14 +1,38 @@
-"""Training binarized networks and watching their weights flip."""
+"""Training binarized networks and watching their weights flip.
 
-from bnn_lab.lab.bop import binary_variables, bop_optimizer, gamma_decay, set_binary_signs
-from bnn_lab.lab.flips import FlipRecorder, flip_measure
-from bnn_lab.lab.training import (
-    EpochResult,
-    TrainingHistory,
-    train,
-    train_digits,
-    update_steps,
-)
+Names load on first use: the simulator needs NumPy alone, the rest TensorFlow.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bnn_lab.lab.bop import binary_variables, bop_optimizer, gamma_decay, set_binary_signs
+    from bnn_lab.lab.flips import FlipRecorder, flip_measure
+    from bnn_lab.lab.training import (
+        EpochResult,
+        TrainingHistory,
+        train,
+        train_digits,
+        update_steps,
+    )
+
+_HOME = {
+    "binary_variables": "bop",
+    "bop_optimizer": "bop",
+    "gamma_decay": "bop",
+    "set_binary_signs": "bop",
+    "FlipRecorder": "flips",
+    "flip_measure": "flips",
+    "EpochResult": "training",
+    "TrainingHistory": "training",
+    "train": "training",
+    "train_digits": "training",
+    "update_steps": "training",
+}
+_SUBMODULES = {"closed_forms", "exercises", "simulate"}
 
 __all__ = [
     "EpochResult",
@@ -23,3 +47,15 @@ __all__ = [
     "train_digits",
     "update_steps",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    if name in _SUBMODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *_SUBMODULES])
