@@ -23,7 +23,7 @@ _LAZY = {
     "load_delegate": "bnn_lab.runtime",
     "convert_keras_model": "bnn_lab.convert",
 }
-_SUBMODULES = {"bench", "convert", "data", "errors", "explore", "kernels", "lab", "models"}
+_SUBMODULES = {"bench", "compat", "convert", "data", "errors", "explore", "kernels", "lab", "models"}
 _SUBMODULES |= {"reference", "runtime"}
 
 __all__ = ["Interpreter", "__version__", "convert_keras_model", "load_delegate"]

@@ -1,0 +1,1 @@
+"""Conversion; laid out as LCE has it."""

@@ -1,0 +1,1 @@
+"""Running models; laid out as LCE has it."""
