@@ -23,8 +23,8 @@ _LAZY = {
     "load_delegate": "bnn_lab.runtime",
     "convert_keras_model": "bnn_lab.convert",
 }
-_SUBMODULES = {"bench", "compat", "convert", "data", "errors", "explore", "kernels", "lab", "models"}
-_SUBMODULES |= {"reference", "runtime"}
+_SUBMODULES = {"bench", "compat", "convert", "data", "errors", "explore", "kernels", "lab"}
+_SUBMODULES |= {"models", "reference", "runtime"}
 
 __all__ = ["Interpreter", "__version__", "convert_keras_model", "load_delegate"]
 
