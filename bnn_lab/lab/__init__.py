@@ -32,7 +32,7 @@ _HOME = {
     "train_digits": "training",
     "update_steps": "training",
 }
-_SUBMODULES = {"closed_forms", "exercises", "simulate"}
+_SUBMODULES = {"closed_forms", "exercises", "optimizers", "schedules", "simulate"}
 
 __all__ = [
     "EpochResult",

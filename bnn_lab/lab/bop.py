@@ -15,6 +15,12 @@ def bop_optimizer(
     gamma: float | Any = 1e-3,
     threshold: float | Any = 1e-6,
     other: Any = None,
+    *,
+    model: Any = None,
+    relative_threshold: bool = False,
+    order: int = 1,
+    sigma: float | Any = 1e-3,
+    unbiased: bool = False,
 ) -> Any:
     """Bop for the binary weights and another optimizer for all the rest.
 
@@ -31,25 +37,63 @@ def bop_optimizer(
             always been 0 to +1.
         other: optimizer of all other weights, a `tf.keras.optimizers.legacy` one; default legacy
             Adam with learning rate 0.01.
+        model: if given, its binary weights are set to ±1 now, see `set_binary_signs`.
+        relative_threshold: count tau in units of each layer's gradient rms, which makes values
+            around 0.001 to 0.1 useful everywhere. Uses `bnn_lab.lab.optimizers.Bop`.
+        order: 1, or 2 for `bnn_lab.lab.optimizers.Bop2ndOrder` (arXiv:2104.05124), whose tau has
+            no unit.
+        sigma: rate of the squared gradient's average in (0, 1]; for order 2 only.
+        unbiased: correct both averages' start from 0; for order 2 only.
 
     Returns:
         `larq.optimizers.CaseOptimizer`, for `model.compile` or `bnn_lab.lab.train`.
 
     Raises:
-        InputError: a value is out of range or `other` is not a legacy optimizer.
+        InputError: a value is out of range, an option does not go with `order`, or `other` is not
+            a legacy optimizer.
     """
     tf = require_tensorflow()
     import larq as lq
 
+    from bnn_lab.lab import optimizers
+
     _check_hyperparameter(tf, "gamma", gamma, low=0.0, low_included=False, high=1.0)
+    _check_hyperparameter(tf, "sigma", sigma, low=0.0, low_included=False, high=1.0)
     _check_hyperparameter(tf, "threshold", threshold, low=0.0, low_included=True, high=math.inf)
+    if order not in (1, 2):
+        raise InputError(f"bop_optimizer({order=}): must be 1 or 2.")
+    if order == 1 and unbiased:
+        raise InputError("bop_optimizer(unbiased=True): needs order=2.")
+    if order == 2 and relative_threshold:
+        raise InputError(
+            "bop_optimizer(relative_threshold=True): needs order=1; at order 2 the threshold is "
+            "relative already, to each weight's own gradients."
+        )
     if other is None:
         other = tf.keras.optimizers.legacy.Adam(0.01)
     check_legacy_optimizer(other, "other")
+    if order == 2:
+        flipper = optimizers.Bop2ndOrder(threshold, gamma, sigma, unbiased)
+    elif relative_threshold:
+        flipper = optimizers.Bop(threshold, gamma, relative_threshold=True)
+    else:
+        flipper = lq.optimizers.Bop(threshold, gamma)
+    if model is not None:
+        set_binary_signs(model)
     return lq.optimizers.CaseOptimizer(
-        (lq.optimizers.Bop.is_binary_variable, lq.optimizers.Bop(threshold, gamma)),
+        (lq.optimizers.Bop.is_binary_variable, flipper),
         default_optimizer=other,
     )
+
+
+def is_bop(optimizer: Any) -> bool:
+    """Whether an optimizer flips signs, so that its weights must be ±1: larq's Bop or ours."""
+    require_tensorflow()
+    import larq as lq
+
+    from bnn_lab.lab import optimizers
+
+    return isinstance(optimizer, (lq.optimizers.Bop, optimizers.Bop, optimizers.Bop2ndOrder))
 
 
 def gamma_decay(start: float, end: float, steps: int) -> Any:

@@ -18,6 +18,7 @@ from bnn_lab.lab.bop import (
     bop_optimizer,
     check_legacy_optimizer,
     gamma_decay,
+    is_bop,
     latent_value,
     set_binary_signs,
 )
@@ -214,17 +215,13 @@ def _check_signs(variables: dict[str, Any], optimizer: Any) -> None:
     import larq as lq
 
     if not isinstance(optimizer, lq.optimizers.CaseOptimizer):
-        if isinstance(optimizer, lq.optimizers.Bop):
+        if is_bop(optimizer):
             raise InputError(
-                "optimizer is a bare larq Bop, which would also flip batch-normalization offsets. "
+                "optimizer is a bare Bop, which would also flip batch-normalization offsets. "
                 "Fix: use bnn_lab.lab.bop_optimizer(...)."
             )
         return
-    bops = [
-        predicate
-        for predicate, part in optimizer.pred_opt_pairs
-        if isinstance(part, lq.optimizers.Bop)
-    ]
+    bops = [predicate for predicate, part in optimizer.pred_opt_pairs if is_bop(part)]
     for name, variable in variables.items():
         if any(predicate(variable) for predicate in bops):
             value = latent_value(variable)

@@ -1,0 +1,108 @@
+"""Hyper-parameters that change with the training step: gamma, tau or a learning rate.
+
+All are plain Keras schedules, so they serialize with the optimizer.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from bnn_lab._keras import require_tensorflow
+from bnn_lab.errors import InputError
+
+
+def step_decay(start: float, factor: float, every: int) -> Any:
+    """Multiply by `factor` after each `every` steps, as the Bop paper does with gamma on CIFAR-10.
+
+    Args:
+        start: value at the first step, above 0.
+        factor: above 0.
+        every: steps (batches) between changes, at least 1.
+
+    Returns:
+        A Keras `LearningRateSchedule`.
+
+    Raises:
+        InputError: a value is out of range.
+    """
+    _check("step_decay", start=start, factor=factor)
+    _check_steps("step_decay", "every", every)
+    schedules = require_tensorflow().keras.optimizers.schedules
+    return schedules.ExponentialDecay(start, every, factor, staircase=True)
+
+
+def linear_decay(start: float, end: float, steps: int) -> Any:
+    """From `start` to `end` on a straight line, then constant: the Bop paper's ImageNet schedule.
+
+    Args:
+        start: value at the first step, at least 0.
+        end: value after `steps` steps, at least 0.
+        steps: at least 1.
+
+    Returns:
+        A Keras `LearningRateSchedule`.
+
+    Raises:
+        InputError: a value is out of range.
+    """
+    if not (start >= 0 and end >= 0 and math.isfinite(start) and math.isfinite(end)):
+        raise InputError(f"linear_decay({start=}, {end=}): both must be finite and at least 0.")
+    _check_steps("linear_decay", "steps", steps)
+    schedules = require_tensorflow().keras.optimizers.schedules
+    return schedules.PolynomialDecay(start, steps, end, power=1.0)
+
+
+def exponential_decay(start: float, end: float, steps: int) -> Any:
+    """From `start` to `end` in `steps` steps by an equal factor each step, and on like that.
+
+    Args:
+        start: value at the first step, above 0.
+        end: value after `steps` steps, above 0.
+        steps: at least 1.
+
+    Returns:
+        A Keras `LearningRateSchedule`.
+
+    Raises:
+        InputError: a value is out of range.
+    """
+    _check("exponential_decay", start=start, end=end)
+    _check_steps("exponential_decay", "steps", steps)
+    schedules = require_tensorflow().keras.optimizers.schedules
+    return schedules.ExponentialDecay(start, steps, end / start)
+
+
+def warmup_cosine(peak: float, warmup_steps: int, steps: int) -> Any:
+    """From 0 to `peak` on a line, then down to 0 on half a cosine: larq-zoo's QuickNet schedule.
+
+    Args:
+        peak: highest value, above 0.
+        warmup_steps: steps up, at least 1.
+        steps: steps in all, more than `warmup_steps`.
+
+    Returns:
+        A Keras `LearningRateSchedule`.
+
+    Raises:
+        InputError: a value is out of range.
+    """
+    _check("warmup_cosine", peak=peak)
+    _check_steps("warmup_cosine", "warmup_steps", warmup_steps)
+    if steps <= warmup_steps:
+        raise InputError(f"warmup_cosine({steps=}): must exceed {warmup_steps=}.")
+    schedules = require_tensorflow().keras.optimizers.schedules
+    return schedules.CosineDecay(
+        0.0, steps - warmup_steps, warmup_target=peak, warmup_steps=warmup_steps
+    )
+
+
+def _check(function: str, **values: float) -> None:
+    for name, value in values.items():
+        if not (value > 0 and math.isfinite(value)):
+            raise InputError(f"{function}({name}={value!r}): must be a finite number above 0.")
+
+
+def _check_steps(function: str, name: str, value: int) -> None:
+    if value < 1:
+        raise InputError(f"{function}({name}={value!r}): must be at least 1.")
