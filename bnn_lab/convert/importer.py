@@ -32,7 +32,7 @@ from bnn_lab.convert.dialect import (
     tensor_names,
     tfl_op_class,
 )
-from bnn_lab.convert.lce_format import LCE_CODES, read_lq_op
+from bnn_lab.convert.lce_format import LQ_CODES, read_lq_op
 from bnn_lab.convert.model_info import ModelInfo, Signature
 from bnn_lab.convert.op_rules import check_builtin
 from bnn_lab.errors import BnnLabError, ModelFileError
@@ -356,7 +356,7 @@ class _FunctionImporter:
         names = tensor_names(*(self._tensor_name(index) for index in outputs))
         options = self.parent.custom_options(op, where)
         made: Operation
-        if name in LCE_CODES:
+        if name in LQ_CODES:
             made = read_lq_op(name, operands, types, options or b"", names)
         else:
             common: dict[str, Any] = {

@@ -11,11 +11,11 @@ from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import OpResult
 
 from bnn_lab.convert.attributes import Opaque
-from bnn_lab.convert.dialect import FUNC_INPUT_NAMES, MODULE_INFO, Bconv2d, LabOp
+from bnn_lab.convert.dialect import FUNC_INPUT_NAMES, MODULE_INFO, BinaryConv, LabOp
 from bnn_lab.convert.flatbuffer import export_model, import_model
 from bnn_lab.convert.model_info import ModelInfo, Signature
-from bnn_lab.convert.passes import Outcome, Pass
-from bnn_lab.convert.pipeline import PASSES, PassResult, ir_text, run_pipeline
+from bnn_lab.convert.passes import Outcome
+from bnn_lab.convert.pipeline import PASSES, PassResult, Step, ir_text, make_pipeline, run_pipeline
 from bnn_lab.convert.stock import concrete_function, convert_function
 from bnn_lab.errors import NoBinaryLayerError
 
@@ -51,7 +51,7 @@ class ConversionTrace:
         return [outcome for outcome in self.outcomes if not outcome.applied]
 
 
-def convert_keras_model(model: Any) -> bytes:
+def convert_keras_model(model: Any, *, lce_compatible: bool = True) -> bytes:
     """Convert a Keras model with larq layers to a `.tflite` model with binary ops.
 
     The file is in the Larq Compute Engine's (LCE) format: it runs on `bnn_lab.Interpreter` and on
@@ -60,6 +60,8 @@ def convert_keras_model(model: Any) -> bytes:
 
     Args:
         model: a tf_keras model in float32 whose dimensions are fixed, except the batch.
+        lce_compatible: False also makes depthwise and transposed convolutions binary, by ops that
+            only bnn_lab's runtime knows.
 
     Returns:
         The `.tflite` file's contents.
@@ -70,13 +72,13 @@ def convert_keras_model(model: Any) -> bytes:
         NoBinaryLayerError: no layer of the model can be binary; says why for each.
     """
     _, module = _import_stock(model)
-    results = run_pipeline(module)
+    results = run_pipeline(module, make_pipeline(lce_compatible=lce_compatible))
     _require_binary(module, results, model.name)
     return export_model(module)
 
 
 def trace_keras_model(
-    model: Any, passes: Sequence[Pass] = PASSES, *, snapshots: bool = True
+    model: Any, passes: Sequence[Step] = PASSES, *, snapshots: bool = True
 ) -> ConversionTrace:
     """Convert as `convert_keras_model` does and keep all stages.
 
@@ -134,7 +136,7 @@ def _name_ends(module: ModuleOp, inputs: list[str], outputs: list[str]) -> None:
 
 
 def _require_binary(module: ModuleOp, results: list[PassResult], model_name: str) -> None:
-    if any(isinstance(op, Bconv2d) for op in module.walk()):
+    if any(isinstance(op, BinaryConv) for op in module.walk()):
         return
     reasons = [
         f"  - '{outcome.layer}' ({outcome.op}): {outcome.reason}."

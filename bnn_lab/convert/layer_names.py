@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xdsl.ir import OpResult
 
-from bnn_lab.convert.dialect import Bconv2d, Const, LabOp
+from bnn_lab.convert.dialect import BinaryConv, Const, LabOp
 
 # What the stock converter and this one leave on ops that lost their layer's name.
 _ANONYMOUS = ("Identity", "StatefulPartitionedCall", "PartitionedCall", "arith.constant")
@@ -42,7 +42,7 @@ def layer_of(op: LabOp) -> str:
         if isinstance(operand, OpResult) and isinstance(operand.op, Const)
     ]
     # A binary convolution that absorbed later layers carries the last one's tensor name.
-    names = [*constants, own] if isinstance(op, Bconv2d) else [own, *constants]
+    names = [*constants, own] if isinstance(op, BinaryConv) else [own, *constants]
     for name in names:
         if layer := layer_of_name(name):
             return layer

@@ -1,4 +1,4 @@
-"""LCE's custom ops as they stand in a `.tflite` file: codes and flexbuffer options."""
+"""Binary ops as they stand in a `.tflite` file: codes and flexbuffer options."""
 
 from __future__ import annotations
 
@@ -12,25 +12,36 @@ from xdsl.ir import Attribute, SSAValue
 from bnn_lab.convert.dialect import (
     Bconv2d,
     BconvOptions,
+    BinaryConv,
     BMaxPool2d,
     BpoolOptions,
+    Depthwise2d,
+    DepthwiseOptions,
     Dequantize,
     LabOp,
     LqOptions,
     Quantize,
+    Transpose2d,
+    TransposeOptions,
 )
 from bnn_lab.errors import ModelFileError
 
-LCE_CODES: dict[str, type[LabOp]] = {
+LQ_CODES: dict[str, type[LabOp]] = {
     "LceQuantize": Quantize,
     "LceDequantize": Dequantize,
     "LceBconv2d": Bconv2d,
     "LceBMaxPool2d": BMaxPool2d,
+    "BnnLabDepthwise2d": Depthwise2d,
+    "BnnLabTranspose2d": Transpose2d,
 }
-CODE_OF_LQ: dict[type[LabOp], str] = {op: code for code, op in LCE_CODES.items()}
+CODE_OF_LQ: dict[type[LabOp], str] = {op: code for code, op in LQ_CODES.items()}
 
-_OPERANDS = {Quantize: 1, Dequantize: 1, Bconv2d: 5, BMaxPool2d: 1}
-_OPTIONS: dict[type[LabOp], type[Any]] = {Bconv2d: BconvOptions, BMaxPool2d: BpoolOptions}
+_OPTIONS: dict[type[LabOp], type[Any]] = {
+    Bconv2d: BconvOptions,
+    Depthwise2d: DepthwiseOptions,
+    Transpose2d: TransposeOptions,
+    BMaxPool2d: BpoolOptions,
+}
 _ENUMS = {
     "padding": ("same", "valid"),
     "pad_values": (0, 1),
@@ -45,10 +56,10 @@ def read_lq_op(
     options: bytes,
     names: ArrayAttr[StringAttr],
 ) -> LabOp:
-    """Make the `lq` op of an LCE custom op.
+    """Make the `lq` op of a custom op.
 
     Args:
-        code: custom code, a key of `LCE_CODES`.
+        code: custom code, a key of `LQ_CODES`.
         operands: as in the file.
         result_types: as in the file.
         options: flexbuffer bytes.
@@ -60,12 +71,13 @@ def read_lq_op(
     Raises:
         ModelFileError: operand count or options are not what the op needs.
     """
-    op_class = LCE_CODES[code]
+    op_class = LQ_CODES[code]
     where = f"{code} '{names.data[0].data if names.data else ''}'"
-    if len(operands) != _OPERANDS[op_class] or len(result_types) != 1:
+    needed = 5 if issubclass(op_class, BinaryConv) else 1
+    if len(operands) != needed or len(result_types) != 1:
         raise ModelFileError(
             f"{where} has {len(operands)} inputs and {len(result_types)} outputs; it needs "
-            f"{_OPERANDS[op_class]} and 1. The file is corrupt."
+            f"{needed} and 1. The file is corrupt."
         )
     properties: dict[str, Attribute] = {"names": names}
     if op_class in _OPTIONS:
@@ -104,7 +116,7 @@ def encode_options(op: LabOp) -> bytes:
     """Flexbuffer bytes of an `lq` op's options (an empty map if it has none)."""
     builder = flexbuffers.Builder()
     with builder.Map():
-        if isinstance(op, Bconv2d | BMaxPool2d):
+        if isinstance(op, BinaryConv | BMaxPool2d):
             for key, value in sorted(vars(op.options.data).items()):
                 builder.Int(key, _ENUMS[key].index(value) if key in _ENUMS else value)
     return bytes(builder.Finish())

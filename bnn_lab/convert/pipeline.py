@@ -11,34 +11,81 @@ from xdsl.printer import Printer
 
 from bnn_lab.convert.passes import (
     BinarizeConv,
+    BinarizeOtherConvs,
     CancelDequantize,
+    CorrectZeroPadding,
+    DenseToConv,
     EmitBits,
     ExplainFloatOps,
     FoldOnePadding,
     FoldZeroPadding,
     FuseScale,
+    MergeQuantizes,
+    MergeReshapes,
     Outcome,
     PackFilters,
+    PadAfterReshape,
     Pass,
+    QuantizeBeforeConcat,
+    QuantizeBeforeLayout,
+    QuantizeBeforePad,
     QuantizeBeforePool,
     RecognizeSign,
     RemoveDeadOps,
+    ScaleBeforePool,
+    Together,
 )
 
-PASSES: tuple[Pass, ...] = (
-    RecognizeSign(),  # first the signs: everything else asks whether a value is binary
-    FoldZeroPadding(),  # before binarizing, which refuses a zero-padded input
-    BinarizeConv(),
-    FoldOnePadding(),
-    CancelDequantize(),  # padding stood between the two until now
-    RemoveDeadOps(),  # from here on, who reads a value matters
-    FuseScale(),
-    QuantizeBeforePool(),
-    EmitBits(),  # after all that the threshold stands for
-    PackFilters(),  # after all passes that read filters as ±1
-    ExplainFloatOps(),
-    RemoveDeadOps(),
-)
+Step = Pass | Together
+
+
+def make_pipeline(*, lce_compatible: bool = True) -> tuple[Step, ...]:
+    """The passes in order.
+
+    Args:
+        lce_compatible: use only what the Larq Compute Engine's own interpreter can run. Otherwise
+            depthwise and transposed convolutions become binary ops of bnn_lab's, and convolutions
+            padded with zeros may clamp and write bits.
+
+    Returns:
+        The passes.
+    """
+    return (
+        RecognizeSign(),  # first the signs: everything else asks whether a value is binary
+        PadAfterReshape(),  # the passes about padding look directly in front of a convolution
+        FoldZeroPadding(),  # before binarizing, which refuses a zero-padded input
+        CorrectZeroPadding(),  # what remains of zero padding is not SAME
+        DenseToConv(),
+        BinarizeConv(lce_compatible),
+        BinarizeOtherConvs(lce_compatible),
+        FoldOnePadding(),
+        RemoveDeadOps(),  # from here on, who reads a value matters
+        Together(
+            "move_scales",
+            "per-channel scales move to their binary convolution and join it",
+            ScaleBeforePool(),
+            FuseScale(),
+        ),
+        Together(
+            "move_quantize",
+            "lq.Quantize moves up to what computes the values, so that less moves about in floats",
+            CancelDequantize(),
+            QuantizeBeforePool(),
+            QuantizeBeforeLayout(),
+            QuantizeBeforePad(),
+            QuantizeBeforeConcat(),
+            MergeReshapes(),
+            MergeQuantizes(),  # a second reader would keep a convolution from writing bits
+        ),
+        RemoveDeadOps(),
+        EmitBits(lce_compatible),  # after all that the threshold stands for
+        PackFilters(),  # after all passes that read filters as ±1
+        ExplainFloatOps(),
+        RemoveDeadOps(),
+    )
+
+
+PASSES: tuple[Step, ...] = make_pipeline()
 
 
 @dataclass(frozen=True)
@@ -71,7 +118,7 @@ class PassResult:
 
 
 def run_pipeline(
-    module: ModuleOp, passes: Sequence[Pass] = PASSES, *, snapshots: bool = False
+    module: ModuleOp, passes: Sequence[Step] = PASSES, *, snapshots: bool = False
 ) -> list[PassResult]:
     """Run the passes in order.
 

@@ -15,7 +15,12 @@ from typing import Any, ClassVar
 
 from xdsl.dialects.builtin import ModuleOp, UnrankedTensorType
 from xdsl.ir import Operation
-from xdsl.pattern_rewriter import PatternRewriter, PatternRewriteWalker, RewritePattern
+from xdsl.pattern_rewriter import (
+    GreedyRewritePatternApplier,
+    PatternRewriter,
+    PatternRewriteWalker,
+    RewritePattern,
+)
 from xdsl.transforms.dead_code_elimination import is_trivially_dead
 
 from bnn_lab.convert.dialect import LabOp
@@ -85,6 +90,28 @@ class Pass(ABC):
         pattern = _Pattern(self)
         PatternRewriteWalker(pattern, walk_reverse=self.includes_dead_ops).rewrite_module(module)
         return pattern.outcomes()
+
+
+class Together:
+    """Passes that make room for each other, applied in turn until none finds anything.
+
+    Attributes:
+        name: of the group.
+        summary: one line about what it does as a whole.
+        passes: the members.
+    """
+
+    def __init__(self, name: str, summary: str, *passes: Pass) -> None:
+        self.name = name
+        self.summary = summary
+        self.passes = passes
+
+    def run(self, module: ModuleOp) -> list[Outcome]:
+        """Apply all members; see `Pass.run`."""
+        patterns = [_Pattern(member) for member in self.passes]
+        applier = GreedyRewritePatternApplier(list(patterns))
+        PatternRewriteWalker(applier).rewrite_module(module)
+        return [outcome for pattern in patterns for outcome in pattern.outcomes()]
 
 
 class _Pattern(RewritePattern):

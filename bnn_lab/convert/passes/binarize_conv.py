@@ -9,7 +9,7 @@ and a negative scale has flipped the signs; c = 0 gives multiplier 0.
 
 lq.Bconv2d clamps the raw accumulator *before* multiplier and bias, TFLite after. So RELU moves
 inside only if b = 0 and c >= 0, RELU6 and RELU_N1_TO_1 only if also c = 1; any other activation
-becomes an op of its own. SAME padding with zeros takes no fused activation at all.
+becomes an op of its own. LCE's kernels take no fused activation with SAME padding of zeros.
 """
 
 from __future__ import annotations
@@ -21,21 +21,15 @@ from numpy.typing import NDArray
 from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter
 
-from bnn_lab.convert.attributes import F32, I32, tensor_type
+from bnn_lab.convert.attributes import F32
 from bnn_lab.convert.dialect import (
     BUILTIN_CODES,
     Bconv2d,
     BconvOptions,
-    Const,
-    LqOptions,
-    NoValue,
-    Quantize,
     constant,
     is_tfl,
-    make_tfl,
     name_of,
     producer,
-    tensor_names,
 )
 from bnn_lab.convert.passes.base import Pass, Refusal
 from bnn_lab.convert.passes.binary_values import (
@@ -46,8 +40,9 @@ from bnn_lab.convert.passes.binary_values import (
     is_binary,
     pad_value,
 )
+from bnn_lab.convert.passes.build import binary_conv_ops
 from bnn_lab.convert.passes.windows import same_pads_nothing
-from bnn_lab.reference import WORD_BITS, word_count
+from bnn_lab.reference import WORD_BITS
 
 _FUSABLE = ("relu", "relu6", "relu_n1_to_1")
 
@@ -62,10 +57,17 @@ class _Match(NamedTuple):
 
 
 class BinarizeConv(Pass):
-    """CONV_2D of binary values => lq.Bconv2d."""
+    """CONV_2D of binary values => lq.Bconv2d.
+
+    Attributes:
+        lce_compatible: use no combination of options that LCE's kernels reject.
+    """
 
     name = "binarize_conv"
     summary = "a convolution of ±1 values with a ±c filter becomes lq.Bconv2d"
+
+    def __init__(self, lce_compatible: bool = True) -> None:
+        self.lce_compatible = lce_compatible
 
     def check(self, op: Operation) -> _Match | Refusal | None:
         """Match any convolution; refuse with the first thing that is not binary."""
@@ -102,7 +104,8 @@ class BinarizeConv(Pass):
         dilation = conv.option("dilationHFactor"), conv.option("dilationWFactor")
         if same_pads_nothing((height, width), (kernel_h, kernel_w), stride, dilation):
             padding = "valid"
-        fused, after = _place_activation(conv.activation, padding, magnitudes, bias)
+        inside = padding == "valid" or not self.lce_compatible
+        fused, after = _place_activation(conv.activation, inside, magnitudes, bias)
         if after is not None and after not in BUILTIN_CODES:
             return Refusal(f"its fused activation {after} has no op of its own")
         options = BconvOptions(
@@ -119,39 +122,16 @@ class BinarizeConv(Pass):
 
     def rewrite(self, op: Any, match: _Match, rewriter: PatternRewriter) -> str:
         """Insert quantize, constants and the binary convolution."""
-        source = op.operands[0]
-        *outer, channels = source.type.get_shape()
-        name = op.tensor_name()
-        filter_name = name_of(op.operands[1])
-        quantize = Quantize.build(
-            operands=[source],
-            result_types=[tensor_type(I32, (*outer, word_count(channels)))],
-            properties={"names": tensor_names(f"{name_of(source)}/bits")},
+        new_ops = binary_conv_ops(
+            op,
+            Bconv2d,
+            match.options,
+            op.operands[0],
+            match.signs,
+            match.multiplier,
+            match.bias,
+            match.activation_after,
         )
-        filters = Const.of(match.signs, filter_name)
-        multiplier = Const.of(match.multiplier, f"{filter_name}/multiplier")
-        bias = Const.of(match.bias, f"{filter_name}/bias")
-        threshold = NoValue.make()
-        hints = (quantize.output, "bits"), (filters.result, "filter"), (threshold.result, "absent")
-        for value, hint in (*hints, (multiplier.result, "multiplier"), (bias.result, "bias")):
-            value.name_hint = hint
-        own_name = f"{name}/accumulate" if match.activation_after else name
-        bconv = Bconv2d.build(
-            operands=[
-                quantize.output,
-                filters.result,
-                multiplier.result,
-                bias.result,
-                threshold.result,
-            ],
-            result_types=op.result_types,
-            properties={"options": LqOptions(match.options), "names": tensor_names(own_name)},
-        )
-        new_ops = [quantize, filters, multiplier, bias, threshold, bconv]
-        if match.activation_after:
-            new_ops.append(
-                make_tfl(match.activation_after, [bconv.output], op.result_types, names=op.names)
-            )
         rewriter.replace(op, new_ops)
         return _describe(match)
 
@@ -163,14 +143,15 @@ def _check_values(conv: Any) -> Refusal | None:
     if source.type.get_shape()[3] < 0:
         return Refusal("its number of input channels is dynamic", "fix the input's shape")
     if not is_binary(source):
-        return _explain_float_input(source)
+        return explain_float_input(source)
     filters = constant(conv.operands[1])
     if filters is None or filters.dtype != np.float32 or filters.ndim != 4:
         return Refusal("its filter is not a float32 constant")
     return None
 
 
-def _explain_float_input(source: Any) -> Refusal:
+def explain_float_input(source: Any) -> Refusal:
+    """Why a value is not binary, as a refusal."""
     maker = producer(source)
     pad: Any = maker
     while is_tfl(pad, *MOVES):
@@ -188,13 +169,13 @@ def _explain_float_input(source: Any) -> Refusal:
 
 
 def _place_activation(
-    activation: str, padding: str, multiplier: NDArray, bias: NDArray
+    activation: str, allowed: bool, multiplier: NDArray, bias: NDArray
 ) -> tuple[str, str | None]:
     """(activation fused before the multiplier, activation op after the convolution)."""
     if activation == "none":
         return "none", None
     exact = activation == "relu" or bool(np.all(multiplier == 1))
-    if activation in _FUSABLE and padding == "valid" and exact and not bias.any():
+    if activation in _FUSABLE and allowed and exact and not bias.any():
         return activation, None
     return "none", activation
 

@@ -19,37 +19,52 @@ from numpy.typing import NDArray
 from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter
 
-from bnn_lab.convert.dialect import Bconv2d, Const, NoValue, Quantize, constant, name_of, producer
+from bnn_lab.convert.dialect import (
+    BinaryConv,
+    Const,
+    Depthwise2d,
+    NoValue,
+    Quantize,
+    Transpose2d,
+    constant,
+    name_of,
+    producer,
+)
 from bnn_lab.convert.passes.base import Pass, Refusal
 from bnn_lab.reference import ACTIVATION_RANGES
 
 
 class _Match(NamedTuple):
-    bconv: Bconv2d
+    bconv: BinaryConv
     filters: NDArray[np.float32]
     threshold: NDArray[np.int32]
 
 
 class EmitBits(Pass):
-    """Bconv2d, Quantize => Bconv2d with threshold."""
+    """Bconv2d, Quantize => Bconv2d with threshold.
+
+    Attributes:
+        lce_compatible: leave SAME padding with zeros alone, for which LCE writes no bits.
+    """
 
     name = "emit_bits"
     summary = "lq.Quantize after lq.Bconv2d becomes a threshold on the popcount"
+
+    def __init__(self, lce_compatible: bool = True) -> None:
+        self.lce_compatible = lce_compatible
 
     def check(self, op: Operation) -> _Match | Refusal | None:
         """Match a quantize that alone reads a binary convolution."""
         if not isinstance(op, Quantize):
             return None
         bconv = producer(op.input)
-        if not isinstance(bconv, Bconv2d):
+        if not isinstance(bconv, BinaryConv):
             return None
         if not op.input.has_one_use():
             return Refusal("the convolution's float result has other readers")
-        if bconv.conv.padding == "same" and bconv.conv.pad_values == 0:
-            return Refusal(
-                "SAME padding with zeros has no bit output: the number of terms varies at the edge",
-                'use padding="same", pad_values=1',
-            )
+        refusal = self._check_terms(bconv)
+        if refusal is not None:
+            return refusal
         filters = constant(bconv.filter)
         multiplier, bias = constant(bconv.multiplier), constant(bconv.bias)
         if filters is None or filters.dtype != np.float32 or multiplier is None or bias is None:
@@ -57,10 +72,31 @@ class EmitBits(Pass):
         if not (np.all(np.isfinite(multiplier)) and np.all(np.isfinite(bias))):
             return Refusal("its multiplier or bias is not finite")
         flip = multiplier < 0
-        signs = np.where(flip[:, None, None, None], -filters, filters)
-        depth = int(np.prod(filters.shape[1:]))
-        activation = bconv.conv.fused_activation_function
-        return _Match(bconv, signs, thresholds(multiplier, bias, depth, activation))
+        if not isinstance(bconv, Depthwise2d):  # whose channels are the last axis
+            flip = flip[:, None, None, None]
+        signs = np.where(flip, -filters, filters)
+        activation = bconv.options.data.fused_activation_function
+        return _Match(bconv, signs, thresholds(multiplier, bias, _depth(bconv), activation))
+
+    def _check_terms(self, bconv: BinaryConv) -> Refusal | None:
+        """Where zeros are padded, the number of terms varies."""
+        if not _has_zeros(bconv):
+            return None
+        if self.lce_compatible:
+            return Refusal(
+                "SAME padding with zeros has no bit output in LCE: the number of terms varies at "
+                "the edge",
+                'use padding="same", pad_values=1',
+            )
+        filters = constant(bconv.filter)
+        terms = 1 if isinstance(bconv, Depthwise2d) or filters is None else filters.shape[-1]
+        if terms % 2:
+            # K - accumulator can then be odd, and a threshold counts in steps of two.
+            return Refusal(
+                f"it pads with zeros and has {terms} channels: accumulators are even and odd",
+                'use padding="same", pad_values=1, or an even number of input channels',
+            )
+        return None
 
     def rewrite(self, op: Any, match: _Match, rewriter: PatternRewriter) -> str:
         """Replace both ops by one convolution that writes words."""
@@ -74,7 +110,7 @@ class EmitBits(Pass):
             (absent.result, "absent"),
         ):
             value.name_hint = hint
-        bconv = Bconv2d.build(
+        bconv = type(old).build(
             operands=[
                 old.input,
                 filters.result,
@@ -90,6 +126,17 @@ class EmitBits(Pass):
         rewriter.erase(old)
         flipped = int(np.sum(constant(old.multiplier) < 0))
         return f"{len(match.threshold)} thresholds, {flipped} channels with flipped signs"
+
+
+def _has_zeros(bconv: BinaryConv) -> bool:
+    if isinstance(bconv, Transpose2d):
+        return True
+    return bconv.options.data.padding == "same" and bconv.options.data.pad_values == 0
+
+
+def _depth(bconv: BinaryConv) -> int:
+    shape = constant(bconv.filter).shape
+    return int(np.prod(shape[1:3] if isinstance(bconv, Depthwise2d) else shape[1:]))
 
 
 def thresholds(

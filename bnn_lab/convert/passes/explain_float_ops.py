@@ -1,7 +1,7 @@
 """Says of every multiply-accumulate op that stays float why it does. Changes nothing.
 
-Convolutions are the subject of `binarize_conv`, which explains its own refusals; this pass speaks
-for the op types that have no binary counterpart yet.
+Convolutions are the subjects of passes that explain their own refusals; this one speaks for dense
+layers that are not binary and for op types that have no binary counterpart.
 """
 
 from __future__ import annotations
@@ -18,8 +18,6 @@ from bnn_lab.convert.passes.binary_values import channel_magnitudes, is_binary
 # Op -> (what it is, position of the input among its operands, of the filter).
 _SUBJECTS = {
     "fully_connected": ("a dense layer", 0, 1),
-    "depthwise_conv_2d": ("a depthwise convolution", 0, 1),
-    "transpose_conv": ("a transposed convolution", 2, 1),
     "conv_3d": ("a 3-D convolution", 0, 1),
     "conv_3d_transpose": ("a transposed 3-D convolution", 2, 1),
     "batch_matmul": ("a matrix product", 0, 1),
@@ -30,7 +28,7 @@ class ExplainFloatOps(Pass):
     """Refusals for op types without a binary counterpart."""
 
     name = "explain_float_ops"
-    summary = "says why each remaining dense, depthwise or transposed layer stays float"
+    summary = "says why each remaining dense, locally connected or 3-D layer stays float"
 
     def check(self, op: Operation) -> Refusal | None:
         """Refuse, with the reason, every subject."""
@@ -44,7 +42,7 @@ class ExplainFloatOps(Pass):
                 f"it is {what} and its input '{name_of(source)}' is not binary",
                 'use input_quantizer="ste_sign" if it should be binary',
             )
-        if filters is not None and not op.MNEMONIC.startswith("depthwise"):
+        if filters is not None:
             magnitudes = channel_magnitudes(filters) if filters.ndim > 1 else None
             if magnitudes is None:
                 return Refusal(

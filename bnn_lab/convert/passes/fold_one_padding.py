@@ -16,21 +16,19 @@ from typing import Any, NamedTuple
 from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter
 
-from bnn_lab.convert.attributes import I32, tensor_type
 from bnn_lab.convert.dialect import (
     Bconv2d,
+    Depthwise2d,
     LqOptions,
     Quantize,
     constant,
     is_tfl,
-    name_of,
     producer,
-    tensor_names,
 )
 from bnn_lab.convert.passes.base import Pass, Refusal
 from bnn_lab.convert.passes.binary_values import is_binary, pad_value, pad_widths
+from bnn_lab.convert.passes.build import quantize_of
 from bnn_lab.convert.passes.windows import same_padding_mismatch
-from bnn_lab.reference import word_count
 
 
 class _Match(NamedTuple):
@@ -45,7 +43,7 @@ class FoldOnePadding(Pass):
 
     def check(self, op: Operation) -> _Match | Refusal | None:
         """Match a valid binary convolution whose input is padded with +1."""
-        if not isinstance(op, Bconv2d) or op.conv.padding != "valid":
+        if not isinstance(op, Bconv2d | Depthwise2d) or op.conv.padding != "valid":
             return None
         quantize: Any = producer(op.input)
         pad: Any = producer(quantize.input) if isinstance(quantize, Quantize) else None
@@ -64,22 +62,15 @@ class FoldOnePadding(Pass):
         )
         if mismatch:
             return Refusal(
-                f"its padding with ones is not SAME: {mismatch}; the image is padded by an op of "
-                "its own",
+                f"its padding with ones is not SAME: {mismatch}; an op of its own pads the words",
                 'use padding="same", pad_values=1',
             )
         return _Match(pad.operands[0])
 
     def rewrite(self, op: Any, match: _Match, rewriter: PatternRewriter) -> str:
         """Quantize the unpadded value."""
-        *outer, channels = match.source.type.get_shape()  # type: ignore[attr-defined]
-        quantize = Quantize.build(
-            operands=[match.source],
-            result_types=[tensor_type(I32, (*outer, word_count(channels)))],
-            properties={"names": tensor_names(f"{name_of(match.source)}/bits")},
-        )
-        quantize.output.name_hint = "bits"
-        bconv = Bconv2d.build(
+        quantize = quantize_of(match.source)
+        bconv = type(op).build(
             operands=[quantize.output, *op.operands[1:]],
             result_types=op.result_types,
             properties={

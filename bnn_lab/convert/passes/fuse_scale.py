@@ -21,7 +21,7 @@ from xdsl.pattern_rewriter import PatternRewriter
 from bnn_lab.convert.attributes import F32
 from bnn_lab.convert.dialect import (
     BUILTIN_CODES,
-    Bconv2d,
+    BinaryConv,
     Const,
     constant,
     is_tfl,
@@ -34,7 +34,7 @@ from bnn_lab.convert.passes.base import Pass, Refusal
 
 
 class _Match(NamedTuple):
-    bconv: Bconv2d
+    bconv: BinaryConv
     multiplier: NDArray[np.float32]
     bias: NDArray[np.float32]
     activation: str | None
@@ -56,7 +56,7 @@ class FuseScale(Pass):
             left, right = right, left
         bconv: Any = producer(left)
         factor = constant(right)
-        if not isinstance(bconv, Bconv2d) or factor is None:
+        if not isinstance(bconv, BinaryConv) or factor is None:
             return None
         if bconv.output.type.element_type != F32:  # type: ignore[attr-defined]
             return None
@@ -89,7 +89,7 @@ class FuseScale(Pass):
         bias = Const.of(match.bias, name_of(bconv.bias))
         multiplier.result.name_hint, bias.result.name_hint = "multiplier", "bias"
         own_name = bconv.tensor_name() if match.activation else op.tensor_name()
-        fused = Bconv2d.build(
+        fused = type(bconv).build(
             operands=[bconv.input, bconv.filter, multiplier.result, bias.result, bconv.threshold],
             result_types=[bconv.output.type],
             properties={"options": bconv.options, "names": tensor_names(own_name)},

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter
 
-from bnn_lab.convert.dialect import Bconv2d, Const, constant, name_of
+from bnn_lab.convert.dialect import BinaryConv, Const, constant, name_of
 from bnn_lab.convert.passes.base import Pass
 from bnn_lab.reference import Words, pack_bits
 
@@ -27,14 +27,14 @@ class _Match(NamedTuple):
 
 
 class PackFilters(Pass):
-    """Bitpack the filters of lq.Bconv2d."""
+    """Bitpack the filters of binary convolutions."""
 
     name = "pack_filters"
-    summary = "±1 filters of lq.Bconv2d become int32 words of 32 channels"
+    summary = "±1 filters of binary convolutions become int32 words of 32 channels"
 
     def check(self, op: Operation) -> _Match | None:
         """Match a binary convolution with a float filter."""
-        if not isinstance(op, Bconv2d):
+        if not isinstance(op, BinaryConv):
             return None
         filters = constant(op.filter)
         if filters is None or filters.dtype != np.float32:
@@ -45,7 +45,7 @@ class PackFilters(Pass):
         """Exchange the constant."""
         packed = Const.of(match.words, name_of(op.filter))
         packed.result.name_hint = "filter"
-        bconv = Bconv2d.build(
+        bconv = type(op).build(
             operands=[op.input, packed.result, *op.operands[2:]],
             result_types=op.result_types,
             properties={"options": op.options, "names": op.names},

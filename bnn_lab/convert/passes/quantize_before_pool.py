@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter
 
-from bnn_lab.convert.attributes import I32, tensor_type
 from bnn_lab.convert.dialect import (
     BMaxPool2d,
     BpoolOptions,
@@ -23,12 +22,10 @@ from bnn_lab.convert.dialect import (
     Quantize,
     TflOp,
     is_tfl,
-    name_of,
     producer,
-    tensor_names,
 )
 from bnn_lab.convert.passes.base import Pass, Refusal
-from bnn_lab.reference import word_count
+from bnn_lab.convert.passes.build import quantize_of
 
 
 class _Match(NamedTuple):
@@ -60,13 +57,7 @@ class QuantizeBeforePool(Pass):
     def rewrite(self, op: Any, match: _Match, rewriter: PatternRewriter) -> str:
         """Quantize the pool's input, pool the words."""
         source = match.pool.operands[0]
-        *outer, channels = source.type.get_shape()  # type: ignore[attr-defined]
-        quantize = Quantize.build(
-            operands=[source],
-            result_types=[tensor_type(I32, (*outer, word_count(channels)))],
-            properties={"names": tensor_names(f"{name_of(source)}/bits")},
-        )
-        quantize.output.name_hint = "bits"
+        quantize = quantize_of(source)
         options = BpoolOptions(
             filter_height=match.pool.option("filterHeight"),
             filter_width=match.pool.option("filterWidth"),

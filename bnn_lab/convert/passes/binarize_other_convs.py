@@ -1,0 +1,163 @@
+"""Depthwise and transposed convolutions of binary values, as ops of bnn_lab's own.
+
+    x (all ±1) -> tfl.depthwise_conv_2d(filter = ±c per channel)   =>   lq.Quantize, lq.Depthwise2d
+    x (all ±1) -> tfl.transpose_conv(filter = ±c per channel)      =>   lq.Quantize, lq.Transpose2d
+
+LCE has no such ops, so its interpreter cannot run the file. With `lce_compatible` both stay float.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from xdsl.ir import Operation, SSAValue
+from xdsl.pattern_rewriter import PatternRewriter
+
+from bnn_lab.convert.attributes import F32
+from bnn_lab.convert.dialect import (
+    BUILTIN_CODES,
+    BinaryConv,
+    Depthwise2d,
+    DepthwiseOptions,
+    TflOp,
+    Transpose2d,
+    TransposeOptions,
+    constant,
+    is_absent,
+    is_tfl,
+)
+from bnn_lab.convert.passes.base import Pass, Refusal
+from bnn_lab.convert.passes.binarize_conv import explain_float_input
+from bnn_lab.convert.passes.binary_values import (
+    channel_magnitudes,
+    describe_filter,
+    is_binary,
+)
+from bnn_lab.convert.passes.build import binary_conv_ops, shape_of
+from bnn_lab.convert.passes.windows import same_pads_nothing
+from bnn_lab.reference import window_axis
+
+_WHAT = {"depthwise_conv_2d": "a depthwise", "transpose_conv": "a transposed"}
+
+
+class _Match(NamedTuple):
+    kind: type[BinaryConv]
+    options: DepthwiseOptions | TransposeOptions
+    source: SSAValue
+    signs: NDArray[np.float32]
+    multiplier: NDArray[np.float32]
+    bias: NDArray[np.float32]
+    activation_after: str | None
+
+
+class BinarizeOtherConvs(Pass):
+    """DEPTHWISE_CONV_2D, TRANSPOSE_CONV of binary values => lq.Depthwise2d, lq.Transpose2d.
+
+    Attributes:
+        lce_compatible: refuse, because LCE's interpreter has no such op.
+    """
+
+    name = "binarize_other_convs"
+    summary = "depthwise and transposed convolutions of ±1 values become ops of bnn_lab's own"
+
+    def __init__(self, lce_compatible: bool = False) -> None:
+        self.lce_compatible = lce_compatible
+
+    def check(self, op: Operation) -> _Match | Refusal | None:
+        """Match any depthwise or transposed convolution; refuse with the reason."""
+        if not isinstance(op, TflOp) or not is_tfl(op, *_WHAT):
+            return None
+        depthwise = is_tfl(op, "depthwise_conv_2d")
+        source = op.operands[0 if depthwise else 2]
+        type_: Any = source.type
+        if type_.element_type != F32 or len(shape_of(source)) != 4 or min(shape_of(source)) < 0:
+            return Refusal(f"its input is {type_}, not a float32 NHWC tensor of fixed size")
+        if not is_binary(source):
+            return explain_float_input(source)
+        filters = constant(op.operands[1])
+        if filters is None or filters.dtype != np.float32 or filters.ndim != 4:
+            return Refusal("its filter is not a float32 constant")
+        by_channel = np.moveaxis(filters, 3, 0) if depthwise else filters
+        magnitudes = channel_magnitudes(by_channel)
+        if magnitudes is None:
+            return Refusal(
+                f"its filter is not binary: {describe_filter(by_channel)}",
+                'use depthwise_quantizer="ste_sign"'
+                if depthwise
+                else 'use kernel_quantizer="ste_sign"',
+            )
+        bias = _bias(op, 2 if depthwise else 3, len(magnitudes))
+        if bias is None:
+            return Refusal("its bias is computed at run time")
+        options = _depthwise(op, filters) if depthwise else _transposed(op, filters)
+        if isinstance(options, Refusal):
+            return options
+        if self.lce_compatible:
+            return Refusal(
+                f"it is {_WHAT[op.MNEMONIC]} convolution on binary values, and LCE has no op for "
+                "it; it computes in float, with the same result",
+                "pass lce_compatible=False for a file that runs on bnn_lab alone",
+            )
+        after = None if op.activation == "none" else op.activation
+        if after is not None and after not in BUILTIN_CODES:
+            return Refusal(f"its fused activation {after} has no op of its own")
+        signs = np.where(filters < 0, np.float32(-1), np.float32(1))
+        kind: type[BinaryConv] = Depthwise2d if depthwise else Transpose2d
+        return _Match(kind, options, source, signs, magnitudes, bias, after)
+
+    def rewrite(self, op: Any, match: _Match, rewriter: PatternRewriter) -> str:
+        """Insert quantize, constants and the binary convolution."""
+        rewriter.replace(op, binary_conv_ops(op, *match))
+        return f"{len(match.multiplier)} output channels, runs on bnn_lab alone"
+
+
+def _bias(op: TflOp, at: int, channels: int) -> NDArray[np.float32] | None:
+    if len(op.operands) <= at or is_absent(op.operands[at]):
+        return np.zeros(channels, np.float32)
+    data = constant(op.operands[at])
+    if data is None or data.dtype != np.float32 or data.size != channels:
+        return None
+    return data.reshape(channels)
+
+
+def _depthwise(op: TflOp, filters: NDArray) -> DepthwiseOptions | Refusal:
+    _, height, width, channels = shape_of(op.operands[0])
+    stride = op.option("strideH"), op.option("strideW")
+    dilation = op.option("dilationHFactor"), op.option("dilationWFactor")
+    factor, rest = divmod(filters.shape[3], channels)
+    if rest or filters.shape[0] != 1 or not factor:
+        return Refusal(f"its filter of shape {filters.shape} does not fit {channels} channels")
+    same = op.choice("padding") == "same"
+    kernel = filters.shape[1], filters.shape[2]
+    if same_pads_nothing((height, width), kernel, stride, dilation):
+        same = False
+    return DepthwiseOptions(
+        channels_in=channels,
+        depth_multiplier=factor,
+        stride_height=stride[0],
+        stride_width=stride[1],
+        dilation_height_factor=dilation[0],
+        dilation_width_factor=dilation[1],
+        padding="same" if same else "valid",
+    )
+
+
+def _transposed(op: TflOp, filters: NDArray) -> TransposeOptions | Refusal:
+    _, height, width, channels = shape_of(op.operands[2])
+    _, out_h, out_w, _ = shape_of(op.results[0])
+    stride, padding = (op.option("strideH"), op.option("strideW")), op.choice("padding")
+    if filters.shape[3] != channels or min(out_h, out_w) < 1:
+        return Refusal(f"its filter of shape {filters.shape} does not fit {channels} channels")
+    for size, out, axis in ((height, out_h, 0), (width, out_w, 1)):
+        if window_axis(out, filters.shape[1 + axis], stride[axis], 1, padding).out != size:  # type: ignore[arg-type]
+            return Refusal(f"no convolution of {out} values gives the {size} of its input")
+    return TransposeOptions(
+        channels_in=channels,
+        output_height=out_h,
+        output_width=out_w,
+        stride_height=stride[0],
+        stride_width=stride[1],
+        padding=padding,
+    )
