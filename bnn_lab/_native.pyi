@@ -48,6 +48,7 @@ class Options:
         output_scale: float,
         output_zero_point: int,
         output_activation: str,
+        sum_activation: str,
     ) -> None: ...
 
 class BConv2D:

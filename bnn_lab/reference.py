@@ -331,6 +331,7 @@ def output_transform(
     output_zero_point: int = 0,
     output_activation: Activation = "none",
     shortcut: NDArray[np.float32] | None = None,
+    sum_activation: Activation = "none",
 ) -> NDArray:
     """From accumulators to what a layer hands on (LCE paper section 3.2).
 
@@ -349,7 +350,8 @@ def output_transform(
         output_scale: of an int8 result.
         output_zero_point: of an int8 result.
         output_activation: of a float32 result: clamps it, after multiplier and bias.
-        shortcut: float32, shape (..., O): added to a float32 result, last.
+        shortcut: float32, shape (..., O): added to a float32 result, after that.
+        sum_activation: of a float32 result: clamps it last.
 
     Returns:
         float32 or int8 of shape (..., O), or int32 words (..., ceil(O / 32)).
@@ -377,9 +379,15 @@ def output_transform(
     result = (depth - clamped).astype(np.float32) * factor + shift
     if quantized:
         return np.clip(_round_half_away(result), -128, 127).astype(np.int8)
-    low, high = ACTIVATION_RANGES[output_activation]
-    result = np.clip(result, np.float32(low), np.float32(high))
-    return result if shortcut is None else result + shortcut
+    result = _clamp(result, output_activation)
+    if shortcut is not None:
+        result = result + shortcut
+    return _clamp(result, sum_activation)
+
+
+def _clamp(x: NDArray[np.float32], activation: Activation) -> NDArray[np.float32]:
+    low, high = ACTIVATION_RANGES[activation]
+    return np.clip(x, np.float32(low), np.float32(high))
 
 
 def bconv2d(

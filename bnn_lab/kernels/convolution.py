@@ -152,6 +152,7 @@ class BConv2D:
         groups: divides `channels_in` and O.
         output_activation: "none", "relu", "relu_n1_to_1" or "relu6": clamps float32 output, after
             multiplier and bias.
+        sum_activation: the same after the addition of a shortcut.
         backend: name of a backend, default the active one.
         **transform: see `Transform`.
 
@@ -171,6 +172,7 @@ class BConv2D:
         pad_values: int = 0,
         groups: int = 1,
         output_activation: Activation = "none",
+        sum_activation: Activation = "none",
         backend: str | None = None,
         **transform: Unpack[Transform],
     ) -> None:
@@ -185,12 +187,14 @@ class BConv2D:
             )
         words = _filters(op, checked, 4, channels_in // groups)
         checks.choice(op, "output_activation", output_activation, tuple(ACTIVATION_RANGES))
+        checks.choice(op, "sum_activation", sum_activation, tuple(ACTIVATION_RANGES))
         options = checks.call(
             _native.Options,
             channels_in=self.channels_in,
             groups=groups,
             depth_multiplier=0,
             output_activation=output_activation,
+            sum_activation=sum_activation,
             **_window_options(op, stride, dilation, padding, pad_values),
             **_transform(op, len(words), transform),
         )
@@ -312,6 +316,7 @@ class BDepthwise2D:
             groups=1,
             depth_multiplier=depth_multiplier,
             output_activation="none",
+            sum_activation="none",
             **_window_options(op, stride, dilation, padding, pad_values),
             **_transform(op, channels, transform),
         )
@@ -369,6 +374,7 @@ class BTranspose2D:
             groups=1,
             depth_multiplier=0,
             output_activation="none",
+            sum_activation="none",
             **_window_options(op, stride, (1, 1), padding, 0),
             **_transform(op, len(words), transform),
         )

@@ -159,7 +159,7 @@ struct Options {
   std::string output;
   double output_scale;
   int32_t output_zero_point;
-  std::string output_activation;
+  std::string output_activation, sum_activation;
 
   const float* multiplier_data() const { return multiplier ? multiplier->data() : nullptr; }
   const float* bias_data() const { return bias ? bias->data() : nullptr; }
@@ -199,6 +199,7 @@ bnn::BConv2DParams make_params(const Options& o, const Array<int32_t, 4>& filter
   p.output_scale = o.output_scale;
   p.output_zero_point = o.output_zero_point;
   p.output_activation = activation_of(o.output_activation);
+  p.sum_activation = activation_of(o.sum_activation);
   check_words(filters.shape(3), p.depthwise ? p.channels_out : o.channels_in / o.groups);
   const auto fits = [&](const auto& array) {
     return !array || array->shape(0) == static_cast<size_t>(p.channels_out);
@@ -353,13 +354,13 @@ NB_MODULE(_native, m) {
       .def(nb::init<int32_t, int32_t, int32_t, int32_t, int32_t, std::string, int32_t, int32_t,
                     int32_t, std::string, std::optional<Array<float, 1>>,
                     std::optional<Array<float, 1>>, std::optional<Array<int32_t, 1>>, std::string,
-                    double, int32_t, std::string>(),
+                    double, int32_t, std::string, std::string>(),
            nb::kw_only(), nb::arg("channels_in"), nb::arg("stride_height"), nb::arg("stride_width"),
            nb::arg("dilation_height"), nb::arg("dilation_width"), nb::arg("padding"),
            nb::arg("pad_values"), nb::arg("groups"), nb::arg("depth_multiplier"),
            nb::arg("activation"), nb::arg("multiplier").none(), nb::arg("bias").none(),
            nb::arg("threshold").none(), nb::arg("output"), nb::arg("output_scale"),
-           nb::arg("output_zero_point"), nb::arg("output_activation"));
+           nb::arg("output_zero_point"), nb::arg("output_activation"), nb::arg("sum_activation"));
   nb::class_<BConv2D>(m, "BConv2D")
       .def(nb::init<Array<int32_t, 4>, const Options&, const std::string&>())
       .def("run", &BConv2D::run, nb::arg("x"), nb::arg("shortcut").none(), nb::arg("signs"),

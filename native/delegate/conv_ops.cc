@@ -105,6 +105,7 @@ class Conv final : public ConvOp<BConv2D> {
 
   bool fuses() const override { return true; }
   void fuse_activation(Activation activation) override { p_.output_activation = activation; }
+  void fuse_sum_activation(Activation activation) override { p_.sum_activation = activation; }
 
  private:
   void run_kernel(const uint32_t* x, int64_t batch, const OpTensors& tensors,

@@ -136,8 +136,26 @@ int64_t element_count(const Shape& shape) {
   return count;
 }
 
+// The bounds of an activation. NaN stays NaN.
+struct Bounds {
+  explicit Bounds(Activation activation) {
+    if (activation == Activation::kNone) return;
+    low = activation == Activation::kReluN1To1 ? -1.0f : 0.0f;
+    if (activation == Activation::kReluN1To1) high = 1.0f;
+    if (activation == Activation::kRelu6) high = 6.0f;
+  }
+  float operator()(float x) const {
+    x = x < low ? low : x;
+    return x > high ? high : x;
+  }
+  float low = -std::numeric_limits<float>::infinity();
+  float high = std::numeric_limits<float>::infinity();
+};
+
 class Add final : public Op {
  public:
+  explicit Add(Activation activation) : bounds_(activation) {}
+
   Shape prepare(const OpTensors& tensors) override {
     require(tensors.inputs.size() == 2 && tensors.inputs[0].shape == tensors.inputs[1].shape,
             "the two inputs must have the same shape");
@@ -149,17 +167,16 @@ class Add final : public Op {
     const auto* b = static_cast<const float*>(tensors.inputs[1].data);
     auto* sum = static_cast<float*>(tensors.output.data);
     const int64_t count = element_count(tensors.output.shape);
-    for (int64_t i = 0; i < count; ++i) sum[i] = a[i] + b[i];
+    for (int64_t i = 0; i < count; ++i) sum[i] = bounds_(a[i] + b[i]);
   }
+
+ private:
+  const Bounds bounds_;
 };
 
 class Clamp final : public Op {
  public:
-  explicit Clamp(Activation activation) {
-    if (activation == Activation::kReluN1To1) low_ = -1.0f;
-    if (activation == Activation::kReluN1To1) high_ = 1.0f;
-    if (activation == Activation::kRelu6) high_ = 6.0f;
-  }
+  explicit Clamp(Activation activation) : bounds_(activation) {}
 
   Shape prepare(const OpTensors& tensors) override {
     require(tensors.inputs.size() == 1, "needs one input");
@@ -170,19 +187,16 @@ class Clamp final : public Op {
     const auto* x = static_cast<const float*>(tensors.inputs[0].data);
     auto* y = static_cast<float*>(tensors.output.data);
     const int64_t count = element_count(tensors.output.shape);
-    for (int64_t i = 0; i < count; ++i) {
-      const float v = x[i] < low_ ? low_ : x[i];  // NaN stays
-      y[i] = v > high_ ? high_ : v;
-    }
+    for (int64_t i = 0; i < count; ++i) y[i] = bounds_(x[i]);
   }
 
  private:
-  float low_ = 0.0f, high_ = std::numeric_limits<float>::infinity();
+  const Bounds bounds_;
 };
 
 }  // namespace
 
-std::unique_ptr<Op> make_add() { return std::make_unique<Add>(); }
+std::unique_ptr<Op> make_add(Activation activation) { return std::make_unique<Add>(activation); }
 
 std::unique_ptr<Op> make_activation(Activation activation) {
   return std::make_unique<Clamp>(activation);

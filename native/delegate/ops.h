@@ -54,13 +54,14 @@ class Op {
   // A convolution takes these in, if its output is float; to be called before prepare().
   virtual bool fuses() const { return false; }
   virtual void fuse_activation(Activation) {}
+  virtual void fuse_sum_activation(Activation) {}
 };
 
 // True for the custom ops that make_op() knows.
 bool is_binary_op(const char* custom_name);
 
 // Float ops that the delegate claims only to fuse them; run as they are where that fails.
-std::unique_ptr<Op> make_add();
+std::unique_ptr<Op> make_add(Activation activation);
 std::unique_ptr<Op> make_activation(Activation activation);
 
 // Parses the options. Throws std::invalid_argument.

@@ -66,14 +66,20 @@ bool is_float(const tfl::Context* context, int tensor) {
   return tensor != tfl::kNoTensor && context->tensors[tensor].type == tfl::kFloat32;
 }
 
-// A plain sum of two float tensors of one shape.
+// The activation fused into an ADD, as numbered in TFLite's parameters; -1 for one we have not.
+int sum_activation(const tfl::Node& node) {
+  const auto* params = static_cast<const tfl::AddParams*>(node.builtin_data);
+  return params != nullptr && params->activation >= 0 && params->activation <= 3
+             ? params->activation
+             : -1;
+}
+
+// A sum of two float tensors of one shape.
 bool is_residual_add(const tfl::Context* context, const GraphNode& n) {
   if (n.registration->builtin_code != tfl::kAdd || n.node->inputs->size != 2) return false;
-  const auto* params = static_cast<const tfl::AddParams*>(n.node->builtin_data);
   const int a = (*n.node->inputs)[0], b = (*n.node->inputs)[1], sum = only_output(*n.node);
-  return params != nullptr && params->activation == 0 && is_float(context, a) &&
-         is_float(context, b) && is_float(context, sum) && same_shape(context, a, b) &&
-         same_shape(context, a, sum);
+  return sum_activation(*n.node) >= 0 && is_float(context, a) && is_float(context, b) &&
+         is_float(context, sum) && same_shape(context, a, b) && same_shape(context, a, sum);
 }
 
 bool is_activation(const tfl::Context* context, const GraphNode& n) {
@@ -150,7 +156,8 @@ Partition::Partition(tfl::Context* context, const tfl::DelegateParams& params, D
     if (n.registration->builtin_code == tfl::kAdd) {
       node.name = "ADD";
       node.add = true;
-      node.op = make_add();
+      node.kind = static_cast<Activation>(sum_activation(*n.node));
+      node.op = make_add(node.kind);
     } else if (n.registration->builtin_code != tfl::kCustom) {
       node.name = "RELU";
       node.activation = true;
@@ -207,6 +214,7 @@ void Partition::fuse(const tfl::Context* context, const tfl::DelegateParams& par
     }
     if (next < nodes_.size() && nodes_[next].add) {
       const std::vector<int>& terms = nodes_[next].inputs;
+      nodes_[at].op->fuse_sum_activation(nodes_[next].kind);
       nodes_[at].shortcut = terms[0] == nodes_[at].output ? terms[1] : terms[0];
       nodes_[at].output = nodes_[next].output;
       std::swap(nodes_[at], nodes_[next]);

@@ -104,7 +104,7 @@ struct Context {
 };
 
 struct AddParams {  // builtin_data of ADD
-  int activation;   // 0: none
+  int activation;   // 0 none, 1 relu, 2 relu_n1_to_1, 3 relu6, ...
 };
 
 struct DelegateParams {  // what Registration::init gets as its buffer

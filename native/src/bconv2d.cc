@@ -58,8 +58,9 @@ void check(const BConv2DParams& p, const float* multiplier, const float* bias,
   require(taps <= kMaxDepth && taps * (p.channels_in / p.groups) <= kMaxDepth &&
               p.transform_depth <= kMaxDepth,
           "filter_height * filter_width * channels_in is too large");
-  require(p.output_activation == Activation::kNone || p.output == Output::kFloat32,
-          "output_activation is for float output");
+  require(p.output == Output::kFloat32 ||
+              (p.output_activation == Activation::kNone && p.sum_activation == Activation::kNone),
+          "output_activation and sum_activation are for float output");
   if (p.output == Output::kBits) {
     require(threshold != nullptr, "threshold is needed for bit output");
   } else if (p.output == Output::kInt8) {
@@ -117,6 +118,9 @@ BConv2D::BConv2D(const bnn_backend& backend, const BConv2DParams& params, const 
   const auto [post_low, post_high] = activation_range(params_.output_activation);
   post_min_ = static_cast<float>(post_low);
   post_max_ = static_cast<float>(post_high);
+  const auto [sum_low, sum_high] = activation_range(params_.sum_activation);
+  sum_min_ = static_cast<float>(sum_low);
+  sum_max_ = static_cast<float>(sum_high);
 
   prepare_transform(multiplier, bias, threshold);
   if (params_.depthwise) {

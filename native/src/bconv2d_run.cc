@@ -88,8 +88,10 @@ void BConv2D::run_rows(const uint32_t* image, const OutputView& output, int64_t 
   const bool bits = params_.output == Output::kBits;
   const int64_t element = params_.output == Output::kInt8 ? 1 : 4;
   const int64_t sign_words = words_for(params_.channels_out);
-  const bool fused = output.shortcut != nullptr || output.signs != nullptr ||
-                     params_.output_activation != Activation::kNone;
+  const bool post_clamp = params_.output_activation != Activation::kNone;
+  const bool sum_clamp = params_.sum_activation != Activation::kNone;
+  const bool fused =
+      output.shortcut != nullptr || output.signs != nullptr || post_clamp || sum_clamp;
 
   bnn_span span{};
   span.input_step = static_cast<ptrdiff_t>(params_.stride_width * pixel_words_);
@@ -104,6 +106,10 @@ void BConv2D::run_rows(const uint32_t* image, const OutputView& output, int64_t 
   span.shift = shift_.data() + constants;
   span.threshold = threshold_.data() + constants;
   span.output_step = static_cast<ptrdiff_t>(output.pixel_step);
+  span.post_clamp = post_clamp;
+  span.sum_clamp = sum_clamp;
+  span.sum_min = sum_min_;
+  span.sum_max = sum_max_;
   span.post_min = post_min_;
   span.post_max = post_max_;
   span.shortcut_step = params_.channels_out;
@@ -147,10 +153,11 @@ void BConv2D::run(const uint32_t* x, int64_t batch, const OutputView& target, Th
   if (view.row_step == 0) view.row_step = xs_.out * view.pixel_step;
   if (view.image_step == 0) view.image_step = ys_.out * view.row_step;
   const bool wants_fused = view.shortcut != nullptr || view.signs != nullptr ||
-                           params_.output_activation != Activation::kNone;
+                           params_.output_activation != Activation::kNone ||
+                           params_.sum_activation != Activation::kNone;
   if (wants_fused && (params_.output != Output::kFloat32 || params_.depthwise)) {
     throw std::invalid_argument(
-        "shortcut, signs and output_activation are for float output and not for depthwise");
+        "shortcut, signs and activations of the output are for float output, not for depthwise");
   }
   // Groups that share a word of signs cannot write it independently: pack it afterwards.
   uint32_t* late_signs = nullptr;

@@ -189,8 +189,12 @@ SpanCase random_span(bool depthwise, bool deep) {
     c.shift.push_back(halves ? shift : random_float() * (chance(20) ? 50.0f : 1.0f));
   }
   const float infinity = std::numeric_limits<float>::infinity();
+  s.post_clamp = one_of({0, 1});
   s.post_min = one_of({-infinity, 0.0f, -1.0f});
   s.post_max = one_of({infinity, 6.0f, 1.0f});
+  s.sum_clamp = one_of({0, 1});
+  s.sum_min = one_of({-infinity, 0.0f, -1.0f});
+  s.sum_max = one_of({infinity, 6.0f, 1.0f});
   s.output_step = static_cast<ptrdiff_t>(s.channels + random_int(0, 40));
   s.shortcut_step = static_cast<ptrdiff_t>(s.channels + random_int(0, 40));
   s.signs_step = static_cast<ptrdiff_t>(random_int(1, 4));

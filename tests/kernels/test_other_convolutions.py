@@ -122,6 +122,7 @@ def test_fused_shortcut_and_signs(backend, data):
         "stride": draw(st.tuples(SMALL, SMALL)),
         "activation": draw(st.sampled_from(["none", "relu"])),
         "output_activation": draw(st.sampled_from(["none", "relu", "relu_n1_to_1", "relu6"])),
+        "sum_activation": draw(st.sampled_from(["none", "relu", "relu_n1_to_1"])),
         "multiplier": rng.normal(size=out_channels).astype(np.float32),
         "bias": rng.normal(size=out_channels).astype(np.float32),
     }
@@ -159,7 +160,7 @@ def test_fused_options_that_do_not_apply(backend):
     conv = kernels.BConv2D(filters, channels_in=32, output="int8", backend=backend)
     with pytest.raises(InputError, match="are for float output"):
         conv.with_signs(x)
-    with pytest.raises(InputError, match="output_activation is for float output"):
+    with pytest.raises(InputError, match="output_activation and sum_activation are for float"):
         kernels.bconv2d(x, filters, channels_in=32, output="int8", output_activation="relu")
     conv = kernels.BConv2D(filters, channels_in=32, backend=backend)
     with pytest.raises(InputError, match="shortcut must have the shape of the output"):

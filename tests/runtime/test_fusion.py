@@ -135,9 +135,17 @@ def test_two_quantizers_of_one_result(graph):
     graph.check(graph.float_op("ADD", [a, b], "t"), "s")
 
 
-def test_sum_with_an_activation_is_left_alone(graph):
+@pytest.mark.parametrize("activation", [0, 1, 2, 3])
+def test_activation_of_the_sum(graph, activation):
     c = graph.conv(graph.quantize("x", "q"), "c")
-    graph.check(graph.float_op("ADD", [c, "x"], "s", activation=1))
+    s = graph.float_op("ADD", [c, "x"], "s", activation=activation)
+    graph.check(graph.conv(graph.quantize(s, "r"), "d"), "s")
+
+
+def test_activation_of_the_sum_that_we_do_not_have_is_left_to_litert(graph):
+    c = graph.conv(graph.quantize("x", "q"), "c")
+    tanh = 4
+    graph.check(graph.float_op("ADD", [c, "x"], "s", activation=tanh))
 
 
 def test_activation_after_the_sum_is_not_moved_before_it(graph):

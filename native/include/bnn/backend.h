@@ -46,9 +46,12 @@ typedef struct {
   ptrdiff_t output_step; /* elements from one output pixel to the next */
 
   /* The fused float epilogue (bconv_f32_fused), each part optional:
-   *   y = min(max(x * factor + shift, post_min), post_max) + shortcut, bit of signs = y < 0 */
-  float post_min; /* -infinity, infinity: no activation */
-  float post_max;
+   *   y = clamp(clamp(x * factor + shift, post_min, post_max) + shortcut, sum_min, sum_max),
+   *   bit of signs = y < 0. A clamp leaves NaN as it is. */
+  int32_t post_clamp; /* 0: there is no such clamp */
+  int32_t sum_clamp;
+  float post_min, post_max;
+  float sum_min, sum_max;
   const float* shortcut; /* of the first pixel, this block; NULL: none */
   ptrdiff_t shortcut_step;
   uint32_t* signs; /* word of the first pixel, this block; NULL: none */

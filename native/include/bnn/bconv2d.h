@@ -45,6 +45,8 @@ struct BConv2DParams {
   int32_t output_zero_point = 0;
   // Clamps the float result after multiplier and bias; a shortcut is added after it.
   Activation output_activation = Activation::kNone;
+  // Clamps the sum with the shortcut.
+  Activation sum_activation = Activation::kNone;
   // K of the output transform if it is not that of the filter (phases of a transposed
   // convolution), else 0.
   int32_t transform_depth = 0;
@@ -140,7 +142,7 @@ class BConv2D {
   AlignedBuffer<int32_t> threshold_;
   std::vector<int32_t> tap_sums_;  // [tap][group][block][32], where padding must add 0
   int32_t clamp_min_, clamp_max_;
-  float post_min_, post_max_;
+  float post_min_, post_max_, sum_min_, sum_max_;
 
   // Set by resize().
   int64_t height_ = -1, width_ = -1;

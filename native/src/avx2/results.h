@@ -36,6 +36,11 @@ struct StoreFloat {
   }
 };
 
+inline __m256 clamp(__m256 y, float low, float high) {
+  y = _mm256_max_ps(_mm256_set1_ps(low), y);  // in this order NaN stays
+  return _mm256_min_ps(_mm256_set1_ps(high), y);
+}
+
 struct StoreFused {
   template <bool kFull>
   static void store(const bnn_span& s, int32_t pixel, const __m256i* counts) {
@@ -46,13 +51,13 @@ struct StoreFused {
       const int c = 8 * r, left = kFull ? 8 : s.channels - c;
       if (left <= 0) break;
       __m256 y = affine(s, counts[r], c);
-      y = _mm256_max_ps(_mm256_set1_ps(s.post_min), y);
-      y = _mm256_min_ps(_mm256_set1_ps(s.post_max), y);
+      if (s.post_clamp) y = clamp(y, s.post_min, s.post_max);
       if (s.shortcut != nullptr) {
         const float* shortcut = s.shortcut + pixel * s.shortcut_step + c;
         y = _mm256_add_ps(
             y, left >= 8 ? _mm256_loadu_ps(shortcut) : _mm256_maskload_ps(shortcut, head8(left)));
       }
+      if (s.sum_clamp) y = clamp(y, s.sum_min, s.sum_max);
       store_head(out + c, left, y);
       const int negative = _mm256_movemask_ps(_mm256_cmp_ps(y, _mm256_setzero_ps(), _CMP_LT_OQ));
       signs |= static_cast<uint32_t>(negative) << c;

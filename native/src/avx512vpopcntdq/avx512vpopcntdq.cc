@@ -56,7 +56,11 @@ inline __m512 affine(const bnn_span& s, __m512i x, int channel) {
   return _mm512_add_ps(product, _mm512_loadu_ps(s.shift + channel));
 }
 
-struct StoreFloat {
+struct NoPrefetch {
+  static void prefetch(const bnn_span&, int32_t, int) {}
+};
+
+struct StoreFloat : NoPrefetch {
   template <int kRegisters>
   static void store(const bnn_span& s, int32_t pixel, const __m512i* counts) {
     float* out = static_cast<float*>(s.output) + pixel * s.output_step;
@@ -72,31 +76,53 @@ struct StoreFloat {
   }
 };
 
+inline __m512 clamp(__m512 y, float low, float high) {
+  y = _mm512_max_ps(_mm512_set1_ps(low), y);  // in this order NaN stays
+  return _mm512_min_ps(_mm512_set1_ps(high), y);
+}
+
 struct StoreFused {
+  // The shortcut is read at the end of a tile, too late for the out-of-order window to hide a miss.
+  static void prefetch(const bnn_span& s, int32_t pixel, int pixels) {
+    if (s.shortcut == nullptr) return;
+    const float* shortcut = s.shortcut + pixel * s.shortcut_step;
+    for (int p = 0; p < pixels; ++p, shortcut += s.shortcut_step) {
+      _mm_prefetch(reinterpret_cast<const char*>(shortcut), _MM_HINT_T0);
+      _mm_prefetch(reinterpret_cast<const char*>(shortcut + s.channels - 1), _MM_HINT_T0);
+    }
+  }
+
   template <int kRegisters>
   static void store(const bnn_span& s, int32_t pixel, const __m512i* counts) {
     float* out = static_cast<float*>(s.output) + pixel * s.output_step;
-    uint32_t signs = 0;
+    const float* shortcut = s.shortcut + pixel * s.shortcut_step;
+    __mmask16 signs[2] = {0, 0};
 #pragma GCC unroll 2
     for (int r = 0; r < kRegisters; ++r) {
       const int channel = r * kLanes;
-      const __mmask16 valid = valid_lanes(s, channel);
       __m512 y = affine(s, transform_input(s, counts[r], channel), channel);
-      y = _mm512_max_ps(_mm512_set1_ps(s.post_min), y);  // in this order NaN stays
-      y = _mm512_min_ps(_mm512_set1_ps(s.post_max), y);
-      if (s.shortcut != nullptr) {
-        const float* shortcut = s.shortcut + pixel * s.shortcut_step + channel;
-        y = _mm512_add_ps(y, _mm512_maskz_loadu_ps(valid, shortcut));
+      if (s.post_clamp) y = clamp(y, s.post_min, s.post_max);
+      if (s.channels == kRegisters * kLanes) {  // masked memory operands cost more
+        if (s.shortcut != nullptr) y = _mm512_add_ps(y, _mm512_loadu_ps(shortcut + channel));
+        if (s.sum_clamp) y = clamp(y, s.sum_min, s.sum_max);
+        _mm512_storeu_ps(out + channel, y);
+        signs[r] = _mm512_cmp_ps_mask(y, _mm512_setzero_ps(), _CMP_LT_OQ);
+      } else {
+        const __mmask16 valid = valid_lanes(s, channel);
+        if (s.shortcut != nullptr) {
+          y = _mm512_add_ps(y, _mm512_maskz_loadu_ps(valid, shortcut + channel));
+        }
+        if (s.sum_clamp) y = clamp(y, s.sum_min, s.sum_max);
+        _mm512_mask_storeu_ps(out + channel, valid, y);
+        signs[r] = _mm512_mask_cmp_ps_mask(valid, y, _mm512_setzero_ps(), _CMP_LT_OQ);
       }
-      _mm512_mask_storeu_ps(out + channel, valid, y);
-      const __mmask16 bits = _mm512_mask_cmp_ps_mask(valid, y, _mm512_setzero_ps(), _CMP_LT_OQ);
-      signs |= static_cast<uint32_t>(bits) << channel;
     }
-    if (s.signs != nullptr) s.signs[pixel * s.signs_step] = signs;
+    if (s.signs == nullptr) return;
+    s.signs[pixel * s.signs_step] = static_cast<uint32_t>(_mm512_kunpackw(signs[1], signs[0]));
   }
 };
 
-struct StoreInt8 {
+struct StoreInt8 : NoPrefetch {
   template <int kRegisters>
   static void store(const bnn_span& s, int32_t pixel, const __m512i* counts) {
     int8_t* out = static_cast<int8_t*>(s.output) + pixel * s.output_step;
@@ -117,7 +143,7 @@ struct StoreInt8 {
   }
 };
 
-struct StoreBits {
+struct StoreBits : NoPrefetch {
   template <int kRegisters>
   static void store(const bnn_span& s, int32_t pixel, const __m512i* counts) {
     uint32_t word = 0;
@@ -139,6 +165,7 @@ void tile(const bnn_span& s, int32_t pixel) {
   const ptrdiff_t step = s.input_step;
   const uint32_t* weights = s.weights;
   __m512i counts[kPixels][kRegisters];
+  Store::prefetch(s, pixel, kPixels);
 #pragma GCC unroll 8
   for (int p = 0; p < kPixels; ++p) {
 #pragma GCC unroll 2

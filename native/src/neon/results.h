@@ -61,21 +61,25 @@ struct StoreFloat {
   }
 };
 
+// Selections, not fmax and fmin: NaN stays, as on every backend.
+inline float32x4_t clamp(float32x4_t y, float low, float high) {
+  y = vbslq_f32(vcltq_f32(y, vdupq_n_f32(low)), vdupq_n_f32(low), y);
+  return vbslq_f32(vcgtq_f32(y, vdupq_n_f32(high)), vdupq_n_f32(high), y);
+}
+
 struct StoreFused {
   template <bool kPlain, int kRegisters>
   static void store(const bnn_span& s, int32_t pixel, const uint32x4_t* counts) {
     float* out = static_cast<float*>(s.output) + pixel * s.output_step;
-    const float32x4_t low = vdupq_n_f32(s.post_min), high = vdupq_n_f32(s.post_max);
     uint32x4_t signs = vdupq_n_u32(0);
     for (int c = 0; c < 4 * kRegisters && c < s.channels; c += 4) {
       float32x4_t y = affine<kPlain>(s, counts[c / 4], c);
-      // Selections, not fmax and fmin: NaN stays, as on every backend.
-      y = vbslq_f32(vcltq_f32(y, low), low, y);
-      y = vbslq_f32(vcgtq_f32(y, high), high, y);
+      if (s.post_clamp) y = clamp(y, s.post_min, s.post_max);
       if (s.shortcut != nullptr) {
         const float* shortcut = s.shortcut + pixel * s.shortcut_step + c;
         y = vaddq_f32(y, load_floats(shortcut, s.channels - c));
       }
+      if (s.sum_clamp) y = clamp(y, s.sum_min, s.sum_max);
       store_floats(out + c, y, s.channels - c);
       signs = vorrq_u32(signs, word_bits(vcltzq_f32(y), c));
     }

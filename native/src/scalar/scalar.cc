@@ -78,12 +78,17 @@ struct StoreFloat {
   }
 };
 
+inline float clamp(float y, float low, float high) {
+  y = y < low ? low : y;  // NaN stays
+  return y > high ? high : y;
+}
+
 struct StoreFused {
   static void store(const bnn_span& s, int32_t p, int32_t c, int32_t x) {
     float y = affine(s, c, x);
-    y = y < s.post_min ? s.post_min : y;  // NaN stays
-    y = y > s.post_max ? s.post_max : y;
+    if (s.post_clamp) y = clamp(y, s.post_min, s.post_max);
     if (s.shortcut != nullptr) y += s.shortcut[p * s.shortcut_step + c];
+    if (s.sum_clamp) y = clamp(y, s.sum_min, s.sum_max);
     static_cast<float*>(s.output)[p * s.output_step + c] = y;
     if (s.signs == nullptr) return;
     uint32_t* word = s.signs + p * s.signs_step;
