@@ -20,9 +20,9 @@ import numpy as np
 from bnn_lab import _native, kernels, reference
 from bnn_lab._quiet import without_native_chatter
 from bnn_lab.bench.models import litert_call
-from bnn_lab.bench.single_op import conv_file
 from bnn_lab.bench.timing import TimingTable, measure
 from bnn_lab.errors import BnnLabError
+from bnn_lab.runtime.single_op import conv_file
 
 IN_LITERT = "bnn_lab in LiteRT"
 LCE_DEFAULT = "LCE default"

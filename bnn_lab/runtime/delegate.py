@@ -7,6 +7,7 @@ from typing import Any
 
 from bnn_lab import _native, kernels
 from bnn_lab.errors import InputError
+from bnn_lab.runtime import selftest
 
 _LIBRARY = "libbnn_lab_delegate.so"
 
@@ -46,10 +47,13 @@ def load_delegate(
     Raises:
         BackendError: `backend` or BNN_LAB_BACKEND is unknown or not supported by this CPU.
         InputError: `num_threads` is out of range.
+        BnnLabError: the installed LiteRT failed the self-test (see `runtime.selftest`).
     """
     from ai_edge_litert.interpreter import load_delegate as litert_load_delegate
 
     options = {"backend": kernels.resolve_backend(backend), "fuse": str(int(fuse))}
     if num_threads is not None:
         options["num_threads"] = str(check_threads(num_threads))
-    return litert_load_delegate(str(delegate_path()), options)
+    path = str(delegate_path())
+    selftest.check_once(lambda: litert_load_delegate(path))
+    return litert_load_delegate(path, options)

@@ -1,4 +1,4 @@
-"""A `.tflite` file with one binary convolution on packed input, to time the op alone."""
+"""A `.tflite` file with one binary convolution on packed input: to test or time the op alone."""
 
 from __future__ import annotations
 

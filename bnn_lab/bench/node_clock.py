@@ -1,0 +1,233 @@
+"""Times each node of a LiteRT interpreter where it runs, as TFLite's own profiler does.
+
+LiteRT's Python package has no profiler. A delegate, though, is handed the graph's context, and
+through it every node's registration, which holds the function that LiteRT calls to run the node.
+`NodeClock` is such a delegate: it claims nothing, and once all other delegates have been applied it
+puts a clock around each of these functions. Nodes, order, threads and memory stay as they are.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from bnn_lab._quiet import without_native_chatter
+from bnn_lab.errors import BnnLabError, ModelFileError
+from bnn_lab.runtime import load_delegate
+
+OUR_DELEGATE = "BnnLabDelegate"  # the name that bnn_lab's delegate gives its nodes
+
+_OK = 0
+_ALLOW_DYNAMIC_TENSORS = 1
+
+_Run = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
+_GetPlan = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.POINTER(ctypes.c_void_p))
+_GetNode = ctypes.CFUNCTYPE(
+    ctypes.c_int,
+    ctypes.c_void_p,
+    ctypes.c_int,
+    ctypes.POINTER(ctypes.c_void_p),
+    ctypes.POINTER(ctypes.c_void_p),
+)
+
+
+# The first members of TFLite's structs, which keep their places: see native/delegate/tflite_abi.h.
+class _Context(ctypes.Structure):
+    _fields_ = (
+        ("tensors_size", ctypes.c_size_t),
+        ("get_execution_plan", ctypes.c_void_p),
+        ("tensors", ctypes.c_void_p),
+        ("impl", ctypes.c_void_p),
+        ("resize_tensor", ctypes.c_void_p),
+        ("report_error", ctypes.c_void_p),
+        ("add_tensors", ctypes.c_void_p),
+        ("get_node_and_registration", ctypes.c_void_p),
+    )
+
+
+class _Node(ctypes.Structure):
+    _fields_ = (("inputs", ctypes.c_void_p), ("outputs", ctypes.c_void_p))
+
+
+class _Registration(ctypes.Structure):
+    _fields_ = (
+        ("init", ctypes.c_void_p),
+        ("free", ctypes.c_void_p),
+        ("prepare", ctypes.c_void_p),
+        ("invoke", ctypes.c_void_p),
+        ("profiling_string", ctypes.c_void_p),
+        ("builtin_code", ctypes.c_int32),
+        ("custom_name", ctypes.c_char_p),
+    )
+
+
+class _Delegate(ctypes.Structure):
+    _fields_ = (
+        ("data", ctypes.c_void_p),
+        ("prepare", _Run),
+        ("copy_from", ctypes.c_void_p),
+        ("copy_to", ctypes.c_void_p),
+        ("free_handle", ctypes.c_void_p),
+        ("flags", ctypes.c_int64),
+        ("opaque_builder", ctypes.c_void_p),
+    )
+
+
+@dataclass(frozen=True)
+class PlanNode:
+    """A node that LiteRT runs: one op, or a partition of several that a delegate took.
+
+    Attributes:
+        index: in LiteRT's node table; below the file's number of ops it is the op's position.
+        inputs: tensor indices, -1 for an absent operand.
+        outputs: tensor indices.
+        custom_name: of a custom op or of a delegate's partition, else "".
+    """
+
+    index: int
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    custom_name: str
+
+
+class NodeClock:
+    """An interpreter of its own whose nodes are timed.
+
+    Args:
+        content: of a `.tflite` file.
+        num_threads: of the interpreter.
+        backend: name of a kernel backend, default BNN_LAB_BACKEND or the fastest.
+        fuse: see `bnn_lab.Interpreter`.
+        clock: returns seconds.
+
+    Attributes:
+        litert: the LiteRT interpreter; set its inputs before `run`.
+        nodes: in the order they run.
+        totals: seconds of each run.
+        seconds: per run, the seconds of each node.
+
+    Raises:
+        ModelFileError: the file cannot be run.
+        BnnLabError: this LiteRT cannot be timed in this way.
+    """
+
+    def __init__(
+        self,
+        content: bytes,
+        *,
+        num_threads: int = 1,
+        backend: str | None = None,
+        fuse: bool = True,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        from ai_edge_litert.interpreter import Interpreter
+
+        self._clock = clock
+        probe = _Probe()
+        try:
+            with without_native_chatter():
+                self.litert = Interpreter(
+                    model_content=content,
+                    num_threads=num_threads,
+                    # The interpreter keeps the probe, and with it the callbacks, alive.
+                    experimental_delegates=[load_delegate(backend=backend, fuse=fuse), probe],
+                )
+                self.litert.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise ModelFileError(f"the model cannot be run: {' '.join(str(error).split())}") from (
+                error
+            )
+        self._current: list[float] = []
+        self.nodes = probe.wrap(self._timed)
+        self.totals: list[float] = []
+        self.seconds: list[list[float]] = []
+
+    def run(self) -> None:
+        """One inference, its times appended to `totals` and `seconds`."""
+        self._current.clear()
+        start = self._clock()
+        self.litert.invoke()
+        self.totals.append(self._clock() - start)
+        if len(self._current) != len(self.nodes):
+            raise BnnLabError(
+                "this version of LiteRT does not run its nodes through their registrations, so "
+                "they cannot be timed. Fix: install ai-edge-litert 2.1 to 2.3"
+            )
+        self.seconds.append(self._current.copy())
+
+    def clear(self) -> None:
+        """Forget the runs so far, such as those that warmed up."""
+        self.totals.clear()
+        self.seconds.clear()
+
+    def _timed(self, run: Callable[[Any, Any], int]) -> Callable[[Any, Any], int]:
+        clock, times = self._clock, self._current
+
+        def timed(context: Any, node: Any) -> int:
+            start = clock()
+            status = run(context, node)
+            times.append(clock() - start)
+            return status
+
+        return timed
+
+
+class _Probe:
+    """The delegate that claims nothing; has what LiteRT's Python asks of a delegate object."""
+
+    def __init__(self) -> None:
+        self._context: int | None = None
+        self._kept: list[Any] = []
+        self._delegate = _Delegate(prepare=_Run(self._prepare), flags=_ALLOW_DYNAMIC_TENSORS)
+
+    def _get_native_delegate_pointer(self) -> int:
+        return ctypes.addressof(self._delegate)
+
+    def _prepare(self, context: int, _: int) -> int:
+        # These two functions are within reach only while a delegate prepares; they stay valid.
+        members = _Context.from_address(context)
+        self._context = context
+        self._get_plan = _GetPlan(members.get_execution_plan)
+        self._get_node = _GetNode(members.get_node_and_registration)
+        return _OK
+
+    def wrap(self, wrapper: Callable[[Any], Any]) -> list[PlanNode]:
+        """Put `wrapper` around the function of each node in the execution plan."""
+        plan = ctypes.c_void_p()
+        if self._context is None or self._get_plan(self._context, ctypes.byref(plan)) != _OK:
+            raise BnnLabError("LiteRT does not show its execution plan")
+        return [self._wrap_node(index, wrapper) for index in _int_array(plan.value)]
+
+    def _wrap_node(self, index: int, wrapper: Callable[[Any], Any]) -> PlanNode:
+        node_at, registration_at = ctypes.c_void_p(), ctypes.c_void_p()
+        status = self._get_node(
+            self._context, index, ctypes.byref(node_at), ctypes.byref(registration_at)
+        )
+        if status != _OK or not node_at.value or not registration_at.value:
+            raise BnnLabError(f"LiteRT does not show node {index} of its execution plan")
+        node = _Node.from_address(node_at.value)
+        registration = _Registration.from_address(registration_at.value)
+        if not registration.invoke:
+            raise BnnLabError(f"node {index} has no function that could be timed")
+        original = _Run(registration.invoke)
+        timed = _Run(wrapper(original))
+        self._kept += [original, timed]
+        registration.invoke = ctypes.cast(timed, ctypes.c_void_p).value
+        name = registration.custom_name
+        return PlanNode(
+            index,
+            tuple(_int_array(node.inputs)),
+            tuple(_int_array(node.outputs)),
+            name.decode(errors="replace") if name else "",
+        )
+
+
+def _int_array(address: int | None) -> list[int]:
+    """Elements of a TfLiteIntArray: the length, then the values."""
+    if not address:
+        return []
+    size = ctypes.c_int.from_address(address).value
+    return list((ctypes.c_int * size).from_address(address + ctypes.sizeof(ctypes.c_int)))
