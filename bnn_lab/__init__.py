@@ -15,18 +15,21 @@ choose_legacy_keras()
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from bnn_lab.convert import convert_keras_model
+    from bnn_lab.bench.profile import profile
+    from bnn_lab.convert import convert_keras_model, explain
     from bnn_lab.runtime import Interpreter, load_delegate
 
 _LAZY = {
     "Interpreter": "bnn_lab.runtime",
     "load_delegate": "bnn_lab.runtime",
     "convert_keras_model": "bnn_lab.convert",
+    "profile": "bnn_lab.bench.profile",
+    "explain": "bnn_lab.convert",
 }
 _SUBMODULES = {"bench", "compat", "convert", "data", "errors", "explore", "kernels", "lab"}
 _SUBMODULES |= {"models", "reference", "runtime"}
 
-__all__ = ["Interpreter", "__version__", "convert_keras_model", "load_delegate"]
+__all__ = ["Interpreter", "__version__", "convert_keras_model", "explain", "load_delegate"]
 
 
 def __getattr__(name: str) -> Any:

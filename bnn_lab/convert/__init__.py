@@ -7,20 +7,25 @@ Stages: TensorFlow's own converter (`stock`), the file as IR (`importer`, `diale
 from __future__ import annotations
 
 from bnn_lab.convert.flatbuffer import export_model, import_model
-from bnn_lab.convert.keras import ConversionTrace, convert_keras_model, trace_keras_model
+from bnn_lab.convert.keras import ConversionTrace, convert_keras_model, explain, trace_keras_model
 from bnn_lab.convert.passes import Outcome
-from bnn_lab.convert.pipeline import PASSES, PassResult, ir_text, run_pipeline
+from bnn_lab.convert.pipeline import PASSES, PassResult, ir_text, make_pipeline, run_pipeline
+from bnn_lab.convert.report import LayerReport, Report
 from bnn_lab.convert.stock import stock_tflite
 
 __all__ = [
     "PASSES",
     "ConversionTrace",
+    "LayerReport",
     "Outcome",
     "PassResult",
+    "Report",
     "convert_keras_model",
+    "explain",
     "export_model",
     "import_model",
     "ir_text",
+    "make_pipeline",
     "run_pipeline",
     "stock_tflite",
     "trace_keras_model",

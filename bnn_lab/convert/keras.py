@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal, overload
 
 from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import OpResult
 
 from bnn_lab.convert.attributes import Opaque
+from bnn_lab.convert.attribution import make_report
 from bnn_lab.convert.dialect import FUNC_INPUT_NAMES, MODULE_INFO, BinaryConv, LabOp
 from bnn_lab.convert.flatbuffer import export_model, import_model
+from bnn_lab.convert.layer_map import LayerMap, leaf_layers
 from bnn_lab.convert.model_info import ModelInfo, Signature
 from bnn_lab.convert.passes import Outcome
 from bnn_lab.convert.pipeline import PASSES, PassResult, Step, ir_text, make_pipeline, run_pipeline
+from bnn_lab.convert.report import Report
 from bnn_lab.convert.stock import concrete_function, convert_function
 from bnn_lab.errors import NoBinaryLayerError
 
@@ -51,7 +54,21 @@ class ConversionTrace:
         return [outcome for outcome in self.outcomes if not outcome.applied]
 
 
-def convert_keras_model(model: Any, *, lce_compatible: bool = True) -> bytes:
+@overload
+def convert_keras_model(
+    model: Any, *, lce_compatible: bool = ..., report: Literal[False] = ...
+) -> bytes: ...
+
+
+@overload
+def convert_keras_model(
+    model: Any, *, lce_compatible: bool = ..., report: Literal[True]
+) -> tuple[bytes, Report]: ...
+
+
+def convert_keras_model(
+    model: Any, *, lce_compatible: bool = True, report: bool = False
+) -> bytes | tuple[bytes, Report]:
     """Convert a Keras model with larq layers to a `.tflite` model with binary ops.
 
     The file is in the Larq Compute Engine's (LCE) format: it runs on `bnn_lab.Interpreter` and on
@@ -62,19 +79,50 @@ def convert_keras_model(model: Any, *, lce_compatible: bool = True) -> bytes:
         model: a tf_keras model in float32 whose dimensions are fixed, except the batch.
         lce_compatible: False also makes depthwise and transposed convolutions binary, by ops that
             only bnn_lab's runtime knows.
+        report: also say what became of each layer.
 
     Returns:
-        The `.tflite` file's contents.
+        The `.tflite` file's contents; with `report`, a pair of them and the `Report`.
 
     Raises:
         ConversionError: not a tf_keras model, a Keras 3 model, not built, dynamic dimensions,
             mixed precision, or TensorFlow's converter rejects it.
         NoBinaryLayerError: no layer of the model can be binary; says why for each.
     """
+    tflite, made = _convert(model, make_pipeline(lce_compatible=lce_compatible), require=True)
+    return (tflite, made()) if report else tflite
+
+
+def explain(model: Any, *, lce_compatible: bool = True) -> Report:
+    """Say of each layer of a Keras model what its conversion would make of it.
+
+    Args:
+        model: see `convert_keras_model`.
+        lce_compatible: see `convert_keras_model`.
+
+    Returns:
+        The report; a model without any binary layer gets one too.
+
+    Raises:
+        ConversionError: see `convert_keras_model`.
+    """
+    pipeline = make_pipeline(lce_compatible=lce_compatible)
+    return _convert(model, pipeline, require=False)[1]()
+
+
+def _convert(
+    model: Any, pipeline: Sequence[Step], *, require: bool
+) -> tuple[bytes, Callable[[], Report]]:
+    """The file, and what makes its report (which takes some time)."""
     _, module = _import_stock(model)
-    results = run_pipeline(module, make_pipeline(lce_compatible=lce_compatible))
-    _require_binary(module, results, model.name)
-    return export_model(module)
+    layers = list(leaf_layers(model))
+    layer_map = LayerMap(layers, module)
+    results = run_pipeline(module, pipeline)
+    if require:
+        _require_binary(module, results, model.name)
+    tflite = export_model(module)
+    outcomes = [outcome for result in results for outcome in result.outcomes]
+    return tflite, lambda: make_report(model, layers, layer_map, outcomes, tflite)
 
 
 def trace_keras_model(

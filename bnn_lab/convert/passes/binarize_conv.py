@@ -26,6 +26,7 @@ from bnn_lab.convert.dialect import (
     BUILTIN_CODES,
     Bconv2d,
     BconvOptions,
+    BinaryConv,
     constant,
     is_tfl,
     name_of,
@@ -161,11 +162,22 @@ def explain_float_input(source: Any) -> Refusal:
             f"its binary input is padded with {pad_value(pad)}, which is not +1 or -1",
             'use padding="same" (with pad_values=1 for the fastest result)',
         )
-    origin = "a model input" if maker is None else f"computed by {maker.name}"
     return Refusal(
-        f"its input '{name_of(source)}' is not binary ({origin})",
+        f"its input '{name_of(source)}' is not binary ({_origin(maker)})",
         'use input_quantizer="ste_sign"',
     )
+
+
+def _origin(maker: Any) -> str:
+    if maker is None:
+        return "a model input"
+    if is_tfl(maker, "round"):
+        return "rounded to several levels, as DoReFa does"
+    if is_tfl(maker, "sign"):
+        return "a sign that also takes the value 0, as in ternary and Heaviside quantizers"
+    if is_tfl(maker, "depthwise_conv_2d") or isinstance(maker, BinaryConv):
+        return f"sums computed by {maker.name}"
+    return f"computed by {maker.name}"
 
 
 def _place_activation(

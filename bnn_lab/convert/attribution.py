@@ -1,0 +1,215 @@
+"""Makes the `Report` of a conversion."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation
+
+from bnn_lab.convert.dialect import (
+    Bconv2d,
+    BinaryConv,
+    Const,
+    Depthwise2d,
+    Dequantize,
+    LabOp,
+    NoValue,
+    Quantize,
+    TflOp,
+    Transpose2d,
+    is_tfl,
+)
+from bnn_lab.convert.importer import import_model
+from bnn_lab.convert.layer_map import KerasLayer, LayerMap, reader_layer, source_and_filter
+from bnn_lab.convert.lce_format import CODE_OF_LQ
+from bnn_lab.convert.passes import Outcome
+from bnn_lab.convert.passes.build import shape_of
+from bnn_lab.convert.report import BINARY, FLOAT, FOLDED, NONE, PARTLY, LayerReport, Report, counted
+
+
+class _Tally:
+    """What the file holds for one layer."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+        self.binary = 0
+        self.float = 0
+        self.kinds: set[bool] = set()  # binary or not, of its multiplying ops
+        self.ops: list[str] = []
+        self.refusals: list[Outcome] = []
+
+
+def make_report(
+    model: Any,
+    layers: Sequence[KerasLayer],
+    layer_map: LayerMap,
+    outcomes: Sequence[Outcome],
+    tflite: bytes,
+) -> Report:
+    """Attribute a file's ops and bytes to the layers of the Keras model it was made of.
+
+    Args:
+        model: the Keras model.
+        layers: its leaf layers.
+        layer_map: made from the graph before the passes.
+        outcomes: of all passes.
+        tflite: the resulting file.
+
+    Returns:
+        The report; its bytes add up to ``len(tflite)``.
+    """
+    module = import_model(tflite)
+    tallies = {layer.path: _Tally() for layer in layers}
+    _count_ops(module, layer_map, tallies)
+    other_bytes, constant_bytes = _count_bytes(module, layer_map, tallies)
+    refusals = {outcome.tensor: outcome for outcome in outcomes if _says_why_float(outcome)}
+    for op in module.walk():
+        if isinstance(op, TflOp) and source_and_filter(op) is not None:
+            owner, refusal = layer_map.of_op(op), refusals.get(op.tensor_name())
+            if owner is not None and refusal is not None:
+                tallies[owner.path].refusals.append(refusal)
+    profiles = {layer.path: _profile(layer.layer) for layer in layers}
+    return Report(
+        model=model.name,
+        layers=tuple(_layer_report(x, tallies[x.path], *profiles[x.path]) for x in layers),
+        other_bytes=other_bytes,
+        structure_bytes=len(tflite) - constant_bytes,
+        file_bytes=len(tflite),
+        larq_bytes=sum(profile[2] for profile in profiles.values()),
+    )
+
+
+def _says_why_float(outcome: Outcome) -> bool:
+    steps = ("binarize_conv", "binarize_other_convs", "dense_to_conv", "correct_zero_padding")
+    return not outcome.applied and outcome.pass_name in (*steps, "explain_float_ops")
+
+
+def _owner(op: LabOp, layer_map: LayerMap) -> KerasLayer | None:
+    if isinstance(op, Quantize | Dequantize) and (found := reader_layer(op, layer_map)):
+        return found
+    return layer_map.of_op(op)
+
+
+def _count_ops(module: ModuleOp, layer_map: LayerMap, tallies: dict[str, _Tally]) -> None:
+    for op in module.walk():
+        if not isinstance(op, LabOp) or isinstance(op, Const | NoValue):
+            continue
+        owner = _owner(op, layer_map)
+        if owner is None:
+            continue
+        tally = tallies[owner.path]
+        tally.ops.append(_name(op))
+        if source_and_filter(op) is not None:
+            binary = isinstance(op, BinaryConv)
+            tally.kinds.add(binary)
+            if binary:
+                tally.binary += _macs(op)
+            else:
+                tally.float += _macs(op)
+
+
+def _name(op: LabOp) -> str:
+    if isinstance(op, TflOp):
+        return op.MNEMONIC.upper()
+    return CODE_OF_LQ.get(type(op), op.name)
+
+
+def _macs(op: Operation) -> int:
+    """Multiply-accumulates of one op."""
+    operands = source_and_filter(op)
+    assert operands is not None
+    source, filters = shape_of(operands[0]), shape_of(operands[1])
+    pixels = prod(shape_of(op.results[0])[:-1])
+    if isinstance(op, Depthwise2d):
+        return pixels * filters[1] * filters[2] * op.conv.channels_in * op.conv.depth_multiplier
+    if isinstance(op, Bconv2d):
+        words = source[-1] // filters[-1]  # groups
+        return pixels * prod(filters[:3]) * op.conv.channels_in // words
+    if isinstance(op, Transpose2d):
+        return prod(source[:-1]) * prod(filters[:3]) * op.conv.channels_in
+    if is_tfl(op, "transpose_conv", "conv_3d_transpose"):
+        return prod(source[:-1]) * prod(filters)
+    if is_tfl(op, "batch_matmul"):
+        return prod(shape_of(op.results[0])) * source[-1]
+    if is_tfl(op, "fully_connected"):
+        return prod(source) // filters[-1] * prod(filters)
+    return pixels * prod(filters)
+
+
+def _count_bytes(
+    module: ModuleOp, layer_map: LayerMap, tallies: dict[str, _Tally]
+) -> tuple[int, int]:
+    """(bytes of constants without a layer, bytes of all constants); equal ones are stored once."""
+    seen: set[bytes] = set()
+    other = total = 0
+    for op in module.walk():
+        if not isinstance(op, Const) or not op.value.values.size:
+            continue
+        if op.value.data.digest in seen:
+            continue
+        seen.add(op.value.data.digest)
+        size = op.value.values.nbytes
+        total += size
+        readers = {use.operation for use in op.result.uses}
+        owners = {
+            found.path
+            for reader in readers
+            if isinstance(reader, LabOp) and (found := _owner(reader, layer_map)) is not None
+        }
+        if len(owners) == 1:
+            tallies[owners.pop()].bytes += size
+        else:
+            other += size
+    return other, total
+
+
+def _profile(layer: Any) -> tuple[int, int, float]:
+    """(1-bit weights, other weights, bytes by larq's summary) of a Keras layer."""
+    from larq.models import LayerProfile
+
+    binary = sum(w.shape.num_elements() for w in layer.weights if _precision(w) == 1)
+    every = sum(w.shape.num_elements() for w in layer.weights)
+    return binary, every - binary, LayerProfile(layer).memory / 8
+
+
+def _precision(weight: Any) -> int:
+    return getattr(weight, "precision", 32) or 32
+
+
+def _layer_report(
+    keras: KerasLayer, tally: _Tally, ones: int, others: int, larq_bytes: float
+) -> LayerReport:
+    verdict, reason, advice = _verdict(keras, tally, ones + others)
+    return LayerReport(
+        name=keras.path,
+        kind=type(keras.layer).__name__,
+        verdict=verdict,
+        reason=reason,
+        advice=advice,
+        weights_1bit=ones,
+        weights_other=others,
+        larq_bytes=larq_bytes,
+        file_bytes=tally.bytes,
+        macs_binary=tally.binary,
+        macs_float=tally.float,
+        ops=counted(tally.ops),
+    )
+
+
+def _verdict(keras: KerasLayer, tally: _Tally, weights: int) -> tuple[str, str, str]:
+    if tally.kinds == {True}:
+        return BINARY, "", ""
+    if tally.kinds:
+        verdict = PARTLY if True in tally.kinds else FLOAT
+        if not tally.refusals:
+            return verdict, "no pass speaks of it", ""
+        refusal = tally.refusals[0]
+        return verdict, refusal.reason, refusal.advice
+    if not weights:
+        return NONE, "", ""
+    if tally.ops:
+        return FLOAT, f"it runs as {', '.join(counted(tally.ops))}", ""
+    return FOLDED, "its weights joined the constants of a neighbour", ""

@@ -1,0 +1,167 @@
+"""Which Keras layer an op of the file belongs to.
+
+TFLite keeps layers' names in tensor names, joined where it fused several, and lost where it folded
+a constant. An op that multiplies is matched by those names and by the size of its filter.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any
+
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation, SSAValue
+
+from bnn_lab.convert.dialect import BinaryConv, LabOp, constant, is_tfl, name_of, producer
+
+# Op -> (position of the input among its operands, of the filter).
+MULTIPLYING = {
+    "conv_2d": (0, 1),
+    "depthwise_conv_2d": (0, 1),
+    "fully_connected": (0, 1),
+    "transpose_conv": (2, 1),
+    "conv_3d": (0, 1),
+    "conv_3d_transpose": (2, 1),
+    "batch_matmul": (0, 1),
+}
+
+
+def source_and_filter(op: Operation) -> tuple[SSAValue, SSAValue] | None:
+    """Input and filter operands of an op that multiplies, None for any other op."""
+    if isinstance(op, BinaryConv):
+        return op.input, op.filter
+    if not is_tfl(op, *MULTIPLYING):
+        return None
+    at_source, at_filter = MULTIPLYING[op.MNEMONIC]  # type: ignore[attr-defined]
+    return op.operands[at_source], op.operands[at_filter]
+
+
+@dataclass
+class KerasLayer:
+    """One leaf layer of a Keras model.
+
+    Attributes:
+        path: name, after those of the nested models that hold it.
+        layer: the Keras layer.
+    """
+
+    path: str
+    layer: Any
+    sizes: list[int] = field(default_factory=list)  # of kernels, in elements
+
+    def __post_init__(self) -> None:
+        kinds = ("kernel", "depthwise_kernel", "pointwise_kernel")
+        found = (getattr(self.layer, kind, None) for kind in kinds)
+        self.sizes = [prod(kernel.shape) for kernel in found if kernel is not None]
+
+
+def leaf_layers(model: Any, prefix: str = "") -> Iterator[KerasLayer]:
+    """The layers of a Keras model, those of nested models in their place; inputs left out."""
+    for layer in model.layers:
+        path = prefix + layer.name
+        if getattr(layer, "layers", None) and hasattr(layer, "summary"):
+            yield from leaf_layers(layer, f"{path}/")
+        elif type(layer).__name__ != "InputLayer":
+            yield KerasLayer(path, layer)
+
+
+class LayerMap:
+    """Layers of a Keras model by the tensors of its converted graph.
+
+    Args:
+        layers: of the model, in its order.
+        module: the graph as TensorFlow's converter wrote it, before any pass: later, filters are
+            packed and layers joined.
+    """
+
+    def __init__(self, layers: list[KerasLayer], module: ModuleOp) -> None:
+        self._by_path = {layer.path: layer for layer in layers}
+        self._by_tensor: dict[str, KerasLayer] = {}
+        free = [(layer, size) for layer in layers for size in layer.sizes]
+        unknown: list[Operation] = []
+        # Names first; what they leave open is settled by size, in the order of the graph.
+        for op in module.walk():
+            operands = source_and_filter(op)
+            if operands is None:
+                continue
+            size = _size(operands[1])
+            named = list(self._named(op, operands))
+            choice = next((layer for layer in named if size in layer.sizes), None)
+            if choice is None:
+                unknown.append(op)
+                continue
+            self._keep(op, choice)
+            if (choice, size) in free:
+                free.remove((choice, size))
+        for op in unknown:
+            operands = source_and_filter(op)
+            assert operands is not None
+            size = _size(operands[1])
+            left = next((entry for entry in free if entry[1] == size), None)
+            named = list(self._named(op, operands))
+            if left is not None:
+                free.remove(left)
+                self._keep(op, left[0])
+            elif named:
+                self._keep(op, named[0])
+
+    def _named(self, op: Operation, operands: tuple[SSAValue, SSAValue]) -> Iterator[KerasLayer]:
+        values = [operands[1], *op.operands[2:], *op.results, operands[0]]
+        for value in values:
+            yield from self._in_name(name_of(value))
+
+    def _keep(self, op: Operation, layer: KerasLayer) -> None:
+        operands = source_and_filter(op)
+        assert operands is not None
+        self._by_tensor[name_of(op.results[0])] = layer
+        if filter_name := name_of(operands[1]):
+            self._by_tensor[filter_name] = layer
+
+    def _in_name(self, name: str) -> Iterator[KerasLayer]:
+        for part in name.split(";"):
+            pieces = part.split("/")
+            starts = (1, 0) if len(pieces) > 1 else (0,)
+            for start in starts:
+                for end in range(len(pieces), start, -1):
+                    path = "/".join(pieces[start:end])
+                    found = self._by_path.get(path) or self._by_path.get(_without_count(path))
+                    if found is not None:
+                        yield found
+                        break
+
+    def of_name(self, name: str) -> KerasLayer | None:
+        """Layer of a tensor by its name alone."""
+        return self._by_tensor.get(name) or next(self._in_name(name), None)
+
+    def of_op(self, op: LabOp) -> KerasLayer | None:
+        """Layer of an op of the graph before or after the passes."""
+        operands = source_and_filter(op)
+        if operands is not None:
+            for value in (operands[1], op.results[0]):
+                if (found := self._by_tensor.get(name_of(value))) is not None:
+                    return found
+        return self.of_name(op.tensor_name())
+
+
+def _without_count(path: str) -> str:
+    """A layer called twice has `_1` behind its name the second time."""
+    return re.sub(r"_\d+$", "", path)
+
+
+def _size(value: SSAValue) -> int:
+    data = constant(value)
+    return 0 if data is None else data.size
+
+
+def reader_layer(op: Operation, layers: LayerMap) -> KerasLayer | None:
+    """Layer of the multiplying op that reads an op's result, through ops that move values."""
+    for use in op.results[0].uses:
+        reader = use.operation
+        if source_and_filter(reader) is not None and isinstance(reader, LabOp):
+            return layers.of_op(reader)
+        if is_tfl(reader, "reshape", "pad", "padv2") and producer(reader.operands[0]) is op:
+            return reader_layer(reader, layers)
+    return None
