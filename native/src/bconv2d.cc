@@ -13,8 +13,9 @@
 namespace bnn {
 namespace {
 
-constexpr int64_t kMaxDepth = int64_t{1} << 29;     // 2 * popcount must fit int32
-constexpr int64_t kMaxElements = int64_t{1} << 40;  // of any tensor; a larger one is a mistake
+constexpr int64_t kMaxDepth = int64_t{1} << 29;       // 2 * popcount must fit int32
+constexpr int64_t kMaxImageWords = int64_t{1} << 28;  // 1 GiB of padded input
+constexpr int64_t kMaxCorrections = int64_t{1} << 26;
 
 void require(bool condition, const std::string& message) {
   if (!condition) throw std::invalid_argument(message);
@@ -231,11 +232,11 @@ void BConv2D::resize(int64_t height, int64_t width, const Windows& ys, const Win
                                               params_.dilation_height));
   image_width_ = left_ + std::max(width, end(xs, params_.stride_width, params_.filter_width,
                                              params_.dilation_width));
-  require(image_width_ < kMaxElements && image_height_ < kMaxElements &&
-              image_height_ * std::max<int64_t>(image_width_, 1) <
-                  kMaxElements / std::max<int64_t>(pixel_words_, 1),
-          "the padded input is too large");
   copy_ = repack_ || image_height_ != height || image_width_ != width;
+  // Divided instead of multiplied, which could overflow.
+  require(!copy_ || image_height_ == 0 || image_width_ == 0 ||
+              image_height_ <= kMaxImageWords / image_width_ / pixel_words_,
+          "the padded input would be larger than 1 GiB");
   image_ = AlignedBuffer<uint32_t>(
       copy_ ? static_cast<size_t>(image_height_ * image_width_ * pixel_words_) : 0);
   height_ = height;
@@ -252,6 +253,25 @@ void BConv2D::prepare_runs() {
       runs_.push_back((row + kx * params_.dilation_width) * pixel_words_);
     }
   }
+}
+
+// [ky][kx][channel]: sum of all taps above ky and left of kx.
+std::vector<int32_t> BConv2D::integrate_taps() const {
+  const size_t padded = padded_channels();
+  const size_t columns = static_cast<size_t>(params_.filter_width) + 1;
+  std::vector<int32_t> sums((static_cast<size_t>(params_.filter_height) + 1) * columns * padded, 0);
+  for (int32_t ky = 0; ky < params_.filter_height; ++ky) {
+    for (int32_t kx = 0; kx < params_.filter_width; ++kx) {
+      const int32_t* tap =
+          tap_sums_.data() + (static_cast<size_t>(ky) * params_.filter_width + kx) * padded;
+      const int32_t* above = sums.data() + (ky * columns + kx) * padded;
+      int32_t* here = sums.data() + ((ky + 1) * columns + kx) * padded;
+      for (size_t i = 0; i < padded; ++i) {
+        here[padded + i] = tap[i] + here[i] + above[padded + i] - above[i];
+      }
+    }
+  }
+  return sums;
 }
 
 void BConv2D::prepare_corrections() {
@@ -288,21 +308,26 @@ void BConv2D::prepare_corrections() {
     segments_.back().end = x + 1;
   }
   column_patterns_ = static_cast<int32_t>(column_classes.size());
+  const size_t classes = row_classes.size() * column_classes.size();
+  require(classes <= static_cast<size_t>(kMaxCorrections) / padded,
+          "the filter is too large for zero-padding");
+  const std::vector<int32_t> sums = integrate_taps();
+  const size_t row_step = (static_cast<size_t>(params_.filter_width) + 1) * padded;
   offsets_ = AlignedBuffer<int32_t>(row_classes.size() * column_classes.size() * padded);
   std::fill_n(offsets_.data(), offsets_.size(), missing);
   plain_.assign(row_classes.size() * column_classes.size(), 0);
   for (const auto& [row_taps, row] : row_classes) {
     for (const auto& [column_taps, column] : column_classes) {
       int32_t* offset = offsets_.data() + (size_t(row) * column_patterns_ + column) * padded;
-      for (int32_t ky = 0; ky < params_.filter_height; ++ky) {
-        for (int32_t kx = 0; kx < params_.filter_width; ++kx) {
-          if (ky >= row_taps.first && ky < row_taps.second && kx >= column_taps.first &&
-              kx < column_taps.second) {
-            continue;
-          }
-          const size_t tap = static_cast<size_t>(ky) * params_.filter_width + kx;
-          for (size_t i = 0; i < padded; ++i) offset[i] += tap_sums_[tap * padded + i];
-        }
+      // All taps less those inside: a difference of four corners.
+      const int32_t* all = sums.data() + params_.filter_height * row_step +
+                           static_cast<size_t>(params_.filter_width) * padded;
+      const int32_t* top = sums.data() + row_taps.first * row_step;
+      const int32_t* bottom = sums.data() + row_taps.second * row_step;
+      const size_t left = column_taps.first * padded, right = column_taps.second * padded;
+      for (size_t i = 0; i < padded; ++i) {
+        const int32_t inner = bottom[right + i] - bottom[left + i] - top[right + i] + top[left + i];
+        offset[i] += all[i] - inner;
       }
       plain_[size_t(row) * column_patterns_ + column] =
           std::all_of(offset, offset + padded, [](int32_t value) { return value == 0; });

@@ -36,10 +36,10 @@ BTransposeConv2D::BTransposeConv2D(const bnn_backend& backend, const BConv2DPara
       params.dilation_width != 1) {
     throw std::invalid_argument("a transposed convolution has no groups and no dilation");
   }
-  constexpr int32_t kMaxStride = 1 << 12;  // there are stride^2 phases
+  constexpr int32_t kMaxStride = 32;  // there are stride_height * stride_width phases
   if (params.stride_height < 1 || params.stride_width < 1 || params.stride_height > kMaxStride ||
       params.stride_width > kMaxStride) {
-    throw std::invalid_argument("stride must lie in [1, 4096]");
+    throw std::invalid_argument("the stride of a transposed convolution must lie in [1, 32]");
   }
   if (params.filter_height < 1 || params.filter_width < 1 || params.channels_in < 1 ||
       params.channels_out < 1) {

@@ -119,6 +119,7 @@ class BConv2D {
   void pack_weights(const uint32_t* filters);
   void pack_depthwise_weights(const uint32_t* filters);
   void sum_taps(const uint32_t* filters);
+  std::vector<int32_t> integrate_taps() const;
   void prepare_corrections();
   void prepare_runs();
   void fill_image(const uint32_t* x);

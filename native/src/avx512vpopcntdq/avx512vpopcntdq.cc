@@ -95,7 +95,8 @@ struct StoreFused {
   template <int kRegisters>
   static void store(const bnn_span& s, int32_t pixel, const __m512i* counts) {
     float* out = static_cast<float*>(s.output) + pixel * s.output_step;
-    const float* shortcut = s.shortcut + pixel * s.shortcut_step;
+    const float* shortcut = s.shortcut;
+    if (shortcut != nullptr) shortcut += pixel * s.shortcut_step;
     __mmask16 signs[2] = {0, 0};
 #pragma GCC unroll 2
     for (int r = 0; r < kRegisters; ++r) {
@@ -103,13 +104,13 @@ struct StoreFused {
       __m512 y = affine(s, transform_input(s, counts[r], channel), channel);
       if (s.post_clamp) y = clamp(y, s.post_min, s.post_max);
       if (s.channels == kRegisters * kLanes) {  // masked memory operands cost more
-        if (s.shortcut != nullptr) y = _mm512_add_ps(y, _mm512_loadu_ps(shortcut + channel));
+        if (shortcut != nullptr) y = _mm512_add_ps(y, _mm512_loadu_ps(shortcut + channel));
         if (s.sum_clamp) y = clamp(y, s.sum_min, s.sum_max);
         _mm512_storeu_ps(out + channel, y);
         signs[r] = _mm512_cmp_ps_mask(y, _mm512_setzero_ps(), _CMP_LT_OQ);
       } else {
         const __mmask16 valid = valid_lanes(s, channel);
-        if (s.shortcut != nullptr) {
+        if (shortcut != nullptr) {
           y = _mm512_add_ps(y, _mm512_maskz_loadu_ps(valid, shortcut + channel));
         }
         if (s.sum_clamp) y = clamp(y, s.sum_min, s.sum_max);

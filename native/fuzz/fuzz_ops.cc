@@ -1,0 +1,151 @@
+// Fuzzes the delegate's ops as a hostile model file could set them up: options, operand types,
+// shapes, constants. Every input must either be refused with an exception or run within the memory
+// that it declared.
+//
+// With clang:  cmake -S native -B build/fuzz -DBNN_FUZZ=ON -DCMAKE_CXX_COMPILER=clang++
+//              build/fuzz/fuzz_ops native/fuzz/corpus -max_total_time=60
+// With any compiler, -DBNN_FUZZ_REPLAY=ON builds a program that runs the files named on its
+// command line once.
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "bnn/dispatch.h"
+#include "ops.h"
+
+namespace {
+
+constexpr int64_t kMaxElements = 1 << 14;  // of a tensor: larger ones only cost time
+
+// Takes the input apart; past its end everything is zero.
+class Bytes {
+ public:
+  Bytes(const uint8_t* data, size_t size) : data_(data), size_(size) {}
+  uint8_t byte() { return position_ < size_ ? data_[position_++] : 0; }
+  uint32_t word() {
+    uint32_t value = 0;
+    for (int i = 0; i < 4; ++i) value = value << 8 | byte();
+    return value;
+  }
+  std::vector<uint8_t> take(size_t count) {
+    std::vector<uint8_t> bytes(count);
+    for (auto& b : bytes) b = byte();
+    return bytes;
+  }
+
+ private:
+  const uint8_t* data_;
+  size_t size_;
+  size_t position_ = 0;
+};
+
+int64_t elements(const bnn::Shape& shape) {
+  int64_t count = 1;
+  for (int64_t d : shape) {
+    if (d < 0 || d > kMaxElements) return -1;
+    count *= d;
+    if (count > kMaxElements) return -1;
+  }
+  return count;
+}
+
+size_t element_size(bnn::tfl::Type type) {
+  return type == bnn::tfl::kInt8 || type == bnn::tfl::kBool ? 1 : 4;
+}
+
+// A tensor whose memory is exactly as large as it says, so that ASan sees each byte beyond.
+struct Owned {
+  bnn::TensorView view;
+  std::unique_ptr<uint8_t[]> memory;
+
+  void allocate(Bytes* fill) {
+    const int64_t count = elements(view.shape);
+    if (count < 0) throw std::invalid_argument("too large to fuzz");
+    const size_t bytes = static_cast<size_t>(count) * element_size(view.type);
+    memory.reset(new uint8_t[bytes]);
+    for (size_t i = 0; i < bytes; ++i) memory[i] = fill == nullptr ? 0 : fill->byte();
+    view.data = memory.get();
+    view.bytes = bytes;
+  }
+};
+
+Owned read_tensor(Bytes* in, int index) {
+  static const bnn::tfl::Type kTypes[] = {bnn::tfl::kFloat32, bnn::tfl::kInt32, bnn::tfl::kInt8,
+                                          bnn::tfl::kBool, bnn::tfl::kNoType};
+  Owned t;
+  t.view.index = index;
+  const uint8_t flags = in->byte();
+  t.view.type = kTypes[flags % 5];
+  t.view.constant = flags & 0x80;
+  const int rank = in->byte() % 6;
+  for (int i = 0; i < rank; ++i) {
+    const uint8_t d = in->byte();
+    t.view.shape.push_back(d == 255 ? static_cast<int32_t>(in->word()) : d % 40);
+  }
+  const uint32_t scale = in->word();
+  std::memcpy(&t.view.scale, &scale, sizeof(scale));
+  t.view.zero_point = static_cast<int8_t>(in->byte());
+  if (in->byte() == 255) t.view.zero_point = static_cast<int32_t>(in->word());
+  return t;
+}
+
+void run_once(const uint8_t* data, size_t size) {
+  static const char* kNames[] = {"LceQuantize",   "LceDequantize",     "LceBconv2d",
+                                 "LceBMaxPool2d", "BnnLabDepthwise2d", "BnnLabTranspose2d"};
+  Bytes in(data, size);
+  const std::string name = kNames[in.byte() % 6];
+  const auto backends = bnn::available_backends();
+  const bnn_backend& backend = bnn::select_backend(backends[in.byte() % backends.size()]);
+  const std::vector<uint8_t> options = in.take(in.word() % 400);
+  const std::unique_ptr<bnn::Op> op = bnn::make_op(name, options.data(), options.size(), backend);
+  if (in.byte() & 1) op->fuse_activation(static_cast<bnn::Activation>(in.byte() % 4));
+
+  const int count = in.byte() % 7;
+  std::vector<Owned> owned;
+  for (int i = 0; i < count; ++i) owned.push_back(read_tensor(&in, i));
+  Owned output = read_tensor(&in, count);
+  bnn::OpTensors tensors;
+  for (auto& t : owned) {
+    t.allocate(&in);
+    tensors.inputs.push_back(t.view);
+    if (!t.view.constant) tensors.inputs.back().data = nullptr;  // as before the first run
+  }
+  tensors.output = output.view;
+  const bnn::Shape shape = op->prepare(tensors);
+  output.view.shape = shape;
+  output.allocate(nullptr);
+  tensors.output = output.view;
+  for (size_t i = 0; i < owned.size(); ++i) tensors.inputs[i].data = owned[i].memory.get();
+  bnn::OpContext context;
+  context.backend = &backend;
+  op->run(tensors, context);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  try {
+    run_once(data, size);
+  } catch (const std::exception&) {  // refused, as it should be
+  }
+  return 0;
+}
+
+#if defined(BNN_FUZZ_REPLAY)
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+
+int main(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    std::ifstream file(argv[i], std::ios::binary);
+    const std::vector<char> bytes{std::istreambuf_iterator<char>(file), {}};
+    LLVMFuzzerTestOneInput(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
+  }
+  std::printf("%d inputs replayed\n", argc - 1);
+  return 0;
+}
+#endif
