@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bnn_lab.lab.bop import binary_variables, bop_optimizer, gamma_decay, set_binary_signs
-    from bnn_lab.lab.flips import FlipRecorder, flip_measure
+    from bnn_lab.lab.flips import FlipRecorder, InertiaRecorder
+    from bnn_lab.lab.pi import flip_measure
+    from bnn_lab.lab.recording import Recording
     from bnn_lab.lab.training import (
         EpochResult,
         TrainingHistory,
@@ -25,7 +27,9 @@ _HOME = {
     "gamma_decay": "bop",
     "set_binary_signs": "bop",
     "FlipRecorder": "flips",
-    "flip_measure": "flips",
+    "InertiaRecorder": "flips",
+    "flip_measure": "pi",
+    "Recording": "recording",
     "EpochResult": "training",
     "TrainingHistory": "training",
     "train": "training",
@@ -37,6 +41,8 @@ _SUBMODULES = {"closed_forms", "exercises", "optimizers", "schedules", "simulate
 __all__ = [
     "EpochResult",
     "FlipRecorder",
+    "InertiaRecorder",
+    "Recording",
     "TrainingHistory",
     "binary_variables",
     "bop_optimizer",
