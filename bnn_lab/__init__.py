@@ -29,7 +29,14 @@ _LAZY = {
 _SUBMODULES = {"bench", "compat", "convert", "data", "errors", "explore", "kernels", "lab"}
 _SUBMODULES |= {"models", "reference", "runtime"}
 
-__all__ = ["Interpreter", "__version__", "convert_keras_model", "explain", "load_delegate"]
+__all__ = [
+    "Interpreter",
+    "__version__",
+    "convert_keras_model",
+    "explain",
+    "load_delegate",
+    "profile",
+]
 
 
 def __getattr__(name: str) -> Any:

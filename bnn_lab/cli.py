@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from bnn_lab.bench.profile_cli import profile_command
 from bnn_lab.errors import BnnLabError
 
 app = typer.Typer(
@@ -33,6 +34,9 @@ def demo(
     from bnn_lab.demo import run
 
     run(epochs=epochs, seed=seed, num_threads=num_threads, rounds=rounds)
+
+
+app.command("profile")(profile_command)
 
 
 def main(arguments: list[str] | None = None) -> None:

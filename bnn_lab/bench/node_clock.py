@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import ctypes
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from numpy.typing import NDArray
 
 from bnn_lab._quiet import without_native_chatter
 from bnn_lab.errors import BnnLabError, ModelFileError
 from bnn_lab.runtime import load_delegate
-
-OUR_DELEGATE = "BnnLabDelegate"  # the name that bnn_lab's delegate gives its nodes
 
 _OK = 0
 _ALLOW_DYNAMIC_TENSORS = 1
@@ -93,15 +93,57 @@ class PlanNode:
     custom_name: str
 
 
-class NodeClock:
-    """An interpreter of its own whose nodes are timed.
+def open_litert(
+    content: bytes,
+    *,
+    num_threads: int = 1,
+    backend: str | None = None,
+    fuse: bool = True,
+    probe: Any = None,
+) -> Any:
+    """LiteRT's interpreter with bnn_lab's delegate, ready to run.
 
     Args:
         content: of a `.tflite` file.
         num_threads: of the interpreter.
         backend: name of a kernel backend, default BNN_LAB_BACKEND or the fastest.
         fuse: see `bnn_lab.Interpreter`.
+        probe: one more delegate, applied last.
+
+    Returns:
+        An `ai_edge_litert.interpreter.Interpreter`, which keeps the delegates alive.
+
+    Raises:
+        ModelFileError: the file cannot be run.
+    """
+    from ai_edge_litert.interpreter import Interpreter
+
+    delegates = [load_delegate(backend=backend, fuse=fuse)] + ([probe] if probe else [])
+    try:
+        with without_native_chatter():
+            litert = Interpreter(
+                model_content=content, num_threads=num_threads, experimental_delegates=delegates
+            )
+            litert.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        text = " ".join(str(error).split())
+        raise ModelFileError(f"the model cannot be run: {text}") from error
+    return litert
+
+
+def set_inputs(litert: Any, arrays: Sequence[NDArray]) -> None:
+    """Give an interpreter its inputs, in its order."""
+    for tensor, array in zip(litert.get_input_details(), arrays, strict=True):
+        litert.set_tensor(tensor["index"], array)
+
+
+class NodeClock:
+    """An interpreter of its own whose nodes are timed.
+
+    Args:
+        content: of a `.tflite` file.
         clock: returns seconds.
+        **options: of `open_litert`.
 
     Attributes:
         litert: the LiteRT interpreter; set its inputs before `run`.
@@ -115,31 +157,11 @@ class NodeClock:
     """
 
     def __init__(
-        self,
-        content: bytes,
-        *,
-        num_threads: int = 1,
-        backend: str | None = None,
-        fuse: bool = True,
-        clock: Callable[[], float] = time.perf_counter,
+        self, content: bytes, *, clock: Callable[[], float] = time.perf_counter, **options: Any
     ) -> None:
-        from ai_edge_litert.interpreter import Interpreter
-
         self._clock = clock
         probe = _Probe()
-        try:
-            with without_native_chatter():
-                self.litert = Interpreter(
-                    model_content=content,
-                    num_threads=num_threads,
-                    # The interpreter keeps the probe, and with it the callbacks, alive.
-                    experimental_delegates=[load_delegate(backend=backend, fuse=fuse), probe],
-                )
-                self.litert.allocate_tensors()
-        except (ValueError, RuntimeError) as error:
-            raise ModelFileError(f"the model cannot be run: {' '.join(str(error).split())}") from (
-                error
-            )
+        self.litert = open_litert(content, probe=probe, **options)
         self._current: list[float] = []
         self.nodes = probe.wrap(self._timed)
         self.totals: list[float] = []
@@ -157,11 +179,6 @@ class NodeClock:
                 "they cannot be timed. Fix: install ai-edge-litert 2.1 to 2.3"
             )
         self.seconds.append(self._current.copy())
-
-    def clear(self) -> None:
-        """Forget the runs so far, such as those that warmed up."""
-        self.totals.clear()
-        self.seconds.clear()
 
     def _timed(self, run: Callable[[Any, Any], int]) -> Callable[[Any, Any], int]:
         clock, times = self._clock, self._current

@@ -75,7 +75,12 @@ class ModelOps:
         Returns:
             The file's contents. Its inputs are what the ops read and do not make themselves; its
             outputs what other ops, or the model's user, read.
+
+        Raises:
+            ModelFileError: the file has further graphs, which ops may call.
         """
+        if len(self._model.subgraphs) > 1:
+            raise ModelFileError("ops of a model with several graphs cannot be cut out")
         wanted = sorted(ops)
         chosen = [self.ops[index] for index in wanted]
         made = {tensor for op in chosen for tensor in op.outputs}
@@ -100,11 +105,7 @@ class ModelOps:
             graph.operators.append(entry)
         graph.inputs = [position[t] for t in used if t not in made and self._is_activation(t)]
         graph.outputs = [position[t] for t in used if t in made and t in elsewhere]
-        # Ops that call other graphs find them under their old numbers.
-        model.subgraphs = [graph, *self._model.subgraphs[1:]]
-        if len(model.subgraphs) > 1:
-            raise ModelFileError("ops of a model with several graphs cannot be run alone")
-        model.operatorCodes = self._model.operatorCodes
+        model.subgraphs, model.operatorCodes = [graph], self._model.operatorCodes
         builder = flatbuffers.Builder(4096)
         builder.Finish(model.Pack(builder), b"TFL3")
         return bytes(builder.Output())
@@ -122,7 +123,9 @@ class ModelOps:
         macs = self._macs(kind, op, inputs, shape)
         return FileOp(index, kind, custom, name, inputs, outputs, shape, macs)
 
-    def _macs(self, kind: str, op: Any, inputs: tuple[int, ...], out: tuple[int, ...]) -> int | None:
+    def _macs(
+        self, kind: str, op: Any, inputs: tuple[int, ...], out: tuple[int, ...]
+    ) -> int | None:
         def shape(operand: int) -> tuple[int, ...]:
             return self._shape(inputs[operand])
 

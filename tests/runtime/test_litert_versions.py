@@ -54,6 +54,9 @@ check(Interpreter(
 for threads in (1, 2):
     got = bnn_lab.Interpreter(model, num_threads=threads, backend=backend).predict(x)
     np.testing.assert_array_equal(got, y)
+profile = bnn_lab.profile(model, x, backend=backend, rounds=1)
+kinds = " + ".join(row.kind for row in profile.rows).split(" + ")
+assert kinds == ["LceQuantize", "LceBconv2d", "LceBMaxPool2d", "LceBconv2d"], kinds
 print("runtime", ai_edge_litert.__file__)
 """
 )
