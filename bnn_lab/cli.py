@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from bnn_lab.bench.cli import app as bench_app
 from bnn_lab.bench.profile_cli import profile_command
 from bnn_lab.errors import BnnLabError
 
@@ -37,6 +38,7 @@ def demo(
 
 
 app.command("profile")(profile_command)
+app.add_typer(bench_app, name="bench")
 
 
 def main(arguments: list[str] | None = None) -> None:
