@@ -19,7 +19,12 @@ from bnn_lab.convert.model_info import ModelInfo, Signature
 from bnn_lab.convert.passes import Outcome
 from bnn_lab.convert.pipeline import PASSES, PassResult, Step, ir_text, make_pipeline, run_pipeline
 from bnn_lab.convert.report import Report
-from bnn_lab.convert.stock import concrete_function, convert_function
+from bnn_lab.convert.stock import (
+    Quantization,
+    RepresentativeData,
+    concrete_function,
+    convert_function,
+)
 from bnn_lab.errors import NoBinaryLayerError
 
 SIGNATURE = "serving_default"
@@ -56,18 +61,36 @@ class ConversionTrace:
 
 @overload
 def convert_keras_model(
-    model: Any, *, lce_compatible: bool = ..., report: Literal[False] = ...
+    model: Any,
+    *,
+    representative_dataset: RepresentativeData | None = ...,
+    inference_input_type: str = ...,
+    inference_output_type: str = ...,
+    lce_compatible: bool = ...,
+    report: Literal[False] = ...,
 ) -> bytes: ...
 
 
 @overload
 def convert_keras_model(
-    model: Any, *, lce_compatible: bool = ..., report: Literal[True]
+    model: Any,
+    *,
+    representative_dataset: RepresentativeData | None = ...,
+    inference_input_type: str = ...,
+    inference_output_type: str = ...,
+    lce_compatible: bool = ...,
+    report: Literal[True],
 ) -> tuple[bytes, Report]: ...
 
 
 def convert_keras_model(
-    model: Any, *, lce_compatible: bool = True, report: bool = False
+    model: Any,
+    *,
+    representative_dataset: RepresentativeData | None = None,
+    inference_input_type: str = "float32",
+    inference_output_type: str = "float32",
+    lce_compatible: bool = True,
+    report: bool = False,
 ) -> bytes | tuple[bytes, Report]:
     """Convert a Keras model with larq layers to a `.tflite` model with binary ops.
 
@@ -77,6 +100,11 @@ def convert_keras_model(
 
     Args:
         model: a tf_keras model in float32 whose dimensions are fixed, except the batch.
+        representative_dataset: samples to calibrate on make what is not binary int8: an array
+            (N, ...) for one input, a sequence of such arrays for several, or a callable yielding
+            lists of batch-1 arrays. A model trained with fake quantization needs none.
+        inference_input_type: "float32", or "int8" for an int8 model.
+        inference_output_type: "float32", or "int8" for an int8 model.
         lce_compatible: False also makes depthwise and transposed convolutions binary, by ops that
             only bnn_lab's runtime knows.
         report: also say what became of each layer.
@@ -87,17 +115,27 @@ def convert_keras_model(
     Raises:
         ConversionError: not a tf_keras model, a Keras 3 model, not built, dynamic dimensions,
             mixed precision, or TensorFlow's converter rejects it.
+        InputError: `representative_dataset` does not fit the model's inputs, or a type is unknown
+            or int8 for a float model.
         NoBinaryLayerError: no layer of the model can be binary; says why for each.
     """
-    tflite, made = _convert(model, make_pipeline(lce_compatible=lce_compatible), require=True)
+    quantization = Quantization(representative_dataset, inference_input_type, inference_output_type)
+    pipeline = make_pipeline(lce_compatible=lce_compatible)
+    tflite, made = _convert(model, pipeline, quantization, require=True)
     return (tflite, made()) if report else tflite
 
 
-def explain(model: Any, *, lce_compatible: bool = True) -> Report:
+def explain(
+    model: Any,
+    *,
+    representative_dataset: RepresentativeData | None = None,
+    lce_compatible: bool = True,
+) -> Report:
     """Say of each layer of a Keras model what its conversion would make of it.
 
     Args:
         model: see `convert_keras_model`.
+        representative_dataset: see `convert_keras_model`.
         lce_compatible: see `convert_keras_model`.
 
     Returns:
@@ -105,16 +143,18 @@ def explain(model: Any, *, lce_compatible: bool = True) -> Report:
 
     Raises:
         ConversionError: see `convert_keras_model`.
+        InputError: see `convert_keras_model`.
     """
     pipeline = make_pipeline(lce_compatible=lce_compatible)
-    return _convert(model, pipeline, require=False)[1]()
+    quantization = Quantization(representative_dataset)
+    return _convert(model, pipeline, quantization, require=False)[1]()
 
 
 def _convert(
-    model: Any, pipeline: Sequence[Step], *, require: bool
+    model: Any, pipeline: Sequence[Step], quantization: Quantization, *, require: bool
 ) -> tuple[bytes, Callable[[], Report]]:
     """The file, and what makes its report (which takes some time)."""
-    _, module = _import_stock(model)
+    _, module = _import_stock(model, quantization)
     layers = list(leaf_layers(model))
     layer_map = LayerMap(layers, module)
     results = run_pipeline(module, pipeline)
@@ -126,7 +166,11 @@ def _convert(
 
 
 def trace_keras_model(
-    model: Any, passes: Sequence[Step] = PASSES, *, snapshots: bool = True
+    model: Any,
+    passes: Sequence[Step] = PASSES,
+    *,
+    snapshots: bool = True,
+    representative_dataset: RepresentativeData | None = None,
 ) -> ConversionTrace:
     """Convert as `convert_keras_model` does and keep all stages.
 
@@ -134,6 +178,7 @@ def trace_keras_model(
         model: see `convert_keras_model`.
         passes: the pipeline to run.
         snapshots: keep the IR text before and after each pass.
+        representative_dataset: see `convert_keras_model`.
 
     Returns:
         The stages. A model without any binary layer is returned as it is, not refused.
@@ -141,15 +186,15 @@ def trace_keras_model(
     Raises:
         ConversionError: see `convert_keras_model`.
     """
-    stock, module = _import_stock(model)
+    stock, module = _import_stock(model, Quantization(representative_dataset))
     before = ir_text(module)
     results = run_pipeline(module, passes, snapshots=snapshots)
     return ConversionTrace(stock, before, results, ir_text(module), export_model(module))
 
 
-def _import_stock(model: Any) -> tuple[bytes, ModuleOp]:
+def _import_stock(model: Any, quantization: Quantization) -> tuple[bytes, ModuleOp]:
     fixed = concrete_function(model)
-    stock = convert_function(fixed, model.name)
+    stock = convert_function(fixed, model.name, quantization)
     module = import_model(stock)
     inputs = [name for name, _ in fixed.inputs_of_model]
     _name_ends(module, inputs, fixed.output_names)

@@ -16,20 +16,25 @@ from bnn_lab.convert.passes import (
     CorrectZeroPadding,
     DenseToConv,
     EmitBits,
+    EmitInt8,
     ExplainFloatOps,
     FoldOnePadding,
     FoldZeroPadding,
     FuseScale,
+    LiftInt8Convs,
+    LiftInt8Sign,
     MergeQuantizes,
     MergeReshapes,
     Outcome,
     PackFilters,
     PadAfterReshape,
     Pass,
+    QuantizeAfterMoves,
     QuantizeBeforeConcat,
     QuantizeBeforeLayout,
     QuantizeBeforePad,
     QuantizeBeforePool,
+    QuantizeFromInt8,
     RecognizeSign,
     RemoveDeadOps,
     ScaleBeforePool,
@@ -51,7 +56,10 @@ def make_pipeline(*, lce_compatible: bool = True) -> tuple[Step, ...]:
         The passes.
     """
     return (
+        LiftInt8Sign(),
         RecognizeSign(),  # first the signs: everything else asks whether a value is binary
+        QuantizeAfterMoves(),
+        LiftInt8Convs(),
         PadAfterReshape(),  # the passes about padding look directly in front of a convolution
         FoldZeroPadding(),  # before binarizing, which refuses a zero-padded input
         CorrectZeroPadding(),  # what remains of zero padding is not SAME
@@ -70,6 +78,7 @@ def make_pipeline(*, lce_compatible: bool = True) -> tuple[Step, ...]:
             "move_quantize",
             "lq.Quantize moves up to what computes the values, so that less moves about in floats",
             CancelDequantize(),
+            QuantizeFromInt8(),
             QuantizeBeforePool(),
             QuantizeBeforeLayout(),
             QuantizeBeforePad(),
@@ -79,6 +88,7 @@ def make_pipeline(*, lce_compatible: bool = True) -> tuple[Step, ...]:
         ),
         RemoveDeadOps(),
         EmitBits(lce_compatible),  # after all that the threshold stands for
+        EmitInt8(lce_compatible),
         PackFilters(),  # after all passes that read filters as ±1
         ExplainFloatOps(),
         RemoveDeadOps(),

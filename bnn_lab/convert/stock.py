@@ -6,6 +6,7 @@ import logging
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -50,27 +51,56 @@ def stock_tflite(
         raise InputError(f'io_dtype is {io_dtype!r}. Fix: use "float32" or "int8"')
     if io_dtype == "int8" and representative_data is None:
         raise InputError("io_dtype is int8 for a float model. Fix: pass representative_data")
-    tf = require_tensorflow()
     function = concrete_function(model)
-    samples = None
-    if representative_data is not None:
-        samples = _samples(representative_data, len(function.inputs_of_model))
+    quantization = Quantization(representative_data, io_dtype, io_dtype)
+    return convert_function(function, model.name, quantization)
 
-    def configure(converter: Any) -> None:
-        if samples is None:
+
+@dataclass(frozen=True)
+class Quantization:
+    """How TensorFlow's converter is to quantize a model.
+
+    Attributes:
+        representative_data: samples to calibrate on, see `stock_tflite`; None for none.
+        input_type: "float32" or "int8", of the model's inputs.
+        output_type: of its outputs.
+    """
+
+    representative_data: RepresentativeData | None = None
+    input_type: str = "float32"
+    output_type: str = "float32"
+
+    def configure(self, converter: Any, function: FixedFunction) -> None:
+        """Set the converter's options.
+
+        Raises:
+            InputError: the data does not fit the model's inputs, or a type is unknown or int8 for
+                a float model.
+        """
+        tf = require_tensorflow()
+        types = {"float32": tf.float32, "int8": tf.int8}
+        for end, name in (("input", self.input_type), ("output", self.output_type)):
+            if name not in types:
+                raise InputError(f'inference_{end}_type is {name!r}. Fix: use "float32" or "int8"')
+        if self.representative_data is not None:
+            count = len(function.inputs_of_model)
+            converter.representative_dataset = _samples(self.representative_data, count)
+            # SIGN has no int8 kernel, so float builtins must stay allowed.
+            converter.target_spec.supported_ops = [
+                tf.lite.OpsSet.TFLITE_BUILTINS_INT8,
+                tf.lite.OpsSet.TFLITE_BUILTINS,
+            ]
+        elif not function.has_fake_quantization:
+            if "int8" in (self.input_type, self.output_type):
+                raise InputError(
+                    "int8 inputs or outputs need an int8 model. Fix: pass "
+                    "representative_dataset, or train with fake quantization"
+                )
             return
+        # With fake quantization and without this, TensorFlow writes uint8.
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.representative_dataset = samples
-        # SIGN has no int8 kernel, so float builtins must stay allowed.
-        converter.target_spec.supported_ops = [
-            tf.lite.OpsSet.TFLITE_BUILTINS_INT8,
-            tf.lite.OpsSet.TFLITE_BUILTINS,
-        ]
-        if io_dtype == "int8":
-            converter.inference_input_type = tf.int8
-            converter.inference_output_type = tf.int8
-
-    return convert_function(function, model.name, configure)
+        converter.inference_input_type = types[self.input_type]
+        converter.inference_output_type = types[self.output_type]
 
 
 class FixedFunction:
@@ -89,30 +119,41 @@ class FixedFunction:
         self.inputs_of_model = inputs
         self.output_names = outputs
 
+    @property
+    def has_fake_quantization(self) -> bool:
+        """Whether the model was trained for int8, with FakeQuant ops."""
+        graph = self.function.graph
+        definition = graph.as_graph_def()
+        nodes = [
+            *definition.node,
+            *(n for body in definition.library.function for n in body.node_def),
+        ]
+        return any(node.op.startswith("FakeQuant") for node in nodes)
+
 
 def convert_function(
-    function: FixedFunction, name: str, configure: Callable[[Any], None] | None = None
+    function: FixedFunction, name: str, quantization: Quantization | None = None
 ) -> bytes:
     """Run TensorFlow's converter.
 
     Args:
         function: see `concrete_function`.
         name: the model's, for messages.
-        configure: sets the converter's options.
+        quantization: None keeps a float model float.
 
     Returns:
         The `.tflite` file's contents.
 
     Raises:
         ConversionError: the converter rejects the model.
+        InputError: see `Quantization`.
     """
     tf = require_tensorflow()
     with _quiet(tf):
         # Without a trackable object nothing is written to disk, which is ten times faster, and
         # outputs keep their order.
         converter = tf.lite.TFLiteConverter.from_concrete_functions([function.function])
-        if configure is not None:
-            configure(converter)
+        (quantization or Quantization()).configure(converter, function)
         try:
             return bytes(converter.convert())
         except Exception as error:

@@ -71,6 +71,12 @@ def interpreters() -> dict[str, Run]:
 
 
 @pytest.fixture
+def litert() -> Run:
+    """Plain LiteRT, for files without binary ops."""
+    return run_litert
+
+
+@pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(7)
 

@@ -16,7 +16,7 @@ import numpy as np
 from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter
 
-from bnn_lab.convert.attributes import Options, OptionsAttr
+from bnn_lab.convert.attributes import F32, Options, OptionsAttr
 from bnn_lab.convert.dialect import Const, Quantize, TflOp, is_tfl, make_tfl, producer
 from bnn_lab.convert.passes.base import Pass, Refusal
 from bnn_lab.convert.passes.binary_values import pad_value, pad_widths
@@ -42,6 +42,8 @@ class QuantizeBeforePad(Pass):
         pad: Any = producer(op.input)
         if not is_tfl(pad, "pad", "padv2"):
             return None
+        if pad.operands[0].type.element_type != F32:
+            return Refusal("it pads quantized values")
         value, widths = pad_value(pad), pad_widths(pad)
         if value is None or widths is None or np.isnan(value):
             return Refusal("its padding is computed at run time")

@@ -1,0 +1,51 @@
+"""Bits are taken from int8 values directly, or from the floats that became int8.
+
+    x8 (int8) -> tfl.dequantize -> lq.Quantize    =>    x8 -> lq.Quantize
+    x -> tfl.quantize (int8)    -> lq.Quantize    =>    x -> lq.Quantize
+
+An int8 value is negative iff it lies below its zero point. Where the floats are still there, their
+own sign is exact: rounding to int8 would make +1 of small negative values.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from xdsl.ir import Operation, SSAValue
+from xdsl.pattern_rewriter import PatternRewriter
+
+from bnn_lab.convert.attributes import F32
+from bnn_lab.convert.dialect import Quantize, is_tfl, producer
+from bnn_lab.convert.passes.base import Pass
+from bnn_lab.convert.passes.build import quantize_of
+from bnn_lab.convert.passes.int8_values import is_int8
+
+
+class _Match(NamedTuple):
+    source: SSAValue
+
+
+class QuantizeFromInt8(Pass):
+    """DEQUANTIZE or QUANTIZE, lq.Quantize => lq.Quantize."""
+
+    name = "quantize_from_int8"
+    summary = "lq.Quantize reads int8 values, or the floats they were made of"
+
+    def check(self, op: Operation) -> _Match | None:
+        """Match lq.Quantize behind a change of type."""
+        if not isinstance(op, Quantize):
+            return None
+        change: Any = producer(op.input)
+        if is_tfl(change, "dequantize") and is_int8(change.operands[0]):
+            return _Match(change.operands[0])
+        if is_tfl(change, "quantize") and change.operands[0].type.element_type == F32:
+            return _Match(change.operands[0])
+        return None
+
+    def rewrite(self, op: Any, match: _Match, rewriter: PatternRewriter) -> str:
+        """Read the source."""
+        change: Any = producer(op.input)
+        rewriter.replace(op, quantize_of(match.source))
+        if not change.results[0].uses:
+            rewriter.erase(change)
+        return "no conversion in front of it"
