@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 CORPUS = ROOT / "native/fuzz/corpus"
+FOUND = ROOT / "native/fuzz/found.zip"  # what earlier fuzzing found worth keeping
 SECONDS = 60 if os.environ.get("BNN_LAB_REQUIRE_SYSTEM_TOOLS") == "1" else 10
 ENVIRONMENT = {
     **os.environ,
@@ -45,9 +47,12 @@ def test_corpus_is_what_the_script_makes(tmp_path: Path) -> None:
     assert made == {path.name: path.read_bytes() for path in CORPUS.iterdir()}
 
 
-def test_corpus_runs(require_tool: Callable[[str, str], str]) -> None:
+def test_corpus_runs(require_tool: Callable[[str, str], str], tmp_path: Path) -> None:
     program = build(require_tool("cmake", "cmake"), "fuzz-replay", "-DBNN_FUZZ_REPLAY=ON")
-    files = sorted(CORPUS.iterdir())
+    with zipfile.ZipFile(FOUND) as found:
+        found.extractall(tmp_path)
+    files = sorted([*CORPUS.iterdir(), *tmp_path.iterdir()])
+    assert len(files) > 500
     done = run(program, *files)
     assert done.returncode == 0, done.stderr[-4000:]
     assert f"{len(files)} inputs replayed" in done.stdout
@@ -62,6 +67,8 @@ def test_fuzzing_finds_nothing(require_tool: Callable[[str, str], str], tmp_path
             raise
         require_tool("clang-runtime-of-libFuzzer", "libclang-rt-14-dev")  # skips, or fails in CI
     corpus = shutil.copytree(CORPUS, tmp_path / "corpus")
+    with zipfile.ZipFile(FOUND) as found:
+        found.extractall(corpus)
     done = run(
         program,
         corpus,
