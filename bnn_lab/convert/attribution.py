@@ -88,8 +88,10 @@ def _says_why_float(outcome: Outcome) -> bool:
 
 
 def _owner(op: LabOp, layer_map: LayerMap) -> KerasLayer | None:
-    if isinstance(op, Quantize | Dequantize) and (found := reader_layer(op, layer_map)):
-        return found
+    if isinstance(op, Quantize | Dequantize) or is_tfl(op, "dequantize"):
+        found = reader_layer(op, layer_map)
+        if found is not None:
+            return found
     return layer_map.of_op(op)
 
 

@@ -38,6 +38,7 @@ from bnn_lab.convert.passes import (
     RecognizeSign,
     RemoveDeadOps,
     ScaleBeforePool,
+    ShrinkFilters,
     Together,
 )
 
@@ -91,6 +92,7 @@ def make_pipeline(*, lce_compatible: bool = True) -> tuple[Step, ...]:
         EmitInt8(lce_compatible),
         PackFilters(),  # after all passes that read filters as ±1
         ExplainFloatOps(),
+        ShrinkFilters(),  # what stays float with a binary kernel
         RemoveDeadOps(),
     )
 

@@ -152,7 +152,7 @@ def test_operations_are_larqs(model, report, by_name):
 
 def test_ops(by_name):
     assert by_name["residual"].ops == ("LceQuantize", "LceBconv2d")
-    assert by_name["separable"].ops[-2:] == ("BnnLabDepthwise2d", "CONV_2D")
+    assert {"BnnLabDepthwise2d", "CONV_2D"} < set(by_name["separable"].ops)
     assert by_name["dense_1"].ops == ("LceQuantize", "RESHAPE", "LceBconv2d")
 
 

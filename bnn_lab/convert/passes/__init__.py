@@ -29,6 +29,7 @@ from bnn_lab.convert.passes.quantize_from_int8 import QuantizeFromInt8
 from bnn_lab.convert.passes.recognize_sign import RecognizeSign
 from bnn_lab.convert.passes.remove_dead_ops import RemoveDeadOps
 from bnn_lab.convert.passes.scale_before_pool import ScaleBeforePool
+from bnn_lab.convert.passes.shrink_filters import ShrinkFilters
 
 __all__ = [
     "BinarizeConv",
@@ -60,5 +61,6 @@ __all__ = [
     "Refusal",
     "RemoveDeadOps",
     "ScaleBeforePool",
+    "ShrinkFilters",
     "Together",
 ]

@@ -86,3 +86,19 @@ def test_dorefa_stays_float_with_the_reason(networks):
     assert report.binary_layers == []
     reasons = [reason for reason in report.float_layers.values() if "DoReFa" in reason]
     assert len(reasons) == 2
+
+
+# At full width; the structure of the graph weighs less then. XNOR-Net and the dilated network are
+# those that other converters leave as large as float.
+FULL_SIZE = {
+    "binary_net": {"width": 128, "image": 32},
+    "xnor_net": {"width": 96, "image": 227, "classes": 1000},
+    "binary_dense_net": {"growth": 64, "image": 224, "classes": 1000, "dilated": True},
+    "quick_net": {"blocks": (4, 4, 4, 4), "width": 32, "image": 224, "classes": 1000},
+}
+
+
+@pytest.mark.parametrize("name", FULL_SIZE)
+def test_file_is_hardly_larger_than_larqs_summary(networks, name):
+    report = explain(getattr(networks, name)(**FULL_SIZE[name]))
+    assert report.file_bytes <= 1.1 * report.larq_bytes
