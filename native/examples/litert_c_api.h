@@ -27,6 +27,8 @@ typedef int LiteRtHwAcceleratorSet;
 
 enum { kLiteRtHwAcceleratorCpu = 1 };
 enum { kLiteRtElementTypeFloat32 = 1 };
+enum { kLiteRtAnyTypeInt = 2 };
+enum { kLiteRtEnvOptionTagAutoRegisterAccelerators = 24 };  // value: a LiteRtHwAcceleratorSet
 enum { kLiteRtLockRead = 0, kLiteRtLockWrite = 1 };
 
 typedef struct {
@@ -45,7 +47,20 @@ typedef struct {
   LiteRtLayout layout;
 } LiteRtRankedTensorType;
 
-LiteRtStatus LiteRtCreateEnvironment(int count, const void* options, LiteRtEnvironment*);
+typedef struct {
+  int type;
+  union {
+    int64_t int_value;
+    const void* ptr_value;
+  };
+} LiteRtAny;
+
+typedef struct {
+  int tag;
+  LiteRtAny value;
+} LiteRtEnvOption;
+
+LiteRtStatus LiteRtCreateEnvironment(int count, const LiteRtEnvOption*, LiteRtEnvironment*);
 void LiteRtDestroyEnvironment(LiteRtEnvironment);
 
 LiteRtStatus LiteRtCreateModelFromFile(LiteRtEnvironment, const char* path, LiteRtModel*);

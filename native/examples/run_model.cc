@@ -130,7 +130,11 @@ void print(const Buffer& buffer) {
 
 void run(const char* path, const std::vector<const char*>& inputs) {
   LiteRtEnvironment environment = nullptr;
-  check(LiteRtCreateEnvironment(0, nullptr, &environment), "creating LiteRT's environment");
+  LiteRtEnvOption accelerators{};  // LiteRT's own; no search for a GPU's or NPU's libraries
+  accelerators.tag = kLiteRtEnvOptionTagAutoRegisterAccelerators;
+  accelerators.value.type = kLiteRtAnyTypeInt;
+  accelerators.value.int_value = kLiteRtHwAcceleratorCpu;
+  check(LiteRtCreateEnvironment(1, &accelerators, &environment), "creating LiteRT's environment");
   add_accelerator(environment);
 
   LiteRtModel model = nullptr;
@@ -199,6 +203,9 @@ int main(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     if (std::strcmp(argv[i], "--backend") == 0 && i + 1 < argc) {
       backend = argv[++i];
+    } else if (argv[i][0] == '-') {
+      std::fprintf(stderr, "unknown option %s, or its value is missing\n", argv[i]);
+      return 2;
     } else {
       arguments.push_back(argv[i]);
     }
