@@ -37,7 +37,7 @@ def test_convolution(conv_model, data):
         "pad_values": 1,  # LCE adds its zero-padding correction in float, so rounds differently
         "output": output,
     }
-    x = reference.pack_bits(rng.random((1, 11, 12, channels)) < 0.5)
+    x = reference.pack_bits(rng.random((1, 14, 15, channels)) < 0.5)
     filters = reference.pack_bits(rng.random((out_channels, kernel, kernel, group_in)) < 0.5)
     if output == "bits":
         depth = kernel * kernel * group_in
