@@ -16,7 +16,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from bnn_lab.bench.profile import profile
-    from bnn_lab.convert import convert_keras_model, explain
+    from bnn_lab.convert import convert_keras_model, convert_saved_model, explain
     from bnn_lab.runtime import Interpreter, load_delegate
 
 _LAZY = {
@@ -24,6 +24,7 @@ _LAZY = {
     "load_delegate": "bnn_lab.runtime",
     "convert_keras_model": "bnn_lab.convert",
     "profile": "bnn_lab.bench.profile",
+    "convert_saved_model": "bnn_lab.convert",
     "explain": "bnn_lab.convert",
 }
 _SUBMODULES = {"bench", "compat", "convert", "data", "errors", "explore", "kernels", "lab"}
@@ -33,6 +34,7 @@ __all__ = [
     "Interpreter",
     "__version__",
     "convert_keras_model",
+    "convert_saved_model",
     "explain",
     "load_delegate",
     "profile",

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from bnn_lab.bench.cli import app as bench_app
 from bnn_lab.bench.profile_cli import profile_command
+from bnn_lab.convert.cli import convert_command, inspect_command
 from bnn_lab.errors import BnnLabError
 
 app = typer.Typer(
@@ -37,6 +38,8 @@ def demo(
     run(epochs=epochs, seed=seed, num_threads=num_threads, rounds=rounds)
 
 
+app.command("convert")(convert_command)
+app.command("inspect")(inspect_command)
 app.command("profile")(profile_command)
 app.add_typer(bench_app, name="bench")
 

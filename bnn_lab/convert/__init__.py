@@ -6,6 +6,7 @@ Stages: TensorFlow's own converter (`stock`), the file as IR (`importer`, `diale
 
 from __future__ import annotations
 
+from bnn_lab.convert.files import convert_saved_model, load_keras_model
 from bnn_lab.convert.flatbuffer import export_model, import_model
 from bnn_lab.convert.keras import ConversionTrace, convert_keras_model, explain, trace_keras_model
 from bnn_lab.convert.passes import Outcome
@@ -21,10 +22,12 @@ __all__ = [
     "PassResult",
     "Report",
     "convert_keras_model",
+    "convert_saved_model",
     "explain",
     "export_model",
     "import_model",
     "ir_text",
+    "load_keras_model",
     "make_pipeline",
     "run_pipeline",
     "stock_tflite",

@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal, overload
 
-from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr
-from xdsl.dialects.func import FuncOp, ReturnOp
-from xdsl.ir import OpResult
-
-from bnn_lab.convert.attributes import Opaque
 from bnn_lab.convert.attribution import make_report
-from bnn_lab.convert.dialect import FUNC_INPUT_NAMES, MODULE_INFO, BinaryConv, LabOp
-from bnn_lab.convert.flatbuffer import export_model, import_model
+from bnn_lab.convert.flatbuffer import export_model
 from bnn_lab.convert.layer_map import LayerMap, leaf_layers
-from bnn_lab.convert.model_info import ModelInfo, Signature
 from bnn_lab.convert.passes import Outcome
 from bnn_lab.convert.pipeline import PASSES, PassResult, Step, ir_text, make_pipeline, run_pipeline
 from bnn_lab.convert.report import Report
+from bnn_lab.convert.stages import import_stock, require_binary
 from bnn_lab.convert.stock import (
     Quantization,
     RepresentativeData,
     concrete_function,
-    convert_function,
 )
-from bnn_lab.errors import NoBinaryLayerError
-
-SIGNATURE = "serving_default"
 
 
 @dataclass(frozen=True)
@@ -121,7 +111,7 @@ def convert_keras_model(
     """
     quantization = Quantization(representative_dataset, inference_input_type, inference_output_type)
     pipeline = make_pipeline(lce_compatible=lce_compatible)
-    tflite, made = _convert(model, pipeline, quantization, require=True)
+    tflite, made = convert_with_progress(model, pipeline, quantization, require=True)
     return (tflite, made()) if report else tflite
 
 
@@ -147,19 +137,26 @@ def explain(
     """
     pipeline = make_pipeline(lce_compatible=lce_compatible)
     quantization = Quantization(representative_dataset)
-    return _convert(model, pipeline, quantization, require=False)[1]()
+    return convert_with_progress(model, pipeline, quantization, require=False)[1]()
 
 
-def _convert(
-    model: Any, pipeline: Sequence[Step], quantization: Quantization, *, require: bool
+def convert_with_progress(
+    model: Any,
+    pipeline: Sequence[Step],
+    quantization: Quantization,
+    *,
+    require: bool,
+    progress: Callable[[str], None] = lambda step: None,
 ) -> tuple[bytes, Callable[[], Report]]:
     """The file, and what makes its report (which takes some time)."""
-    _, module = _import_stock(model, quantization)
+    progress("TensorFlow traces and converts the model")
+    _, module = import_stock(concrete_function(model), model.name, quantization)
     layers = list(leaf_layers(model))
     layer_map = LayerMap(layers, module)
-    results = run_pipeline(module, pipeline)
+    results = run_pipeline(module, pipeline, progress=progress)
+    progress("writing the file")
     if require:
-        _require_binary(module, results, model.name)
+        require_binary(module, results, model.name)
     tflite = export_model(module)
     outcomes = [outcome for result in results for outcome in result.outcomes]
     return tflite, lambda: make_report(model, layers, layer_map, outcomes, tflite)
@@ -186,58 +183,9 @@ def trace_keras_model(
     Raises:
         ConversionError: see `convert_keras_model`.
     """
-    stock, module = _import_stock(model, Quantization(representative_dataset))
+    stock, module = import_stock(
+        concrete_function(model), model.name, Quantization(representative_dataset)
+    )
     before = ir_text(module)
     results = run_pipeline(module, passes, snapshots=snapshots)
     return ConversionTrace(stock, before, results, ir_text(module), export_model(module))
-
-
-def _import_stock(model: Any, quantization: Quantization) -> tuple[bytes, ModuleOp]:
-    fixed = concrete_function(model)
-    stock = convert_function(fixed, model.name, quantization)
-    module = import_model(stock)
-    inputs = [name for name, _ in fixed.inputs_of_model]
-    _name_ends(module, inputs, fixed.output_names)
-    return stock, module
-
-
-def _name_ends(module: ModuleOp, inputs: list[str], outputs: list[str]) -> None:
-    """Give inputs and outputs their Keras names, in the tensors and in a signature."""
-    function = next(op for op in module.ops if isinstance(op, FuncOp))
-    arguments = function.body.block.args
-    function.attributes[FUNC_INPUT_NAMES] = ArrayAttr([StringAttr(name) for name in inputs])
-    for name, argument in zip(inputs, arguments, strict=True):
-        argument.name_hint = name if argument.is_valid_name(name) else None
-    final = function.body.block.last_op
-    assert isinstance(final, ReturnOp)
-    for name, value in zip(outputs, final.operands, strict=True):
-        if isinstance(value, OpResult) and isinstance(value.op, LabOp):
-            kept = list(value.op.names.data) if value.op.names else []
-            kept[value.index] = StringAttr(name)
-            value.op.names = ArrayAttr(kept)
-            value.name_hint = name if value.is_valid_name(name) else None
-    info = module.attributes[MODULE_INFO]
-    assert isinstance(info, Opaque)
-    stored: ModelInfo = info.data
-    signature = Signature(
-        SIGNATURE,
-        0,
-        tuple((name, position) for position, name in enumerate(inputs)),
-        tuple((name, position) for position, name in enumerate(outputs)),
-    )
-    module.attributes[MODULE_INFO] = Opaque(replace(stored, signatures=(signature,)))
-
-
-def _require_binary(module: ModuleOp, results: list[PassResult], model_name: str) -> None:
-    if any(isinstance(op, BinaryConv) for op in module.walk()):
-        return
-    reasons = [
-        f"  - '{outcome.layer}' ({outcome.op}): {outcome.reason}."
-        + (f" Fix: {outcome.advice}." if outcome.advice else "")
-        for result in results
-        for outcome in result.refused
-    ]
-    listed = "\n".join(reasons) or "  - it has no convolution or dense layer"
-    raise NoBinaryLayerError(
-        f"no layer of the model '{model_name}' can run as a binary operation:\n{listed}"
-    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from xdsl.dialects.builtin import ModuleOp
@@ -130,7 +130,11 @@ class PassResult:
 
 
 def run_pipeline(
-    module: ModuleOp, passes: Sequence[Step] = PASSES, *, snapshots: bool = False
+    module: ModuleOp,
+    passes: Sequence[Step] = PASSES,
+    *,
+    snapshots: bool = False,
+    progress: Callable[[str], None] = lambda step: None,
 ) -> list[PassResult]:
     """Run the passes in order.
 
@@ -138,6 +142,7 @@ def run_pipeline(
         module: rewritten in place; verified after each pass.
         passes: the pipeline.
         snapshots: also keep the IR's text before and after each pass.
+        progress: called with a line before each pass.
 
     Returns:
         One result per pass.
@@ -145,6 +150,7 @@ def run_pipeline(
     results = []
     text = ir_text(module) if snapshots else ""
     for step in passes:
+        progress(f"pass {step.name}")
         outcomes = step.run(module)
         module.verify()
         after = ir_text(module) if snapshots else ""
