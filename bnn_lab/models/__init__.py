@@ -1,5 +1,46 @@
-"""Networks of the lessons."""
+"""Networks: small ones for the lessons, and those of the literature."""
 
+from bnn_lab.models.alexnet import binary_alexnet, dorefanet, xnornet
+from bnn_lab.models.binarynet import binarynet, binarynet_small
+from bnn_lab.models.birealnet import birealnet, birealnet_small
+from bnn_lab.models.densenet import (
+    binary_densenet,
+    binary_densenet28,
+    binary_densenet37,
+    binary_densenet45,
+)
 from bnn_lab.models.digits import digits_bnn
+from bnn_lab.models.digits_mlp import digits_mlp
+from bnn_lab.models.meliusnet import meliusnet22
+from bnn_lab.models.published import PUBLISHED, Counts, Published, count, models_table
+from bnn_lab.models.quicknet import quicknet, quicknet_cifar, quicknet_large, quicknet_small
+from bnn_lab.models.real_to_binary import real_to_binary
+from bnn_lab.models.zoo_weights import load_larq_zoo_weights
 
-__all__ = ["digits_bnn"]
+__all__ = [
+    "PUBLISHED",
+    "Counts",
+    "Published",
+    "binary_alexnet",
+    "binary_densenet",
+    "binary_densenet28",
+    "binary_densenet37",
+    "binary_densenet45",
+    "binarynet",
+    "binarynet_small",
+    "birealnet",
+    "birealnet_small",
+    "count",
+    "digits_bnn",
+    "digits_mlp",
+    "dorefanet",
+    "load_larq_zoo_weights",
+    "meliusnet22",
+    "models_table",
+    "quicknet",
+    "quicknet_cifar",
+    "quicknet_large",
+    "quicknet_small",
+    "real_to_binary",
+    "xnornet",
+]

@@ -1,0 +1,123 @@
+"""BinaryDenseNet (arXiv:1906.08637): binary convolutions whose outputs are concatenated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from bnn_lab.errors import InputError
+from bnn_lab.models._common import (
+    IMAGENET_CLASSES,
+    IMAGENET_SHAPE,
+    average_pool,
+    binary_kernel,
+    check_image,
+    softmax,
+    tools,
+)
+
+_CLIP = 1.3
+_GROWTH = 64
+
+
+def binary_densenet28(
+    input_shape: Sequence[int] = IMAGENET_SHAPE, classes: int = IMAGENET_CLASSES
+) -> Any:
+    """BinaryDenseNet 28; arguments, result and errors as `binary_densenet`."""
+    return binary_densenet(
+        input_shape, classes, (6, 6, 6, 5), (2.7, 2.7, 2.2), name="binary_densenet28"
+    )
+
+
+def binary_densenet37(
+    input_shape: Sequence[int] = IMAGENET_SHAPE, classes: int = IMAGENET_CLASSES
+) -> Any:
+    """BinaryDenseNet 37; arguments, result and errors as `binary_densenet`."""
+    return binary_densenet(
+        input_shape, classes, (6, 8, 12, 6), (3.3, 3.3, 4.0), name="binary_densenet37"
+    )
+
+
+def binary_densenet45(
+    input_shape: Sequence[int] = IMAGENET_SHAPE, classes: int = IMAGENET_CLASSES
+) -> Any:
+    """BinaryDenseNet 45; arguments, result and errors as `binary_densenet`."""
+    return binary_densenet(
+        input_shape, classes, (6, 12, 14, 8), (2.7, 3.3, 4.0), name="binary_densenet45"
+    )
+
+
+def binary_densenet(
+    input_shape: Sequence[int],
+    classes: int,
+    blocks: Sequence[int],
+    reductions: Sequence[float],
+    *,
+    latent_weights: bool = True,
+    name: str = "binary_densenet",
+) -> Any:
+    """Build a BinaryDenseNet, as in larq-zoo.
+
+    Args:
+        input_shape: (height, width, channels); images under 50 pixels get a 3×3 stem without
+            stride and pooling.
+        classes: at least 2.
+        blocks: binary convolutions in each section, each adds 64 channels.
+        reductions: by how much the float 1×1 convolution after each section but the last divides
+            the channels (rounded to a multiple of 32).
+        latent_weights: False for Bop.
+        name: of the model.
+
+    Returns:
+        An uncompiled Keras model: float32 images to probabilities (N, classes).
+
+    Raises:
+        InputError: an argument is out of range.
+    """
+    if len(reductions) != len(blocks) - 1 or any(r < 1 for r in reductions):
+        raise InputError(
+            f"{name}: {len(blocks)} sections need {len(blocks) - 1} reductions of at least 1, not "
+            f"{tuple(reductions)}."
+        )
+    small = len(input_shape) == 3 and input_shape[0] < 50
+    check_image(name, input_shape, classes, divisor=2 ** (len(blocks) - 1 + 2 * (not small)))
+    tf, layers, lq = tools()
+
+    def norm(x: Any) -> Any:
+        return layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(x)
+
+    def conv(x: Any, filters: int, size: int, strides: int = 1) -> Any:
+        return layers.Conv2D(
+            filters,
+            size,
+            strides=strides,
+            padding="same",
+            kernel_initializer="he_normal",
+            use_bias=False,
+        )(x)
+
+    image = tf.keras.Input(tuple(input_shape))
+    if small:
+        x = conv(image, _GROWTH, 3)
+    else:
+        x = layers.ReLU()(norm(conv(image, _GROWTH, 7, strides=2)))
+        x = layers.MaxPool2D(3, strides=2, padding="same")(x)
+    for section, count in enumerate(blocks):
+        for _ in range(count):
+            y = lq.layers.QuantConv2D(
+                _GROWTH,
+                3,
+                padding="same",
+                use_bias=False,
+                input_quantizer=lq.quantizers.SteSign(_CLIP),
+                kernel_initializer="glorot_normal",
+                **binary_kernel(latent_weights, _CLIP),
+            )(norm(x))
+            x = layers.concatenate([x, y])
+        x = norm(x)
+        if section < len(reductions):
+            x = layers.ReLU()(layers.MaxPool2D(2)(x))
+            # Floor division first: this is how the published networks were built.
+            x = conv(x, round(x.shape[-1] // reductions[section] / 32) * 32, 1)
+    x = layers.Dense(classes, kernel_initializer="he_normal")(average_pool(layers.ReLU()(x)))
+    return tf.keras.Model(image, softmax(x), name=name)

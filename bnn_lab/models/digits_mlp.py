@@ -1,0 +1,76 @@
+"""A fully connected BNN for the digits, small enough to train in a second."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from bnn_lab._keras import require_tensorflow
+from bnn_lab.data.digits import CLASSES, IMAGE_SHAPE
+from bnn_lab.errors import InputError
+
+
+def digits_mlp(
+    hidden: Sequence[int] = (128, 128),
+    seed: int = 0,
+    *,
+    kernel_quantizer: Callable[[], Any] | None = None,
+    input_quantizer: Callable[[], Any] | None = None,
+    kernel_constraint: Callable[[], Any] | None = None,
+    kernel_regularizer: Callable[[], Any] | None = None,
+    binary: bool = True,
+) -> Any:
+    """Build 64 - hidden - 10 with batch normalization after each dense layer.
+
+    All kernels are binary, also the first, which reads the image as it is, and the last. The
+    factories are called once a layer: larq wants one quantizer instance each.
+
+    Args:
+        hidden: units of the hidden layers, each at least 1.
+        seed: of the initial weights (Glorot uniform); the global random state is not touched.
+        kernel_quantizer: default ``larq.quantizers.NoOp(precision=1)``, for Bop; with latent
+            weights ``lambda: larq.quantizers.SteSign()``.
+        input_quantizer: of all but the first layer, default ``larq.quantizers.SteSign()``.
+        kernel_constraint: default none.
+        kernel_regularizer: default none.
+        binary: False builds the float network of the same shape, with ReLU; the two quantizers
+            must then be left out.
+
+    Returns:
+        An uncompiled `tf.keras.Sequential`: float32 (N, 8, 8, 1) in [-1, 1] to logits (N, 10).
+
+    Raises:
+        InputError: a layer has no units, or a quantizer was given for a float network.
+        BnnLabError: TensorFlow is not installed.
+    """
+    if any(units < 1 for units in hidden):
+        raise InputError(f"digits_mlp({hidden=}): every layer needs at least one unit.")
+    if not binary and (kernel_quantizer or input_quantizer):
+        raise InputError("digits_mlp(binary=False): a float network has no quantizers.")
+    tf = require_tensorflow()
+    import larq as lq
+
+    layers = [tf.keras.Input(IMAGE_SHAPE, name="image"), tf.keras.layers.Flatten(name="flatten")]
+    for number, units in enumerate([*hidden, CLASSES], start=1):
+        options: dict[str, Any] = {
+            "use_bias": False,
+            "kernel_initializer": tf.keras.initializers.GlorotUniform(seed * 100 + number),
+            "kernel_constraint": kernel_constraint() if kernel_constraint else None,
+            "kernel_regularizer": kernel_regularizer() if kernel_regularizer else None,
+            "name": f"dense_{number}",
+        }
+        if binary:
+            make_kernel = kernel_quantizer or (lambda: lq.quantizers.NoOp(precision=1))
+            make_input = input_quantizer or lq.quantizers.SteSign
+            options["kernel_quantizer"] = make_kernel()
+            options["input_quantizer"] = make_input() if number > 1 else None
+            layers.append(lq.layers.QuantDense(units, **options))
+        else:
+            layers.append(tf.keras.layers.Dense(units, **options))
+        # Few steps are made per epoch, so the moving averages must follow quickly.
+        layers.append(
+            tf.keras.layers.BatchNormalization(scale=False, momentum=0.9, name=f"norm_{number}")
+        )
+        if not binary and number <= len(hidden):
+            layers.append(tf.keras.layers.ReLU(name=f"relu_{number}"))
+    return tf.keras.Sequential(layers, name="digits_mlp" if binary else "digits_mlp_float")
