@@ -149,8 +149,8 @@ def bench_conv(
         float_peers: also time float32 and int8 TFLite, whose files need TensorFlow to be made.
 
     Returns:
-        The times. Each is of the convolution alone: no bitpacking, no copy out of the runtime
-        except in LCE, whose interpreter copies input and output.
+        The times. Each is of the convolution alone, into memory that is there: no bitpacking, no
+        copy out of the runtime except in LCE, whose interpreter copies input and output.
 
     Raises:
         BnnLabError: two binary peers disagree, or TensorFlow is not installed.
@@ -281,7 +281,7 @@ def bench_bitpack(
 def _kernel_call(
     layer: kernels.BConv2D | kernels.BDense, x: np.ndarray, num_threads: int
 ) -> Callable[[], object]:
-    return lambda: layer(x, num_threads=num_threads)
+    return lambda: layer.repeat(x, 1, num_threads=num_threads)
 
 
 def _lce_call(

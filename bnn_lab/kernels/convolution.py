@@ -259,6 +259,27 @@ class BConv2D:
         assert signs is not None
         return result, signs
 
+    def repeat(self, x: Words, repeats: int, *, num_threads: int = 1) -> None:
+        """Convolve `repeats` times into the same memory, as a runtime does, and drop the result.
+
+        For benchmarks: it shows the kernel without the cost of a call from Python.
+
+        Args:
+            x: as in a call.
+            repeats: at least 1.
+            num_threads: as in a call.
+
+        Raises:
+            InputError: wrong shape, dtype or number.
+        """
+        op = "bconv2d"
+        checks.call(
+            self._conv.repeat,
+            _input(op, x, self.channels_in),
+            checks.integer(op, "repeats", repeats),
+            checks.integer(op, "num_threads", num_threads, 1, 256),
+        )
+
     def _run(
         self, x: Any, shortcut: Any, signs: bool, num_threads: Any
     ) -> tuple[NDArray, Words | None]:

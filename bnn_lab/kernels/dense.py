@@ -69,6 +69,11 @@ class BDense:
         words = checks.array("bdense", "x", x, np.int32, 2)
         return self._conv(words[None, None], num_threads=num_threads)[0, 0]
 
+    def repeat(self, x: Words, repeats: int, *, num_threads: int = 1) -> None:
+        """Multiply `repeats` times and drop the result; see `BConv2D.repeat`."""
+        words = checks.array("bdense", "x", x, np.int32, 2)
+        self._conv.repeat(words[None, None], repeats, num_threads=num_threads)
+
 
 def bdense(x: Words, weights: Words, *, num_threads: int = 1, **options: Any) -> NDArray:
     """Binary dense layer in one call; see `BDense`."""

@@ -281,6 +281,22 @@ class BConv2D {
     return {result, sign_words};
   }
 
+  // Convolves the same input again and again into the same memory, as a runtime does, so that a
+  // benchmark sees the kernel and not the call.
+  void repeat(Array<int32_t, 4> x, int64_t repeats, int threads) {
+    check_input(x, params_, threads);
+    const auto lock = lock_without_gil(mutex_);
+    conv_.resize(static_cast<int64_t>(x.shape(1)), static_cast<int64_t>(x.shape(2)));
+    size_t elements = 1;
+    for (size_t d : output_shape(conv_, x.shape(0))) elements *= d;
+    std::vector<uint32_t> output(elements);
+    nb::gil_scoped_release release;
+    for (int64_t i = 0; i < repeats; ++i) {
+      conv_.run(words(x.data()), static_cast<int64_t>(x.shape(0)), output.data(), pool_of(threads),
+                threads);
+    }
+  }
+
   int64_t macs(int64_t height, int64_t width) {
     const auto lock = lock_without_gil(mutex_);
     conv_.resize(height, width);
@@ -365,6 +381,7 @@ NB_MODULE(_native, m) {
       .def(nb::init<Array<int32_t, 4>, const Options&, const std::string&>())
       .def("run", &BConv2D::run, nb::arg("x"), nb::arg("shortcut").none(), nb::arg("signs"),
            nb::arg("num_threads"))
+      .def("repeat", &BConv2D::repeat)
       .def("macs", &BConv2D::macs)
       .def_prop_ro("backend", &BConv2D::backend);
   nb::class_<BTransposeConv2D>(m, "BTransposeConv2D")

@@ -149,6 +149,7 @@ void BConv2D::prepare_transform(const float* multiplier, const float* bias,
       const double m = multiplier == nullptr ? 1.0 : multiplier[o];
       const double b = bias == nullptr ? 0.0 : bias[o];
       factor_[slot(o)] = static_cast<float>(-m / scale);
+      doubles_ = doubles_ && std::abs(factor_[slot(o)]) < std::numeric_limits<float>::max() / 2;
       shift_[slot(o)] = static_cast<float>((b + transform_depth_ * m) / scale + zero_point);
     }
   }

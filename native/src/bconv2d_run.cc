@@ -114,7 +114,7 @@ void BConv2D::run_rows(const uint32_t* image, const OutputView& output, int64_t 
   span.post_max = post_max_;
   span.shortcut_step = params_.channels_out;
   span.signs_step = static_cast<ptrdiff_t>(sign_words);
-  const bool unclamped = params_.activation == Activation::kNone;
+  const bool unclamped = params_.activation == Activation::kNone && doubles_;
   const int64_t first_column = xs_.start + left_;
   for (int64_t y = first_row; y < last_row; ++y) {
     char* row = static_cast<char*>(output.data) + y * output.row_step * element;

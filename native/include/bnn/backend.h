@@ -37,7 +37,7 @@ typedef struct {
   const int32_t* offset; /* [32]; non-zero only where zero-padding is corrected */
   int32_t clamp_min;     /* the fused activation, as bounds of x */
   int32_t clamp_max;
-  int32_t plain;            /* 1: offset is zero and the clamp does nothing, so skip both */
+  int32_t plain;            /* 1: offset is zero, the clamp does nothing, 2 * factor is finite */
   const float* factor;      /* [32]; result = x * factor + shift, two roundings */
   const float* shift;       /* [32] */
   const int32_t* threshold; /* [32]; bit = x > threshold */

@@ -143,6 +143,7 @@ class BConv2D {
   AlignedBuffer<int32_t> threshold_;
   std::vector<int32_t> tap_sums_;  // [tap][group][block][32], where padding must add 0
   int32_t clamp_min_, clamp_max_;
+  bool doubles_ = true;  // every factor can be doubled
   float post_min_, post_max_, sum_min_, sum_max_;
 
   // Set by resize().

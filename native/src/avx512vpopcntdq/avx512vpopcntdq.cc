@@ -60,7 +60,42 @@ struct NoPrefetch {
   static void prefetch(const bnn_span&, int32_t, int) {}
 };
 
+// A tile, pixel by pixel. Unrolled, or the counts would live in memory.
+template <class Store, int kPixels, int kRegisters>
+inline void store_pixels(const bnn_span& s, int32_t pixel,
+                         const __m512i (&counts)[kPixels][kRegisters]) {
+#pragma GCC unroll 8
+  for (int p = 0; p < kPixels; ++p) Store::template store<kRegisters>(s, pixel + p, counts[p]);
+}
+
 struct StoreFloat : NoPrefetch {
+  // The common case in three operations a register: 2 * count * factor is count * (2 * factor) to
+  // the last bit, as a factor of two does not round (plain excludes factors near infinity).
+  template <int kPixels, int kRegisters>
+  static void store_tile(const bnn_span& s, int32_t pixel,
+                         const __m512i (&counts)[kPixels][kRegisters]) {
+    if (!s.plain || s.channels != kRegisters * kLanes) {
+      store_pixels<StoreFloat>(s, pixel, counts);
+      return;
+    }
+    __m512 factor[kRegisters], shift[kRegisters];
+#pragma GCC unroll 2
+    for (int r = 0; r < kRegisters; ++r) {
+      factor[r] = _mm512_loadu_ps(s.factor + r * kLanes);
+      factor[r] = _mm512_add_ps(factor[r], factor[r]);
+      shift[r] = _mm512_loadu_ps(s.shift + r * kLanes);
+    }
+    float* out = static_cast<float*>(s.output) + pixel * s.output_step;
+#pragma GCC unroll 8
+    for (int p = 0; p < kPixels; ++p, out += s.output_step) {
+#pragma GCC unroll 2
+      for (int r = 0; r < kRegisters; ++r) {
+        const __m512 product = _mm512_mul_ps(_mm512_cvtepi32_ps(counts[p][r]), factor[r]);
+        _mm512_storeu_ps(out + r * kLanes, _mm512_add_ps(product, shift[r]));
+      }
+    }
+  }
+
   template <int kRegisters>
   static void store(const bnn_span& s, int32_t pixel, const __m512i* counts) {
     float* out = static_cast<float*>(s.output) + pixel * s.output_step;
@@ -82,6 +117,12 @@ inline __m512 clamp(__m512 y, float low, float high) {
 }
 
 struct StoreFused {
+  template <int kPixels, int kRegisters>
+  static void store_tile(const bnn_span& s, int32_t pixel,
+                         const __m512i (&counts)[kPixels][kRegisters]) {
+    store_pixels<StoreFused>(s, pixel, counts);
+  }
+
   // The shortcut is read at the end of a tile, too late for the out-of-order window to hide a miss.
   static void prefetch(const bnn_span& s, int32_t pixel, int pixels) {
     if (s.shortcut == nullptr) return;
@@ -124,6 +165,12 @@ struct StoreFused {
 };
 
 struct StoreInt8 : NoPrefetch {
+  template <int kPixels, int kRegisters>
+  static void store_tile(const bnn_span& s, int32_t pixel,
+                         const __m512i (&counts)[kPixels][kRegisters]) {
+    store_pixels<StoreInt8>(s, pixel, counts);
+  }
+
   template <int kRegisters>
   static void store(const bnn_span& s, int32_t pixel, const __m512i* counts) {
     int8_t* out = static_cast<int8_t*>(s.output) + pixel * s.output_step;
@@ -145,6 +192,12 @@ struct StoreInt8 : NoPrefetch {
 };
 
 struct StoreBits : NoPrefetch {
+  template <int kPixels, int kRegisters>
+  static void store_tile(const bnn_span& s, int32_t pixel,
+                         const __m512i (&counts)[kPixels][kRegisters]) {
+    store_pixels<StoreBits>(s, pixel, counts);
+  }
+
   template <int kRegisters>
   static void store(const bnn_span& s, int32_t pixel, const __m512i* counts) {
     uint32_t word = 0;
@@ -190,8 +243,7 @@ void tile(const bnn_span& s, int32_t pixel) {
       }
     }
   }
-#pragma GCC unroll 8
-  for (int p = 0; p < kPixels; ++p) Store::template store<kRegisters>(s, pixel + p, counts[p]);
+  Store::template store_tile<kPixels, kRegisters>(s, pixel, counts);
 }
 
 template <class Store, int kRegisters>
