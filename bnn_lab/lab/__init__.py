@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from bnn_lab.lab.flips import FlipRecorder, InertiaRecorder
     from bnn_lab.lab.pi import flip_measure
     from bnn_lab.lab.recording import Recording
+    from bnn_lab.lab.sweeps import sweep
     from bnn_lab.lab.training import (
         EpochResult,
         TrainingHistory,
@@ -30,13 +31,15 @@ _HOME = {
     "InertiaRecorder": "flips",
     "flip_measure": "pi",
     "Recording": "recording",
+    "sweep": "sweeps",
     "EpochResult": "training",
     "TrainingHistory": "training",
     "train": "training",
     "train_digits": "training",
     "update_steps": "training",
 }
-_SUBMODULES = {"closed_forms", "exercises", "optimizers", "schedules", "simulate"}
+_SUBMODULES = {"closed_forms", "exercises", "experiments", "latents", "optimizers", "schedules"}
+_SUBMODULES |= {"simulate"}
 
 __all__ = [
     "EpochResult",
@@ -49,6 +52,7 @@ __all__ = [
     "flip_measure",
     "gamma_decay",
     "set_binary_signs",
+    "sweep",
     "train",
     "train_digits",
     "update_steps",
