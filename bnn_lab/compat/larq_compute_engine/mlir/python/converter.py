@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bnn_lab import convert
+from bnn_lab._keras import require_tensorflow
 from bnn_lab.errors import InputError, NoBinaryLayerError
 
 __all__ = ["convert_keras_model", "convert_saved_model"]
 
 _TARGETS = ("arm", "xcore")
+_MADE_UP_SAMPLES = 4
 
 
 def convert_keras_model(
@@ -32,11 +34,14 @@ def convert_keras_model(
 
     Args:
         model: a tf_keras model whose dimensions are fixed, except the batch, which becomes 1.
-        inference_input_type: `tf.float32` or `tf.int8`, or its name.
-        inference_output_type: `tf.float32` or `tf.int8`, or its name.
+        inference_input_type: `tf.float32`, or `tf.int8` for a model trained with fake quantization;
+            or its name. LCE ignores int8 for a float model; here it is an error.
+        inference_output_type: the same for the outputs.
         target: "arm"; the file suits every backend of bnn_lab, x86 included. "xcore" is refused:
             bnn_lab's files use ops that XMOS' tools do not take.
-        experimental_default_int8_range: LCE's quantization with made-up ranges.
+        experimental_default_int8_range: (min, max); makes an int8 model for latency tests, whose
+            values mean nothing. LCE gives each tensor this range; here the model is calibrated on
+            inputs that are uniformly distributed in it.
 
     Returns:
         The `.tflite` file's contents.
@@ -45,13 +50,10 @@ def convert_keras_model(
         InputError: an option has a value that cannot be honoured.
         ConversionError: the model cannot be converted; see `bnn_lab.convert_keras_model`.
     """
-    options = _options(
-        convert.convert_keras_model,
-        inference_input_type,
-        inference_output_type,
-        target,
-        experimental_default_int8_range,
-    )
+    options = _options(inference_input_type, inference_output_type, target)
+    if experimental_default_int8_range is not None:
+        shapes = [tensor.shape.as_list() for tensor in getattr(model, "inputs", None) or []]
+        options["representative_dataset"] = _made_up(experimental_default_int8_range, shapes)
     try:
         return convert.convert_keras_model(model, **options)
     except NoBinaryLayerError as error:
@@ -85,30 +87,17 @@ def convert_saved_model(
         InputError: an option has a value that cannot be honoured.
         ConversionError: the model cannot be converted, or has no binary layer.
     """
-    function = getattr(convert, "convert_saved_model", None)
-    if function is None:
-        raise InputError(
-            "this version of bnn_lab does not convert SavedModels. Fix: load the Keras model and "
-            "pass it to convert_keras_model"
-        )
-    options = _options(
-        function,
-        inference_input_type,
-        inference_output_type,
-        target,
-        experimental_default_int8_range,
-    )
-    result: bytes = function(saved_model_dir, **options)
-    return result
+    options = _options(inference_input_type, inference_output_type, target)
+    if experimental_default_int8_range is not None:
+        tf = require_tensorflow()
+        function = tf.saved_model.load(os.fspath(saved_model_dir)).signatures["serving_default"]
+        specs = function.structured_input_signature[1].values()
+        shapes = [spec.shape.as_list() for spec in specs]
+        options["representative_dataset"] = _made_up(experimental_default_int8_range, shapes)
+    return convert.convert_saved_model(os.fspath(saved_model_dir), **options)
 
 
-def _options(
-    function: Callable[..., bytes],
-    input_type: Any,
-    output_type: Any,
-    target: str,
-    int8_range: tuple[float, float] | None,
-) -> dict[str, Any]:
+def _options(input_type: Any, output_type: Any, target: str) -> dict[str, Any]:
     """Options of bnn_lab's converter that differ from its defaults."""
     if target not in _TARGETS:
         raise InputError(f'target must be "arm" or "xcore", not {target!r}')
@@ -117,21 +106,32 @@ def _options(
             'target="xcore" is not supported: the files hold ops that XMOS\' tools do not take. '
             'Fix: use target="arm", which runs on ARM and x86'
         )
-    wanted: dict[str, Any] = {}
     types = {"inference_input_type": input_type, "inference_output_type": output_type}
-    for option, value in types.items():
-        if (name := _type_name(option, value)) != "float32":
-            wanted[option] = name
-    if int8_range is not None:
-        wanted["experimental_default_int8_range"] = int8_range
-    known = inspect.signature(function).parameters
-    for option in wanted:
-        if option not in known:
-            raise InputError(
-                f"{option}={wanted[option]!r} is not supported by this version of bnn_lab. "
-                "Fix: leave it out; the model is then converted with float32 inputs and outputs"
-            )
-    return wanted
+    names = {option: _type_name(option, value) for option, value in types.items()}
+    return {option: name for option, name in names.items() if name != "float32"}
+
+
+def _made_up(int8_range: tuple[float, float], shapes: Sequence[Sequence[int | None]]) -> Any:
+    """Samples to calibrate on, one array per input."""
+    try:
+        low, high = (float(limit) for limit in int8_range)
+    except (TypeError, ValueError):
+        low = high = float("nan")
+    if not low < high:
+        raise InputError(
+            f"experimental_default_int8_range must be (min, max) with min < max, not {int8_range!r}"
+        )
+    warnings.warn(
+        "experimental_default_int8_range calibrates on made-up inputs. Use the model for latency "
+        "tests only.",
+        stacklevel=3,
+    )
+    random = np.random.default_rng(0)
+    arrays: list[NDArray] = []
+    for shape in shapes:
+        size = (_MADE_UP_SAMPLES, *(dimension or 1 for dimension in shape[1:]))
+        arrays.append(random.uniform(low, high, size).astype(np.float32))
+    return arrays
 
 
 def _type_name(option: str, value: Any) -> str:
