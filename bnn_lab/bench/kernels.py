@@ -1,7 +1,7 @@
 """Speed of the binary convolution, beside the kernels that a user would otherwise have.
 
-For each shape, in one interleaved run: our kernel on every backend of this CPU (called from NumPy,
-and as an op inside LiteRT), the Larq Compute Engine's two kernels, and the same convolution in
+For each shape, in one interleaved run: our kernel on every backend of this CPU (alone, and as an op
+inside LiteRT), the Larq Compute Engine's two kernels, and the same convolution in
 float32 (XNNPACK) and int8 on stock LiteRT. The input of the binary peers is bitpacked already and
 all binary and float peers write float32; the int8 peer reads and writes int8.
 

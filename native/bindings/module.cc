@@ -289,11 +289,11 @@ class BConv2D {
     conv_.resize(static_cast<int64_t>(x.shape(1)), static_cast<int64_t>(x.shape(2)));
     size_t elements = 1;
     for (size_t d : output_shape(conv_, x.shape(0))) elements *= d;
-    std::vector<uint32_t> output(elements);
+    if (repeated_.size() < elements) repeated_ = bnn::AlignedBuffer<uint32_t>(elements);
     nb::gil_scoped_release release;
     for (int64_t i = 0; i < repeats; ++i) {
-      conv_.run(words(x.data()), static_cast<int64_t>(x.shape(0)), output.data(), pool_of(threads),
-                threads);
+      conv_.run(words(x.data()), static_cast<int64_t>(x.shape(0)), repeated_.data(),
+                pool_of(threads), threads);
     }
   }
 
@@ -308,6 +308,7 @@ class BConv2D {
  private:
   bnn::BConv2DParams params_;
   bnn::BConv2D conv_;
+  bnn::AlignedBuffer<uint32_t> repeated_;  // what repeat() writes
   std::mutex mutex_;
 };
 
