@@ -32,9 +32,11 @@ from bnn_lab.convert.dialect import (
     tensor_names,
     tfl_op_class,
 )
+from bnn_lab.convert.file_fields import as_list, as_text, as_tuple
 from bnn_lab.convert.lce_format import LQ_CODES, read_lq_op
 from bnn_lab.convert.model_info import ModelInfo, Signature
 from bnn_lab.convert.op_rules import check_builtin
+from bnn_lab.convert.shape_rules import check_shapes
 from bnn_lab.errors import BnnLabError, ModelFileError
 
 IDENTIFIER = b"TFL3"
@@ -74,26 +76,12 @@ def import_model(data: bytes) -> ModuleOp:
         raise ModelFileError(f"the .tflite model is truncated or corrupt ({detail})") from error
 
 
-def _text(name: Any) -> str:
-    if isinstance(name, bytes):
-        return name.decode("utf-8", "backslashreplace")
-    return name or ""
-
-
-def _tuple(values: Any) -> tuple[Any, ...]:
-    return () if values is None else tuple(np.asarray(values).tolist())
-
-
-def _list(values: Any) -> list[Any]:
-    return [] if values is None else list(values)
-
-
 class _Importer:
     def __init__(self, data: bytes, model: Any) -> None:
         self.data = data
         self.model = model
-        self.codes = _list(model.operatorCodes)
-        self.buffers = _list(model.buffers)
+        self.codes = as_list(model.operatorCodes)
+        self.buffers = as_list(model.buffers)
         if model.externalBuffers is not None and len(model.externalBuffers):
             raise ModelFileError(
                 "the model keeps its weights in external files, which is not supported. "
@@ -101,13 +89,13 @@ class _Importer:
             )
 
     def module(self) -> ModuleOp:
-        subgraphs = _list(self.model.subgraphs)
+        subgraphs = as_list(self.model.subgraphs)
         if not subgraphs:
             raise ModelFileError("the .tflite model has no subgraph, so nothing to run")
         taken: set[str] = set()
         functions: list[Operation] = []
         for index, subgraph in enumerate(subgraphs):
-            name = re.sub(r"\W", "_", _text(subgraph.name)) or "subgraph"
+            name = re.sub(r"\W", "_", as_text(subgraph.name)) or "subgraph"
             if name in taken or name[0].isdigit():
                 name = f"subgraph_{index}_{name}"
             taken.add(name)
@@ -150,35 +138,35 @@ class _Importer:
 
         return ModelInfo(
             version=self.model.version,
-            description=None if self.model.description is None else _text(self.model.description),
+            description=None if self.model.description is None else as_text(self.model.description),
             metadata=tuple(
-                (_text(entry.name), blob(entry.buffer, f"metadata {_text(entry.name)!r}"))
-                for entry in _list(self.model.metadata)
+                (as_text(entry.name), blob(entry.buffer, f"metadata {as_text(entry.name)!r}"))
+                for entry in as_list(self.model.metadata)
             ),
             metadata_buffers=tuple(
-                blob(int(index), "metadata") for index in _list(self.model.metadataBuffer)
+                blob(int(index), "metadata") for index in as_list(self.model.metadataBuffer)
             ),
             signatures=tuple(
-                self._signature(entry, subgraphs) for entry in _list(self.model.signatureDefs)
+                self._signature(entry, subgraphs) for entry in as_list(self.model.signatureDefs)
             ),
         )
 
     def _signature(self, entry: Any, subgraphs: list[Any]) -> Signature:
-        key = _text(entry.signatureKey)
+        key = as_text(entry.signatureKey)
         if not 0 <= entry.subgraphIndex < len(subgraphs):
             raise ModelFileError(f"signature {key!r} names subgraph {entry.subgraphIndex}")
         subgraph = subgraphs[entry.subgraphIndex]
 
         def positions(entries: Any, tensors: Any, what: str) -> tuple[tuple[str, int], ...]:
             found = []
-            known = _tuple(tensors)
-            for item in _list(entries):
+            known = as_tuple(tensors)
+            for item in as_list(entries):
                 if item.tensorIndex not in known:
                     raise ModelFileError(
-                        f"signature {key!r}: {what} {_text(item.name)!r} is tensor "
+                        f"signature {key!r}: {what} {as_text(item.name)!r} is tensor "
                         f"{item.tensorIndex}, which is no {what} of its subgraph"
                     )
-                found.append((_text(item.name), known.index(item.tensorIndex)))
+                found.append((as_text(item.name), known.index(item.tensorIndex)))
             return tuple(found)
 
         return Signature(
@@ -194,23 +182,23 @@ class _FunctionImporter:
         self.parent = parent
         self.subgraph = subgraph
         self.name = name
-        self.tensors = _list(subgraph.tensors)
+        self.tensors = as_list(subgraph.tensors)
         self.values: dict[int, SSAValue] = {}
         self.types: dict[int, Any] = {}
         self.block = Block()
         self.hints: set[str] = set()
 
     def function(self) -> FuncOp:
-        inputs = _tuple(self.subgraph.inputs)
+        inputs = as_tuple(self.subgraph.inputs)
         for index in inputs:
             self._check(index, "an input")
             if index in self.values:
                 raise ModelFileError(f"{self._where(index)} is an input of {self.name} twice")
             argument = self.block.insert_arg(self.type_of(index), len(self.block.args))
             self.values[index] = self._named(argument, index)
-        for position, op in enumerate(_list(self.subgraph.operators)):
+        for position, op in enumerate(as_list(self.subgraph.operators)):
             self._add(op, position)
-        results = [self.read(index, "an output") for index in _tuple(self.subgraph.outputs)]
+        results = [self.read(index, "an output") for index in as_tuple(self.subgraph.outputs)]
         self.block.add_op(ReturnOp(*results))
         function = FuncOp(
             self.name,
@@ -219,7 +207,7 @@ class _FunctionImporter:
         )
         names = [StringAttr(self._tensor_name(index)) for index in inputs]
         function.attributes[FUNC_INPUT_NAMES] = ArrayAttr(names)
-        function.attributes[FUNC_NAME] = StringAttr(_text(self.subgraph.name))
+        function.attributes[FUNC_NAME] = StringAttr(as_text(self.subgraph.name))
         return function
 
     # --- tensors ------------------------------------------------------------------------
@@ -231,7 +219,7 @@ class _FunctionImporter:
             )
 
     def _tensor_name(self, index: int) -> str:
-        return _text(self.tensors[index].name)
+        return as_text(self.tensors[index].name)
 
     def _where(self, index: int) -> str:
         return f"tensor {index} '{self._tensor_name(index)}'"
@@ -243,8 +231,8 @@ class _FunctionImporter:
         element = element_of_code(tensor.type)
         if element is None:
             raise ModelFileError(f"{self._where(index)} has the unknown type {tensor.type}")
-        shape = _tuple(tensor.shape)
-        signature = _tuple(tensor.shapeSignature)
+        shape = as_tuple(tensor.shape)
+        signature = as_tuple(tensor.shapeSignature)
         if signature and len(signature) != len(shape):
             raise ModelFileError(
                 f"{self._where(index)}: shape {shape} and its signature {signature} disagree"
@@ -264,11 +252,11 @@ class _FunctionImporter:
         if stored is None:
             return None
         quant = QuantParams(
-            scale=_tuple(stored.scale),
-            zero_point=_tuple(stored.zeroPoint),
+            scale=as_tuple(stored.scale),
+            zero_point=as_tuple(stored.zeroPoint),
             axis=stored.quantizedDimension,
-            low=_tuple(stored.min),
-            high=_tuple(stored.max),
+            low=as_tuple(stored.min),
+            high=as_tuple(stored.max),
             details=None if stored.details is None else Options.from_object(stored.details),
         )
         if quant.zero_point and len(quant.zero_point) != len(quant.scale):
@@ -291,7 +279,7 @@ class _FunctionImporter:
         type_ = self.type_of(index)
         names = tensor_names(self._tensor_name(index))
         op: Const | Variable
-        if raw is None and (0 not in _tuple(tensor.shape) or tensor.isVariable):
+        if raw is None and (0 not in as_tuple(tensor.shape) or tensor.isVariable):
             op = Variable.build(
                 result_types=[type_],
                 properties={"names": names, "extra": Opaque(bool(tensor.isVariable))},
@@ -306,7 +294,7 @@ class _FunctionImporter:
 
     def _data(self, index: int, raw: Any) -> Any:
         tensor = self.tensors[index]
-        shape = _tuple(tensor.shape)
+        shape = as_tuple(tensor.shape)
         dtype = dtype_of_code(tensor.type)
         if raw is None:
             raw = np.zeros(0, np.uint8)
@@ -335,16 +323,16 @@ class _FunctionImporter:
             raise ModelFileError(f"{where} has the operator code {op.opcodeIndex} out of range")
         code = self.parent.codes[op.opcodeIndex]
         number = max(code.builtinCode, code.deprecatedBuiltinCode)
-        name = _text(code.customCode) if number == schema.BuiltinOperator.CUSTOM else ""
+        name = as_text(code.customCode) if number == schema.BuiltinOperator.CUSTOM else ""
         if not name and number not in BUILTIN_NAMES:
             raise ModelFileError(f"{where} is of the unknown builtin type {number}")
         where = f"{where} ({name or BUILTIN_NAMES[number]})"
 
         operands = [
             self._absent() if index == -1 else self.read(index, f"an operand of {where}")
-            for index in _tuple(op.inputs)
+            for index in as_tuple(op.inputs)
         ]
-        outputs = _tuple(op.outputs)
+        outputs = as_tuple(op.outputs)
         for index in outputs:
             self._check(index, f"a result of {where}")
             if index in self.values or outputs.count(index) > 1:
@@ -376,6 +364,7 @@ class _FunctionImporter:
                 made = tfl_op_class(BUILTIN_NAMES[number]).build(
                     operands=[operands], result_types=[types], properties=common
                 )
+        check_shapes(made, where)
         self.block.add_op(made)
         for index, result in zip(outputs, made.results, strict=True):
             self.values[index] = self._named(result, index)
@@ -387,14 +376,14 @@ class _FunctionImporter:
         return op.result
 
     def _extra(self, op: Any) -> Opaque | None:
-        intermediates = _tuple(op.intermediates)
+        intermediates = as_tuple(op.intermediates)
         for index in intermediates:
             self._check(index, "an intermediate")
         extra = {
             "intermediates": tuple(
                 (self._tensor_name(index), self.type_of(index)) for index in intermediates
             ),
-            "mutatingVariableInputs": _tuple(op.mutatingVariableInputs),
+            "mutatingVariableInputs": as_tuple(op.mutatingVariableInputs),
             "builtinOptions2": (
                 None if op.builtinOptions2 is None else Options.from_object(op.builtinOptions2)
             ),

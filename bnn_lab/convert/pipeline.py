@@ -41,6 +41,7 @@ from bnn_lab.convert.passes import (
     ShrinkFilters,
     Together,
 )
+from bnn_lab.errors import BnnLabError, ModelFileError
 
 Step = Pass | Together
 
@@ -146,17 +147,35 @@ def run_pipeline(
 
     Returns:
         One result per pass.
+
+    Raises:
+        ModelFileError: the graph contradicts itself, as in a corrupt file.
     """
     results = []
     text = ir_text(module) if snapshots else ""
     for step in passes:
         progress(f"pass {step.name}")
-        outcomes = step.run(module)
-        module.verify()
+        outcomes = _run(step, module)
         after = ir_text(module) if snapshots else ""
         results.append(PassResult(step.name, step.summary, outcomes, text, after))
         text = after
     return results
+
+
+def _run(step: Step, module: ModuleOp) -> list[Outcome]:
+    try:
+        outcomes = step.run(module)
+        module.verify()
+        return outcomes
+    except BnnLabError:
+        raise
+    except Exception as error:
+        # What `shape_rules` does not know of may contradict itself in a corrupt file.
+        short = str(error).strip().splitlines()[0] if str(error).strip() else ""
+        raise ModelFileError(
+            f"the pass {step.name} fails ({type(error).__name__}: {short}): the file is corrupt, "
+            "or it holds a pattern that this version does not know"
+        ) from error
 
 
 def ir_text(module: ModuleOp) -> str:
