@@ -16,12 +16,14 @@
 #include <vector>
 
 #include "bnn/bconv2d.h"
+#include "bnn/btransposeconv2d.h"
 #include "bnn/dispatch.h"
 
 namespace {
 
 constexpr int32_t kMagic = 0x314E4E42;
-const char* const kKinds[] = {"bitpack", "unpack", "bconv2d", "bmaxpool2d"};
+const char* const kKinds[] = {"bitpack",   "unpack",    "bconv2d", "bmaxpool2d",
+                              "depthwise", "transpose", "residual"};
 const int kThreads[] = {1, 2, 4};
 
 struct Array {
@@ -131,7 +133,8 @@ bool check_unpack(const bnn_backend& backend, const Case& c) {
   return result.right();
 }
 
-bool check_bconv2d(const bnn_backend& backend, const Case& c) {
+// The parameters that all convolutions have, and the constants behind them in the arrays.
+bnn::BConv2DParams conv_params(const Case& c) {
   const int32_t* p = c.parameters.data();
   bnn::BConv2DParams params;
   params.channels_in = p[3];
@@ -149,19 +152,61 @@ bool check_bconv2d(const bnn_backend& backend, const Case& c) {
   params.output = static_cast<bnn::Output>(p[15]);
   params.output_zero_point = p[16];
   std::memcpy(&params.output_scale, c.arrays[0].as<char>(), sizeof(double));
-  bnn::BConv2D conv(backend, params, c.arrays[2].as<uint32_t>(), c.arrays[3].as<float>(),
-                    c.arrays[4].as<float>(), c.arrays[5].as<int32_t>());
-  conv.resize(p[1], p[2]);
+  return params;
+}
+
+template <class Conv>
+Conv make_conv(const bnn_backend& backend, const bnn::BConv2DParams& params, const Case& c) {
+  return Conv(backend, params, c.arrays[2].as<uint32_t>(), c.arrays[3].as<float>(),
+              c.arrays[4].as<float>(), c.arrays[5].as<int32_t>());
+}
+
+// Runs a convolution that has its size with several numbers of threads.
+template <class Conv>
+bool check_runs(Conv* conv, const bnn::BConv2DParams& params, const Case& c) {
+  const int32_t batch = c.parameters[0];
   const int64_t element = params.output == bnn::Output::kInt8 ? 1 : 4;
-  const int64_t size = p[0] * conv.out_height() * conv.out_width() * conv.out_channels() * element;
+  const int64_t size =
+      batch * conv->out_height() * conv->out_width() * conv->out_channels() * element;
   if (size != static_cast<int64_t>(c.expected().size)) return false;
   static bnn::ThreadPool pool(4);
   for (int threads : kThreads) {
     Result result(c.expected());
-    conv.run(c.arrays[1].as<uint32_t>(), p[0], result.as<char>(), &pool, threads);
+    conv->run(c.arrays[1].as<uint32_t>(), batch, result.template as<char>(), &pool, threads);
     if (!result.right()) return false;
   }
   return true;
+}
+
+bool check_bconv2d(const bnn_backend& backend, const Case& c, bool depthwise) {
+  bnn::BConv2DParams params = conv_params(c);
+  params.depthwise = depthwise;
+  auto conv = make_conv<bnn::BConv2D>(backend, params, c);
+  conv.resize(c.parameters[1], c.parameters[2]);
+  return check_runs(&conv, params, c);
+}
+
+bool check_transpose(const bnn_backend& backend, const Case& c) {
+  const bnn::BConv2DParams params = conv_params(c);
+  auto conv = make_conv<bnn::BTransposeConv2D>(backend, params, c);
+  conv.resize(c.parameters[1], c.parameters[2], c.parameters[17], c.parameters[18]);
+  return check_runs(&conv, params, c);
+}
+
+bool check_residual(const bnn_backend& backend, const Case& c) {
+  const int32_t* p = c.parameters.data();
+  bnn::BConv2DParams params = conv_params(c);
+  params.output_activation = static_cast<bnn::Activation>(p[17]);
+  params.sum_activation = static_cast<bnn::Activation>(p[18]);
+  auto conv = make_conv<bnn::BConv2D>(backend, params, c);
+  conv.resize(p[1], p[2]);
+  Result sum(c.expected()), signs(c.arrays[7]);
+  bnn::OutputView view;
+  view.data = sum.as<char>();
+  view.shortcut = c.arrays[6].as<float>();
+  view.signs = signs.as<uint32_t>();
+  conv.run(c.arrays[1].as<uint32_t>(), p[0], view, nullptr, 1);
+  return sum.right() && signs.right();
 }
 
 bool check_bmaxpool2d(const bnn_backend& backend, const Case& c) {
@@ -177,8 +222,11 @@ bool check(const bnn_backend& backend, const Case& c) {
   switch (c.kind) {
     case 0: return check_bitpack(backend, c);
     case 1: return check_unpack(backend, c);
-    case 2: return check_bconv2d(backend, c);
+    case 2: return check_bconv2d(backend, c, false);
     case 3: return check_bmaxpool2d(backend, c);
+    case 4: return check_bconv2d(backend, c, true);
+    case 5: return check_transpose(backend, c);
+    case 6: return check_residual(backend, c);
     default: throw std::runtime_error("unknown kind of case");
   }
 }

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from bnn_lab import reference
 
 MAGIC = 0x314E4E42  # "BNN1"
-KINDS = ["bitpack", "unpack", "bconv2d", "bmaxpool2d"]
+KINDS = ["bitpack", "unpack", "bconv2d", "bmaxpool2d", "depthwise", "transpose", "residual"]
 DTYPES = ["float32", "int8", "bool"]
 PADDINGS: list[reference.Padding] = ["same", "valid"]
 ACTIVATIONS = ["none", "relu", "relu_n1_to_1", "relu6"]
@@ -240,6 +240,100 @@ def bmaxpool2d_cases(rng: np.random.Generator) -> Iterator[Case]:
         yield Case("bmaxpool2d", parameters, [x, expected])
 
 
+def transform(rng: np.random.Generator, channels: int, depth: int, output: str) -> dict[str, Any]:
+    """Options of the output transform for a drawn layer."""
+    if output == "bits":
+        threshold = rng.integers(-1, depth + 2, channels).astype(np.int32)
+        return {"output": output, "threshold": threshold}
+    options = {
+        "output": output,
+        "activation": ACTIVATIONS[rng.integers(4)],
+        "multiplier": rng.normal(0, 1, channels).astype(np.float32),
+        "bias": rng.normal(0, 3, channels).astype(np.float32),
+    }
+    if output == "int8":
+        options |= {"output_scale": 0.25, "output_zero_point": int(rng.integers(-9, 9))}
+    return options
+
+
+def transform_parameters(options: dict[str, Any]) -> list[int]:
+    """Activation, output and zero point, as the runner reads them."""
+    return [
+        ACTIVATIONS.index(options.get("activation", "none")),
+        OUTPUTS.index(options["output"]),
+        options.get("output_zero_point", 0),
+    ]
+
+
+def transform_arrays(options: dict[str, Any]) -> list[NDArray | None]:
+    """Multiplier, bias and threshold."""
+    return [options.get(name) for name in ("multiplier", "bias", "threshold")]
+
+
+def depthwise_cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Depthwise convolutions with every output, padding and depth multiplier."""
+    for channels, multiplier, output in itertools.product([1, 31, 33, 64, 97], [1, 2, 3], OUTPUTS):
+        padding, pad_values = BORDERS[rng.integers(3)]
+        kernel, stride = rng.integers(1, 6, 2).tolist(), rng.integers(1, 3, 2).tolist()
+        dilation = rng.integers(1, 3, 2).tolist()
+        x = reference.pack_bits(rng.random((2, 11, 9, channels)) < 0.5)
+        filters = reference.pack_bits(rng.random((*kernel, channels * multiplier)) < 0.5)
+        options = transform(rng, channels * multiplier, kernel[0] * kernel[1], output)
+        expected = reference.bdepthwise2d(
+            x, filters, channels_in=channels, depth_multiplier=multiplier, stride=tuple(stride),
+            dilation=tuple(dilation), padding=padding, pad_values=pad_values, **options,
+        )  # fmt: skip
+        parameters = [2, 11, 9, channels, channels * multiplier, *kernel, *stride, *dilation, 1]
+        parameters += [PADDINGS.index(padding), pad_values, *transform_parameters(options)]
+        scale = np.array([options.get("output_scale", 1.0)], np.float64)
+        yield Case(
+            "depthwise", parameters, [scale, x, filters, *transform_arrays(options), expected]
+        )
+
+
+def transpose_cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Transposed convolutions: strides above, at and below the size of the filter."""
+    for channels, stride, output, padding in itertools.product(
+        [1, 33, 64], [1, 2, 3, 4], OUTPUTS, PADDINGS
+    ):
+        kernel = rng.integers(1, 6, 2).tolist()
+        out_channels = CHANNELS[rng.integers(len(CHANNELS))]
+        x = reference.pack_bits(rng.random((2, 5, 4, channels)) < 0.5)
+        filters = reference.pack_bits(rng.random((out_channels, *kernel, channels)) < 0.5)
+        options = transform(rng, out_channels, kernel[0] * kernel[1] * channels, output)
+        expected = reference.btranspose2d(
+            x, filters, channels_in=channels, stride=(stride, stride), padding=padding, **options
+        )
+        parameters = [2, 5, 4, channels, out_channels, *kernel, stride, stride, 1, 1, 1]
+        parameters += [PADDINGS.index(padding), 0, *transform_parameters(options)]
+        parameters += expected.shape[1:3]
+        scale = np.array([options.get("output_scale", 1.0)], np.float64)
+        yield Case(
+            "transpose", parameters, [scale, x, filters, *transform_arrays(options), expected]
+        )
+
+
+def residual_cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Convolutions with a shortcut, both clamps and the signs of the sum."""
+    for channels, before, after in itertools.product(CHANNELS, ACTIVATIONS, ["none", "relu"]):
+        padding, pad_values = BORDERS[rng.integers(3)]
+        x = reference.pack_bits(rng.random((2, 6, 9, 64)) < 0.5)
+        filters = reference.pack_bits(rng.random((channels, 3, 3, 64)) < 0.5)
+        options = transform(rng, channels, 9 * 64, "float32")
+        window = {"channels_in": 64, "padding": padding, "pad_values": pad_values}
+        plain = reference.bconv2d(x, filters, **window)
+        shortcut = rng.normal(0, 3, plain.shape).astype(np.float32)
+        expected = reference.bconv2d(
+            x, filters, shortcut=shortcut, output_activation=before, sum_activation=after,
+            **window, **options,
+        )  # fmt: skip
+        parameters = [2, 6, 9, 64, channels, 3, 3, 1, 1, 1, 1, 1]
+        parameters += [PADDINGS.index(padding), pad_values, *transform_parameters(options)]
+        parameters += [ACTIVATIONS.index(before), ACTIVATIONS.index(after)]
+        arrays = [np.ones(1), x, filters, *transform_arrays(options), shortcut]
+        yield Case("residual", parameters, [*arrays, reference.quantize(expected), expected])
+
+
 def encode(case: Case) -> bytes:
     """The case as the runner reads it."""
     parts = [struct.pack("<2i", KINDS.index(case.kind), len(case.parameters))]
@@ -260,6 +354,9 @@ def record(path: Path, seed: int = 0) -> int:
         *bconv2d_cases(rng),
         *bitpack_cases(rng),
         *unpack_cases(rng),
+        *depthwise_cases(rng),
+        *transpose_cases(rng),
+        *residual_cases(rng),
     ]
     with path.open("wb") as file:
         file.write(struct.pack("<2i", MAGIC, len(cases)))
