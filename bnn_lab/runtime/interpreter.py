@@ -35,6 +35,8 @@ class Interpreter:
             BNN_LAB_BACKEND or the fastest.
         fuse: run the float ops around binary convolutions inside them where that is possible (see
             `load_delegate`). Results are the same.
+        use_reference: use the plainest code there is, to find out whether a doubtful result comes
+            from an optimization: the scalar backend, nothing fused. Results are the same.
 
     Raises:
         ModelFileError: not a TFLite file, corrupt, or with an op that cannot run; the message names
@@ -50,12 +52,20 @@ class Interpreter:
         *,
         backend: str | None = None,
         fuse: bool = True,
+        use_reference: bool = False,
     ) -> None:
         from ai_edge_litert.interpreter import Interpreter as LiteRtInterpreter
 
         self._lock = threading.Lock()
         content = _read_model(flatbuffer_model)
         num_threads = check_threads(num_threads)
+        if use_reference:
+            if backend not in (None, "scalar"):
+                raise InputError(
+                    f"Interpreter: use_reference means the scalar backend, not {backend!r}; give "
+                    "one of the two"
+                )
+            backend, fuse = "scalar", False
         delegate = load_delegate(backend=backend, fuse=fuse)
         try:
             with without_native_chatter():

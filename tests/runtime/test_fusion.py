@@ -50,14 +50,17 @@ class Graph:
     def check(self, *outputs, samples: int = 3):
         content = self.build_model(self.tensors, self.ops, ["x"], list(outputs))
         x = self.rng.normal(size=(samples, *SIZE[1:], self.channels)).astype(np.float32)
+        y = Interpreter(content, use_reference=True).predict(x)
+        reference_run = y if isinstance(y, list) else [y]
         for backend in kernels.available_backends():
             for threads in (1, 2):
-                results = []
+                results = [reference_run]
                 for fuse in (True, False):
                     y = Interpreter(content, threads, backend=backend, fuse=fuse).predict(x)
                     results.append(y if isinstance(y, list) else [y])
-                for fused, plain in zip(*results, strict=True):
-                    np.testing.assert_array_equal(fused, plain)
+                for wanted, fused, plain in zip(*results, strict=True):
+                    np.testing.assert_array_equal(fused, wanted)
+                    np.testing.assert_array_equal(plain, wanted)
 
 
 @pytest.fixture(params=[32, 40, 64])

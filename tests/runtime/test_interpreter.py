@@ -202,6 +202,13 @@ def test_bad_options(two_by_two):
         Interpreter(two_by_two, 1.5)
 
 
+def test_reference_is_one_backend_only(two_by_two, samples):
+    reference_run = Interpreter(two_by_two, use_reference=True).predict(samples)
+    np.testing.assert_array_equal(reference_run[0], reference.quantize(samples[0]))
+    with pytest.raises(InputError, match="use_reference means the scalar backend, not 'avx2'"):
+        Interpreter(two_by_two, use_reference=True, backend="avx2")
+
+
 def test_backend_of_the_environment(two_by_two, monkeypatch):
     monkeypatch.setenv("BNN_LAB_BACKEND", "turbo")
     with pytest.raises(BackendError, match="environment variable BNN_LAB_BACKEND"):
