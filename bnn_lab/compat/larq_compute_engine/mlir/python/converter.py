@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from bnn_lab.errors import InputError, NoBinaryLayerError
 __all__ = ["convert_keras_model", "convert_saved_model"]
 
 _TARGETS = ("arm", "xcore")
+_TYPES = ("inference_input_type", "inference_output_type")
 _MADE_UP_SAMPLES = 4
 
 
@@ -35,7 +36,7 @@ def convert_keras_model(
     Args:
         model: a tf_keras model whose dimensions are fixed, except the batch, which becomes 1.
         inference_input_type: `tf.float32`, or `tf.int8` for a model trained with fake quantization;
-            or its name. LCE ignores int8 for a float model; here it is an error.
+            or its name. As in LCE, a float model keeps float32; here a warning says so.
         inference_output_type: the same for the outputs.
         target: "arm"; the file suits every backend of bnn_lab, x86 included. "xcore" is refused:
             bnn_lab's files use ops that XMOS' tools do not take.
@@ -55,7 +56,7 @@ def convert_keras_model(
         shapes = [tensor.shape.as_list() for tensor in getattr(model, "inputs", None) or []]
         options["representative_dataset"] = _made_up(experimental_default_int8_range, shapes)
     try:
-        return convert.convert_keras_model(model, **options)
+        return _convert(convert.convert_keras_model, model, options)
     except NoBinaryLayerError as error:
         if options:
             raise
@@ -94,7 +95,19 @@ def convert_saved_model(
         specs = function.structured_input_signature[1].values()
         shapes = [spec.shape.as_list() for spec in specs]
         options["representative_dataset"] = _made_up(experimental_default_int8_range, shapes)
-    return convert.convert_saved_model(os.fspath(saved_model_dir), **options)
+    return _convert(convert.convert_saved_model, os.fspath(saved_model_dir), options)
+
+
+def _convert(function: Callable[..., bytes], source: Any, options: dict[str, Any]) -> bytes:
+    try:
+        return function(source, **options)
+    except InputError as error:
+        others = {name: value for name, value in options.items() if name not in _TYPES}
+        if len(others) == len(options):
+            raise
+        result = function(source, **others)  # raises again whatever the types did not cause
+        warnings.warn(f"{error}. Inputs and outputs stay float32, as in LCE.", stacklevel=3)
+        return result
 
 
 def _options(input_type: Any, output_type: Any, target: str) -> dict[str, Any]:
@@ -106,8 +119,8 @@ def _options(input_type: Any, output_type: Any, target: str) -> dict[str, Any]:
             'target="xcore" is not supported: the files hold ops that XMOS\' tools do not take. '
             'Fix: use target="arm", which runs on ARM and x86'
         )
-    types = {"inference_input_type": input_type, "inference_output_type": output_type}
-    names = {option: _type_name(option, value) for option, value in types.items()}
+    types = zip(_TYPES, (input_type, output_type), strict=True)
+    names = {option: _type_name(option, value) for option, value in types}
     return {option: name for option, name in names.items() if name != "float32"}
 
 
