@@ -17,7 +17,7 @@ STAMP := $(VENV)/.installed
 EXTRAS := train,notebooks,test,dev
 NATIVE := $(shell find native -name '*.cc' -o -name '*.h' -o -name CMakeLists.txt)
 # Debian packages that some tests need: compiler, emulator and pipeline model for ARM; a fuzzer.
-SYSTEM_PACKAGES := g++-aarch64-linux-gnu qemu-user llvm-19 clang-14 libclang-rt-14-dev
+SYSTEM_PACKAGES := g++-aarch64-linux-gnu qemu-user pkg-config llvm-19 clang-14 libclang-rt-14-dev
 
 .PHONY: help check setup lab demo test test-deps bench lint format notebooks lock clean
 .DEFAULT_GOAL := help
