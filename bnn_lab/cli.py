@@ -12,6 +12,7 @@ from bnn_lab.bench.cli import app as bench_app
 from bnn_lab.bench.profile_cli import profile_command
 from bnn_lab.convert.cli import convert_command, inspect_command
 from bnn_lab.errors import BnnLabError
+from bnn_lab.lab.cli import train_command
 
 app = typer.Typer(
     add_completion=False,
@@ -41,6 +42,7 @@ def demo(
 app.command("convert")(convert_command)
 app.command("inspect")(inspect_command)
 app.command("profile")(profile_command)
+app.command("train")(train_command)
 app.add_typer(bench_app, name="bench")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from bnn_lab._keras import require_tensorflow
 from bnn_lab.errors import BnnLabError, InputError
 
 CLASSES = 1000
-TRAIN_IMAGES, TEST_IMAGES = 1_281_167, 50_000
+_BUFFER = 20_000  # images; larger mixes better and takes more memory
 _SUFFIXES = {".jpeg", ".jpg", ".png"}
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's RGB in 0..1
 
@@ -21,7 +22,8 @@ class ImageStream:
 
     Attributes:
         name: where they are from.
-        train: `tf.data.Dataset` of batches (float32 (B, S, S, 3), int64 (B,)), repeated for ever.
+        train_from: given a training step, counted from 0, returns the endless `tf.data.Dataset`
+            of that step's batch and all later ones, float32 (B, S, S, 3) and int64 (B,).
         test: likewise, once through, in order.
         classes: number of classes.
         train_images: in one epoch.
@@ -29,11 +31,16 @@ class ImageStream:
     """
 
     name: str
-    train: Any
+    train_from: Callable[[int], Any]
     test: Any
     classes: int
     train_images: int
     test_images: int
+
+    @property
+    def train(self) -> Any:
+        """Batches from the first step on."""
+        return self.train_from(0)
 
 
 def load_imagenet(
@@ -62,7 +69,8 @@ def load_imagenet(
         The streams.
 
     Raises:
-        InputError: the folder lacks a part or its parts have different classes.
+        InputError: the folder lacks a part or its parts have different classes, or there are fewer
+            images than a batch.
         BnnLabError: TensorFlow Datasets is not installed, or has not prepared ImageNet.
     """
     if batch < 1 or size < 32:
@@ -88,11 +96,17 @@ def load_imagenet(
     for part in ("train", "val"):
         chosen = paths(part)
         data = tf.data.Dataset.from_tensor_slices(chosen)
-        if part == "train":  # paths are small: all of them are shuffled
-            data = data.shuffle(len(chosen[0]), seed=seed)
-        parts[part] = (data.map(read, tf.data.AUTOTUNE), len(chosen[0]))
+        parts[part] = (data, len(chosen[0]))
+    train, count = parts["train"]
+    test, test_count = parts["val"]
     return _stream(
-        f"images in {folder}", parts["train"], parts["val"], len(names), batch, size, seed
+        f"images in {folder}",
+        # Paths are small: all of them are shuffled, and files are read after the skipping.
+        lambda epoch_seed: train.shuffle(count, seed=epoch_seed, reshuffle_each_iteration=False),
+        lambda data: data.map(read, tf.data.AUTOTUNE),
+        test.map(read, tf.data.AUTOTUNE),
+        (count, test_count, len(names)),
+        (batch, size, seed),
     )
 
 
@@ -111,7 +125,8 @@ def _from_tfds(batch: int, size: int, seed: int, data_dir: str | Path | None) ->
             "decoders": {"image": tfds.decode.SkipDecoding()},
             "as_supervised": True,
         }
-        train = builder.as_dataset(split="train", shuffle_files=True, **options)
+        # Files in order, so that the stream repeats; ImageNet is prepared in mixed order.
+        train = builder.as_dataset(split="train", shuffle_files=False, **options)
         test = builder.as_dataset(split="validation", **options)
     except Exception as error:  # tfds raises many kinds
         raise BnnLabError(
@@ -122,44 +137,57 @@ def _from_tfds(batch: int, size: int, seed: int, data_dir: str | Path | None) ->
     counts = builder.info.splits
     return _stream(
         "ImageNet (TensorFlow Datasets)",
-        (train.shuffle(20_000, seed=seed), counts["train"].num_examples),
-        (test, counts["validation"].num_examples),
-        CLASSES,
-        batch,
-        size,
-        seed,
+        lambda epoch_seed: train.shuffle(_BUFFER, seed=epoch_seed, reshuffle_each_iteration=False),
+        lambda data: data,
+        test,
+        (counts["train"].num_examples, counts["validation"].num_examples, CLASSES),
+        (batch, size, seed),
     )
 
 
 def _stream(
     name: str,
-    train: tuple[Any, int],
-    test: tuple[Any, int],
-    classes: int,
-    batch: int,
-    size: int,
-    seed: int,
+    shuffled: Callable[[Any], Any],
+    read: Callable[[Any], Any],
+    test: Any,
+    counts: tuple[int, int, int],
+    settings: tuple[int, int, int],
 ) -> ImageStream:
+    """Every step's batch is a function of seed and step, so that training can go on anywhere."""
     tf = require_tensorflow()
     auto = tf.data.AUTOTUNE
-    seeds = tf.data.Dataset.random(seed=seed).batch(2)
+    batch, size, seed = settings
+    images = counts[0]
+    steps = max(1, images // batch)
+    if images < batch:
+        raise InputError(f"{name}: {images} training images do not fill a batch of {batch}.")
 
-    def augment(sample: Any, pair: Any) -> Any:
+    def augment(number: Any, sample: Any) -> Any:
         content, label = sample
-        return random_crop(content, size, tf.cast(pair % 2**31, tf.int32)), label
+        pair = tf.stack([tf.cast(number % 2**31, tf.int32), tf.constant(seed, tf.int32)])
+        return random_crop(content, size, pair), label
+
+    def train_from(step: int) -> Any:
+        first, skipped = divmod(step, steps)
+
+        def epoch(number: Any) -> Any:
+            # Of this traced function alone: with a global seed of 0, TensorFlow would ask whether
+            # the epoch's seed is 0 too, which a tensor cannot answer while tracing.
+            tf.random.set_seed(1)
+            order = shuffled(number + seed * 1_000_003).take(steps * batch)
+            begin = tf.where(number == first, tf.constant(skipped * batch, tf.int64), 0)
+            start = number * steps * batch + begin
+            return read(order.skip(begin)).enumerate(start)
+
+        numbers = tf.data.Dataset.range(first, 2**40)
+        data = numbers.flat_map(epoch).map(augment, auto)
+        return data.batch(batch, drop_remainder=True).prefetch(auto)
 
     def prepare(content: Any, label: Any) -> Any:
         return centre_crop(content, size), label
 
-    stream = tf.data.Dataset.zip((train[0].repeat(), seeds)).map(augment, auto)
-    return ImageStream(
-        name,
-        stream.batch(batch, drop_remainder=True).prefetch(auto),
-        test[0].map(prepare, auto).batch(batch).prefetch(auto),
-        classes,
-        train[1],
-        test[1],
-    )
+    ready = test.map(prepare, auto).batch(batch).prefetch(auto)
+    return ImageStream(name, train_from, ready, counts[2], images, counts[1])
 
 
 def random_crop(content: Any, size: int, seed: Any) -> Any:

@@ -39,7 +39,7 @@ _HOME = {
     "update_steps": "training",
 }
 _SUBMODULES = {"closed_forms", "exercises", "experiments", "latents", "optimizers", "schedules"}
-_SUBMODULES |= {"simulate"}
+_SUBMODULES |= {"recipe", "recipe_run", "simulate", "sweeps"}
 
 __all__ = [
     "EpochResult",

@@ -170,6 +170,9 @@ def test_imagenet_from_folders(image_folder) -> None:
     again = load_imagenet(image_folder, batch=4, size=32, seed=1)
     for one, (other, _) in zip(first, again.train, strict=False):
         np.testing.assert_array_equal(one, other.numpy())
+    for step in (2, 3, 5):  # three steps an epoch
+        later = next(iter(again.train_from(step)))[0].numpy()
+        np.testing.assert_array_equal(first[step], later)
     other = load_imagenet(image_folder, batch=4, size=32, seed=2)
     assert not np.array_equal(first[0], next(iter(other.train))[0].numpy())
 
