@@ -40,8 +40,13 @@ class ConversionTrace:
 
     @property
     def outcomes(self) -> list[Outcome]:
-        """What happened to each op, over all passes."""
-        return [outcome for result in self.passes for outcome in result.outcomes]
+        """What happened to each op, over all passes; cleaning up after them is left out."""
+        return [
+            outcome
+            for result in self.passes
+            for outcome in result.outcomes
+            if outcome.pass_name != "remove_dead_ops"
+        ]
 
     @property
     def refused(self) -> list[Outcome]:
