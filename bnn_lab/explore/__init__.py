@@ -1,9 +1,17 @@
 """Pure functions from data to plotly figures and short texts."""
 
 from bnn_lab.explore.digits import digits_figure
+from bnn_lab.explore.inertia import first_flips_figure, trajectory_figure
 from bnn_lab.explore.ir import op_counts, ops_between
 from bnn_lab.explore.latency import describe_latency, latency_figure
 from bnn_lab.explore.profile import describe_profile, profile_figure
+from bnn_lab.explore.recordings import (
+    flips_figure,
+    intervals_figure,
+    magnitudes_figure,
+    never_flipped_figure,
+    pressures_figure,
+)
 from bnn_lab.explore.training import describe_training, training_figure
 
 __all__ = [
@@ -11,9 +19,16 @@ __all__ = [
     "describe_profile",
     "describe_training",
     "digits_figure",
+    "first_flips_figure",
+    "flips_figure",
+    "intervals_figure",
     "latency_figure",
+    "magnitudes_figure",
+    "never_flipped_figure",
     "op_counts",
     "ops_between",
+    "pressures_figure",
     "profile_figure",
     "training_figure",
+    "trajectory_figure",
 ]
