@@ -72,7 +72,7 @@ demo: setup
 	@$(BIN)/bnn-lab demo
 
 test: setup
-	$(BIN)/python -m pytest -m "slow or not slow" --nbval notebooks/lessons tests
+	$(BIN)/python -m pytest -m "not exhaustive" --nbval notebooks/lessons tests
 
 # update first: a fresh machine's package lists are empty or old
 test-deps:

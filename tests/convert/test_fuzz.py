@@ -130,7 +130,7 @@ def test_500_mutants(originals):
     fuzz(originals, seed=0, count=500)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("seed", range(1, 11))
 def test_10000_mutants(originals, seed):
     fuzz(originals, seed, count=1000)
