@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -133,6 +134,8 @@ def open_client(client: Any = None, *, workers: int | None = None, show: bool = 
                     processes=True,
                     env=WORKER_ENVIRONMENT,
                     dashboard_address="127.0.0.1:0",
+                    # TensorFlow is slow to exit; that a worker had to be ended is no news.
+                    silence_logs=logging.ERROR,
                 )
             )
             client = stack.enter_context(Client(cluster))

@@ -40,8 +40,6 @@ def test_every_case_of_the_theorem() -> None:
     assert len(frame) == 2 * len(CASES) and (frame.flips > 10_000).all()
     for row in frame.itertuples():
         assert row.identical == (not row.case.endswith("fixed")), row
-    # 3 is no power of two: rounding differs and, with many flips, soon decides one.
-    assert not experiments.scaling_invariance(3.0, cases=("SGD",), running=QUIET).frame.identical[0]
 
 
 def test_bops_regimes() -> None:

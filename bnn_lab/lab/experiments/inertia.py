@@ -47,7 +47,8 @@ class ScalingInvariance:
     """Settings of `scaling_invariance`.
 
     Attributes:
-        scales: factors C; powers of two scale floats without rounding, others do not.
+        scales: factors C; powers of two scale floats exactly, others round, which may in time
+            decide a flip.
         cases: of `CASES`.
         epochs: of 20 steps each.
         learning_rate: of the latent weights; at 20 over 100,000 of 600 steps' flips happen.
