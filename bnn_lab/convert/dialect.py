@@ -19,6 +19,7 @@ from bnn_lab.convert.lq_dialect import (
 from bnn_lab.convert.tfl_dialect import (
     BUILTIN_CODES,
     BUILTIN_NAMES,
+    CALIBRATED,
     FUNC_INPUT_NAMES,
     FUNC_NAME,
     MODULE_INFO,
@@ -41,6 +42,7 @@ from bnn_lab.convert.tfl_dialect import (
 __all__ = [
     "BUILTIN_CODES",
     "BUILTIN_NAMES",
+    "CALIBRATED",
     "FUNC_INPUT_NAMES",
     "FUNC_NAME",
     "MODULE_INFO",

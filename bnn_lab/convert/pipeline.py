@@ -35,8 +35,10 @@ from bnn_lab.convert.passes import (
     QuantizeBeforePad,
     QuantizeBeforePool,
     QuantizeFromInt8,
+    RecognizeSelect,
     RecognizeSign,
     RemoveDeadOps,
+    RoundBeforeSign,
     ScaleBeforePool,
     ShrinkFilters,
     Together,
@@ -60,6 +62,7 @@ def make_pipeline(*, lce_compatible: bool = True) -> tuple[Step, ...]:
     return (
         LiftInt8Sign(),
         RecognizeSign(),  # first the signs: everything else asks whether a value is binary
+        RecognizeSelect(),
         QuantizeAfterMoves(),
         LiftInt8Convs(),
         PadAfterReshape(),  # the passes about padding look directly in front of a convolution
@@ -70,6 +73,7 @@ def make_pipeline(*, lce_compatible: bool = True) -> tuple[Step, ...]:
         BinarizeOtherConvs(lce_compatible),
         FoldOnePadding(),
         RemoveDeadOps(),  # from here on, who reads a value matters
+        RoundBeforeSign(),
         Together(
             "move_scales",
             "per-channel scales move to their binary convolution and join it",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr
+from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr, UnitAttr
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import OpResult
 
 from bnn_lab.convert.attributes import Opaque
-from bnn_lab.convert.dialect import FUNC_INPUT_NAMES, MODULE_INFO, BinaryConv, LabOp
+from bnn_lab.convert.dialect import CALIBRATED, FUNC_INPUT_NAMES, MODULE_INFO, BinaryConv, LabOp
 from bnn_lab.convert.importer import import_model
 from bnn_lab.convert.model_info import ModelInfo, Signature
 from bnn_lab.convert.pipeline import PassResult
@@ -38,6 +38,8 @@ def import_stock(
     """
     stock = convert_function(fixed, name, quantization)
     module = import_model(stock)
+    if quantization.representative_data is not None and not fixed.has_fake_quantization:
+        module.attributes[CALIBRATED] = UnitAttr()
     inputs = [input_name for input_name, _ in fixed.inputs_of_model]
     _name_ends(module, inputs, fixed.output_names)
     return stock, module

@@ -27,6 +27,7 @@ from bnn_lab.convert.attributes import Blob, Opaque, OptionsAttr, Tensor, type_o
 FUNC_INPUT_NAMES = "tfl.input_names"  # on func.func: ArrayAttr of the input tensors' names
 FUNC_NAME = "tfl.name"  # on func.func: the subgraph's name in the file
 MODULE_INFO = "tfl.model"  # on builtin.module: ModelInfo
+CALIBRATED = "tfl.calibrated"  # on builtin.module, a unit: int8 ranges were found after training
 
 BUILTIN_CODES: dict[str, int] = {
     name.lower(): code

@@ -270,9 +270,6 @@ def test_int8_ends(kind: Any, as_saved_model: bool, tmp_path: Path) -> None:
         assert b"LceBconv2d" in file
 
 
-@pytest.mark.xfail(
-    strict=True, reason="signs are taken before the rounding to 8 bits, which makes -0.4 steps +1"
-)
 def test_fake_quantized_equals_keras() -> None:
     model = fake_quantized()
     x = np.random.default_rng(0).uniform(-3, 3, (4, 32, 32, 3)).astype(np.float32)

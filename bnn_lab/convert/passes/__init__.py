@@ -26,8 +26,10 @@ from bnn_lab.convert.passes.quantize_before_layout import QuantizeBeforeLayout
 from bnn_lab.convert.passes.quantize_before_pad import QuantizeBeforePad
 from bnn_lab.convert.passes.quantize_before_pool import QuantizeBeforePool
 from bnn_lab.convert.passes.quantize_from_int8 import QuantizeFromInt8
+from bnn_lab.convert.passes.recognize_select import RecognizeSelect
 from bnn_lab.convert.passes.recognize_sign import RecognizeSign
 from bnn_lab.convert.passes.remove_dead_ops import RemoveDeadOps
+from bnn_lab.convert.passes.round_before_sign import RoundBeforeSign
 from bnn_lab.convert.passes.scale_before_pool import ScaleBeforePool
 from bnn_lab.convert.passes.shrink_filters import ShrinkFilters
 
@@ -57,9 +59,11 @@ __all__ = [
     "QuantizeBeforePad",
     "QuantizeBeforePool",
     "QuantizeFromInt8",
+    "RecognizeSelect",
     "RecognizeSign",
     "Refusal",
     "RemoveDeadOps",
+    "RoundBeforeSign",
     "ScaleBeforePool",
     "ShrinkFilters",
     "Together",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
-from xdsl.ir import SSAValue
+from xdsl.ir import Operation, SSAValue
 
 from bnn_lab.convert.attributes import quant_of
-from bnn_lab.convert.dialect import constant
+from bnn_lab.convert.dialect import CALIBRATED, constant
 
 
 def dequantized(value: SSAValue) -> NDArray[np.float32] | None:
@@ -40,3 +42,15 @@ def is_int8(value: SSAValue) -> bool:
     quant = quant_of(value.type)
     element = str(value.type.element_type)  # type: ignore[attr-defined]
     return element == "i8" and quant is not None and len(quant.scale) == 1
+
+
+def is_calibrated(op: Operation) -> bool:
+    """Whether int8 ranges come from calibration after training.
+
+    Rounding to int8 is then an approximation of the Keras model. Otherwise (fake quantization, a
+    file of unknown origin) it is part of what the model computes.
+    """
+    module: Any = op
+    while module.parent_op() is not None:
+        module = module.parent_op()
+    return CALIBRATED in module.attributes

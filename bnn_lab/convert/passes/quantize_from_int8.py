@@ -1,10 +1,11 @@
-"""Bits are taken from int8 values directly, or from the floats that became int8.
+"""Bits are taken from int8 values directly, or from the floats that calibration made int8.
 
     x8 (int8) -> tfl.dequantize -> lq.Quantize    =>    x8 -> lq.Quantize
     x -> tfl.quantize (int8)    -> lq.Quantize    =>    x -> lq.Quantize
 
-An int8 value is negative iff it lies below its zero point. Where the floats are still there, their
-own sign is exact: rounding to int8 would make +1 of small negative values.
+An int8 value is negative iff it lies below its zero point. Where the floats are still there and
+int8 came by calibration only, their own sign is that of the Keras model: rounding to int8 would
+make +1 of small negative values. A model trained with fake quantization means it so.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from bnn_lab.convert.attributes import F32
 from bnn_lab.convert.dialect import Quantize, is_tfl, producer
 from bnn_lab.convert.passes.base import Pass
 from bnn_lab.convert.passes.build import quantize_of
-from bnn_lab.convert.passes.int8_values import is_int8
+from bnn_lab.convert.passes.int8_values import is_calibrated, is_int8
 
 
 class _Match(NamedTuple):
@@ -38,7 +39,8 @@ class QuantizeFromInt8(Pass):
         change: Any = producer(op.input)
         if is_tfl(change, "dequantize") and is_int8(change.operands[0]):
             return _Match(change.operands[0])
-        if is_tfl(change, "quantize") and change.operands[0].type.element_type == F32:
+        floats = is_tfl(change, "quantize") and change.operands[0].type.element_type == F32
+        if floats and is_calibrated(op):
             return _Match(change.operands[0])
         return None
 
