@@ -146,12 +146,25 @@ def layer_table(trace: ConversionTrace) -> Table:
 
 
 def layer_verdicts(trace: ConversionTrace) -> list[tuple[str, bool, str]]:
-    """(layer, is binary, reason) of every layer that could have been binary, in model order."""
-    return [
-        (outcome.layer, outcome.applied, outcome.reason)
-        for outcome in trace.outcomes
-        if outcome.pass_name == "binarize_conv" or not outcome.applied
-    ]
+    """What became of every layer that could have been binary.
+
+    Args:
+        trace: of a conversion.
+
+    Returns:
+        (layer, is binary, reason), in model order. A layer of several operations has one entry for
+        each. A binary layer without some optimisation is still binary.
+    """
+    from bnn_lab.convert.attribution import says_why_float
+
+    verdicts: dict[tuple[str, str], tuple[str, bool, str]] = {}
+    for outcome in trace.outcomes:
+        key = outcome.layer, outcome.tensor
+        if outcome.applied and outcome.pass_name in ("binarize_conv", "binarize_other_convs"):
+            verdicts[key] = outcome.layer, True, outcome.reason
+        elif says_why_float(outcome) and not verdicts.get(key, ("", False, ""))[1]:
+            verdicts[key] = outcome.layer, False, outcome.reason
+    return list(verdicts.values())
 
 
 def check_parity(console: Console, model: Any, tflite: bytes, data: Digits) -> None:

@@ -51,6 +51,30 @@ def test_names_the_binary_layers_and_why_others_stay_float(trained_digits) -> No
     assert all(reason for _, _, reason in verdicts)
 
 
+def test_a_binary_layer_without_an_optimisation_is_binary() -> None:
+    import larq as lq
+
+    from bnn_lab._keras import require_tensorflow
+
+    layers = require_tensorflow().keras.layers
+    signs = {
+        "input_quantizer": "ste_sign",
+        "kernel_quantizer": "ste_sign",
+        "kernel_constraint": "weight_clip",
+    }
+    # Zero padding keeps the first one from writing bits.
+    x = layers.Input((8, 8, 32))
+    y = lq.layers.QuantConv2D(32, 3, padding="same", name="zeros", **signs)(x)
+    y = lq.layers.QuantConv2D(32, 3, name="valid", **signs)(y)
+    trace = trace_keras_model(require_tensorflow().keras.Model(x, y), snapshots=False)
+    refused = [o.pass_name for o in trace.outcomes if not o.applied]
+    assert "emit_bits" in refused
+    assert [(name, binary) for name, binary, _ in layer_verdicts(trace)] == [
+        ("zeros", True),
+        ("valid", True),
+    ]
+
+
 def test_parity_on_all_test_images(trained_digits) -> None:
     console = recording()
     model, _, data = trained_digits

@@ -65,7 +65,7 @@ def make_report(
     tallies = {layer.path: _Tally() for layer in layers}
     _count_ops(module, layer_map, tallies)
     other_bytes, constant_bytes = _count_bytes(module, layer_map, tallies)
-    refusals = {outcome.tensor: outcome for outcome in outcomes if _says_why_float(outcome)}
+    refusals = {outcome.tensor: outcome for outcome in outcomes if says_why_float(outcome)}
     for op in module.walk():
         if isinstance(op, TflOp) and source_and_filter(op) is not None:
             owner, refusal = layer_map.of_op(op), refusals.get(op.tensor_name())
@@ -82,7 +82,11 @@ def make_report(
     )
 
 
-def _says_why_float(outcome: Outcome) -> bool:
+def says_why_float(outcome: Outcome) -> bool:
+    """Whether an outcome tells why a layer computes in float.
+
+    Other refusals are of optimisations, which a binary layer may lack too.
+    """
     steps = ("binarize_conv", "binarize_other_convs", "dense_to_conv", "correct_zero_padding")
     return not outcome.applied and outcome.pass_name in (*steps, "explain_float_ops")
 

@@ -18,8 +18,15 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter
 
 from bnn_lab.convert.attributes import F32, Options, OptionsAttr, quant_of
-from bnn_lab.convert.dialect import Const, Quantize, is_tfl, make_tfl, name_of, producer
-from bnn_lab.convert.dialect import tensor_names as names
+from bnn_lab.convert.dialect import (
+    Const,
+    Quantize,
+    is_tfl,
+    make_tfl,
+    name_of,
+    producer,
+    tensor_names,
+)
 from bnn_lab.convert.passes.base import Pass, Refusal
 from bnn_lab.convert.passes.build import quantize_of
 from bnn_lab.convert.passes.int8_values import is_calibrated, is_int8
@@ -62,9 +69,8 @@ class RoundBeforeSign(Pass):
         half = Const.of(match.half_step, f"{name}/half_step")
         half.result.name_hint = "half_step"
         options = OptionsAttr(Options.make("AddOptions"))
-        total = make_tfl(
-            "add", [match.source, half.result], [match.source.type], options, names(name)
-        )
+        operands, names = [match.source, half.result], tensor_names(name)
+        total = make_tfl("add", operands, [match.source.type], options, names)
         dequantize: Any = producer(op.input)
         quantize: Any = producer(dequantize.operands[0])
         rewriter.replace(op, [half, total, quantize_of(total.results[0])])
