@@ -1,0 +1,162 @@
+"""round_before_sign, quantize_from_int8, lift_int8_sign, emit_int8: text before and after."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from xdsl.dialects.builtin import UnitAttr
+
+from bnn_lab.convert import ir_text
+from bnn_lab.convert.attributes import F32, I8, Options, OptionsAttr, QuantParams, tensor_type
+from bnn_lab.convert.dialect import CALIBRATED, Const, make_tfl, tensor_names
+from bnn_lab.convert.passes import (
+    BinarizeConv,
+    CancelDequantize,
+    EmitInt8,
+    LiftInt8Sign,
+    QuantizeFromInt8,
+    RecognizeSign,
+    RemoveDeadOps,
+    RoundBeforeSign,
+)
+
+SHAPE = (1, 1, 1, 8)
+STEP = 0.25
+# No value lies on a boundary of rounding, where runtimes differ.
+X = np.float32([-3, -0.26, -0.13, -0.12, -1e-6, 0, 0.2, 3]).reshape(SHAPE)
+
+
+def int8_type(shape=SHAPE, zero_point=0):
+    return tensor_type(I8, shape, QuantParams((STEP,), (zero_point,)))
+
+
+def append(graph, mnemonic, operands, type_, table=""):
+    options = OptionsAttr(Options.make(table)) if table else None
+    op = make_tfl(mnemonic, operands, [type_], options, tensor_names(f"net/{mnemonic}"))
+    graph.block.add_op(op)
+    op.results[0].name_hint = mnemonic
+    return op.results[0]
+
+
+def rounded(graph, value, zero_point=0):
+    """(int8, float32) of a value."""
+    shape = tuple(value.type.get_shape())
+    stored = append(graph, "quantize", [value], int8_type(shape, zero_point))
+    return stored, append(graph, "dequantize", [stored], tensor_type(F32, shape))
+
+
+@pytest.mark.parametrize("zero_point", [0, 13, -127])
+def test_round_before_sign(graph, apply, op_names, zero_point):
+    _, value = rounded(
+        graph, graph.mul(graph.input(*SHAPE), graph.const(np.float32(1))), zero_point
+    )
+    module = graph.module(graph.sign(value))
+    outcomes = apply(module, X, RecognizeSign(), RemoveDeadOps(), RoundBeforeSign())
+    assert op_names(module) == ["tfl.mul", "tfl.add", "lq.Quantize", "lq.Dequantize"]
+    assert "%half_step = tfl.const() {0.125}" in ir_text(module)
+    assert outcomes[-1].reason == "0.125 is added before the sign"
+
+
+def test_round_before_sign_keeps_int8_that_others_read(graph, op_names):
+    x = graph.mul(graph.input(*SHAPE), graph.const(np.float32(1)))
+    _, value = rounded(graph, x)
+    module = graph.module(graph.sign(value), value)
+    RecognizeSign().run(module)
+    RemoveDeadOps().run(module)
+    (outcome,) = RoundBeforeSign().run(module)
+    assert "other readers" in outcome.reason
+    assert "tfl.quantize" in op_names(module)
+
+
+def test_round_before_sign_refuses_a_range_without_negative_values(graph, apply, op_names):
+    x = graph.mul(graph.input(*SHAPE), graph.const(np.float32(1)))
+    _, value = rounded(graph, x, -128)
+    module = graph.module(graph.sign(value))
+    outcomes = apply(module, X, RecognizeSign(), RemoveDeadOps(), RoundBeforeSign())
+    assert outcomes[-1].reason == "its int8 range holds no negative value: every bit is +1"
+    assert "tfl.add" not in op_names(module)
+
+
+def test_quantize_from_int8_keeps_the_rounding(graph, apply, op_names):
+    _, value = rounded(graph, graph.input(*SHAPE))
+    module = graph.module(graph.sign(value))
+    apply(module, X, RecognizeSign(), RemoveDeadOps(), RoundBeforeSign(), QuantizeFromInt8())
+    assert op_names(module) == ["tfl.quantize", "lq.Quantize", "lq.Dequantize"]
+
+
+def test_quantize_from_int8_reads_floats_of_a_calibrated_model(graph, op_names):
+    _, value = rounded(graph, graph.mul(graph.input(*SHAPE), graph.const(np.float32(1))))
+    module = graph.module(graph.sign(value))
+    module.attributes[CALIBRATED] = UnitAttr()
+    RecognizeSign().run(module)
+    RemoveDeadOps().run(module)
+    assert RoundBeforeSign().run(module) == []
+    assert all(outcome.applied for outcome in QuantizeFromInt8().run(module))
+    assert op_names(module) == ["tfl.mul", "lq.Quantize", "lq.Dequantize"]
+
+
+def int8_sum(graph, activation="none"):
+    """Larq's sign as calibration leaves it."""
+    stored, _ = rounded(graph, graph.op("sign", graph.input(*SHAPE)))
+    shift = Const.of(np.array([2], np.int8), "shift", int8_type((1,)))
+    graph.block.add_op(shift)
+    total = append(graph, "add", [stored, shift.result], int8_type(), "AddOptions")
+    if activation != "none":
+        table = Options.make("AddOptions", fusedActivationFunction=activation)
+        total.op.options = OptionsAttr(table)
+    value = append(graph, "dequantize", [total], tensor_type(F32, SHAPE))
+    return graph.module(graph.op("sign", value))
+
+
+def test_lift_int8_sign(graph, apply, op_names):
+    module = int8_sum(graph)
+    assert op_names(module) == [
+        "tfl.sign", "tfl.quantize", "tfl.dequantize", "tfl.add", "tfl.dequantize", "tfl.sign"
+    ]  # fmt: skip
+    outcomes = apply(module, X, LiftInt8Sign(), RemoveDeadOps())
+    assert op_names(module) == ["tfl.sign", "tfl.add", "tfl.sign"]
+    assert outcomes[0].reason == "0.5 is added to a float sign"
+
+
+def test_lift_int8_sign_leaves_a_clamped_sum(graph):
+    module = int8_sum(graph, "relu")
+    before = ir_text(module)
+    assert LiftInt8Sign().run(module) == []
+    assert ir_text(module) == before
+
+
+IMAGE = (1, 5, 5, 32)
+
+
+@pytest.fixture
+def image(rng):
+    return rng.normal(size=IMAGE).astype(np.float32)
+
+
+def binary_conv(graph, signs, padding="valid"):
+    return graph.conv(graph.sign(graph.input(*IMAGE)), signs(8, 3, 3, 32), padding=padding)
+
+
+def test_emit_int8(graph, apply, op_names, signs, image):
+    _, value = rounded(graph, binary_conv(graph, signs))
+    module = graph.module(value)
+    steps = RecognizeSign(), BinarizeConv(), CancelDequantize(), RemoveDeadOps(), EmitInt8()
+    apply(module, image, *steps)
+    assert op_names(module) == ["lq.Quantize", "lq.Bconv2d", "tfl.dequantize"]
+    assert "tensor<1x3x3x8xi8, #tfl.quant<0.25 * q>>" in ir_text(module)
+
+
+def test_emit_int8_refuses_other_readers_and_zero_padding(new_graph, signs):
+    for padding, shared, reason in [
+        ("valid", True, "the convolution's float result has other readers"),
+        ("same", False, "LCE writes no int8 with SAME padding of zeros"),
+    ]:
+        graph = new_graph()
+        result = binary_conv(graph, signs, padding)
+        _, value = rounded(graph, result)
+        module = graph.module(value, *([result] if shared else []))
+        for step in (RecognizeSign(), BinarizeConv(lce_compatible=True), RemoveDeadOps()):
+            step.run(module)
+        assert "lq.Bconv2d" in ir_text(module)
+        (outcome,) = EmitInt8().run(module)
+        assert reason in outcome.reason
