@@ -7,12 +7,13 @@ import pytest
 from xdsl.dialects.builtin import UnitAttr
 
 from bnn_lab.convert import ir_text
-from bnn_lab.convert.attributes import F32, I8, Options, OptionsAttr, QuantParams, tensor_type
+from bnn_lab.convert.attributes import F32, I8, I32, Options, OptionsAttr, QuantParams, tensor_type
 from bnn_lab.convert.dialect import CALIBRATED, Const, make_tfl, tensor_names
 from bnn_lab.convert.passes import (
     BinarizeConv,
     CancelDequantize,
     EmitInt8,
+    LiftInt8Convs,
     LiftInt8Sign,
     QuantizeFromInt8,
     RecognizeSign,
@@ -160,3 +161,38 @@ def test_emit_int8_refuses_other_readers_and_zero_padding(new_graph, signs):
         assert "lq.Bconv2d" in ir_text(module)
         (outcome,) = EmitInt8().run(module)
         assert reason in outcome.reason
+
+
+def test_lift_int8_convs(graph, op_names, signs):
+    """Input and filter are ±127 steps of 1/127, as calibration writes binary values."""
+    unit = QuantParams((1 / 127,), (0,))
+    stored = append(
+        graph, "quantize", [graph.sign(graph.input(*IMAGE))], tensor_type(I8, IMAGE, unit)
+    )
+    values = signs(8, 3, 3, 32)
+    filters = Const.of(
+        (127 * values).astype(np.int8), "filter", tensor_type(I8, values.shape, unit)
+    )
+    bias = Const.of(
+        np.arange(8, dtype=np.int32) * 127 * 127,
+        "bias",
+        tensor_type(I32, (8,), QuantParams((1 / 127**2,), (0,))),
+    )
+    graph.block.add_ops([filters, bias])
+    result = tensor_type(I8, (1, 3, 3, 8), QuantParams((4.0,), (0,)))
+    made = append(graph, "conv_2d", [stored, filters.result, bias.result], result, "Conv2DOptions")
+    made.op.options = OptionsAttr(
+        Options.make("Conv2DOptions", padding="valid", strideH=1, strideW=1,
+                     dilationHFactor=1, dilationWFactor=1)
+    )  # fmt: skip
+    module = graph.module(append(graph, "dequantize", [made], tensor_type(F32, (1, 3, 3, 8))))
+    for step in (RecognizeSign(), RemoveDeadOps()):
+        step.run(module)
+    (outcome,) = LiftInt8Convs().run(module)
+    RemoveDeadOps().run(module)
+    assert outcome.reason == "input and filter are binary: no int8 values are multiplied"
+    assert op_names(module)[2:] == ["tfl.conv_2d", "tfl.quantize", "tfl.dequantize"]
+    conv = next(op for op in module.walk() if op.name == "tfl.conv_2d")
+    lifted = [operand.owner.value.values for operand in conv.operands[1:]]
+    np.testing.assert_allclose(lifted[0], values, rtol=1e-6)
+    np.testing.assert_allclose(lifted[1], np.arange(8), rtol=1e-6)
