@@ -14,7 +14,7 @@ namespace bnn {
 namespace {
 
 constexpr int64_t kMaxDepth = int64_t{1} << 29;       // 2 * popcount must fit int32
-constexpr int64_t kMaxImageWords = int64_t{1} << 28;  // 1 GiB of padded input
+constexpr int64_t kMaxImageWords = int64_t{1} << 26;  // 256 MiB of padded input
 constexpr int64_t kMaxCorrections = int64_t{1} << 26;
 
 void require(bool condition, const std::string& message) {
@@ -237,7 +237,7 @@ void BConv2D::resize(int64_t height, int64_t width, const Windows& ys, const Win
   // Divided instead of multiplied, which could overflow.
   require(!copy_ || image_height_ == 0 || image_width_ == 0 ||
               image_height_ <= kMaxImageWords / image_width_ / pixel_words_,
-          "the padded input would be larger than 1 GiB");
+          "the padded input would be larger than 256 MiB");
   image_ = AlignedBuffer<uint32_t>(
       copy_ ? static_cast<size_t>(image_height_ * image_width_ * pixel_words_) : 0);
   height_ = height;

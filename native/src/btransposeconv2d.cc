@@ -94,6 +94,14 @@ void BTransposeConv2D::resize(int64_t height, int64_t width, int64_t out_height,
                                 std::to_string(out_width) + " does not fit an input of " +
                                 std::to_string(height) + " x " + std::to_string(width));
   }
+  // Each phase keeps a padded copy of the input.
+  constexpr int64_t kMaxWords = int64_t{1} << 26;
+  const int64_t pixel_words = static_cast<int64_t>(phases_.size()) * words_for(params_.channels_in);
+  if (height > 0 && width > kMaxWords / pixel_words / height) {
+    throw std::invalid_argument(
+        "the input is too large for this stride: copies of it would need "
+        "more than 256 MiB");
+  }
   height_ = height;
   width_ = width;
   out_height_ = out_height;

@@ -19,7 +19,8 @@ SECONDS = 60 if os.environ.get("BNN_LAB_REQUIRE_SYSTEM_TOOLS") == "1" else 10
 ENVIRONMENT = {
     **os.environ,
     # A tensor too large for memory must end in an exception, not in the sanitizer's own report.
-    "ASAN_OPTIONS": "allocator_may_return_null=1",
+    # Freed memory is not kept long, as tensors of 256 MiB are allowed.
+    "ASAN_OPTIONS": "allocator_may_return_null=1:quarantine_size_mb=16",
 }
 
 
