@@ -121,6 +121,10 @@ class KernelResult:
         """10^9 multiply-accumulates a second, from the median."""
         return self.case.macs / self.table[peer].median / 1e9
 
+    def best_gmacs(self, peer: str) -> float:
+        """10^9 multiply-accumulates a second, from the fastest round: to compare with a ceiling."""
+        return self.case.macs / self.table[peer].minimum / 1e9
+
     def as_dict(self) -> dict[str, Any]:
         """Plain numbers, ready for JSON."""
         return {
