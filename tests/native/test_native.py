@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import re
 import subprocess
 from collections.abc import Callable
@@ -62,3 +63,16 @@ def test_a_truncated_file_is_refused(
     done = run(directory / "oracle_vectors", short)
     assert done.returncode == 2
     assert "truncated" in done.stderr
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="falls back from x86 vector units")
+def test_an_old_cpu_falls_back_to_scalar(
+    build_programs: Callable[..., Path],
+    require_tool: Callable[[str, str], str],
+    vectors: Path,
+) -> None:
+    qemu = require_tool("qemu-x86_64", "qemu-user")
+    program = build_programs("host") / "oracle_vectors"
+    done = run(qemu, "-cpu", "Nehalem", program, vectors)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    assert covered(done.stdout, "backends covered") == {"scalar"}
