@@ -14,10 +14,12 @@ BIN := $(VENV)/bin
 # Tools that the tests call, such as cmake, come with the environment.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 STAMP := $(VENV)/.installed
-EXTRAS := train,notebooks,test,dev
+EXTRAS := train,notebooks,course,docs,test,dev
 NATIVE := $(shell find native -name '*.cc' -o -name '*.h' -o -name CMakeLists.txt)
-# Debian packages that some tests need: compiler, emulator and pipeline model for ARM; a fuzzer.
-SYSTEM_PACKAGES := g++-aarch64-linux-gnu qemu-user pkg-config llvm-19 clang-14 libclang-rt-14-dev
+# Debian packages that some tests need: compiler, emulator and pipeline model for ARM; a fuzzer; a
+# browser; a sandbox for student code; an SSH server on localhost.
+SYSTEM_PACKAGES := g++-aarch64-linux-gnu qemu-user pkg-config llvm-19 clang-14 libclang-rt-14-dev \
+  chromium bubblewrap openssh-server openssh-client
 
 .PHONY: help check setup lab demo test test-deps bench lint format notebooks lock clean
 .DEFAULT_GOAL := help
