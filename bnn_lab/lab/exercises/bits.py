@@ -1,34 +1,18 @@
-"""Instant checks of the lessons' exercises: a wrong answer gets a hint, never a traceback."""
+"""Exercises on bits: a dot product in packed words."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bnn_lab import reference
+from bnn_lab.lab.exercises.feedback import Feedback
 
 Words = NDArray[np.uint32]
 BinaryDot = Callable[[Words, Words, int], Any]
-
-
-@dataclass(frozen=True)
-class Feedback:
-    """What a check says.
-
-    Attributes:
-        passed: the answer is right.
-        message: praise, or a hint towards the next step.
-    """
-
-    passed: bool
-    message: str
-
-    def __str__(self) -> str:
-        return f"{'✓ Right.' if self.passed else '✗ Not yet.'} {self.message}"
 
 
 def check_binary_dot(answer: BinaryDot) -> None:
