@@ -28,7 +28,7 @@ _LAZY = {
     "explain": "bnn_lab.convert",
 }
 _SUBMODULES = {"bench", "compat", "convert", "data", "errors", "explore", "kernels", "lab"}
-_SUBMODULES |= {"models", "reference", "runtime"}
+_SUBMODULES |= {"course", "models", "reference", "runtime", "widgets"}
 
 __all__ = [
     "Interpreter",

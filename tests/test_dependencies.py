@@ -14,7 +14,8 @@ LAYERS = [
     {"runtime"},
     {"convert", "data", "models"},
     {"bench", "lab", "explore"},
-    {"compat", "demo", "cli"},
+    {"widgets", "course"},
+    {"compat", "demo", "doctor", "cli"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 

@@ -1,0 +1,171 @@
+"""Wiring between a pure explorer (`bnn_lab.explore`) and what a notebook shows."""
+
+from __future__ import annotations
+
+import dataclasses
+import html
+import math
+import traceback
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+import ipywidgets
+import plotly.graph_objects as go
+
+from bnn_lab.explore.controls import Control, controls
+
+State = TypeVar("State")
+
+# Name of an explorer to the state it was left in: running its cell again does not lose it.
+_left_in: dict[str, Any] = {}
+
+
+class Explorer(ipywidgets.VBox, Generic[State]):
+    """A figure whose state is moved by controls.
+
+    Args:
+        start: state of the first display; a frozen dataclass of `bnn_lab.explore.controls`.
+        draw: state to figure, pure and quick (below 100 ms). All its figures have traces of the
+            same number and types.
+        describe: state to one or two sentences that say what is to be seen; shown under the figure
+            and read by screen readers.
+        name: of this explorer. One made later under the same name starts in the state that this
+            one was left in; "" always starts in `start`.
+
+    Attributes:
+        figure: the live `plotly.graph_objects.FigureWidget`.
+        inputs: field name to its ipywidget.
+        errors: an `ipywidgets.Output` that shows what `draw` raised, empty if all is well.
+        words: the `ipywidgets.HTML` of the description.
+    """
+
+    def __init__(
+        self,
+        start: State,
+        draw: Callable[[State], go.Figure],
+        describe: Callable[[State], str],
+        name: str = "",
+    ) -> None:
+        self._draw, self._describe, self._name = draw, describe, name
+        kept = _left_in.get(name) if name else None
+        self._state: State = kept if isinstance(kept, type(start)) else start
+        self.errors = ipywidgets.Output()
+        self.words = ipywidgets.HTML()
+        self.inputs = {
+            field: make_input(control, getattr(self._state, field))
+            for field, control in controls(start).items()
+        }
+        self.figure = go.FigureWidget(draw(self._state))
+        self._set_words()
+        for field, widget in self.inputs.items():
+            widget.observe(self._on_change(field), names="value")
+        super().__init__([*self._rows(), self.figure, self.words, self.errors])
+        self.add_class("bnn-lab-explorer")
+        if name:
+            self.add_class(f"bnn-lab-{name}")
+
+    @property
+    def state(self) -> State:
+        """The state that is shown."""
+        return self._state
+
+    def set(self, **changes: Any) -> None:
+        """Move controls from code, as a user would.
+
+        Args:
+            changes: field name to value.
+
+        Raises:
+            InputError: a value is out of range.
+        """
+        state = dataclasses.replace(self._state, **changes)  # type: ignore[type-var]
+        for field in changes:
+            self.inputs[field].value = getattr(state, field)
+
+    def static(self) -> go.Figure:
+        """A plain figure of the present state, for documents without widgets."""
+        return self._draw(self._state)
+
+    def _rows(self) -> list[ipywidgets.Widget]:
+        """The controls, laid out; a subclass may arrange them otherwise."""
+        layout = ipywidgets.Layout(flex_flow="row wrap", grid_gap="0 24px")
+        return [ipywidgets.Box(list(self.inputs.values()), layout=layout)]
+
+    def _on_change(self, field: str) -> Callable[[Any], None]:
+        def changed(change: Any) -> None:
+            # An exception in a callback would vanish in the server's log.
+            try:
+                value = change["new"]
+                self._state = dataclasses.replace(  # type: ignore[type-var]
+                    self._state, **{field: value}
+                )
+                self.refresh()
+            except Exception:
+                show_error(self.errors)
+
+        return changed
+
+    def refresh(self) -> None:
+        """Draw the present state again."""
+        drawn = self._draw(self._state)
+        update_figure(self.figure, drawn)
+        self._set_words()
+        if self._name:
+            _left_in[self._name] = self._state
+        self.errors.outputs = ()
+
+    def _set_words(self) -> None:
+        text = html.escape(self._describe(self._state))
+        self.words.value = f'<p role="status" aria-live="polite">{text}</p>'
+
+
+def show_error(output: ipywidgets.Output) -> None:
+    """Show the exception being handled, in place of what `output` held."""
+    output.outputs = ({"output_type": "stream", "name": "stderr", "text": traceback.format_exc()},)
+
+
+def update_figure(shown: go.FigureWidget, wanted: go.Figure) -> None:
+    """Make a live figure look like another one, in one message to the browser.
+
+    Args:
+        shown: changed in place.
+        wanted: with as many traces of the same types.
+
+    Raises:
+        ValueError: the traces differ in number or type.
+    """
+    kinds = [trace.type for trace in shown.data], [trace.type for trace in wanted.data]
+    if kinds[0] != kinds[1]:
+        raise ValueError(f"the figure's traces changed from {kinds[0]} to {kinds[1]}")
+    with shown.batch_update():
+        for old, new in zip(shown.data, wanted.data, strict=True):
+            old.update(new.to_plotly_json(), overwrite=True)
+        # Lists that the wanted figure leaves out would otherwise stay.
+        gone: dict[str, Any] = {"annotations": [], "shapes": [], "images": []}
+        shown.layout.update({**gone, **wanted.layout.to_plotly_json()}, overwrite=True)
+
+
+def make_input(control: Control, value: Any) -> ipywidgets.ValueWidget:
+    """The ipywidget of a control: keyboard operable, labelled, with the help as its tooltip."""
+    common = {
+        "description": control.label,
+        "tooltip": control.help or control.label,
+        "style": {"description_width": "190px"},
+        "layout": ipywidgets.Layout(width="420px"),
+    }
+    if control.kind == "choice":
+        return ipywidgets.Dropdown(options=control.options, value=value, **common)
+    if control.kind == "toggle":
+        return ipywidgets.Checkbox(value=value, indent=True, **common)
+    if control.log:
+        return ipywidgets.FloatLogSlider(
+            value=value,
+            min=math.log10(control.low),
+            max=math.log10(control.high),
+            step=control.step,
+            readout_format=".1e",
+            **common,
+        )
+    kind = ipywidgets.IntSlider if control.whole else ipywidgets.FloatSlider
+    more = {} if control.whole else {"readout_format": ".3g"}
+    return kind(value=value, min=control.low, max=control.high, step=control.step, **more, **common)
