@@ -223,6 +223,16 @@ def executable(module: ModuleOp) -> bytes:
     return export_model(packed)
 
 
+@pytest.fixture(name="executable")
+def executable_fixture() -> Callable[[ModuleOp], bytes]:
+    return executable
+
+
+@pytest.fixture
+def export() -> Callable[[ModuleOp], bytes]:
+    return export_model
+
+
 def _op_names(module: ModuleOp) -> list[str]:
     """Names of the ops that compute, in order (no constants)."""
     silent = ("tfl.const", "tfl.no_value", "func.return", "func.func", "builtin.module")
