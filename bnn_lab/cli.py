@@ -39,6 +39,20 @@ def demo(
     run(epochs=epochs, seed=seed, num_threads=num_threads, rounds=rounds)
 
 
+@app.command()
+def doctor(
+    training: Annotated[bool, typer.Option(help="Also start TensorFlow and larq.")] = True,
+    notebooks: Annotated[bool, typer.Option(help="Also look at Jupyter and its widgets.")] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Check this installation, and say how to mend what is wrong (exit code 1 if anything is)."""
+    from bnn_lab import doctor as checks
+
+    well = checks.run(Console(), as_json=as_json, training=training, notebooks=notebooks)
+    if not well:
+        raise typer.Exit(1)
+
+
 app.command("convert")(convert_command)
 app.command("inspect")(inspect_command)
 app.command("profile")(profile_command)
