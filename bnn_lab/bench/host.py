@@ -2,35 +2,96 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import platform
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
 from bnn_lab.errors import InputError
 
+_ROOT = Path("/")
+# Of the many flags of a CPU, those that decide which kernels run.
+_FLAGS = (
+    "sse4_2",
+    "avx",
+    "avx2",
+    "avx512f",
+    "avx512bw",
+    "avx512vl",
+    "avx_vnni",
+    "avx512_vnni",
+    "avx512_bitalg",
+    "avx512_vpopcntdq",
+    "asimd",
+    "asimddp",
+    "i8mm",
+    "sve",
+    "hypervisor",
+)
+_X86 = ("x86_64", "AMD64", "i686")
+_PEERS = ("ai-edge-litert", "larq-compute-engine", "tensorflow", "numpy")
+
 
 def describe_host() -> dict[str, Any]:
-    """CPU model, number of CPUs, load and operating system, ready for JSON."""
+    """The machine and the software on it, ready for JSON.
+
+    Returns:
+        cpu (model name), cpus, flags (those that choose kernels), frequency_mhz (mean over CPUs
+        now, None if unknown), max_frequency_mhz, governor, affinity (CPUs this process may use),
+        load_average_1min, machine, system, kernel, emulated (how an emulator shows, None if this is
+        real or hardware-virtualized), python, packages (name to version).
+    """
     return {
         "cpu": _cpu_name(),
         "cpus": os.cpu_count(),
+        "flags": _flags(),
+        "frequency_mhz": _frequency(),
+        "max_frequency_mhz": _cpufreq("cpuinfo_max_freq"),
+        "governor": _sysfs("governor"),
+        "affinity": _affinity(),
         "load_average_1min": os.getloadavg()[0],
         "machine": platform.machine(),
         "system": platform.system(),
+        "kernel": platform.release(),
+        "emulated": emulation(),
         "python": platform.python_version(),
+        "packages": _packages(),
     }
 
 
-def _cpu_name() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or "unknown"
-    for line in lines:
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.processor() or "unknown"
+def emulation(machine: str | None = None, root: Path = _ROOT) -> str | None:
+    """Whether the CPU is an emulator's, whose times say nothing about a device.
+
+    An emulator of programs (qemu-user) makes `uname` lie, but passes the files of the real system
+    through. An emulator of systems (qemu without KVM) is known by the name of its CPU.
+
+    Args:
+        machine: as `uname` tells it, default this process's.
+        root: of the file system; for tests.
+
+    Returns:
+        What gave it away, None if nothing did.
+    """
+    machine = machine or platform.machine()
+    claims_x86 = machine in _X86
+    for name in ("sys/devices/system/cpu/modalias", "proc/sys/kernel/arch"):
+        text = _text(root / name)
+        if not text or (name.endswith("modalias") and not text.startswith("cpu:type:")):
+            continue
+        is_x86 = text.startswith("cpu:type:x86") or text in _X86
+        if is_x86 != claims_x86:
+            return f"the program runs as {machine}, but /{name} is that of another processor"
+    cpuinfo = _text(root / "proc/cpuinfo") or ""
+    if not claims_x86 and "\nvendor_id" in f"\n{cpuinfo}" and "\nflags" in cpuinfo:
+        return f"the program runs as {machine}, but /proc/cpuinfo is that of an x86 processor"
+    if "QEMU TCG" in cpuinfo:
+        return "/proc/cpuinfo names QEMU TCG"
+    if root == _ROOT and _detect_virt() == "qemu":
+        return "systemd-detect-virt finds QEMU without hardware virtualization"
+    return None
 
 
 def busy_warning(num_threads: int) -> str | None:
@@ -56,3 +117,80 @@ def pin_to_cpu(cpu: int) -> None:
         os.sched_setaffinity(0, {cpu})
     except OSError as error:
         raise InputError(f"--pin: cannot pin to CPU {cpu}: {error.strerror}") from error
+
+
+def cpu_seconds_of_all() -> float | None:
+    """CPU seconds that all processes have used since boot, idle time not counted."""
+    text = _text(Path("/proc/stat"))
+    if not text or not text.startswith("cpu "):
+        return None
+    user, nice, system, _idle, _iowait, *rest = (int(v) for v in text.splitlines()[0].split()[1:])
+    # irq, softirq, steal; guest time is part of user time
+    return (user + nice + system + sum(rest[:3])) / os.sysconf("SC_CLK_TCK")
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text(errors="replace").strip()
+    except OSError:
+        return None
+
+
+def _cpuinfo(*names: str) -> list[str]:
+    """Values of the first of these fields that /proc/cpuinfo has."""
+    lines = (_text(Path("/proc/cpuinfo")) or "").splitlines()
+    for name in names:
+        values = [line.split(":", 1)[1].strip() for line in lines if line.startswith(name)]
+        if values:
+            return values
+    return []
+
+
+def _cpu_name() -> str:
+    # ARM kernels have no model name there; boards name themselves in the device tree.
+    board = (_text(Path("/proc/device-tree/model")) or "").rstrip("\0")
+    names = _cpuinfo("model name", "Model")
+    return (names[0] if names else "") or board or platform.processor() or "unknown"
+
+
+def _flags() -> list[str]:
+    have = set(" ".join(_cpuinfo("flags", "Features")[:1]).split())
+    return [flag for flag in _FLAGS if flag in have]
+
+
+def _sysfs(name: str) -> str | None:
+    return _text(Path(f"/sys/devices/system/cpu/cpu0/cpufreq/scaling_{name}"))
+
+
+def _cpufreq(name: str) -> float | None:
+    value = _text(Path(f"/sys/devices/system/cpu/cpu0/cpufreq/{name}"))
+    return int(value) / 1e3 if value and value.isdigit() else None
+
+
+def _frequency() -> float | None:
+    values = _cpuinfo("cpu MHz")
+    if values:
+        return sum(float(v) for v in values) / len(values)
+    return _cpufreq("scaling_cur_freq")
+
+
+def _affinity() -> list[int] | None:
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+
+
+def _packages() -> dict[str, str]:
+    found = {}
+    for name in _PEERS:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _detect_virt() -> str | None:
+    program = shutil.which("systemd-detect-virt")
+    if program is None:
+        return None
+    done = subprocess.run([program, "--vm"], capture_output=True, text=True, check=False)
+    return done.stdout.strip()

@@ -1,0 +1,24 @@
+"""Where measurements and converted models are kept between runs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+CACHE_VARIABLE = "BNN_LAB_CACHE"
+
+
+def cache_dir() -> Path:
+    """The user's cache directory of bnn_lab: BNN_LAB_CACHE, or as XDG has it; may not exist yet."""
+    if chosen := os.environ.get(CACHE_VARIABLE):
+        return Path(chosen)
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "bnn_lab"
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that others see all of it or nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part.write_bytes(content)
+    part.replace(path)
