@@ -8,6 +8,7 @@ notebook is out of date.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,8 @@ def execute(notebook: Any, folder: Path) -> Any:
     """
     from nbclient import NotebookClient
 
+    # Widgets leave a plain figure, which readers without a running kernel see.
+    os.environ["BNN_LAB_STATIC"] = "1"
     client = NotebookClient(
         notebook,
         timeout=SECONDS_PER_CELL,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import html
 import math
+import os
 import traceback
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
@@ -15,6 +16,9 @@ import plotly.graph_objects as go
 from bnn_lab.explore.controls import Control, controls
 
 State = TypeVar("State")
+
+# Set to 1, a widget shows its static figure: for stored notebooks and documents.
+STATIC = "BNN_LAB_STATIC"
 
 # Name of an explorer to the state it was left in: running its cell again does not lose it.
 _left_in: dict[str, Any] = {}
@@ -86,6 +90,11 @@ class Explorer(ipywidgets.VBox, Generic[State]):
         """A plain figure of the present state, for documents without widgets."""
         return self._draw(self._state)
 
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        if os.environ.get(STATIC) == "1":
+            return static_bundle(self.static(), self._describe(self._state))
+        return super()._repr_mimebundle_(**options)
+
     def _rows(self) -> list[ipywidgets.Widget]:
         """The controls, laid out; a subclass may arrange them otherwise."""
         layout = ipywidgets.Layout(flex_flow="row wrap", grid_gap="0 24px")
@@ -117,6 +126,20 @@ class Explorer(ipywidgets.VBox, Generic[State]):
     def _set_words(self) -> None:
         text = html.escape(self._describe(self._state))
         self.words.value = f'<p role="status" aria-live="polite">{text}</p>'
+
+
+def static_bundle(figure: go.Figure, words: str) -> dict[str, Any]:
+    """What a notebook stores of a widget: a plain figure, with its description as alternative text.
+
+    Args:
+        figure: from the widget's `static()`.
+        words: what is to be seen.
+
+    Returns:
+        A MIME bundle.
+    """
+    figure.update_layout(meta={"alt": words})
+    return {"application/vnd.plotly.v1+json": figure.to_plotly_json(), "text/plain": words}
 
 
 def show_error(output: ipywidgets.Output) -> None:

@@ -108,3 +108,13 @@ def test_a_guess_is_kept_and_shown_beside_the_result() -> None:
     again = Prediction("How many times faster?", unit="×", low=1, high=100)
     assert again.guess == 8 and again.field.value == 8
     assert again.reveal(17.23) == "your guess: 8.0 ×\nmeasured:   17.2 ×"
+
+
+def test_stored_notebooks_get_the_static_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = explorer()
+    live = shown._repr_mimebundle_()
+    assert any("widget-view" in kind for kind in live)
+    monkeypatch.setenv("BNN_LAB_STATIC", "1")
+    stored = shown._repr_mimebundle_()
+    assert set(stored) == {"application/vnd.plotly.v1+json", "text/plain"}
+    assert stored["application/vnd.plotly.v1+json"]["layout"]["meta"]["alt"] == "3 points < 10"
