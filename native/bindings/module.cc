@@ -198,8 +198,13 @@ bnn::BConv2DParams make_params(const Options& o, const Array<int32_t, 4>& filter
   p.output = output_of(o.output);
   p.output_scale = o.output_scale;
   p.output_zero_point = o.output_zero_point;
-  p.output_activation = activation_of(o.output_activation);
-  p.sum_activation = activation_of(o.sum_activation);
+  const bnn::Activation before = activation_of(o.output_activation);
+  const bnn::Activation after = activation_of(o.sum_activation);
+  if (p.output == Output::kFloat32 && !p.depthwise) {
+    p.epilogue = bnn::residual_epilogue(before, after);
+  } else if (before != bnn::Activation::kNone || after != bnn::Activation::kNone) {
+    throw std::invalid_argument("output_activation and sum_activation are for float output");
+  }
   check_words(filters.shape(3), p.depthwise ? p.channels_out : o.channels_in / o.groups);
   const auto fits = [&](const auto& array) {
     return !array || array->shape(0) == static_cast<size_t>(p.channels_out);

@@ -1,5 +1,7 @@
 #include "conv_ops.h"
 
+#include <utility>
+
 #include "bnn/bconv2d.h"
 #include "bnn/btransposeconv2d.h"
 #include "op_checks.h"
@@ -104,8 +106,7 @@ class Conv final : public ConvOp<BConv2D> {
   }
 
   bool fuses() const override { return true; }
-  void fuse_activation(Activation activation) override { p_.output_activation = activation; }
-  void fuse_sum_activation(Activation activation) override { p_.sum_activation = activation; }
+  void fuse(EpilogueStep step) override { p_.epilogue.push_back(std::move(step)); }
 
  private:
   void run_kernel(const uint32_t* x, int64_t batch, const OpTensors& tensors,

@@ -26,11 +26,15 @@ inline std::string text(const Shape& shape) {
   return result + "]";
 }
 
+inline int64_t element_count(const Shape& shape) {
+  int64_t count = 1;
+  for (int64_t d : shape) count *= d;
+  return count;
+}
+
 // Rows and last dimension, as bitpacking sees a tensor.
 inline std::pair<int64_t, int64_t> rows_and_channels(const Shape& shape) {
-  int64_t rows = 1;
-  for (size_t i = 0; i + 1 < shape.size(); ++i) rows *= shape[i];
-  return {rows, shape.back()};
+  return {element_count(Shape(shape.begin(), shape.end() - 1)), shape.back()};
 }
 
 inline void require_rank(const TensorView& tensor, size_t rank, const char* what) {
@@ -46,9 +50,7 @@ const T* constant(const TensorView& tensor, tfl::Type type, const Shape& shape, 
           std::string(what) + " must be a constant of the model");
   require(tensor.shape == shape,
           std::string(what) + " has shape " + text(tensor.shape) + ", expected " + text(shape));
-  int64_t elements = 1;
-  for (int64_t d : shape) elements *= d;
-  require(tensor.bytes >= static_cast<size_t>(elements) * sizeof(T),
+  require(tensor.bytes >= static_cast<size_t>(element_count(shape)) * sizeof(T),
           std::string(what) + " has too little data for its shape");
   return static_cast<const T*>(tensor.data);
 }

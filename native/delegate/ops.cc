@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <stdexcept>
+#include <utility>
 
 #include "bnn/bconv2d.h"
 #include "conv_ops.h"
@@ -130,12 +131,6 @@ class MaxPool final : public Op {
   int32_t stride_height_, stride_width_, height_, width_;
 };
 
-int64_t element_count(const Shape& shape) {
-  int64_t count = 1;
-  for (int64_t d : shape) count *= d;
-  return count;
-}
-
 // The bounds of an activation. NaN stays NaN.
 struct Bounds {
   explicit Bounds(Activation activation) {
@@ -152,9 +147,9 @@ struct Bounds {
   float high = std::numeric_limits<float>::infinity();
 };
 
-class Add final : public Op {
+class Sum final : public Op {
  public:
-  explicit Add(Activation activation) : bounds_(activation) {}
+  explicit Sum(Activation activation) : bounds_(activation) {}
 
   Shape prepare(const OpTensors& tensors) override {
     require(tensors.inputs.size() == 2 && tensors.inputs[0].shape == tensors.inputs[1].shape,
@@ -171,6 +166,44 @@ class Add final : public Op {
   }
 
  private:
+  const Bounds bounds_;
+};
+
+// MUL or ADD with a constant: one value, or one for each channel.
+class ChannelOp final : public Op {
+ public:
+  ChannelOp(EpilogueStep step, Activation activation)
+      : step_(std::move(step)), bounds_(activation) {}
+
+  Shape prepare(const OpTensors& tensors) override {
+    for (const TensorView& input : tensors.inputs) {
+      if (input.constant) continue;
+      require(
+          !input.shape.empty() && (step_.values.size() == 1 ||
+                                   step_.values.size() == static_cast<size_t>(input.shape.back())),
+          std::to_string(step_.values.size()) + " constants do not fit an input of shape " +
+              text(input.shape));
+      return input.shape;
+    }
+    fail("needs an input that is no constant");
+  }
+
+  void run(const OpTensors& tensors, const OpContext&) override {
+    const TensorView& input = tensors.inputs[tensors.inputs[0].constant ? 1 : 0];
+    const auto* x = static_cast<const float*>(input.data);
+    auto* y = static_cast<float*>(tensors.output.data);
+    const auto [rows, channels] = rows_and_channels(input.shape);
+    const size_t step = step_.values.size() == 1 ? 0 : 1;
+    for (int64_t row = 0; row < rows; ++row, x += channels, y += channels) {
+      const float* value = step_.values.data();
+      for (int64_t c = 0; c < channels; ++c, value += step) {
+        y[c] = bounds_(step_.kind == BNN_STEP_ADD ? x[c] + *value : x[c] * *value);
+      }
+    }
+  }
+
+ private:
+  const EpilogueStep step_;
   const Bounds bounds_;
 };
 
@@ -196,10 +229,14 @@ class Clamp final : public Op {
 
 }  // namespace
 
-std::unique_ptr<Op> make_add(Activation activation) { return std::make_unique<Add>(activation); }
+std::unique_ptr<Op> make_sum(Activation activation) { return std::make_unique<Sum>(activation); }
 
 std::unique_ptr<Op> make_activation(Activation activation) {
   return std::make_unique<Clamp>(activation);
+}
+
+std::unique_ptr<Op> make_channel_op(EpilogueStep step, Activation activation) {
+  return std::make_unique<ChannelOp>(std::move(step), activation);
 }
 
 bool is_binary_op(const char* name) {

@@ -51,18 +51,20 @@ class Op {
   virtual Shape prepare(const OpTensors& tensors) = 0;
   virtual void run(const OpTensors& tensors, const OpContext& context) = 0;
 
-  // A convolution takes these in, if its output is float; to be called before prepare().
+  // Whether fuse() may be called. A convolution with float output takes in what follows it, at most
+  // BNN_MAX_STEPS steps, before it is prepared.
   virtual bool fuses() const { return false; }
-  virtual void fuse_activation(Activation) {}
-  virtual void fuse_sum_activation(Activation) {}
+  virtual void fuse(EpilogueStep) {}
 };
 
 // True for the custom ops that make_op() knows.
 bool is_binary_op(const char* custom_name);
 
 // Float ops that the delegate claims only to fuse them; run as they are where that fails.
-std::unique_ptr<Op> make_add(Activation activation);
+std::unique_ptr<Op> make_sum(Activation activation);
 std::unique_ptr<Op> make_activation(Activation activation);
+// step: BNN_STEP_MULTIPLY or _ADD.
+std::unique_ptr<Op> make_channel_op(EpilogueStep step, Activation activation);
 
 // Parses the options. Throws std::invalid_argument.
 std::unique_ptr<Op> make_op(const std::string& custom_name, const void* options,

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <exception>
 #include <new>
+#include <set>
 #include <stdexcept>
 #include <utility>
 
@@ -66,26 +67,88 @@ bool is_float(const tfl::Context* context, int tensor) {
   return tensor != tfl::kNoTensor && context->tensors[tensor].type == tfl::kFloat32;
 }
 
-// The activation fused into an ADD, as numbered in TFLite's parameters; -1 for one we have not.
-int sum_activation(const tfl::Node& node) {
-  const auto* params = static_cast<const tfl::AddParams*>(node.builtin_data);
-  return params != nullptr && params->activation >= 0 && params->activation <= 3
-             ? params->activation
-             : -1;
+// The activation fused into an ADD or MUL; false for one we have not.
+bool read_activation(const tfl::Node& node, Activation* activation) {
+  const auto* params = static_cast<const tfl::ArithmeticParams*>(node.builtin_data);
+  if (params == nullptr || params->activation < 0 || params->activation > 3) return false;
+  *activation = static_cast<Activation>(params->activation);
+  return true;
 }
 
-// A sum of two float tensors of one shape.
-bool is_residual_add(const tfl::Context* context, const GraphNode& n) {
-  if (n.registration->builtin_code != tfl::kAdd || n.node->inputs->size != 2) return false;
-  const int a = (*n.node->inputs)[0], b = (*n.node->inputs)[1], sum = only_output(*n.node);
-  return sum_activation(*n.node) >= 0 && is_float(context, a) && is_float(context, b) &&
-         is_float(context, sum) && same_shape(context, a, b) && same_shape(context, a, sum);
+// A float constant with one value, or one for each of `channels`.
+bool is_per_channel(const tfl::Context* context, int index, int channels) {
+  if (!is_float(context, index)) return false;
+  const tfl::Tensor& tensor = context->tensors[index];
+  if (tensor.allocation_type != tfl::kReadOnly || tensor.data == nullptr ||
+      tensor.dims == nullptr) {
+    return false;
+  }
+  const tfl::IntArray& dims = *tensor.dims;
+  int64_t count = 1;
+  for (int i = 0; i < dims.size; ++i) {
+    if (dims[i] < 1 || (dims[i] > 1 && i + 1 < dims.size)) return false;
+    count *= dims[i];
+  }
+  return (count == 1 || count == channels) &&
+         tensor.bytes >= static_cast<size_t>(count) * sizeof(float);
 }
 
-bool is_activation(const tfl::Context* context, const GraphNode& n) {
-  return activation_of(n.registration->builtin_code) != Activation::kNone &&
-         n.node->inputs->size == 1 && is_float(context, (*n.node->inputs)[0]) &&
-         is_float(context, only_output(*n.node));
+void add_clamp(Activation activation, std::vector<EpilogueStep>* steps) {
+  if (activation != Activation::kNone) steps->push_back({BNN_STEP_CLAMP, {}, activation});
+}
+
+// What a builtin op does to operand `x`, as steps of a convolution's epilogue; empty if it cannot
+// be taken in.
+std::vector<EpilogueStep> epilogue_steps(const tfl::Context* context, const GraphNode& n, int x) {
+  const tfl::IntArray& inputs = *n.node->inputs;
+  const int output = only_output(*n.node);
+  std::vector<EpilogueStep> steps;
+  if (!is_float(context, x) || !is_float(context, output) || !same_shape(context, x, output)) {
+    return steps;
+  }
+  const int code = n.registration->builtin_code;
+  if (activation_of(code) != Activation::kNone && inputs.size == 1) {
+    add_clamp(activation_of(code), &steps);
+  }
+  Activation activation = Activation::kNone;
+  if ((code != tfl::kAdd && code != tfl::kMul) || inputs.size != 2 ||
+      !read_activation(*n.node, &activation)) {
+    return steps;
+  }
+  const int other = inputs[0] == x ? inputs[1] : inputs[0];
+  const tfl::IntArray& dims = *context->tensors[x].dims;
+  if (dims.size > 0 && is_per_channel(context, other, dims[dims.size - 1])) {
+    const tfl::Tensor& constant = context->tensors[other];
+    const auto* values = static_cast<const float*>(constant.data);
+    int64_t count = 1;
+    for (int d : *constant.dims) count *= d;
+    steps.push_back({code == tfl::kAdd ? BNN_STEP_ADD : BNN_STEP_MULTIPLY,
+                     std::vector<float>(values, values + count), Activation::kNone});
+  } else if (code == tfl::kAdd && is_float(context, other) && same_shape(context, other, x)) {
+    steps.push_back({BNN_STEP_SHORTCUT, {}, Activation::kNone});
+  } else {
+    return steps;
+  }
+  add_clamp(activation, &steps);
+  return steps;
+}
+
+bool is_sum(const std::vector<EpilogueStep>& steps) {
+  return !steps.empty() && steps.front().kind == BNN_STEP_SHORTCUT;
+}
+
+// What a claimed builtin op runs as where no convolution takes it in.
+std::unique_ptr<Op> make_builtin(const std::vector<EpilogueStep>& steps) {
+  const Activation activation = steps.back().activation;
+  switch (steps.front().kind) {
+    case BNN_STEP_SHORTCUT: return make_sum(activation);
+    case BNN_STEP_CLAMP: return make_activation(activation);
+    default: return make_channel_op(steps.front(), activation);
+  }
+}
+
+const char* builtin_name(int code) {
+  return code == tfl::kAdd ? "ADD" : code == tfl::kMul ? "MUL" : "RELU";
 }
 
 int64_t byte_size(const Shape& shape, tfl::Type type) {
@@ -120,7 +183,11 @@ std::vector<int> claim_nodes(tfl::Context* context, bool fuse) {
     for (int tensor : *n.node->inputs) ++readers[tensor];
   }
   std::vector<int> claimed;
-  std::map<int, bool> open;  // results of float convolutions -> may still take an activation
+  struct Open {
+    size_t steps;
+    bool sum;  // the one shortcut has been added
+  };
+  std::map<int, Open> open;  // results of float convolutions that only one op reads
   for (int index : order) {
     const GraphNode n = read_node(context, index);
     const int output = only_output(*n.node);
@@ -129,17 +196,21 @@ std::vector<int> claim_nodes(tfl::Context* context, bool fuse) {
       claimed.push_back(index);
       if (std::string(n.registration->custom_name) == "LceBconv2d" && is_float(context, output) &&
           readers[output] == 1) {
-        open[output] = true;
+        open[output] = {0, false};
       }
-    } else if (fuse && is_activation(context, n)) {
-      const auto before = open.find((*n.node->inputs)[0]);
-      if (before == open.end() || !before->second) continue;
+      continue;
+    }
+    if (!fuse) continue;
+    for (int x : *n.node->inputs) {
+      const auto before = open.find(x);
+      if (before == open.end()) continue;
+      const std::vector<EpilogueStep> steps = epilogue_steps(context, n, x);
+      const size_t count = before->second.steps + steps.size();
+      const bool sum = before->second.sum || is_sum(steps);
+      if (steps.empty() || count > BNN_MAX_STEPS || (before->second.sum && is_sum(steps))) continue;
       claimed.push_back(index);
-      if (readers[output] == 1) open[output] = false;
-    } else if (fuse && is_residual_add(context, n)) {
-      if (open.count((*n.node->inputs)[0]) || open.count((*n.node->inputs)[1])) {
-        claimed.push_back(index);
-      }
+      if (readers[output] == 1) open[output] = {count, sum};
+      break;
     }
   }
   return claimed;
@@ -153,16 +224,14 @@ Partition::Partition(tfl::Context* context, const tfl::DelegateParams& params, D
     node.inputs.assign(std::as_const(*n.node->inputs).begin(),
                        std::as_const(*n.node->inputs).end());
     node.output = only_output(*n.node);
-    if (n.registration->builtin_code == tfl::kAdd) {
-      node.name = "ADD";
-      node.add = true;
-      node.kind = static_cast<Activation>(sum_activation(*n.node));
-      node.op = make_add(node.kind);
-    } else if (n.registration->builtin_code != tfl::kCustom) {
-      node.name = "RELU";
-      node.activation = true;
-      node.kind = activation_of(n.registration->builtin_code);
-      node.op = make_activation(node.kind);
+    if (n.registration->builtin_code != tfl::kCustom) {
+      node.name = builtin_name(n.registration->builtin_code);
+      for (int x : node.inputs) {
+        const bool constant = context->tensors[x].allocation_type == tfl::kReadOnly;
+        if (node.steps.empty() && !constant) node.steps = epilogue_steps(context, n, x);
+      }
+      if (node.steps.empty()) throw std::runtime_error(node.name + " cannot be taken over");
+      node.op = make_builtin(node.steps);
     } else {
       node.name = n.registration->custom_name;
       node.quantize = node.name == "LceQuantize";
@@ -205,21 +274,23 @@ void Partition::fuse(const tfl::Context* context, const tfl::DelegateParams& par
     if (!nodes_[i].op->fuses() || !is_float(context, nodes_[i].output)) continue;
     if (nodes_[i].shortcut != tfl::kNoTensor) continue;  // met again, at its new position
     size_t at = i;  // where the fused op stands: it must come after the shortcut's producer
-    size_t next = only_reader(nodes_[at].output);
-    if (next < nodes_.size() && nodes_[next].activation) {
-      nodes_[at].op->fuse_activation(nodes_[next].kind);
-      nodes_[at].output = nodes_[next].output;
-      nodes_.erase(nodes_.begin() + static_cast<ptrdiff_t>(next));
-      next = only_reader(nodes_[at].output);
-    }
-    if (next < nodes_.size() && nodes_[next].add) {
-      const std::vector<int>& terms = nodes_[next].inputs;
-      nodes_[at].op->fuse_sum_activation(nodes_[next].kind);
-      nodes_[at].shortcut = terms[0] == nodes_[at].output ? terms[1] : terms[0];
-      nodes_[at].output = nodes_[next].output;
-      std::swap(nodes_[at], nodes_[next]);
-      nodes_.erase(nodes_.begin() + static_cast<ptrdiff_t>(at));
-      at = next - 1;
+    size_t count = 0;
+    while (true) {
+      const size_t next = only_reader(nodes_[at].output);
+      if (next == nodes_.size() || nodes_[next].steps.empty()) break;
+      Node& taken = nodes_[next];
+      const bool sum = is_sum(taken.steps);
+      count += taken.steps.size();
+      if (count > BNN_MAX_STEPS || (sum && nodes_[at].shortcut != tfl::kNoTensor)) break;
+      for (EpilogueStep& step : taken.steps) nodes_[at].op->fuse(std::move(step));
+      if (sum) {
+        const bool first = taken.inputs[0] == nodes_[at].output;
+        nodes_[at].shortcut = taken.inputs[first ? 1 : 0];
+      }
+      nodes_[at].output = taken.output;
+      if (sum) std::swap(nodes_[at], taken);
+      nodes_.erase(nodes_.begin() + static_cast<ptrdiff_t>(sum ? at : next));
+      if (sum) at = next - 1;
     }
     for (size_t q = at + 1; q < nodes_.size(); ++q) {
       if (!nodes_[q].quantize || nodes_[q].inputs.front() != nodes_[at].output) continue;
@@ -268,9 +339,7 @@ void Partition::set_shape(tfl::Context* context, int index, const Shape& shape, 
   const auto own = internal_.find(index);
   if (own != internal_.end()) {
     own->second.shape = shape;
-    if (own->second.buffer.size() < static_cast<size_t>(bytes)) {
-      own->second.buffer = AlignedBuffer<char>(static_cast<size_t>(bytes));
-    }
+    own->second.bytes = static_cast<size_t>(bytes);
     return;
   }
   const size_t rank = shape.size();
@@ -310,13 +379,76 @@ void Partition::prepare(tfl::Context* context) {
       }
     });
   }
+  plan_buffers();
   for (Node& node : nodes_) {
     for (TensorView& v : node.tensors.inputs) {
-      if (internal_.count(v.index)) v.data = internal_.at(v.index).buffer.data();
+      if (internal_.count(v.index)) v.data = buffer_of(v.index);
     }
     for (TensorView* v : {&node.tensors.output, &node.tensors.shortcut, &node.tensors.signs}) {
-      if (internal_.count(v->index)) v->data = internal_.at(v->index).buffer.data();
+      if (internal_.count(v->index)) v->data = buffer_of(v->index);
     }
+  }
+}
+
+char* Partition::buffer_of(int index) { return buffers_[internal_.at(index).buffer].data(); }
+
+// Tensors share buffers as soon as nobody reads the earlier one any more. A sum overwrites its
+// shortcut in place, which halves what a residual block asks of the cache: every element is read
+// before it is written, by the same thread.
+void Partition::plan_buffers() {
+  std::map<int, size_t> last_use;  // of internal tensors: the position of a node
+  for (size_t i = 0; i < nodes_.size(); ++i) {
+    const Node& node = nodes_[i];
+    for (int tensor : node.inputs) last_use[tensor] = i;
+    for (int tensor : {node.shortcut, node.output, node.signs}) last_use[tensor] = i;
+  }
+  std::vector<size_t> sizes;
+  std::vector<size_t> free;
+  const auto take = [&](int tensor) {
+    const auto own = internal_.find(tensor);
+    if (own == internal_.end()) return;
+    const size_t bytes = own->second.bytes;
+    // The smallest that is large enough, or else the largest, which then grows.
+    auto best = free.end();
+    for (auto it = free.begin(); it != free.end(); ++it) {
+      const bool fits = sizes[*it] >= bytes;
+      const bool better =
+          best == free.end() ||
+          (sizes[*best] >= bytes ? fits && sizes[*it] < sizes[*best] : sizes[*it] > sizes[*best]);
+      if (better) best = it;
+    }
+    if (best == free.end()) {
+      own->second.buffer = sizes.size();
+      sizes.push_back(bytes);
+      return;
+    }
+    own->second.buffer = *best;
+    sizes[*best] = std::max(sizes[*best], bytes);
+    free.erase(best);
+  };
+  for (size_t i = 0; i < nodes_.size(); ++i) {
+    const Node& node = nodes_[i];
+    const auto shortcut = internal_.find(node.shortcut);
+    const auto output = internal_.find(node.output);
+    const bool in_place =
+        shortcut != internal_.end() && output != internal_.end() && last_use[node.shortcut] == i;
+    if (in_place) {
+      output->second.buffer = shortcut->second.buffer;
+    } else {
+      take(node.output);
+    }
+    take(node.signs);
+    std::set<int> done(node.inputs.begin(), node.inputs.end());
+    done.insert({node.shortcut, node.output, node.signs});
+    if (in_place) done.erase(node.shortcut);
+    for (int tensor : done) {
+      const auto own = internal_.find(tensor);
+      if (own != internal_.end() && last_use[tensor] == i) free.push_back(own->second.buffer);
+    }
+  }
+  buffers_.resize(sizes.size());
+  for (size_t b = 0; b < sizes.size(); ++b) {
+    if (buffers_[b].size() < sizes[b]) buffers_[b] = AlignedBuffer<char>(sizes[b]);
   }
 }
 

@@ -32,9 +32,9 @@ constexpr int kMaxThreads = 256;
 std::vector<int> claim_nodes(tfl::Context* context, bool fuse);
 
 // Runs its ops in order. A float convolution takes in, as far as no other op reads what lies
-// between: the activation after it, then the addition of a shortcut; and any LceQuantize of the
-// result, whose bits are written in the same pass. Values are those of the ops one by one, since
-// every rounding stays.
+// between, the ops that follow it: MUL and ADD with a constant for each channel, activations, the
+// addition of one shortcut; and an LceQuantize of the result, whose bits are written in the same
+// pass. Values are those of the ops one by one, since every rounding stays.
 //
 // LiteRT does not allocate tensors between two ops of a partition; it owns them. All memory is
 // planned in prepare(), none is allocated in run().
@@ -53,13 +53,16 @@ class Partition {
     int output = tfl::kNoTensor;
     int shortcut = tfl::kNoTensor;
     int signs = tfl::kNoTensor;
-    bool add = false, activation = false, quantize = false;  // what it is, for fusing
-    Activation kind = Activation::kNone;
+    // What a convolution before it takes in instead: these steps, in order. A sum has the shortcut
+    // as its first one.
+    std::vector<EpilogueStep> steps;
+    bool quantize = false;
     OpTensors tensors;  // as prepared
   };
-  struct Internal {
+  struct Internal {  // a tensor that no other partition sees
     Shape shape;
-    AlignedBuffer<char> buffer;
+    size_t bytes = 0;
+    size_t buffer = 0;  // index in buffers_
   };
 
   void fuse(const tfl::Context* context, const tfl::DelegateParams& params);
@@ -67,12 +70,15 @@ class Partition {
   static void guarded(const tfl::Context* context, const Node& node, Action action);
   TensorView view(const tfl::Context* context, int index) const;
   void set_shape(tfl::Context* context, int index, const Shape& shape, tfl::Type type);
+  void plan_buffers();
+  char* buffer_of(int index);
   void point(const tfl::Context* context, TensorView* view) const;
 
   DelegateState* state_;
   OpContext context_;
   std::vector<Node> nodes_;
   std::map<int, Internal> internal_;
+  std::vector<AlignedBuffer<char>> buffers_;
 };
 
 }  // namespace bnn

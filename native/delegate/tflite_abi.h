@@ -19,6 +19,7 @@ enum Allocation : int { kNoMemory = 0, kReadOnly = 1 };
 // Builtin operators, as numbered in TFLite's schema.
 enum Builtin : int {
   kAdd = 0,
+  kMul = 18,
   kRelu = 19,
   kReluN1To1 = 20,
   kRelu6 = 21,
@@ -103,8 +104,8 @@ struct Context {
   int recommended_num_threads;
 };
 
-struct AddParams {  // builtin_data of ADD
-  int activation;   // 0 none, 1 relu, 2 relu_n1_to_1, 3 relu6, ...
+struct ArithmeticParams {  // builtin_data of ADD and MUL, as far as they agree
+  int activation;          // 0 none, 1 relu, 2 relu_n1_to_1, 3 relu6, ...
 };
 
 struct DelegateParams {  // what Registration::init gets as its buffer

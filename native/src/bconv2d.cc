@@ -59,9 +59,21 @@ void check(const BConv2DParams& p, const float* multiplier, const float* bias,
   require(taps <= kMaxDepth && taps * (p.channels_in / p.groups) <= kMaxDepth &&
               p.transform_depth <= kMaxDepth,
           "filter_height * filter_width * channels_in is too large");
-  require(p.output == Output::kFloat32 ||
-              (p.output_activation == Activation::kNone && p.sum_activation == Activation::kNone),
-          "output_activation and sum_activation are for float output");
+  require(p.epilogue.empty() || (p.output == Output::kFloat32 && !p.depthwise),
+          "an epilogue is for float output, not for depthwise");
+  require(p.epilogue.size() <= BNN_MAX_STEPS,
+          "an epilogue has at most " + std::to_string(BNN_MAX_STEPS) + " steps");
+  int shortcuts = 0;
+  for (const EpilogueStep& step : p.epilogue) {
+    shortcuts += step.kind == BNN_STEP_SHORTCUT;
+    const bool per_channel = step.kind == BNN_STEP_MULTIPLY || step.kind == BNN_STEP_ADD;
+    require(!per_channel || step.values.size() == 1 ||
+                step.values.size() == static_cast<size_t>(p.channels_out),
+            "what is multiplied with or added to the result must have 1 or channels_out (" +
+                std::to_string(p.channels_out) + ") values, not " +
+                std::to_string(step.values.size()));
+  }
+  require(shortcuts <= 1, "an epilogue adds one shortcut at most");
   if (p.output == Output::kBits) {
     require(threshold != nullptr, "threshold is needed for bit output");
   } else if (p.output == Output::kInt8) {
@@ -97,6 +109,14 @@ std::pair<int32_t, int32_t> inside(int64_t origin, int32_t kernel, int32_t dilat
 
 }  // namespace
 
+std::vector<EpilogueStep> residual_epilogue(Activation before, Activation after) {
+  std::vector<EpilogueStep> steps;
+  if (before != Activation::kNone) steps.push_back({BNN_STEP_CLAMP, {}, before});
+  steps.push_back({BNN_STEP_SHORTCUT, {}, Activation::kNone});
+  if (after != Activation::kNone) steps.push_back({BNN_STEP_CLAMP, {}, after});
+  return steps;
+}
+
 BConv2D::BConv2D(const bnn_backend& backend, const BConv2DParams& params, const uint32_t* filters,
                  const float* multiplier, const float* bias, const int32_t* threshold)
     : backend_(backend), params_(params) {
@@ -116,14 +136,9 @@ BConv2D::BConv2D(const bnn_backend& backend, const BConv2DParams& params, const 
   const auto [low, high] = activation_range(params_.activation);
   clamp_min_ = transform_depth_ - static_cast<int32_t>(std::min<double>(high, transform_depth_));
   clamp_max_ = transform_depth_ - static_cast<int32_t>(std::max<double>(low, -transform_depth_));
-  const auto [post_low, post_high] = activation_range(params_.output_activation);
-  post_min_ = static_cast<float>(post_low);
-  post_max_ = static_cast<float>(post_high);
-  const auto [sum_low, sum_high] = activation_range(params_.sum_activation);
-  sum_min_ = static_cast<float>(sum_low);
-  sum_max_ = static_cast<float>(sum_high);
 
   prepare_transform(multiplier, bias, threshold);
+  prepare_epilogue();
   if (params_.depthwise) {
     pack_depthwise_weights(filters);
   } else {
@@ -152,6 +167,25 @@ void BConv2D::prepare_transform(const float* multiplier, const float* bias,
       doubles_ = doubles_ && std::abs(factor_[slot(o)]) < std::numeric_limits<float>::max() / 2;
       shift_[slot(o)] = static_cast<float>((b + transform_depth_ * m) / scale + zero_point);
     }
+  }
+}
+
+void BConv2D::prepare_epilogue() {
+  for (const EpilogueStep& step : params_.epilogue) {
+    bnn_step packed{};
+    packed.kind = step.kind;
+    const auto [low, high] = activation_range(step.activation);
+    packed.min = static_cast<float>(low);
+    packed.max = static_cast<float>(high);
+    if (!step.values.empty()) {
+      AlignedBuffer<float> values(padded_channels());
+      for (int32_t o = 0; o < params_.channels_out; ++o) {
+        values[slot(o)] = step.values[step.values.size() == 1 ? 0 : static_cast<size_t>(o)];
+      }
+      packed.values = values.data();
+      step_values_.push_back(std::move(values));
+    }
+    steps_.push_back(packed);
   }
 }
 

@@ -88,12 +88,15 @@ void BConv2D::run_rows(const uint32_t* image, const OutputView& output, int64_t 
   const bool bits = params_.output == Output::kBits;
   const int64_t element = params_.output == Output::kInt8 ? 1 : 4;
   const int64_t sign_words = words_for(params_.channels_out);
-  const bool post_clamp = params_.output_activation != Activation::kNone;
-  const bool sum_clamp = params_.sum_activation != Activation::kNone;
-  const bool fused =
-      output.shortcut != nullptr || output.signs != nullptr || post_clamp || sum_clamp;
 
   bnn_span span{};
+  for (const bnn_step& step : steps_) {
+    if (step.kind == BNN_STEP_SHORTCUT && output.shortcut == nullptr) continue;
+    bnn_step& own = span.steps[span.step_count++];
+    own = step;
+    if (own.values != nullptr) own.values += constants;
+  }
+  const bool fused = span.step_count > 0 || output.signs != nullptr;
   span.input_step = static_cast<ptrdiff_t>(params_.stride_width * pixel_words_);
   span.runs = runs_.data();
   span.run_count = static_cast<int32_t>(runs_.size());
@@ -106,15 +109,10 @@ void BConv2D::run_rows(const uint32_t* image, const OutputView& output, int64_t 
   span.shift = shift_.data() + constants;
   span.threshold = threshold_.data() + constants;
   span.output_step = static_cast<ptrdiff_t>(output.pixel_step);
-  span.post_clamp = post_clamp;
-  span.sum_clamp = sum_clamp;
-  span.sum_min = sum_min_;
-  span.sum_max = sum_max_;
-  span.post_min = post_min_;
-  span.post_max = post_max_;
   span.shortcut_step = params_.channels_out;
   span.signs_step = static_cast<ptrdiff_t>(sign_words);
-  const bool unclamped = params_.activation == Activation::kNone && doubles_;
+  const bool unclamped = params_.activation == Activation::kNone;
+  const bool even = doubles_ && clamp_min_ % 2 == 0 && clamp_max_ % 2 == 0;
   const int64_t first_column = xs_.start + left_;
   for (int64_t y = first_row; y < last_row; ++y) {
     char* row = static_cast<char*>(output.data) + y * output.row_step * element;
@@ -127,7 +125,8 @@ void BConv2D::run_rows(const uint32_t* image, const OutputView& output, int64_t 
       const size_t pattern =
           static_cast<size_t>(row_pattern_[y]) * column_patterns_ + segment.pattern;
       span.offset = offsets_.data() + pattern * padded_channels() + constants;
-      span.plain = unclamped && plain_[pattern];
+      span.halves = even && plain_[pattern];
+      span.plain = unclamped && span.halves;
       if (straddle_) {
         call_straddling(span, reinterpret_cast<uint32_t*>(row), segment.begin, channel);
         continue;
@@ -152,12 +151,14 @@ void BConv2D::run(const uint32_t* x, int64_t batch, const OutputView& target, Th
   if (view.pixel_step == 0) view.pixel_step = out_channels();
   if (view.row_step == 0) view.row_step = xs_.out * view.pixel_step;
   if (view.image_step == 0) view.image_step = ys_.out * view.row_step;
-  const bool wants_fused = view.shortcut != nullptr || view.signs != nullptr ||
-                           params_.output_activation != Activation::kNone ||
-                           params_.sum_activation != Activation::kNone;
-  if (wants_fused && (params_.output != Output::kFloat32 || params_.depthwise)) {
-    throw std::invalid_argument(
-        "shortcut, signs and activations of the output are for float output, not for depthwise");
+  const bool adds = std::any_of(steps_.begin(), steps_.end(), [](const bnn_step& step) {
+    return step.kind == BNN_STEP_SHORTCUT;
+  });
+  if (view.shortcut != nullptr && !adds) {
+    throw std::invalid_argument("a shortcut was given, but the epilogue adds none");
+  }
+  if (view.signs != nullptr && (params_.output != Output::kFloat32 || params_.depthwise)) {
+    throw std::invalid_argument("signs are for float output, not for depthwise");
   }
   // Groups that share a word of signs cannot write it independently: pack it afterwards.
   uint32_t* late_signs = nullptr;

@@ -124,8 +124,9 @@ struct SpanCase {
   std::vector<ptrdiff_t> runs;
   ptrdiff_t row_words = 0;
   std::vector<int32_t> offset, threshold;
-  std::vector<float> factor, shift, shortcut;
+  std::vector<float> factor, shift, shortcut, step_values;
   bool signs = false;
+  bool in_place = false;  // the output overwrites the shortcut
 };
 
 // kinds: 0 random, 1 all bits differ, 2 none differs.
@@ -172,10 +173,11 @@ SpanCase random_span(bool depthwise, bool deep) {
   s.clamp_min = chance(50) ? 0 : static_cast<int32_t>(random_int(0, bits));
   s.clamp_max = chance(50) ? 2 * bits : static_cast<int32_t>(random_int(s.clamp_min, 2 * bits));
   const bool corrected = chance(50);
-  if (!corrected && chance(50)) {
-    s.plain = 1;
-    s.clamp_min = 0;
-    s.clamp_max = 2 * bits;
+  if (!corrected && chance(70)) {
+    s.halves = 1;
+    s.plain = chance(50);
+    s.clamp_min = s.plain ? 0 : s.clamp_min / 2 * 2;
+    s.clamp_max = s.plain ? 2 * bits : s.clamp_max / 2 * 2;
   }
   const bool halves = chance(40);  // int8 results that lie between two integers
   for (int i = 0; i < BNN_BLOCK; ++i) {
@@ -189,25 +191,35 @@ SpanCase random_span(bool depthwise, bool deep) {
     c.shift.push_back(halves ? shift : random_float() * (chance(20) ? 50.0f : 1.0f));
   }
   const float infinity = std::numeric_limits<float>::infinity();
-  s.post_clamp = one_of({0, 1});
-  s.post_min = one_of({-infinity, 0.0f, -1.0f});
-  s.post_max = one_of({infinity, 6.0f, 1.0f});
-  s.sum_clamp = one_of({0, 1});
-  s.sum_min = one_of({-infinity, 0.0f, -1.0f});
-  s.sum_max = one_of({infinity, 6.0f, 1.0f});
+  const bool shortcut = chance(60);
+  // Often the shortcut alone, a residual block, which has code of its own.
+  s.step_count = shortcut && chance(40) ? 1 : static_cast<int32_t>(random_int(0, BNN_MAX_STEPS));
+  if (shortcut && s.step_count == 0) s.step_count = 1;
+  const int64_t shortcut_at = shortcut ? random_int(0, s.step_count - 1) : -1;
+  for (int32_t i = 0; i < s.step_count; ++i) {
+    s.steps[i].kind = i == shortcut_at
+                          ? static_cast<int32_t>(BNN_STEP_SHORTCUT)
+                          : one_of<int32_t>({BNN_STEP_MULTIPLY, BNN_STEP_ADD, BNN_STEP_CLAMP});
+    s.steps[i].min = one_of({-infinity, 0.0f, -1.0f});
+    s.steps[i].max = one_of({infinity, 6.0f, 1.0f});
+    for (int j = 0; j < BNN_BLOCK; ++j) c.step_values.push_back(random_float());
+  }
   s.output_step = static_cast<ptrdiff_t>(s.channels + random_int(0, 40));
-  s.shortcut_step = static_cast<ptrdiff_t>(s.channels + random_int(0, 40));
+  s.shortcut_step =
+      chance(30) ? s.output_step : static_cast<ptrdiff_t>(s.channels + random_int(0, 40));
   s.signs_step = static_cast<ptrdiff_t>(random_int(1, 4));
-  if (chance(60)) {
+  if (shortcut) {
     c.shortcut.resize(static_cast<size_t>((s.pixels - 1) * s.shortcut_step + s.channels));
     for (auto& v : c.shortcut) v = random_float();
   }
   c.signs = chance(60);
+  c.in_place = shortcut && s.shortcut_step == s.output_step;
   return c;
 }
 
 struct SpanBuffers {
-  Guarded input, runs, filter, weights, offset, threshold, factor, shift, shortcut, output, signs;
+  Guarded input, runs, filter, weights, offset, threshold, factor, shift, shortcut, step_values,
+      output, signs;
 };
 
 using SpanFunction = void (*bnn_backend::*)(const bnn_span*);
@@ -254,6 +266,12 @@ std::string run_span(const bnn_backend& backend, const SpanEntry& entry, const S
   const auto elements = static_cast<size_t>((s.pixels - 1) * s.output_step + used);
   s.output = memory.output.place<char>(elements * entry.element, at_end);
   s.shortcut = c.shortcut.empty() ? nullptr : memory.shortcut.place(c.shortcut, at_end);
+  if (entry.fused && c.in_place) {
+    memcpy(s.output, c.shortcut.data(), elements * entry.element);
+    s.shortcut = static_cast<const float*>(s.output);
+  }
+  const float* step_values = memory.step_values.place(c.step_values, at_end);
+  for (int32_t i = 0; i < s.step_count; ++i) s.steps[i].values = step_values + i * BNN_BLOCK;
   const auto sign_words = static_cast<size_t>((s.pixels - 1) * s.signs_step + 1);
   uint32_t* signs = memory.signs.place<uint32_t>(sign_words, at_end);
   s.signs = c.signs ? signs : nullptr;

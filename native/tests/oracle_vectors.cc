@@ -196,8 +196,8 @@ bool check_transpose(const bnn_backend& backend, const Case& c) {
 bool check_residual(const bnn_backend& backend, const Case& c) {
   const int32_t* p = c.parameters.data();
   bnn::BConv2DParams params = conv_params(c);
-  params.output_activation = static_cast<bnn::Activation>(p[17]);
-  params.sum_activation = static_cast<bnn::Activation>(p[18]);
+  params.epilogue = bnn::residual_epilogue(static_cast<bnn::Activation>(p[17]),
+                                           static_cast<bnn::Activation>(p[18]));
   auto conv = make_conv<bnn::BConv2D>(backend, params, c);
   conv.resize(p[1], p[2]);
   Result sum(c.expected()), signs(c.arrays[7]);

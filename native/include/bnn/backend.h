@@ -19,7 +19,17 @@ extern "C" {
 #endif
 
 #define BNN_WORD_BITS 32
-#define BNN_BLOCK 32 /* output channels of a span */
+#define BNN_BLOCK 32    /* output channels of a span */
+#define BNN_MAX_STEPS 8 /* of a fused epilogue */
+
+/* What happens to a float result after x * factor + shift, one rounding a step, in the order of the
+ * ops that were fused. */
+enum { BNN_STEP_MULTIPLY, BNN_STEP_ADD, BNN_STEP_CLAMP, BNN_STEP_SHORTCUT };
+typedef struct {
+  int32_t kind;
+  const float* values; /* [32] of this block: what is multiplied or added */
+  float min, max;      /* of a clamp, which leaves NaN as it is */
+} bnn_step;
 
 /* One span of a binary convolution. The window of an output pixel is a list of runs, each
  * contiguous in memory: a row of the filter, or one tap of it if dilated. */
@@ -37,7 +47,8 @@ typedef struct {
   const int32_t* offset; /* [32]; non-zero only where zero-padding is corrected */
   int32_t clamp_min;     /* the fused activation, as bounds of x */
   int32_t clamp_max;
-  int32_t plain;            /* 1: offset is zero, the clamp does nothing, 2 * factor is finite */
+  int32_t halves;           /* 1: offset is zero, the bounds are even, 2 * factor is finite */
+  int32_t plain;            /* 1: halves, and the clamp does nothing */
   const float* factor;      /* [32]; result = x * factor + shift, two roundings */
   const float* shift;       /* [32] */
   const int32_t* threshold; /* [32]; bit = x > threshold */
@@ -45,14 +56,11 @@ typedef struct {
   void* output;          /* float*, int8_t* or uint32_t* of the first pixel, this block */
   ptrdiff_t output_step; /* elements from one output pixel to the next */
 
-  /* The fused float epilogue (bconv_f32_fused), each part optional:
-   *   y = clamp(clamp(x * factor + shift, post_min, post_max) + shortcut, sum_min, sum_max),
-   *   bit of signs = y < 0. A clamp leaves NaN as it is. */
-  int32_t post_clamp; /* 0: there is no such clamp */
-  int32_t sum_clamp;
-  float post_min, post_max;
-  float sum_min, sum_max;
-  const float* shortcut; /* of the first pixel, this block; NULL: none */
+  /* The fused float epilogue (bconv_f32_fused): y = the steps of x * factor + shift, bit of signs =
+   * y < 0. The shortcut may be the output itself: an element is read before it is written. */
+  int32_t step_count;
+  bnn_step steps[BNN_MAX_STEPS];
+  const float* shortcut; /* of the first pixel, this block; what BNN_STEP_SHORTCUT adds */
   ptrdiff_t shortcut_step;
   uint32_t* signs; /* word of the first pixel, this block; NULL: none */
   ptrdiff_t signs_step;

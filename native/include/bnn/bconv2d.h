@@ -28,6 +28,16 @@ struct Windows {
 Windows window_axis(int64_t size, int64_t kernel, int64_t stride, int64_t dilation,
                     Padding padding);
 
+// One step of the fused epilogue of float output.
+struct EpilogueStep {
+  int32_t kind = BNN_STEP_SHORTCUT;
+  std::vector<float> values = {};             // of BNN_STEP_MULTIPLY, _ADD: one, or channels_out
+  Activation activation = Activation::kNone;  // of BNN_STEP_CLAMP
+};
+
+// Clamps, adds a shortcut, clamps again.
+std::vector<EpilogueStep> residual_epilogue(Activation before, Activation after);
+
 struct BConv2DParams {
   int32_t channels_in = 0, channels_out = 0;
   int32_t filter_height = 0, filter_width = 0;
@@ -43,10 +53,9 @@ struct BConv2DParams {
   Output output = Output::kFloat32;
   double output_scale = 1.0;  // of int8
   int32_t output_zero_point = 0;
-  // Clamps the float result after multiplier and bias; a shortcut is added after it.
-  Activation output_activation = Activation::kNone;
-  // Clamps the sum with the shortcut.
-  Activation sum_activation = Activation::kNone;
+  // What happens to the float result after multiplier and bias, in this order. At most
+  // BNN_MAX_STEPS; BNN_STEP_SHORTCUT once, and passed over where run() gets no shortcut.
+  std::vector<EpilogueStep> epilogue = {};
   // K of the output transform if it is not that of the filter (phases of a transposed
   // convolution), else 0.
   int32_t transform_depth = 0;
@@ -57,7 +66,8 @@ struct BConv2DParams {
 struct OutputView {
   void* data = nullptr;
   int64_t pixel_step = 0, row_step = 0, image_step = 0;
-  // Float output only. shortcut has the layout of a dense output, signs that of dense bit output.
+  // Float output only. shortcut has the layout of a dense output, and may be the output itself;
+  // signs has that of dense bit output.
   const float* shortcut = nullptr;
   uint32_t* signs = nullptr;
 };
@@ -119,6 +129,7 @@ class BConv2D {
   void pack_weights(const uint32_t* filters);
   void pack_depthwise_weights(const uint32_t* filters);
   void sum_taps(const uint32_t* filters);
+  void prepare_epilogue();
   std::vector<int32_t> integrate_taps() const;
   void prepare_corrections();
   void prepare_runs();
@@ -143,8 +154,9 @@ class BConv2D {
   AlignedBuffer<int32_t> threshold_;
   std::vector<int32_t> tap_sums_;  // [tap][group][block][32], where padding must add 0
   int32_t clamp_min_, clamp_max_;
-  bool doubles_ = true;  // every factor can be doubled
-  float post_min_, post_max_, sum_min_, sum_max_;
+  bool doubles_ = true;          // every factor can be doubled
+  std::vector<bnn_step> steps_;  // values: [group][block][32] in step_values_
+  std::vector<AlignedBuffer<float>> step_values_;
 
   // Set by resize().
   int64_t height_ = -1, width_ = -1;

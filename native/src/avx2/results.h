@@ -41,6 +41,23 @@ inline __m256 clamp(__m256 y, float low, float high) {
   return _mm256_min_ps(_mm256_set1_ps(high), y);
 }
 
+inline __m256 run_steps(const bnn_span& s, int32_t pixel, int channel, int left, __m256 y) {
+  for (int32_t i = 0; i < s.step_count; ++i) {
+    const bnn_step& step = s.steps[i];
+    switch (step.kind) {
+      case BNN_STEP_MULTIPLY: y = _mm256_mul_ps(y, _mm256_loadu_ps(step.values + channel)); break;
+      case BNN_STEP_ADD: y = _mm256_add_ps(y, _mm256_loadu_ps(step.values + channel)); break;
+      case BNN_STEP_CLAMP: y = clamp(y, step.min, step.max); break;
+      default: {
+        const float* shortcut = s.shortcut + pixel * s.shortcut_step + channel;
+        y = _mm256_add_ps(
+            y, left >= 8 ? _mm256_loadu_ps(shortcut) : _mm256_maskload_ps(shortcut, head8(left)));
+      }
+    }
+  }
+  return y;
+}
+
 struct StoreFused {
   template <bool kFull>
   static void store(const bnn_span& s, int32_t pixel, const __m256i* counts) {
@@ -51,13 +68,7 @@ struct StoreFused {
       const int c = 8 * r, left = kFull ? 8 : s.channels - c;
       if (left <= 0) break;
       __m256 y = affine(s, counts[r], c);
-      if (s.post_clamp) y = clamp(y, s.post_min, s.post_max);
-      if (s.shortcut != nullptr) {
-        const float* shortcut = s.shortcut + pixel * s.shortcut_step + c;
-        y = _mm256_add_ps(
-            y, left >= 8 ? _mm256_loadu_ps(shortcut) : _mm256_maskload_ps(shortcut, head8(left)));
-      }
-      if (s.sum_clamp) y = clamp(y, s.sum_min, s.sum_max);
+      y = run_steps(s, pixel, c, left, y);
       store_head(out + c, left, y);
       const int negative = _mm256_movemask_ps(_mm256_cmp_ps(y, _mm256_setzero_ps(), _CMP_LT_OQ));
       signs |= static_cast<uint32_t>(negative) << c;

@@ -56,10 +56,6 @@ inline __m512 affine(const bnn_span& s, __m512i x, int channel) {
   return _mm512_add_ps(product, _mm512_loadu_ps(s.shift + channel));
 }
 
-struct NoPrefetch {
-  static void prefetch(const bnn_span&, int32_t, int) {}
-};
-
 // A tile, pixel by pixel. Unrolled, or the counts would live in memory.
 template <class Store, int kPixels, int kRegisters>
 inline void store_pixels(const bnn_span& s, int32_t pixel,
@@ -68,31 +64,62 @@ inline void store_pixels(const bnn_span& s, int32_t pixel,
   for (int p = 0; p < kPixels; ++p) Store::template store<kRegisters>(s, pixel + p, counts[p]);
 }
 
-struct StoreFloat : NoPrefetch {
-  // The common case in three operations a register: 2 * count * factor is count * (2 * factor) to
-  // the last bit, as a factor of two does not round (plain excludes factors near infinity).
+// The common case, on popcounts instead of twice their value: 2 * count * factor is
+// count * (2 * factor) to the last bit, as a factor of two does not round (`halves` excludes
+// factors near infinity).
+template <bool kClamp, bool kShortcut, bool kSigns, int kPixels, int kRegisters>
+inline void store_halves(const bnn_span& s, int32_t pixel,
+                         const __m512i (&counts)[kPixels][kRegisters]) {
+  __m512 factor[kRegisters], shift[kRegisters];
+#pragma GCC unroll 2
+  for (int r = 0; r < kRegisters; ++r) {
+    factor[r] = _mm512_loadu_ps(s.factor + r * kLanes);
+    factor[r] = _mm512_add_ps(factor[r], factor[r]);
+    shift[r] = _mm512_loadu_ps(s.shift + r * kLanes);
+  }
+  const __m512i low = _mm512_set1_epi32(s.clamp_min / 2);
+  const __m512i high = _mm512_set1_epi32(s.clamp_max / 2);
+  float* out = static_cast<float*>(s.output) + pixel * s.output_step;
+  const float* shortcut = kShortcut ? s.shortcut + pixel * s.shortcut_step : nullptr;
+#pragma GCC unroll 8
+  for (int p = 0; p < kPixels; ++p) {
+    __mmask16 signs[2] = {0, 0};
+#pragma GCC unroll 2
+    for (int r = 0; r < kRegisters; ++r) {
+      __m512i count = counts[p][r];
+      if (kClamp) count = _mm512_max_epi32(_mm512_min_epi32(count, high), low);
+      const __m512 product = _mm512_mul_ps(_mm512_cvtepi32_ps(count), factor[r]);
+      __m512 y = _mm512_add_ps(product, shift[r]);
+      if (kShortcut) y = _mm512_add_ps(y, _mm512_loadu_ps(shortcut + r * kLanes));
+      if (kSigns) signs[r] = _mm512_cmp_ps_mask(y, _mm512_setzero_ps(), _CMP_LT_OQ);
+      _mm512_storeu_ps(out + r * kLanes, y);
+    }
+    out += s.output_step;
+    if (kShortcut) shortcut += s.shortcut_step;
+    if (!kSigns || s.signs == nullptr) continue;
+    s.signs[(pixel + p) * s.signs_step] =
+        static_cast<uint32_t>(_mm512_kunpackw(signs[1], signs[0]));
+  }
+}
+
+template <bool kShortcut, bool kSigns, int kPixels, int kRegisters>
+inline void store_common(const bnn_span& s, int32_t pixel,
+                         const __m512i (&counts)[kPixels][kRegisters]) {
+  if (s.plain) {
+    store_halves<false, kShortcut, kSigns>(s, pixel, counts);
+  } else {
+    store_halves<true, kShortcut, kSigns>(s, pixel, counts);
+  }
+}
+
+struct StoreFloat {
   template <int kPixels, int kRegisters>
   static void store_tile(const bnn_span& s, int32_t pixel,
                          const __m512i (&counts)[kPixels][kRegisters]) {
-    if (!s.plain || s.channels != kRegisters * kLanes) {
+    if (s.halves && s.channels == kRegisters * kLanes) {
+      store_common<false, false>(s, pixel, counts);
+    } else {
       store_pixels<StoreFloat>(s, pixel, counts);
-      return;
-    }
-    __m512 factor[kRegisters], shift[kRegisters];
-#pragma GCC unroll 2
-    for (int r = 0; r < kRegisters; ++r) {
-      factor[r] = _mm512_loadu_ps(s.factor + r * kLanes);
-      factor[r] = _mm512_add_ps(factor[r], factor[r]);
-      shift[r] = _mm512_loadu_ps(s.shift + r * kLanes);
-    }
-    float* out = static_cast<float*>(s.output) + pixel * s.output_step;
-#pragma GCC unroll 8
-    for (int p = 0; p < kPixels; ++p, out += s.output_step) {
-#pragma GCC unroll 2
-      for (int r = 0; r < kRegisters; ++r) {
-        const __m512 product = _mm512_mul_ps(_mm512_cvtepi32_ps(counts[p][r]), factor[r]);
-        _mm512_storeu_ps(out + r * kLanes, _mm512_add_ps(product, shift[r]));
-      }
     }
   }
 
@@ -116,55 +143,57 @@ inline __m512 clamp(__m512 y, float low, float high) {
   return _mm512_min_ps(_mm512_set1_ps(high), y);
 }
 
+inline __m512 run_steps(const bnn_span& s, int32_t pixel, int channel, __mmask16 valid, __m512 y) {
+  for (int32_t i = 0; i < s.step_count; ++i) {
+    const bnn_step& step = s.steps[i];
+    switch (step.kind) {
+      case BNN_STEP_MULTIPLY: y = _mm512_mul_ps(y, _mm512_loadu_ps(step.values + channel)); break;
+      case BNN_STEP_ADD: y = _mm512_add_ps(y, _mm512_loadu_ps(step.values + channel)); break;
+      case BNN_STEP_CLAMP: y = clamp(y, step.min, step.max); break;
+      default: {
+        const float* shortcut = s.shortcut + pixel * s.shortcut_step + channel;
+        y = _mm512_add_ps(y, _mm512_maskz_loadu_ps(valid, shortcut));
+      }
+    }
+  }
+  return y;
+}
+
 struct StoreFused {
   template <int kPixels, int kRegisters>
   static void store_tile(const bnn_span& s, int32_t pixel,
                          const __m512i (&counts)[kPixels][kRegisters]) {
-    store_pixels<StoreFused>(s, pixel, counts);
-  }
-
-  // The shortcut is read at the end of a tile, too late for the out-of-order window to hide a miss.
-  static void prefetch(const bnn_span& s, int32_t pixel, int pixels) {
-    if (s.shortcut == nullptr) return;
-    const float* shortcut = s.shortcut + pixel * s.shortcut_step;
-    for (int p = 0; p < pixels; ++p, shortcut += s.shortcut_step) {
-      _mm_prefetch(reinterpret_cast<const char*>(shortcut), _MM_HINT_T0);
-      _mm_prefetch(reinterpret_cast<const char*>(shortcut + s.channels - 1), _MM_HINT_T0);
+    // A residual block has the shortcut as its only step.
+    const bool residual = s.step_count == 1 && s.steps[0].kind == BNN_STEP_SHORTCUT;
+    const bool common = s.halves && s.channels == kRegisters * kLanes;
+    if (common && residual) {
+      store_common<true, true>(s, pixel, counts);
+    } else if (common && s.step_count == 0) {
+      store_common<false, true>(s, pixel, counts);
+    } else {
+      store_pixels<StoreFused>(s, pixel, counts);
     }
   }
 
   template <int kRegisters>
   static void store(const bnn_span& s, int32_t pixel, const __m512i* counts) {
     float* out = static_cast<float*>(s.output) + pixel * s.output_step;
-    const float* shortcut = s.shortcut;
-    if (shortcut != nullptr) shortcut += pixel * s.shortcut_step;
     __mmask16 signs[2] = {0, 0};
 #pragma GCC unroll 2
     for (int r = 0; r < kRegisters; ++r) {
       const int channel = r * kLanes;
+      const __mmask16 valid = valid_lanes(s, channel);
       __m512 y = affine(s, transform_input(s, counts[r], channel), channel);
-      if (s.post_clamp) y = clamp(y, s.post_min, s.post_max);
-      if (s.channels == kRegisters * kLanes) {  // masked memory operands cost more
-        if (shortcut != nullptr) y = _mm512_add_ps(y, _mm512_loadu_ps(shortcut + channel));
-        if (s.sum_clamp) y = clamp(y, s.sum_min, s.sum_max);
-        _mm512_storeu_ps(out + channel, y);
-        signs[r] = _mm512_cmp_ps_mask(y, _mm512_setzero_ps(), _CMP_LT_OQ);
-      } else {
-        const __mmask16 valid = valid_lanes(s, channel);
-        if (shortcut != nullptr) {
-          y = _mm512_add_ps(y, _mm512_maskz_loadu_ps(valid, shortcut + channel));
-        }
-        if (s.sum_clamp) y = clamp(y, s.sum_min, s.sum_max);
-        _mm512_mask_storeu_ps(out + channel, valid, y);
-        signs[r] = _mm512_mask_cmp_ps_mask(valid, y, _mm512_setzero_ps(), _CMP_LT_OQ);
-      }
+      y = run_steps(s, pixel, channel, valid, y);
+      _mm512_mask_storeu_ps(out + channel, valid, y);
+      signs[r] = _mm512_mask_cmp_ps_mask(valid, y, _mm512_setzero_ps(), _CMP_LT_OQ);
     }
     if (s.signs == nullptr) return;
     s.signs[pixel * s.signs_step] = static_cast<uint32_t>(_mm512_kunpackw(signs[1], signs[0]));
   }
 };
 
-struct StoreInt8 : NoPrefetch {
+struct StoreInt8 {
   template <int kPixels, int kRegisters>
   static void store_tile(const bnn_span& s, int32_t pixel,
                          const __m512i (&counts)[kPixels][kRegisters]) {
@@ -191,7 +220,7 @@ struct StoreInt8 : NoPrefetch {
   }
 };
 
-struct StoreBits : NoPrefetch {
+struct StoreBits {
   template <int kPixels, int kRegisters>
   static void store_tile(const bnn_span& s, int32_t pixel,
                          const __m512i (&counts)[kPixels][kRegisters]) {
@@ -219,7 +248,6 @@ void tile(const bnn_span& s, int32_t pixel) {
   const ptrdiff_t step = s.input_step;
   const uint32_t* weights = s.weights;
   __m512i counts[kPixels][kRegisters];
-  Store::prefetch(s, pixel, kPixels);
 #pragma GCC unroll 8
   for (int p = 0; p < kPixels; ++p) {
 #pragma GCC unroll 2

@@ -67,6 +67,22 @@ inline float32x4_t clamp(float32x4_t y, float low, float high) {
   return vbslq_f32(vcgtq_f32(y, vdupq_n_f32(high)), vdupq_n_f32(high), y);
 }
 
+inline float32x4_t run_steps(const bnn_span& s, int32_t pixel, int channel, float32x4_t y) {
+  for (int32_t i = 0; i < s.step_count; ++i) {
+    const bnn_step& step = s.steps[i];
+    switch (step.kind) {
+      case BNN_STEP_MULTIPLY: y = vmulq_f32(y, vld1q_f32(step.values + channel)); break;
+      case BNN_STEP_ADD: y = vaddq_f32(y, vld1q_f32(step.values + channel)); break;
+      case BNN_STEP_CLAMP: y = clamp(y, step.min, step.max); break;
+      default: {
+        const float* shortcut = s.shortcut + pixel * s.shortcut_step + channel;
+        y = vaddq_f32(y, load_floats(shortcut, s.channels - channel));
+      }
+    }
+  }
+  return y;
+}
+
 struct StoreFused {
   template <bool kPlain, int kRegisters>
   static void store(const bnn_span& s, int32_t pixel, const uint32x4_t* counts) {
@@ -74,12 +90,7 @@ struct StoreFused {
     uint32x4_t signs = vdupq_n_u32(0);
     for (int c = 0; c < 4 * kRegisters && c < s.channels; c += 4) {
       float32x4_t y = affine<kPlain>(s, counts[c / 4], c);
-      if (s.post_clamp) y = clamp(y, s.post_min, s.post_max);
-      if (s.shortcut != nullptr) {
-        const float* shortcut = s.shortcut + pixel * s.shortcut_step + c;
-        y = vaddq_f32(y, load_floats(shortcut, s.channels - c));
-      }
-      if (s.sum_clamp) y = clamp(y, s.sum_min, s.sum_max);
+      y = run_steps(s, pixel, c, y);
       store_floats(out + c, y, s.channels - c);
       signs = vorrq_u32(signs, word_bits(vcltzq_f32(y), c));
     }

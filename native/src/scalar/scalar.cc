@@ -86,9 +86,15 @@ inline float clamp(float y, float low, float high) {
 struct StoreFused {
   static void store(const bnn_span& s, int32_t p, int32_t c, int32_t x) {
     float y = affine(s, c, x);
-    if (s.post_clamp) y = clamp(y, s.post_min, s.post_max);
-    if (s.shortcut != nullptr) y += s.shortcut[p * s.shortcut_step + c];
-    if (s.sum_clamp) y = clamp(y, s.sum_min, s.sum_max);
+    for (int32_t i = 0; i < s.step_count; ++i) {
+      const bnn_step& step = s.steps[i];
+      switch (step.kind) {
+        case BNN_STEP_MULTIPLY: y *= step.values[c]; break;
+        case BNN_STEP_ADD: y += step.values[c]; break;
+        case BNN_STEP_CLAMP: y = clamp(y, step.min, step.max); break;
+        default: y += s.shortcut[p * s.shortcut_step + c];
+      }
+    }
     static_cast<float*>(s.output)[p * s.output_step + c] = y;
     if (s.signs == nullptr) return;
     uint32_t* word = s.signs + p * s.signs_step;
