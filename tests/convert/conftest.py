@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import larq_compute_engine as lce
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter as LiteRt
-from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr
+from xdsl.dialects.builtin import ArrayAttr, FunctionType, ModuleOp, StringAttr
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Block, Region, SSAValue
 
 import bnn_lab
-from bnn_lab.convert import export_model, ir_text
-from bnn_lab.convert.attributes import F32, Options, OptionsAttr, tensor_type
+from bnn_lab.convert import export_model, import_model, ir_text
+from bnn_lab.convert.attributes import F32, Opaque, Options, OptionsAttr, tensor_type
 from bnn_lab.convert.dialect import (
     FUNC_INPUT_NAMES,
     FUNC_NAME,
+    MODULE_INFO,
     Const,
     NoValue,
+    Quantize,
     make_tfl,
     tensor_names,
 )
@@ -231,6 +234,26 @@ def executable_fixture() -> Callable[[ModuleOp], bytes]:
 @pytest.fixture
 def export() -> Callable[[ModuleOp], bytes]:
     return export_model
+
+
+def _values_before_signs(file: bytes) -> bytes:
+    """The file with other outputs: the float values that its LceQuantize ops read, in order."""
+    module = import_model(file)
+    (function,) = module.ops
+    block = function.body.block
+    values = [op.input for op in module.walk() if isinstance(op, Quantize)]
+    block.last_op.detach()
+    block.add_op(ReturnOp(*values))
+    ends = [a.type for a in block.args], [value.type for value in values]
+    function.properties["function_type"] = FunctionType.from_lists(*ends)
+    info = module.attributes[MODULE_INFO].data
+    module.attributes[MODULE_INFO] = Opaque(replace(info, signatures=()))
+    return export_model(module)
+
+
+@pytest.fixture
+def values_before_signs() -> Callable[[bytes], bytes]:
+    return _values_before_signs
 
 
 def _op_names(module: ModuleOp) -> list[str]:
