@@ -1,0 +1,175 @@
+"""What the check cells of an exercise call: a hint where something is wrong, a cue where it is right.
+
+nbgrader gives a check cell no points if it raises. So a failed check raises, but `NotYet` shows as
+one line: the hint. A cell that writes to stderr gets no points either, so `attempt` keeps warnings
+of a student's code quiet.
+"""
+
+from __future__ import annotations
+
+import html
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from bnn_lab.lab.exercises import Feedback
+
+RUN_ABOVE = "Run the cells above first: menu Run, Run All Above Selected Cell."
+
+
+class NotYet(AssertionError):
+    """A check that failed; its message is the hint, and a notebook shows nothing else."""
+
+    def _render_traceback_(self) -> list[str]:  # IPython asks for it
+        return [str(Feedback(False, str(self)))]
+
+
+def expect(condition: Any, hint: str) -> None:
+    """Go on if a condition holds.
+
+    Args:
+        condition: anything true or false.
+        hint: towards the next step; must not give the answer away.
+
+    Raises:
+        NotYet: it does not hold.
+    """
+    if not condition:
+        raise NotYet(hint)
+
+
+def expect_equal(given: Any, wanted: Any, hint: str) -> None:
+    """Compare exactly, shapes included.
+
+    Args:
+        given: the student's value: number, string, tuple or array.
+        wanted: the right one.
+        hint: shown after the value that was given.
+
+    Raises:
+        NotYet: they differ.
+    """
+    _compare(given, wanted, hint, lambda a, b: bool(np.array_equal(a, b)))
+
+
+def expect_close(given: Any, wanted: Any, hint: str, tolerance: float = 1e-6) -> None:
+    """Compare numbers or arrays up to rounding, shapes included.
+
+    Args:
+        given: the student's value.
+        wanted: the right one.
+        hint: shown after the value that was given.
+        tolerance: allowed difference, relative to values above 1 and absolute below.
+
+    Raises:
+        NotYet: they differ, or the student's value is no number.
+    """
+
+    def close(a: Any, b: Any) -> bool:
+        scale = np.maximum(np.abs(b), 1.0)
+        return bool(np.all(np.abs(a.astype(float) - b.astype(float)) <= tolerance * scale))
+
+    _compare(given, wanted, hint, close)
+
+
+def attempt(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    """Call a student's function; what it raises becomes a hint.
+
+    Args:
+        function: the student's.
+        *arguments: passed on. Arrays are copied, so that a function may write to them.
+        **options: passed on.
+
+    Returns:
+        What the function returned.
+
+    Raises:
+        NotYet: it raised something, or returned None.
+    """
+    name = getattr(function, "__name__", "your function")
+    copies = [np.copy(a) if isinstance(a, np.ndarray) else a for a in arguments]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            result = function(*copies, **options)
+    except NotYet:
+        raise
+    except Exception as error:  # whatever it is
+        raise NotYet(f"{name} raised {type(error).__name__}: {error}") from None
+    if result is None:
+        raise NotYet(f"{name} returns None. Write your lines, and return the result.")
+    return result
+
+
+def passed(message: str) -> None:
+    """Show that an exercise is done.
+
+    Args:
+        message: praise, or what was learnt.
+    """
+    feedback = Feedback(True, message)
+    try:
+        from IPython import get_ipython
+        from IPython.display import display
+    except ImportError:
+        print(feedback)
+        return
+    if get_ipython() is None:  # type: ignore[no-untyped-call]
+        print(feedback)
+        return
+    # Dark green on light green: contrast 7:1 in both of JupyterLab's themes. The tick says the same
+    # to those who see no colours.
+    box = (
+        '<div role="status" style="border-left:6px solid #1b5e20;background:#e8f5e9;color:#1b5e20;'
+        f'padding:8px 12px;font-weight:600">{html.escape(str(feedback))}</div>'
+    )
+    display({"text/plain": str(feedback), "text/html": box}, raw=True)  # type: ignore[no-untyped-call]
+
+
+def hint_at_unknown_names() -> None:
+    """Let a check cell say what to do when the cell above it has not run. Needs a notebook."""
+    try:
+        from IPython import get_ipython
+    except ImportError:
+        return
+    shell = get_ipython()  # type: ignore[no-untyped-call]
+    if shell is not None:
+        shell.set_custom_exc((NameError,), _explain_unknown_name)
+
+
+def _explain_unknown_name(
+    shell: Any, kind: Any, error: Any, trace: Any, tb_offset: Any = None
+) -> Any:
+    source = shell.history_manager.input_hist_raw[-1]
+    at_top = trace.tb_next is None or trace.tb_next.tb_next is None
+    if at_top and "passed(" in source:
+        lines = [str(Feedback(False, f"{error}. {RUN_ABOVE}"))]
+    else:
+        lines = shell.InteractiveTB.structured_traceback(kind, error, trace, tb_offset=tb_offset)
+    shell._showtraceback(kind, error, lines)
+    return lines
+
+
+def _compare(given: Any, wanted: Any, hint: str, same: Callable[[Any, Any], bool]) -> None:
+    expected = np.asarray(wanted)
+    try:
+        value = np.asarray(given)
+    except ValueError:  # a ragged list
+        raise NotYet(f"You gave {_short(given)}. {hint}") from None
+    if value.shape != expected.shape:
+        raise NotYet(
+            f"You gave something of shape {value.shape}; shape {expected.shape} is wanted. {hint}"
+        )
+    try:
+        equal = same(value, expected)
+    except (TypeError, ValueError):
+        equal = False
+    if not equal:
+        raise NotYet(f"You gave {_short(given)}. {hint}")
+
+
+def _short(value: Any) -> str:
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 120 else text[:117] + "..."

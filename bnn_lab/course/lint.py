@@ -1,0 +1,146 @@
+"""Mistakes in an instructor notebook that nbgrader would only show to students, or not at all."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+# As nbgrader looks for them: anywhere in a line.
+BEGIN_SOLUTION, END_SOLUTION = "BEGIN SOLUTION", "END SOLUTION"
+BEGIN_HIDDEN, END_HIDDEN = "BEGIN HIDDEN TESTS", "END HIDDEN TESTS"
+STUB = "# YOUR CODE HERE"
+_GRADE_ID = re.compile(r"[A-Za-z0-9_.-]+")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One finding.
+
+    Attributes:
+        cell: number of the cell from 1, 0 for the notebook as a whole.
+        grade_id: of the cell, "" if it has none.
+        message: what is wrong, and the fix.
+        serious: the notebook must not be released like this.
+    """
+
+    cell: int
+    grade_id: str
+    message: str
+    serious: bool = True
+
+    def __str__(self) -> str:
+        place = f"cell {self.cell}" if self.cell else "notebook"
+        name = f" '{self.grade_id}'" if self.grade_id else ""
+        return f"{'error' if self.serious else 'warning'}: {place}{name}: {self.message}"
+
+
+def lint(notebook: Any) -> list[Problem]:
+    """Look for mistakes in an instructor notebook.
+
+    Args:
+        notebook: with solutions and nbgrader metadata.
+
+    Returns:
+        What was found, in order of the cells; empty if all is well.
+    """
+    found: list[Problem] = []
+    ids: Counter[str] = Counter()
+    waiting: tuple[int, str] | None = None  # a solution that no check has followed yet
+    for number, cell in enumerate(notebook.cells, 1):
+        data = cell.metadata.get("nbgrader") or {}
+        grade_id = str(data.get("grade_id", ""))
+        found += [Problem(number, grade_id, *rest) for rest in _cell_problems(cell, data)]
+        if not data:
+            continue
+        ids[grade_id] += 1
+        if ids[grade_id] == 2:
+            message = "another cell has the same grade_id. Fix: give each cell its own."
+            found.append(Problem(number, grade_id, message))
+        is_solution, is_grade = bool(data.get("solution")), bool(data.get("grade"))
+        if is_solution and not is_grade:
+            if waiting:
+                found.append(_unchecked(*waiting))
+            waiting = (number, grade_id)
+        elif is_grade and not is_solution:
+            waiting = None
+    if waiting:
+        found.append(_unchecked(*waiting))
+    if not any((c.metadata.get("nbgrader") or {}).get("grade") for c in notebook.cells):
+        message = "no cell gives points. Fix: mark the check cells in nbgrader's metadata."
+        found.append(Problem(0, "", message))
+    return found
+
+
+def stub_of(source: str) -> str:
+    """What is left of a cell's code when its solutions are cleared, as nbgrader does it."""
+    lines, inside = [], False
+    for line in source.split("\n"):
+        if BEGIN_SOLUTION in line:
+            inside = True
+            lines.append(line[: len(line) - len(line.lstrip())] + STUB)
+        elif END_SOLUTION in line:
+            inside = False
+        elif not inside:
+            lines.append(line)
+    return "\n".join(lines)
+
+
+def _unchecked(number: int, grade_id: str) -> Problem:
+    message = "no check cell follows this solution, so it gives no points."
+    return Problem(number, grade_id, message, False)
+
+
+def _cell_problems(cell: Any, data: dict[str, Any]) -> Iterator[tuple[str, bool]]:
+    source, is_code = cell.source, cell.cell_type == "code"
+    is_solution, is_grade = bool(data.get("solution")), bool(data.get("grade"))
+    yield from _marker_problems(source, is_solution, is_grade and not is_solution)
+    if not data:
+        return
+    if not _GRADE_ID.fullmatch(str(data.get("grade_id", ""))):
+        yield "its grade_id is missing or holds more than letters, digits, _, . and -.", True
+    if is_grade or data.get("task"):
+        points = data.get("points")
+        if isinstance(points, bool) or not isinstance(points, (int, float)) or points <= 0:
+            yield f'it is graded, but its points are {points!r}. Fix: "points": 2', True
+    if is_grade and not is_solution:
+        if not data.get("locked"):
+            yield 'a check cell that students may change. Fix: "locked": true', True
+        if is_code and BEGIN_HIDDEN not in source:
+            yield "it has no hidden tests, so a student can write the answers in.", False
+    if is_solution and is_code:
+        if BEGIN_SOLUTION not in source:
+            yield (
+                f"a solution cell without '### {BEGIN_SOLUTION}': students would get an empty cell. "
+                "Fix: mark what they shall write",
+                True,
+            )
+        else:
+            try:
+                compile(stub_of(source), "stub", "exec")
+            except SyntaxError as error:
+                yield (
+                    f"without its solution it is no valid Python ({error.msg}). Fix: leave a "
+                    "docstring or `answer = None` outside the markers",
+                    True,
+                )
+
+
+def _marker_problems(source: str, may_solve: bool, may_hide: bool) -> Iterator[tuple[str, bool]]:
+    for begin, end, allowed, where in (
+        (BEGIN_SOLUTION, END_SOLUTION, may_solve, "solution"),
+        (BEGIN_HIDDEN, END_HIDDEN, may_hide, "check"),
+    ):
+        order = [
+            begin if begin in line else end
+            for line in source.split("\n")
+            if begin in line or end in line
+        ]
+        if not order:
+            continue
+        if order != [begin, end] * (len(order) // 2):
+            yield f"'{begin}' and '{end}' do not come in pairs.", True
+        if not allowed:
+            yield f"'{begin}' outside a {where} cell: students would see it.", True

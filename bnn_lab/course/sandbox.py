@@ -1,0 +1,165 @@
+"""Student code in a sandbox: bubblewrap around the kernel, and around nothing else.
+
+nbgrader runs as the teacher, with the gradebook; the Python process that executes a student's cells
+runs in namespaces of its own. It has no network, sees the system and bnn_lab read-only, and may
+write to a scratch copy of the student's files alone: not the course, not the home folder. The two
+talk through sockets in a folder that they share (Jupyter's "ipc" transport).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import site
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bnn_lab.errors import BnnLabError
+
+KERNEL = "bnn-lab-sandbox"
+_SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt/conda")
+_ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "localtime", "fonts")
+_SCRATCH = "/scratch"
+_TEMPORARY_BYTES = 512 * 2**20
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """What nbgrader needs to run a kernel in the sandbox.
+
+    Attributes:
+        arguments: of the nbgrader command.
+        environment: variables for it.
+    """
+
+    arguments: tuple[str, ...]
+    environment: dict[str, str]
+
+
+def require_bubblewrap() -> str:
+    """Path of bwrap, once it has shown that it can make a sandbox here.
+
+    Raises:
+        BnnLabError: it is not installed, or the kernel forbids namespaces.
+    """
+    program = shutil.which("bwrap")
+    if program is None:
+        raise BnnLabError(
+            "bwrap is not installed. Fix: apt-get install bubblewrap, or grade in a container or "
+            "virtual machine of its own without --sandbox"
+        )
+    command = [*_command(program, []), "--", sys.executable, "-I", "-c", "pass"]
+    tried = subprocess.run(command, capture_output=True, text=True, check=False)
+    if tried.returncode:
+        raise BnnLabError(
+            f"bubblewrap cannot make a sandbox here: {tried.stderr.strip() or tried.returncode}. "
+            "Fix: allow user namespaces (on Debian: sysctl kernel.unprivileged_userns_clone=1; on "
+            "Ubuntu 24.04: an AppArmor profile for bwrap), or grade in a virtual machine of its "
+            "own without --sandbox"
+        )
+    return program
+
+
+@contextmanager
+def sandbox(files: list[Path]) -> Iterator[Sandbox]:
+    """A sandbox for one submission.
+
+    Args:
+        files: copied into the scratch folder, where the student's code runs.
+
+    Yields:
+        Arguments and variables for nbgrader.
+
+    Raises:
+        BnnLabError: see `require_bubblewrap`.
+    """
+    program = require_bubblewrap()
+    # A short path: names of sockets end at 108 characters.
+    with TemporaryDirectory(prefix="bnn-", dir="/tmp") as name:
+        root = Path(name)
+        scratch, runtime, kernel = (
+            root / "scratch",
+            root / "run",
+            root / "data" / "kernels" / KERNEL,
+        )
+        for folder in (scratch, runtime, kernel):
+            folder.mkdir(parents=True)
+        for file in files:
+            copy = shutil.copytree if file.is_dir() else shutil.copy
+            copy(file, scratch / file.name)
+        command = _command(
+            program,
+            ["--bind", str(scratch), _SCRATCH, "--chdir", _SCRATCH]
+            + ["--bind", str(runtime), str(runtime)],
+        )
+        start = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        description = {
+            "argv": [*command, "--", *start],
+            "display_name": "Python 3 in a sandbox",
+            "language": "python",
+            # A signal would reach bwrap; a message reaches Python.
+            "interrupt_mode": "message",
+        }
+        (kernel / "kernel.json").write_text(json.dumps(description))
+        paths = [str(root / "data"), os.environ.get("JUPYTER_PATH", "")]
+        yield Sandbox(
+            arguments=(
+                f"--LimitedExecute.kernel_name={KERNEL}",
+                "--KernelManager.transport=ipc",
+            ),
+            environment={
+                "JUPYTER_PATH": os.pathsep.join(path for path in paths if path),
+                "JUPYTER_RUNTIME_DIR": str(runtime),
+            },
+        )
+
+
+def _command(program: str, more: list[str]) -> list[str]:
+    command = [program, "--unshare-all", "--die-with-parent", "--clearenv"]
+    command += ["--cap-drop", "ALL"]
+    for path in _SYSTEM:
+        if os.path.islink(path):
+            command += ["--symlink", os.readlink(path), path]
+        elif os.path.isdir(path):
+            command += ["--ro-bind", path, path]
+    for entry in _ETC:
+        command += ["--ro-bind-try", f"/etc/{entry}", f"/etc/{entry}"]
+    command += ["--proc", "/proc", "--dev", "/dev"]
+    command += ["--size", str(_TEMPORARY_BYTES), "--tmpfs", "/tmp"]
+    for path in _python_folders():
+        command += ["--ro-bind", path, path]
+    hidden = Path(__file__).parent / "exercises"  # solutions that came with the wheel
+    if hidden.is_dir():
+        command += ["--tmpfs", str(hidden)]
+    settings = {
+        "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+        "HOME": "/tmp",
+        "LANG": "C.UTF-8",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "IPYTHONDIR": "/tmp/ipython",
+    }
+    if backend := os.environ.get("BNN_LAB_BACKEND"):
+        settings["BNN_LAB_BACKEND"] = backend
+    for name, value in settings.items():
+        command += ["--setenv", name, value]
+    return command + more
+
+
+def _python_folders() -> list[str]:
+    """Folders that Python and bnn_lab are loaded from, none inside another, none of the system."""
+    import bnn_lab
+
+    wanted = [sys.prefix, sys.base_prefix, *site.getsitepackages(), *bnn_lab.__path__]
+    paths = sorted({os.path.realpath(path) for path in wanted} | {os.path.abspath(sys.prefix)})
+    kept: list[str] = []
+    for path in paths:
+        inside = any(path == p or path.startswith(p + "/") for p in [*_SYSTEM, *kept])
+        if os.path.isdir(path) and not inside:
+            kept.append(path)
+    return kept
