@@ -106,9 +106,10 @@ def _build(
         model.operatorCodes.append(code)
         op.inputs = [-1 if name is None else index[name] for name in spec.inputs]
         op.outputs = [index[name] for name in spec.outputs]
-        if spec.name == "ADD":
-            op.builtinOptionsType = schema.BuiltinOptions.AddOptions
-            op.builtinOptions = schema.AddOptionsT()
+        if spec.name in ("ADD", "MUL"):
+            kind = spec.name.capitalize() + "Options"
+            op.builtinOptionsType = getattr(schema.BuiltinOptions, kind)
+            op.builtinOptions = getattr(schema, kind + "T")()
             op.builtinOptions.fusedActivationFunction = spec.options.get("activation", 0)
         elif builtin == schema.BuiltinOperator.CUSTOM:
             code.customCode = spec.name

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from bnn_lab import Interpreter, kernels, reference
+from bnn_lab.bench.node_clock import NodeClock
 
 SIZE = (1, 6, 5)
 
@@ -43,6 +44,12 @@ class Graph:
             self.tensors[names[-1]] = self.tensor.constant(value)
         fields = {"channels_in": c, **self.conv_fields, **fields}
         return self._add("LceBconv2d", [bits, *names, None], output, (*SIZE, c), options=fields)
+
+    def constant(self, name, shape=None, low=-2.0, high=2.0):
+        shape = (self.channels,) if shape is None else shape
+        values = self.rng.uniform(low, high, shape).astype(np.float32)
+        self.tensors[name] = self.tensor.constant(values)
+        return name
 
     def float_op(self, name, inputs, output, **options):
         return self._add(name, inputs, output, (*SIZE, self.channels), options=options)
@@ -163,12 +170,83 @@ def test_activation_without_shortcut(graph):
     graph.check(graph.conv(graph.quantize(a, "r"), "d"))
 
 
-def test_broadcast_sum_is_left_alone(graph):
-    c = graph.conv(graph.quantize("x", "q"), "c")
-    graph.tensors["row"] = graph.tensor.constant(
-        graph.rng.normal(size=graph.channels).astype(np.float32)
-    )
-    graph.check(graph.float_op("ADD", [c, "row"], "s"))
+def nodes(graph, *outputs, **options):
+    """How many nodes LiteRT runs."""
+    content = graph.build_model(graph.tensors, graph.ops, ["x"], list(outputs))
+    return len(NodeClock(content, **options).nodes)
+
+
+@pytest.mark.parametrize("shape", [(), (1,), None, "1x1xC"])
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize("activation", [0, 1, 3])
+def test_scale_and_offset(graph, shape, first, activation):
+    """What is left of a BatchNorm that the converter did not fold: one rounding each, no FMA."""
+    shape = (1, 1, graph.channels) if shape == "1x1xC" else shape
+    y = graph.conv(graph.quantize("x", "q"), "c")
+    for i, name in enumerate(["MUL", "ADD"]):
+        operands = [y, graph.constant(f"v{i}", shape)]
+        y = graph.float_op(name, operands[:: -1 if first else 1], f"y{i}", activation=activation)
+    s = graph.float_op("ADD", ["x", y], "s")
+    last = graph.conv(graph.quantize(s, "r"), "d")
+    graph.check(last, "s", "r")
+    assert nodes(graph, last) == 1
+    assert nodes(graph, last, fuse=False) > 1
+
+
+def test_scale_after_the_sum_and_activations_between(graph):
+    y = graph.conv(graph.quantize("x", "q"), "c")
+    y = graph.float_op("RELU6", [y], "a")
+    y = graph.float_op("MUL", [y, graph.constant("m")], "y1")
+    y = graph.float_op("ADD", ["x", y], "s")
+    y = graph.float_op("MUL", [y, graph.constant("n")], "y2")
+    y = graph.float_op("ADD", [y, graph.constant("b")], "y3")
+    y = graph.float_op("RELU", [y], "y4")
+    graph.check(graph.conv(graph.quantize(y, "r"), "d"), "y4")
+
+
+def test_more_steps_than_an_epilogue_holds(graph):
+    y = graph.conv(graph.quantize("x", "q"), "c")
+    for i in range(11):
+        y = graph.float_op("MUL", [y, graph.constant(f"m{i}")], f"y{i}", activation=i % 2)
+    graph.check(graph.conv(graph.quantize(y, "r"), "d"), "y10")
+
+
+def test_two_sums_in_a_row(graph):
+    """A convolution takes in one of them."""
+    y = graph.conv(graph.quantize("x", "q"), "c")
+    y = graph.float_op("ADD", ["x", y], "s")
+    y = graph.float_op("ADD", [y, "x"], "t")
+    graph.check(graph.conv(graph.quantize(y, "r"), "d"), "t")
+
+
+def test_nan_and_infinity_pass_through(graph):
+    for name, value in [("m", np.inf), ("b", -np.inf), ("n", np.nan)]:
+        graph.constant(name)
+        graph.tensors[name].value[::3] = value
+    y = graph.conv(graph.quantize("x", "q"), "c")
+    y = graph.float_op("MUL", [y, "m"], "y1", activation=1)
+    y = graph.float_op("ADD", [y, "b"], "y2", activation=2)
+    y = graph.float_op("ADD", [y, "n"], "y3", activation=3)
+    graph.check(graph.float_op("ADD", [y, "x"], "s"), "y1", "y2", "y3")
+
+
+@pytest.mark.parametrize("name", ["ADD", "MUL"])
+def test_other_broadcasts_are_left_alone(graph, name):
+    """Constants that vary over the image, or that are computed, stay LiteRT's."""
+    y = graph.conv(graph.quantize("x", "q"), "c")
+    y = graph.float_op(name, [y, graph.constant("image", (*SIZE, graph.channels))], "y1")
+    y = graph.float_op(name, [y, graph.constant("row", (1, SIZE[2], 1))], "y2")
+    graph.check(y)
+
+
+def test_shortcut_that_is_read_again_is_not_overwritten(graph):
+    """Sums overwrite their shortcut, but only where nobody reads it later."""
+    s = blocks(graph, 1)
+    t = graph.float_op("ADD", [graph.conv(graph.quantize(s, "q2"), "c2"), s], "t")
+    u = graph.float_op("ADD", [graph.conv(graph.quantize(t, "q3"), "c3"), s], "u")
+    v = graph.float_op("ADD", [graph.conv(graph.quantize(u, "q4"), "c4"), t], "v")
+    graph.check(v)
+    graph.check(v, "t", "q4")
 
 
 def test_batch_and_size_change(graph):
