@@ -112,6 +112,8 @@ def sandbox(files: list[Path]) -> Iterator[Sandbox]:
             arguments=(
                 f"--LimitedExecute.kernel_name={KERNEL}",
                 "--KernelManager.transport=ipc",
+                # Both sides must find the file; the sockets lie beside it.
+                f"--KernelManager.connection_file={runtime / 'kernel.json'}",
             ),
             environment={
                 "JUPYTER_PATH": os.pathsep.join(path for path in paths if path),

@@ -24,9 +24,14 @@
 
 # %%
 import numpy as np
-
-from bnn_lab.course.checks import attempt, expect, expect_close, expect_equal
-from bnn_lab.course.checks import hint_at_unknown_names, passed
+from bnn_lab.course.checks import (
+    attempt,
+    expect,
+    expect_close,
+    expect_equal,
+    hint_at_unknown_names,
+    passed,
+)
 from bnn_lab.lab import closed_forms
 from bnn_lab.lab.simulate import LatentAdam, LatentSGD, simulate_weights
 
@@ -37,6 +42,7 @@ hint_at_unknown_names()
 #
 # Turn floats into ±1: +1 for values of at least 0, -1 for values below 0. Zero has no sign of its
 # own, so we follow larq: **sign(0) = +1**. That holds for `-0.0` too.
+
 
 # %% nbgrader={"grade": false, "grade_id": "sign", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def sign(x):
@@ -68,6 +74,7 @@ passed("Your sign gives ±1, and +1 for 0.")
 #
 # `clip=None` means that there is no bound.
 
+
 # %% nbgrader={"grade": false, "grade_id": "ste", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def ste_gradient(w, upstream, clip=1.0):
     """Gradient for the latent weights `w`, given the gradient `upstream` for their signs."""
@@ -97,6 +104,7 @@ passed("Gradients pass through the sign, up to the bound.")
 #
 # Plain SGD moves the latent weights: $w \leftarrow w - \alpha\, g$. The network only ever sees
 # their signs. Return those: row 0 before the first step, row $t$ after step $t$.
+
 
 # %% nbgrader={"grade": false, "grade_id": "latent_sgd", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def signs_under_sgd(gradients, initial, learning_rate):
@@ -133,6 +141,7 @@ passed("You have trained binary weights through latent ones.")
 # Let the gradient be constant, $g$. After $n$ steps the latent weight is $w_0 - n\alpha g$. At
 # which step does the sign change for the first time? Count from 1, and remember that 0 still
 # counts as positive. Return 0 if the weight never flips.
+
 
 # %% nbgrader={"grade": false, "grade_id": "flip_step", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def flip_step(initial, learning_rate, gradient):
@@ -195,7 +204,9 @@ same_signs = {"momentum": True, "adam": True, "clipped": False, "clipped_in_scal
 
 # %% nbgrader={"grade": true, "grade_id": "check_scaling", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 expect(set(same_signs) == set(pairs), f"Predict for these names: {', '.join(pairs)}.")
-expect(all(value in (True, False) for value in same_signs.values()), "Write True or False for each.")
+expect(
+    all(value in (True, False) for value in same_signs.values()), "Write True or False for each."
+)
 options = {"steps": 400, "weights": 64, "drift": 0.02, "seed": 3}
 one, other = (simulate_weights(rule, **options) for rule in pairs["momentum"])
 expect(
