@@ -7,7 +7,6 @@ from math import prod
 from typing import Any
 
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import Operation
 
 from bnn_lab.convert.dialect import (
     Bconv2d,
@@ -112,9 +111,9 @@ def _count_ops(module: ModuleOp, layer_map: LayerMap, tallies: dict[str, _Tally]
             binary = isinstance(op, BinaryConv)
             tally.kinds.add(binary)
             if binary:
-                tally.binary += _macs(op)
+                tally.binary += _macs(op, layer_map)
             else:
-                tally.float += _macs(op)
+                tally.float += _macs(op, layer_map)
 
 
 def _name(op: LabOp) -> str:
@@ -123,8 +122,8 @@ def _name(op: LabOp) -> str:
     return CODE_OF_LQ.get(type(op), op.name)
 
 
-def _macs(op: Operation) -> int:
-    """Multiply-accumulates of one op."""
+def _macs(op: LabOp, layer_map: LayerMap) -> int:
+    """Multiply-accumulates of one op; channels added to fill words are not counted."""
     operands = source_and_filter(op)
     assert operands is not None
     source, filters = shape_of(operands[0]), shape_of(operands[1])
@@ -132,8 +131,9 @@ def _macs(op: Operation) -> int:
     if isinstance(op, Depthwise2d):
         return pixels * filters[1] * filters[2] * op.conv.channels_in * op.conv.depth_multiplier
     if isinstance(op, Bconv2d):
-        words = source[-1] // filters[-1]  # groups
-        return pixels * prod(filters[:3]) * op.conv.channels_in // words
+        groups = source[-1] // filters[-1]
+        stored = prod(filters[:3]) * op.conv.channels_in // groups
+        return pixels * (layer_map.filter_size(op) or stored)
     if isinstance(op, Transpose2d):
         return prod(source[:-1]) * prod(filters[:3]) * op.conv.channels_in
     if is_tfl(op, "transpose_conv", "conv_3d_transpose"):

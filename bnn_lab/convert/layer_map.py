@@ -80,6 +80,7 @@ class LayerMap:
     def __init__(self, layers: list[KerasLayer], module: ModuleOp) -> None:
         self._by_path = {layer.path: layer for layer in layers}
         self._by_tensor: dict[str, KerasLayer] = {}
+        self._filter_sizes: dict[str, int] = {}
         free = [(layer, size) for layer in layers for size in layer.sizes]
         unknown: list[Operation] = []
         # Names first; what they leave open is settled by size, in the order of the graph.
@@ -119,6 +120,7 @@ class LayerMap:
         self._by_tensor[name_of(op.results[0])] = layer
         if filter_name := name_of(operands[1]):
             self._by_tensor[filter_name] = layer
+            self._filter_sizes[filter_name] = _size(operands[1])
 
     def _in_name(self, name: str) -> Iterator[KerasLayer]:
         for part in name.split(";"):
@@ -135,6 +137,11 @@ class LayerMap:
     def of_name(self, name: str) -> KerasLayer | None:
         """Layer of a tensor by its name alone."""
         return self._by_tensor.get(name) or next(self._in_name(name), None)
+
+    def filter_size(self, op: LabOp) -> int:
+        """Elements of the filter of a multiplying op before any pass; 0 if that is not known."""
+        operands = source_and_filter(op)
+        return 0 if operands is None else self._filter_sizes.get(name_of(operands[1]), 0)
 
     def of_op(self, op: LabOp) -> KerasLayer | None:
         """Layer of an op of the graph before or after the passes."""

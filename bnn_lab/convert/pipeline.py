@@ -13,6 +13,7 @@ from bnn_lab.convert.passes import (
     BinarizeConv,
     BinarizeOtherConvs,
     CancelDequantize,
+    CenterZeroOne,
     CorrectZeroPadding,
     DenseToConv,
     EmitBits,
@@ -28,6 +29,7 @@ from bnn_lab.convert.passes import (
     Outcome,
     PackFilters,
     PadAfterReshape,
+    PadGroups,
     Pass,
     QuantizeAfterMoves,
     QuantizeBeforeConcat,
@@ -63,11 +65,13 @@ def make_pipeline(*, lce_compatible: bool = True) -> tuple[Step, ...]:
         LiftInt8Sign(),
         RecognizeSign(),  # first the signs: everything else asks whether a value is binary
         RecognizeSelect(),
+        CenterZeroOne(),  # what remains of comparisons is 0 and 1
         QuantizeAfterMoves(),
         LiftInt8Convs(),
         PadAfterReshape(),  # the passes about padding look directly in front of a convolution
         FoldZeroPadding(),  # before binarizing, which refuses a zero-padded input
         CorrectZeroPadding(),  # what remains of zero padding is not SAME
+        PadGroups(),  # after the paddings of height and width, which come behind its own
         DenseToConv(),
         BinarizeConv(lce_compatible),
         BinarizeOtherConvs(lce_compatible),

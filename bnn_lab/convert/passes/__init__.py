@@ -6,6 +6,7 @@ from bnn_lab.convert.passes.base import Outcome, Pass, Refusal, Together
 from bnn_lab.convert.passes.binarize_conv import BinarizeConv
 from bnn_lab.convert.passes.binarize_other_convs import BinarizeOtherConvs
 from bnn_lab.convert.passes.cancel_dequantize import CancelDequantize
+from bnn_lab.convert.passes.center_zero_one import CenterZeroOne
 from bnn_lab.convert.passes.correct_zero_padding import CorrectZeroPadding
 from bnn_lab.convert.passes.dense_to_conv import DenseToConv
 from bnn_lab.convert.passes.emit_bits import EmitBits
@@ -20,6 +21,7 @@ from bnn_lab.convert.passes.merge_quantizes import MergeQuantizes
 from bnn_lab.convert.passes.merge_reshapes import MergeReshapes
 from bnn_lab.convert.passes.pack_filters import PackFilters
 from bnn_lab.convert.passes.pad_after_reshape import PadAfterReshape
+from bnn_lab.convert.passes.pad_groups import PadGroups
 from bnn_lab.convert.passes.quantize_after_moves import QuantizeAfterMoves
 from bnn_lab.convert.passes.quantize_before_concat import QuantizeBeforeConcat
 from bnn_lab.convert.passes.quantize_before_layout import QuantizeBeforeLayout
@@ -37,6 +39,7 @@ __all__ = [
     "BinarizeConv",
     "BinarizeOtherConvs",
     "CancelDequantize",
+    "CenterZeroOne",
     "CorrectZeroPadding",
     "DenseToConv",
     "EmitBits",
@@ -52,6 +55,7 @@ __all__ = [
     "Outcome",
     "PackFilters",
     "PadAfterReshape",
+    "PadGroups",
     "Pass",
     "QuantizeAfterMoves",
     "QuantizeBeforeConcat",

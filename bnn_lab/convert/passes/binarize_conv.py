@@ -94,7 +94,8 @@ class BinarizeConv(Pass):
             return Refusal(
                 f"its {groups} groups have {group_in} input channels each, and bits are packed in "
                 f"words of {WORD_BITS} channels",
-                f"make the input channels a multiple of {WORD_BITS * groups}, or use groups=1",
+                f"make the input channels a multiple of {WORD_BITS * groups}, or at least of "
+                f"{2 * groups} (then channels are added that cancel), or use pad_values=1",
             )
         bias = bias_or_zeros(conv, out_channels)
         if bias is None:

@@ -16,37 +16,20 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter
 
-from bnn_lab.convert.attributes import F32, Options, OptionsAttr, tensor_type
-from bnn_lab.convert.dialect import (
-    Const,
-    Dequantize,
-    constant,
-    is_tfl,
-    make_tfl,
-    producer,
-    tensor_names,
-)
+from bnn_lab.convert.dialect import constant, is_tfl, producer
 from bnn_lab.convert.passes.base import Pass, Refusal
-from bnn_lab.convert.passes.build import quantize_of, shape_of
-
-_MIRRORED = {
-    "less": "greater",
-    "less_equal": "greater_equal",
-    "greater": "less",
-    "greater_equal": "less_equal",
-}
-_OPPOSITE = {
-    "less": "greater_equal",
-    "less_equal": "greater",
-    "greater": "less_equal",
-    "greater_equal": "less",
-}
-_SIGNS = {"less": "<", "less_equal": "<=", "greater": ">", "greater_equal": ">="}
-_SMALLEST = 2.0**-100  # |t| from here on: x - t is never subnormal
+from bnn_lab.convert.passes.comparison import (
+    SYMBOLS,
+    Comparison,
+    bit_refusal,
+    comparison_of,
+    negative_where,
+    show_threshold,
+    sign_ops,
+)
 
 
 class _Choice(NamedTuple):
@@ -57,18 +40,9 @@ class _Choice(NamedTuple):
     where_false: float
 
 
-class _Comparison(NamedTuple):
-    """x compared with a constant, x on the left."""
-
-    source: SSAValue
-    kind: str
-    threshold: NDArray[np.float32]
-
-
 class _Match(NamedTuple):
-    source: SSAValue
-    threshold: NDArray[np.float32]
-    negated: bool
+    comparison: Comparison
+    negative: str  # "less" or "greater" than the threshold: where it gives -1
 
 
 class RecognizeSelect(Pass):
@@ -80,7 +54,7 @@ class RecognizeSelect(Pass):
     def check(self, op: Operation) -> _Match | Refusal | None:
         """Match the op that gives the values."""
         choice = _selected(op) or _scaled(op)
-        comparison = None if choice is None else _comparison(choice.condition)
+        comparison = None if choice is None else comparison_of(choice.condition)
         if choice is None or comparison is None:
             return None
         low, high = sorted((choice.where_true, choice.where_false))
@@ -89,58 +63,24 @@ class RecognizeSelect(Pass):
                 f"its values are {low:.6g} and {high:.6g}, not -1 and +1",
                 "use a quantizer with values -1 and +1, such as ste_sign",
             )
-        source, kind, threshold = comparison
-        type_: Any = op.results[0].type
-        if source.type != type_ or type_.element_type != F32:
-            return Refusal("it is no float32 comparison, or it broadcasts to another shape")
-        if type_.get_num_dims() == 0:
-            return Refusal("its input is a scalar, which has no channels to pack")
-        if type_.get_shape()[-1] < 0:
-            return Refusal("its number of channels is dynamic", "fix the input's shape")
-        negative = kind if choice.where_true == -1 else _OPPOSITE[kind]  # where it gives -1
+        refusal = bit_refusal(comparison, op.results[0].type)
+        if refusal is not None:
+            return refusal
+        negative = negative_where(comparison.kind, holds=choice.where_true == -1)
         if negative not in ("less", "greater"):
-            shown = f"x {_SIGNS[negative]} {_show(threshold)}"
+            shown = f"x {SYMBOLS[negative]} {show_threshold(comparison.threshold)}"
             return Refusal(
                 f"it gives -1 for {shown}, the threshold included; a bit is set below zero only",
                 "give +1 at the threshold, as in tf.where(x >= 0, 1.0, -1.0)",
             )
-        if not np.all((threshold == 0) | (np.abs(threshold) >= _SMALLEST)) or not np.all(
-            np.isfinite(threshold)
-        ):
-            return Refusal(
-                f"its threshold {_show(threshold)} cannot be subtracted exactly",
-                "use finite thresholds that are 0 or at least 1e-30 in size",
-            )
-        return _Match(source, threshold, negative == "greater")
+        return _Match(comparison, negative)
 
     def rewrite(self, op: Any, match: _Match, rewriter: PatternRewriter) -> str:
         """Negate and shift as needed, then take the bits."""
-        value, name = match.source, op.tensor_name()
-        new_ops: list[Operation] = []
-        steps: list[tuple[str, str, Any, str]] = []
-        if match.negated:
-            steps.append(("mul", "MulOptions", np.float32(-1), "negated"))
-        if match.threshold.any():
-            shift = match.threshold if match.negated else -match.threshold
-            steps.append(("add", "AddOptions", shift, "shifted"))
-        for mnemonic, table, data, suffix in steps:
-            factor = Const.of(data, f"{name}/{suffix}/constant")
-            options = OptionsAttr(Options.make(table))
-            names = tensor_names(f"{name}/{suffix}")
-            step = make_tfl(mnemonic, [value, factor.result], [match.source.type], options, names)
-            step.results[0].name_hint = suffix
-            new_ops += [factor, step]
-            value = step.results[0]
-        quantize = quantize_of(value)
-        quantize.names = tensor_names(f"{name}/bits")
-        dequantize = Dequantize.build(
-            operands=[quantize.output],
-            result_types=[tensor_type(F32, shape_of(op.results[0]))],
-            properties={"names": tensor_names(name)},
-        )
-        rewriter.replace(op, [*new_ops, quantize, dequantize])
-        side = ">" if match.negated else "<"
-        return f"-1 for x {side} {_show(match.threshold)} is a bit"
+        type_, name = op.results[0].type, op.tensor_name()
+        rewriter.replace(op, sign_ops(match.comparison, match.negative, type_, name))
+        shown = f"x {SYMBOLS[match.negative]} {show_threshold(match.comparison.threshold)}"
+        return f"-1 for {shown} is a bit"
 
 
 def _selected(op: Operation) -> _Choice | None:
@@ -171,20 +111,6 @@ def _scaled(op: Any) -> _Choice | None:
     return None
 
 
-def _comparison(condition: SSAValue) -> _Comparison | None:
-    op: Any = producer(condition)
-    if not is_tfl(op, *_SIGNS):
-        return None
-    left, right = op.operands
-    kind = op.MNEMONIC
-    if constant(left) is not None:
-        left, right, kind = right, left, _MIRRORED[kind]
-    threshold = constant(right)
-    if threshold is None or threshold.dtype != np.float32 or not threshold.size:
-        return None
-    return _Comparison(left, kind, threshold)
-
-
 def _uniform(value: SSAValue) -> float | None:
     """The one value that a float constant holds."""
     data = constant(value)
@@ -192,8 +118,3 @@ def _uniform(value: SSAValue) -> float | None:
         return None
     first = data.reshape(-1)[0]
     return float(first) if np.all(data == first) else None
-
-
-def _show(threshold: NDArray[np.float32]) -> str:
-    low, high = float(threshold.min()), float(threshold.max())
-    return f"{low:.6g}" if low == high else f"{low:.6g} to {high:.6g}"

@@ -27,6 +27,7 @@ from bnn_lab.convert.passes import (
     BinarizeConv,
     BinarizeOtherConvs,
     CancelDequantize,
+    CenterZeroOne,
     CorrectZeroPadding,
     DenseToConv,
     EmitBits,
@@ -41,6 +42,7 @@ from bnn_lab.convert.passes import (
     MergeReshapes,
     PackFilters,
     PadAfterReshape,
+    PadGroups,
     QuantizeAfterMoves,
     QuantizeBeforeConcat,
     QuantizeBeforeLayout,
@@ -149,6 +151,60 @@ def recognize_select(g, rng):
     )
     ones = g.const(np.float32(-1)), g.const(np.float32(1))
     return [g.op("select_v2", low, *ones, shape=(1, 5, 5, 32), table="SelectV2Options")]
+
+
+@case(CenterZeroOne())
+def center_zero_one(g, rng):
+    """
+    BEFORE:      [[RELU:%[a-z0-9_]+]] = tfl.relu(%x)
+    BEFORE-NEXT: [[U:%[a-z0-9_]+]] = tfl.sign([[RELU]])
+    BEFORE:      tfl.conv_2d([[U]], {{.*}} {padding = same,
+    AFTER:       [[MINUS:%[a-z0-9_]+]] = tfl.const() {-1} : tensor<f32>
+    AFTER-NEXT:  %negated = tfl.mul(%x, [[MINUS]])
+    AFTER-NEXT:  %bits = lq.Quantize(%negated)
+    AFTER-NEXT:  [[S:%[a-z0-9_]+]] = lq.Dequantize(%bits)
+    AFTER:       [[ONE:%[a-z0-9_]+]] = tfl.const() {1} : tensor<f32>
+    AFTER-NEXT:  [[PAD:%[a-z0-9_]+]] = tfl.padv2([[S]], %paddings, [[ONE]])
+    AFTER:       %bias = tfl.const()
+    AFTER-NEXT:  tfl.conv_2d([[PAD]], %filter, %bias) {padding = valid,
+    """
+    zero_one = g.op("sign", g.op("relu", g.input(1, 5, 5, 32)))
+    return [g.conv(zero_one, ones(rng, 8, 3), rng.normal(size=8), padding="same")]
+
+
+@case(CenterZeroOne())
+def center_comparison(g, rng):
+    """
+    BEFORE:      [[BOOL:%[a-z0-9_]+]] = tfl.greater_equal(%x,
+    BEFORE-NEXT: [[U:%[a-z0-9_]+]] = tfl.cast([[BOOL]])
+    BEFORE:      tfl.conv_2d([[U]],
+    AFTER-NOT:   tfl.{{mul|add}}
+    AFTER:       %bits = lq.Quantize(%x)
+    AFTER-NEXT:  [[S:%[a-z0-9_]+]] = lq.Dequantize(%bits)
+    AFTER:       tfl.conv_2d([[S]], %filter, %bias)
+    """
+    x = g.input(1, 5, 5, 32)
+    at_least = typed(
+        g, "greater_equal", [x, g.const(np.float32(0))], tensor_type(BOOL, (1, 5, 5, 32))
+    )
+    zero_one = typed(g, "cast", [at_least], tensor_type(F32, (1, 5, 5, 32)))
+    return [g.conv(zero_one, 2 * ones(rng, 8, 3))]
+
+
+@case(PadGroups(), *SIGN, shape=(1, 5, 5, 28))
+def pad_groups(g, rng):
+    """
+    BEFORE:      [[SIGN:%[a-z0-9_]+]] = lq.Dequantize
+    BEFORE:      tfl.const() {{.*}} : tensor<8x3x3x14xf32>
+    BEFORE:      tfl.conv_2d([[SIGN]],
+    AFTER:       [[APART:%[a-z0-9_]+]] = tfl.reshape({{.*}} : tensor<1x5x5x2x14xf32>
+    AFTER:       [[MORE:%[a-z0-9_]+]] = tfl.padv2([[APART]], %paddings, %one)
+    AFTER-SAME:  tensor<1x5x5x2x32xf32>
+    AFTER:       [[JOINED:%[a-z0-9_]+]] = tfl.reshape([[MORE]], {{.*}} : tensor<1x5x5x64xf32>
+    AFTER-NEXT:  %filter = tfl.const() {{.*}} : tensor<8x3x3x32xf32>
+    AFTER:       tfl.conv_2d([[JOINED]], %filter, %bias) {padding = same,
+    """
+    return [g.conv(g.sign(g.input(1, 5, 5, 28)), ones(rng, 8, 3, 14), padding="same")]
 
 
 @case(LiftInt8Sign())
