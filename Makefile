@@ -21,7 +21,7 @@ NATIVE := $(shell find native -name '*.cc' -o -name '*.h' -o -name CMakeLists.tx
 SYSTEM_PACKAGES := g++-aarch64-linux-gnu qemu-user pkg-config llvm-19 clang-14 libclang-rt-14-dev \
   chromium bubblewrap openssh-server openssh-client
 
-.PHONY: help check setup lab demo test test-deps bench lint format notebooks lock clean
+.PHONY: help check setup lab demo test test-deps bench docs lint format notebooks lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -30,6 +30,7 @@ help:
 	@echo "make test       set up, run every test"
 	@echo "make test-deps  install the Debian packages that some tests need (root)"
 	@echo "make bench      measure the kernels beside LCE and TFLite"
+	@echo "make docs       build the documentation site; a warning is an error"
 	@echo "make lint       check format, style and types;  make format mends the format"
 	@echo "make notebooks  regenerate and run the .ipynb files from their .py sources"
 	@echo "make lock       resolve constraints.txt anew"
@@ -85,6 +86,10 @@ test-deps:
 bench: setup
 	@$(BIN)/python -m bnn_lab.bench kernels --json bench-results/kernels.json
 
+docs: setup
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	@echo "open docs/_build/html/index.html"
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -107,4 +112,4 @@ lock: check
 	rm -rf $(VENV)-lock
 
 clean:
-	rm -rf $(VENV) build dist bench-results .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist bench-results docs/_build docs/lessons .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -52,7 +52,12 @@ def digits_figure(images: NDArray[np.float32], labels: NDArray[np.int64]) -> go.
             hovertemplate="row %{y}, column %{x}<br>%{z}<extra></extra>",
         )
         figure.add_trace(heatmap, row=1, col=column)
-    figure.update_layout(**theme.layout(""), height=150, margin={"l": 0, "r": 0, "t": 40, "b": 10})
+    shown = ", ".join(str(label) for label in labels)
+    figure.update_layout(
+        **theme.layout("", meta={"alt": f"Images of handwritten digits: {shown}."}),
+        height=150,
+        margin={"l": 0, "r": 0, "t": 40, "b": 10},
+    )
     figure.update_xaxes(visible=False, constrain="domain")
     figure.update_yaxes(visible=False, autorange="reversed", constrain="domain")
     for column in range(1, count + 1):

@@ -1,0 +1,94 @@
+"""Pages made from what the project already has: lessons, and the help texts of the commands.
+
+They are written beside the hand-written ones before Sphinx looks for pages; git ignores them.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import plotly
+from sphinx.application import Sphinx
+
+DOCS = Path(__file__).resolve().parents[1]
+NOTEBOOKS = DOCS.parent / "notebooks" / "lessons"
+PLOTLY = "application/vnd.plotly.v1+json"
+
+
+def make_pages(app: Sphinx) -> None:
+    """Called before Sphinx reads any page."""
+    make_lessons()
+    make_command_line_page()
+
+
+def make_lessons() -> None:
+    """Copy the lessons, their figures turned into HTML that shares one copy of plotly."""
+    target = DOCS / "lessons"
+    target.mkdir(exist_ok=True)
+    for old in target.glob("[0-9]*.ipynb"):
+        old.unlink()
+    for source in sorted(NOTEBOOKS.glob("[0-9]*.ipynb")):
+        notebook = nbformat.read(source, 4)
+        for number, cell in enumerate(notebook.cells):
+            if cell.cell_type == "markdown":
+                cell.source = site_links(cell.source)
+            for output in cell.get("outputs", ()):
+                if PLOTLY in output.get("data", {}):
+                    name = f"figure-{source.stem}-{number}"
+                    output.data = {"text/html": figure_html(output.data[PLOTLY], name)}
+        nbformat.write(notebook, target / source.name)
+    bundled = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+    shutil.copyfile(bundled, DOCS / "_static" / "plotly.min.js")
+
+
+def site_links(text: str) -> str:
+    """Relative links of a lesson to a page under docs/, as they are on the site."""
+    return re.sub(r"\]\((?:\.\./)+docs/([^)]+)\)", r"](../\1)", text)
+
+
+def figure_html(figure: dict[str, Any], name: str) -> str:
+    """A figure with alternative text.
+
+    Args:
+        figure: plotly's JSON.
+        name: unique on the page.
+    """
+    layout = figure.get("layout", {})
+    title = layout.get("title", {})
+    alt = layout.get("meta", {}).get("alt") if isinstance(layout.get("meta"), dict) else None
+    alt = alt or (title.get("text") if isinstance(title, dict) else title) or ""
+    alt = re.sub(r"<[^>]+>", "", alt)
+    content = json.dumps({"data": figure["data"], "layout": {**layout, "autosize": True}})
+    content = content.replace("</", "<\\/")  # a text in the figure must not end the script
+    return (
+        f'<div id="{name}" class="figure" role="img" aria-label="{html.escape(alt)}"></div>\n'
+        f'<script type="application/json" class="figure-data" data-for="{name}">{content}</script>'
+    )
+
+
+def make_command_line_page() -> None:
+    """The help of every command, as typer writes it."""
+    import typer
+    from typer.cli import get_docs_for_click
+
+    from bnn_lab.cli import app
+
+    command = typer.main.get_command(app)
+    context = typer.Context(command, info_name="bnn-lab")
+    text = get_docs_for_click(obj=command, ctx=context, name="bnn-lab")
+    # typer writes HTML tags for colours and escapes nothing; Markdown must not read them.
+    lines = ["<!-- made by docs/_ext/generated_pages.py -->", "", *text.splitlines()]
+    (DOCS / "reference" / "cli.md").write_text("\n".join(lines) + "\n")
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Sphinx calls it."""
+    app.connect("builder-inited", make_pages)
+    app.add_js_file("figures.js", priority=200)
+    return {"parallel_read_safe": True}

@@ -1,0 +1,43 @@
+"""Docstrings are plain text with `code` in single backticks; Sphinx would read them as markup.
+
+Double backticks are what its markup has for code; `|m|`, `*` and `name_` are escaped.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from sphinx.application import Sphinx
+
+# What stays as it is: code, bold, and the star of a list.
+_KEPT = re.compile(r"(``[^`]+``|`[^`]+`|\*\*\w[^*]*\*\*|^\s*\* )")
+
+
+def to_markup(line: str) -> str:
+    """One line of a docstring, as reStructuredText."""
+    parts = _KEPT.split(line)
+    for i, part in enumerate(parts):
+        if i % 2:
+            parts[i] = f"``{part.strip('`')}``" if "`" in part else part
+        else:
+            parts[i] = re.sub(r"([*|]|(?<=\w)_(?!\w))", r"\\\1", part)
+    return "".join(parts)
+
+
+def process(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Called for each docstring, before napoleon reads its sections."""
+    literal = False
+    for i, line in enumerate(lines):
+        # An indented block after `::` is code already.
+        if literal and line and not line.startswith(" "):
+            literal = False
+        if not literal:
+            lines[i] = to_markup(line)
+        literal = literal or line.rstrip().endswith("::")
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Sphinx calls it."""
+    app.connect("autodoc-process-docstring", process, priority=100)
+    return {"parallel_read_safe": True}

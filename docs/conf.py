@@ -1,0 +1,48 @@
+"""Sphinx settings: `make docs` builds the site, and a warning is an error."""
+
+import os
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE / "_ext"))
+
+# autodoc imports the package; nothing there may start TensorFlow's chatter.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import bnn_lab  # noqa: E402
+
+project = "bnn_lab"
+copyright = "the bnn_lab authors, Apache-2.0"
+release = bnn_lab.__version__
+
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx_copybutton",
+    "generated_pages",
+    "mathml",
+    "plain_docstrings",
+    "repository_links",
+]
+exclude_patterns = ["_build", "_ext"]
+language = "en"
+
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "attrs_inline"]
+myst_heading_anchors = 3
+# Lessons are run and checked by nbval; here their stored outputs are shown.
+nb_execution_mode = "off"
+nb_merge_streams = True
+
+autodoc_typehints = "signature"
+autodoc_member_order = "bysource"
+napoleon_numpy_docstring = False
+napoleon_use_rtype = False
+napoleon_attr_annotations = False
+
+html_theme = "furo"
+html_title = "bnn_lab"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_show_sourcelink = False
