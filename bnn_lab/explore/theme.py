@@ -27,8 +27,8 @@ def layout(title: str, **more: Any) -> dict[str, Any]:
     """Layout options every figure starts from.
 
     Args:
-        title: says what is to be seen, in one line; it is also the alternative text of the figure in
-            documents, unless `meta={"alt": text}` gives another.
+        title: says what is to be seen, in one line; in documents also the alternative text, unless
+            `meta={"alt": text}` gives another.
         more: plotly layout options that are added.
 
     Returns:
