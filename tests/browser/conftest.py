@@ -1,0 +1,452 @@
+"""Drives notebooks in JupyterLab 4 and Notebook 7 as a reader does, in Debian's Chromium.
+
+One Jupyter server with folders of its own serves both. What is asserted on is the notebook's model
+and the page's DOM, never pixels; nothing waits for a fixed time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+LESSONS = Path(__file__).parents[2] / "notebooks" / "lessons"
+
+# All cells stay attached to the page; no dialogs about news.
+SETTINGS = {
+    "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
+    "@jupyterlab/apputils-extension/notification": {
+        "fetchNews": "false",
+        "checkForUpdates": False,
+        "doNotDisturbMode": True,
+    },
+}
+CHROMIUM_OPTIONS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+ADDRESS = {"lab": "lab/tree/", "notebook": "notebooks/"}
+SECOND = 1000  # playwright counts milliseconds
+
+# What a view shows: every plot's data and the parts of its layout that carry content, or, where
+# there is no plot, the text and pictures.
+_VIEW = """
+root => {
+  const plain = (key, value) => ArrayBuffer.isView(value) ? Array.from(value) : value;
+  const plots = [...root.querySelectorAll('.js-plotly-plot')].map(plot => [plot.data, ...[
+    'title', 'shapes', 'annotations', 'xaxis', 'yaxis'].map(part => (plot.layout || {})[part])]);
+  if (plots.length) return JSON.stringify(plots, plain);
+  return root.innerText + [...root.querySelectorAll('img, svg')].map(x => x.outerHTML).join();
+}
+"""
+
+
+class JupyterServer:
+    """A running server.
+
+    Attributes:
+        url: ends with "/".
+        root: the folder of the notebooks it serves.
+    """
+
+    def __init__(self, url: str, root: Path, log: Path, process: subprocess.Popen[bytes]) -> None:
+        self.url, self.root, self.log, self.process = url, root, log, process
+
+    def wait(self) -> None:
+        """Until it answers."""
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and self.process.poll() is None:
+            try:
+                with urllib.request.urlopen(self.url + "api/status", timeout=5):
+                    return
+            except (urllib.error.URLError, OSError):
+                time.sleep(0.1)
+        raise RuntimeError(f"the Jupyter server did not start:\n{self.log.read_text()[-3000:]}")
+
+
+@pytest.fixture(scope="session")
+def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
+    """A server with its own configuration, data and a copy of the lessons."""
+    home = tmp_path_factory.mktemp("jupyter")
+    root = home / "notebooks"
+    shutil.copytree(LESSONS, root, ignore=shutil.ignore_patterns(".*", "__pycache__"))
+    for name, setting in SETTINGS.items():
+        path = home / "settings" / f"{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(setting))
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    environment = os.environ | {
+        "JUPYTER_CONFIG_DIR": str(home / "config"),
+        "JUPYTER_DATA_DIR": str(home / "data"),
+        "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
+        "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
+        "IPYTHONDIR": str(home / "ipython"),
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
+    }
+    # pytest-cov and others must not reach into the kernels.
+    environment = {k: v for k, v in environment.items() if not k.startswith("COV_")}
+    log = home / "server.log"
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"]
+    command += [f"--ServerApp.root_dir={root}", f"--port={port}", "--ServerApp.port_retries=0"]
+    command += ["--IdentityProvider.token=", "--ServerApp.password=", "--ip=127.0.0.1"]
+    command += ["--LabApp.expose_app_in_browser=True"]
+    command += ["--JupyterNotebookApp.expose_app_in_browser=True"]
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            command, cwd=root, env=environment, stdout=file, stderr=subprocess.STDOUT
+        )
+    server = JupyterServer(f"http://127.0.0.1:{port}/", root, log, process)
+    try:
+        server.wait()
+        yield server
+    finally:
+        process.terminate()  # it ends its kernels
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture(scope="session")
+def browser(require_tool: Callable[[str, str], str]) -> Iterator[Any]:
+    """Debian's Chromium, headless."""
+    path = require_tool("chromium", "chromium")
+    api = pytest.importorskip("playwright.sync_api")
+    with api.sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=path, args=CHROMIUM_OPTIONS)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="session")
+def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where pictures go, for eyes only: BNN_LAB_SCREENSHOTS, or a temporary folder."""
+    chosen = os.environ.get("BNN_LAB_SCREENSHOTS")
+    folder = Path(chosen) if chosen else tmp_path_factory.mktemp("screenshots")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture
+def open_notebook(
+    browser: Any, jupyter: JupyterServer, screenshots: Path
+) -> Iterator[Callable[[str, str], NotebookPage]]:
+    """`open_notebook(file_name, frontend)`: frontend is "lab" or "notebook"."""
+    pages: list[NotebookPage] = []
+
+    def start(name: str, frontend: str) -> NotebookPage:
+        page = browser.new_page(viewport={"width": 1400, "height": 1000})
+        opened = NotebookPage(page, name, frontend, screenshots)
+        pages.append(opened)
+        opened.open(jupyter.url)
+        return opened
+
+    yield start
+    for opened in pages:
+        opened.close()
+
+
+class NotebookPage:
+    """A notebook in a browser tab.
+
+    Attributes:
+        page: the playwright page.
+        name: the notebook's file name.
+        frontend: "lab" or "notebook".
+        page_errors: exceptions that the page's scripts threw.
+    """
+
+    def __init__(self, page: Any, name: str, frontend: str, screenshots: Path) -> None:
+        self.page, self.name, self.frontend, self._folder = page, name, frontend, screenshots
+        self.page_errors: list[str] = []
+        page.on("pageerror", lambda error: self.page_errors.append(str(error)))
+
+    def open(self, url: str) -> None:
+        """Load the page and wait for the notebook and its kernel."""
+        self.page.goto(url + ADDRESS[self.frontend] + self.name, timeout=60 * SECOND)
+        self.page.wait_for_function(
+            """() => {
+              const widget = window.jupyterapp?.shell?.currentWidget;
+              const kernel = widget?.context?.sessionContext?.session?.kernel;
+              return widget?.context?.isReady && kernel?.status === 'idle';
+            }""",
+            timeout=60 * SECOND,
+        )
+
+    def run_all(self, seconds: float = 300) -> float:
+        """Run all cells as the menu does; returns how long it took, in seconds."""
+        self.page.evaluate(
+            "() => window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs')"
+        )
+        started = time.monotonic()
+        self.page.evaluate(
+            """() => {
+              window.bnnLabRan = null;
+              window.jupyterapp.commands.execute('notebook:run-all-cells').then(
+                () => { window.bnnLabRan = true; }, error => { window.bnnLabRan = String(error); });
+            }"""
+        )
+        self.page.wait_for_function("() => window.bnnLabRan !== null", timeout=seconds * SECOND)
+        elapsed = time.monotonic() - started
+        self.wait_idle()
+        return elapsed
+
+    def wait_idle(self) -> None:
+        """Until the kernel has done all that it was asked before now."""
+        self.page.evaluate(
+            """async () => {
+              const context = window.jupyterapp.shell.currentWidget.context.sessionContext;
+              await context.session.kernel.requestKernelInfo();
+            }"""
+        )
+
+    def cells(self) -> list[dict[str, Any]]:
+        """The notebook as it would be saved: source, tags and outputs of each cell."""
+        model = "() => window.jupyterapp.shell.currentWidget.content.model.toJSON().cells"
+        found: list[dict[str, Any]] = self.page.evaluate(model)
+        return found
+
+    def clutter(self) -> list[str]:
+        """Errors, warnings and other text that does not belong into a lesson, cell by cell."""
+        found = []
+        for number, cell in enumerate(self.cells()):
+            for output in cell.get("outputs", ()):
+                if output["output_type"] == "error":
+                    text = "".join(output["traceback"])[-1500:]
+                elif output.get("name") == "stderr":
+                    text = "".join(output["text"])[:1500]
+                elif match := _noise(output):
+                    text = match
+                else:
+                    continue
+                found.append(f"cell {number}: {text}")
+        return found
+
+    def not_run(self) -> list[int]:
+        """Numbers of the code cells with content that did not run."""
+        return [
+            number
+            for number, cell in enumerate(self.cells())
+            if cell["cell_type"] == "code"
+            and "".join(cell["source"]).strip()
+            and not cell["execution_count"]
+        ]
+
+    def explorers(self) -> dict[str, ExplorerOnPage]:
+        """Name to explorer; one shown twice counts once, by its last view."""
+        views = self.page.locator(".bnn-lab-explorer")
+        found = {}
+        for index in range(views.count()):
+            classes = (views.nth(index).get_attribute("class") or "").split()
+            names = [c for c in classes if c.startswith("bnn-lab-") and c != "bnn-lab-explorer"]
+            name = names[0].removeprefix("bnn-lab-") if names else f"unnamed-{index}"
+            found[name] = ExplorerOnPage(self, name, views.nth(index))
+        return found
+
+    def predictions(self) -> int:
+        """How many *predict* prompts there are."""
+        count: int = self.page.locator(".bnn-lab-prediction").count()
+        return count
+
+    def use_theme(self, name: str) -> None:
+        """Such as "JupyterLab Dark"."""
+        self.page.evaluate(
+            "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", name
+        )
+        light = str("Dark" not in name).lower()
+        self.page.wait_for_function(f"() => document.body.dataset.jpThemeLight === '{light}'")
+
+    def screenshot(self, name: str, view: Any = None) -> Path:
+        """Save a picture of an element, or of what the window shows."""
+        stem = re.sub(r"[^\w.-]+", "-", f"{Path(self.name).stem}-{self.frontend}-{name}")
+        path = self._folder / f"{stem}.png"
+        if view is not None:
+            view.scroll_into_view_if_needed()
+        (view or self.page).screenshot(path=path)
+        return path
+
+    def close(self) -> None:
+        """End the kernel, then the tab: its unsaved changes are nobody's."""
+        self.page.evaluate(
+            """async () => {
+              const app = window.jupyterapp;
+              await app?.shell?.currentWidget?.context?.sessionContext?.shutdown();
+            }"""
+        )
+        self.page.close(run_before_unload=False)
+
+
+class ExplorerOnPage:
+    """An explorer as a reader sees it.
+
+    Attributes:
+        name: of `bnn_lab.widgets.Explorer`.
+        view: playwright locator of its element.
+    """
+
+    def __init__(self, notebook: NotebookPage, name: str, view: Any) -> None:
+        self.notebook, self.name, self.view = notebook, name, view
+        self._page = notebook.page
+
+    def shows(self) -> str:
+        """All that its plots show, as text to compare."""
+        shown: str = self.view.evaluate(_VIEW)
+        return shown
+
+    def wait_until_drawn(self) -> None:
+        """Until every plot has been drawn; explorers without a plot are at once."""
+        self._page.wait_for_function(
+            """root => {
+              const boxes = [...root.querySelectorAll('.plotly-graph-div, .js-plotly-plot')];
+              return boxes.every(box => box.querySelector('.main-svg'));
+            }""",
+            arg=self.view.element_handle(),
+            timeout=20 * SECOND,
+        )
+
+    def errors(self) -> str:
+        """What its Output widgets show as errors, and scripts that could not draw."""
+        wrong = self.view.locator(
+            "[data-mime-type='application/vnd.jupyter.stderr'], "
+            "[data-mime-type='application/vnd.jupyter.error']"
+        )
+        return "\n".join(wrong.all_inner_texts())
+
+    def sliders(self) -> list[SliderOnPage]:
+        """The handles of all sliders that are shown."""
+        handles = self.view.locator(".noUi-handle:visible")
+        return [SliderOnPage(self, handles.nth(index)) for index in range(handles.count())]
+
+    def try_dropdowns(self) -> list[str]:
+        """Choose every option of every dropdown; returns what went wrong."""
+        wrong = []
+        boxes = self.view.locator("select:visible")
+        for index in range(boxes.count()):
+            box = boxes.nth(index)
+            label = _label(box)
+            options = box.locator("option").count()
+            start = box.evaluate("box => box.selectedIndex")
+            seen = []
+            for option in [*range(options), start]:
+                box.select_option(index=option)
+                self.notebook.wait_idle()
+                self._settle()
+                seen.append(self.shows())
+                wrong += self._trouble(f"dropdown {label}, option {option}")
+            if len(set(seen)) < 2 <= options:
+                wrong.append(f"{self.name}: dropdown {label} changes nothing")
+        return wrong
+
+    def try_checkboxes(self) -> list[str]:
+        """Toggle every checkbox there and back; returns what went wrong."""
+        wrong = []
+        boxes = self.view.locator("input[type=checkbox]:visible")
+        for index in range(boxes.count()):
+            label = _label(boxes.nth(index))
+            before = self.shows()
+            boxes.nth(index).press("Space")
+            wrong += self._must_change(before, f"checkbox {label}")
+            before = self.shows()
+            boxes.nth(index).press("Space")
+            wrong += self._must_change(before, f"checkbox {label}, back")
+        return wrong
+
+    def try_sliders(self, most: int | None = None) -> list[str]:
+        """Move each slider, or the first `most`, to both ends; returns what went wrong."""
+        wrong = []
+        for slider in self.sliders()[:most]:
+            wrong += slider.try_both_ends()
+        return wrong
+
+    def _must_change(self, before: str, action: str) -> list[str]:
+        """Wait until the view differs from `before`; says what is wrong, if anything."""
+        deadline = time.monotonic() + 5
+        while self.shows() == before:
+            if self.errors() or time.monotonic() > deadline:
+                return [*self._trouble(action), f"{self.name}: {action} changes nothing"]
+            self.notebook.wait_idle()
+        return self._trouble(action)
+
+    def _settle(self) -> None:
+        """Let the page draw what the kernel has sent."""
+        self._page.evaluate(
+            "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+        )
+
+    def _trouble(self, action: str) -> list[str]:
+        return [f"{self.name}: {action}: {self.errors()}"] if self.errors() else []
+
+
+class SliderOnPage:
+    """One handle of a slider, moved by the keyboard."""
+
+    def __init__(self, explorer: ExplorerOnPage, handle: Any) -> None:
+        self.explorer, self.handle = explorer, handle
+        self.label = _label(handle)
+
+    def at(self) -> float:
+        """Where the handle is, in the slider's own units."""
+        return float(self.handle.get_attribute("aria-valuenow"))
+
+    def press(self, key: str) -> list[str]:
+        """Press a key; if the handle moves, what is shown must change."""
+        before, shown = self.at(), self.explorer.shows()
+        self.handle.focus()
+        self.handle.press(key)
+        if self.at() == before:
+            return []
+        return self.explorer._must_change(shown, f"slider {self.label}, {key}")
+
+    def try_both_ends(self) -> list[str]:
+        """End, then Home, then near the middle; returns what went wrong."""
+        wrong = self.press("End")
+        last = self.at()
+        wrong += self.press("Home")
+        if self.at() >= last:
+            wrong.append(f"{self.explorer.name}: slider {self.label} does not obey Home and End")
+        return wrong
+
+
+def _label(element: Any) -> str:
+    label: str = element.evaluate(
+        """element => {
+          const box = element.closest('.jupyter-widgets');
+          return (box?.querySelector('.widget-label')?.innerText || box?.innerText || '?').trim();
+        }"""
+    )
+    return label
+
+
+# Printed by libraries to stdout, or rendered in place of what could not be.
+_NOISE = re.compile(
+    r".*(?:Warning:|WARNING|DeprecationWarning|oneDNN|cuda|TF-TRT|Error displaying widget"
+    r"|Loading widget|absl::|I0000 00:00|W0000 00:00).*"
+)
+
+
+def _noise(output: dict[str, Any]) -> str:
+    text = output.get("text") or output.get("data", {}).get("text/plain") or ""
+    match = _NOISE.search("".join(text))
+    return match.group() if match else ""
