@@ -1,138 +1,119 @@
-"""`python -m bnn_lab.bench`: benchmarks in the terminal."""
+"""`bnn-lab bench`: benchmarks in the terminal."""
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import track
-from rich.table import Table
+from typer.core import TyperGroup
 
-from bnn_lab import __version__, kernels
-from bnn_lab.bench import kernels as kernel_bench
-from bnn_lab.bench.host import busy_warning, describe_host, pin_to_cpu
-from bnn_lab.bench.kernels import (
-    CONVS,
-    DENSE,
-    FLOAT,
-    INT8,
-    LCE_DEFAULT,
-    LCE_INDIRECT,
-    KernelResult,
-    ours,
+from bnn_lab.bench.commands import finish, kernels_command, model_command, suite_command
+from bnn_lab.bench.study_cli import study_command
+
+
+class _BenchGroup(TyperGroup):
+    """With --ssh, the command that follows runs on that machine."""
+
+    def invoke(self, ctx: Any) -> Any:
+        if not ctx.params.get("ssh"):
+            return super().invoke(ctx)
+        from bnn_lab.bench.remote_cli import run_there
+
+        return run_there(ctx, ctx.params, [*ctx._protected_args, *ctx.args])
+
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Measure speed.", cls=_BenchGroup
 )
-from bnn_lab.errors import BnnLabError, InputError
-
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Measure speed.")
 
 
 @app.callback()
-def _group() -> None:
-    """Measure speed."""
-
-
-@app.command("kernels")
-def kernels_command(
-    rounds: Annotated[int, typer.Option(min=1, help="Samples of each peer.")] = 30,
-    threads: Annotated[int, typer.Option(min=1, max=256, help="Threads of each peer.")] = 1,
-    pin: Annotated[int | None, typer.Option(help="Keep the process on this CPU.")] = None,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write the figures to this file.")
+def _group(
+    ssh: Annotated[
+        str | None, typer.Option(metavar="USER@HOST", help="Measure on this machine over SSH.")
     ] = None,
-    float_peers: Annotated[
-        bool, typer.Option(help="Also time float32 and int8 TFLite (needs TensorFlow).")
-    ] = True,
+    ssh_port: Annotated[int | None, typer.Option(min=1, max=65535, help="Its port.")] = None,
+    ssh_identity: Annotated[Path | None, typer.Option(help="File of the private key.")] = None,
+    ssh_option: Annotated[
+        list[str] | None,
+        typer.Option(help="Further option as in ssh_config, such as ProxyJump=gate; repeatable."),
+    ] = None,
+    ssh_python: Annotated[
+        str, typer.Option(help="Python 3.11 or 3.12 there, to make the environment with.")
+    ] = "python3",
+    ssh_wheel: Annotated[
+        Path | None,
+        typer.Option(help="Wheel of bnn_lab for that machine. Default: built from this copy."),
+    ] = None,
+    ssh_installed: Annotated[
+        bool, typer.Option("--ssh-installed", help="--ssh-python has bnn_lab already: send none.")
+    ] = False,
+    ssh_folder: Annotated[
+        str, typer.Option(help="Folder there, for the environment and files.")
+    ] = ".cache/bnn_lab/remote",
 ) -> None:
-    """Binary convolution on each backend, beside LCE and float and int8 TFLite."""
+    """Measure speed, here or on another machine (bnn-lab bench --ssh pi@board kernels)."""
+
+
+app.command("kernels")(kernels_command)
+app.command("model")(model_command)
+app.command("suite")(suite_command)
+app.command("study")(study_command)
+
+
+@app.command("compare")
+def compare_command(
+    first: Annotated[Path, typer.Argument(help="A report of bnn-lab bench --json.")],
+    second: Annotated[Path, typer.Argument(help="Another one.")],
+) -> None:
+    """Two reports side by side."""
+    from bnn_lab.bench.compare import compare_reports, comparison_table
+    from bnn_lab.bench.report import read_report
+
+    reports = read_report(first), read_report(second)
     console = Console()
-    try:
-        if pin is not None:
-            if threads > 1:
-                raise InputError("--pin keeps all threads on one CPU; use it with --threads 1")
-            pin_to_cpu(pin)
-        warning = busy_warning(threads)
-        if warning:
-            console.print(f"[yellow]warning:[/] {warning}")
-        results = [
-            (kernel_bench.bench_dense if case is DENSE else kernel_bench.bench_conv)(
-                case,  # type: ignore[arg-type]
-                rounds=rounds,
-                num_threads=threads,
-                float_peers=float_peers,
-            )
-            for case in track([*CONVS, DENSE], "measuring", console=console, transient=True)
-        ]
-        bitpack = kernel_bench.bench_bitpack(rounds=rounds)
-    except BnnLabError as error:
-        console.print(f"[red]error:[/] {error}", highlight=False)
-        raise typer.Exit(1) from None
-    _print(console, results, bitpack, threads)
-    if json_file is not None:
-        json_file.parent.mkdir(parents=True, exist_ok=True)
-        json_file.write_text(json.dumps(_report(results, bitpack, threads, warning), indent=1))
-        console.print(f"figures written to {json_file}")
+    console.print(comparison_table(compare_reports(*reports), str(first), str(second)))
+    devices = [report["device"] for report in reports]
+    if devices[0] != devices[1]:
+        console.print(f"different devices: {devices[0]} and {devices[1]}", style="yellow")
 
 
-def _report(
-    results: list[KernelResult], bitpack: dict[str, float], threads: int, warning: str | None
-) -> dict[str, Any]:
-    return {
-        "schema": "bnn_lab.bench.kernels/1",
-        "bnn_lab": __version__,
-        "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        "host": describe_host(),
-        "warning": warning,
-        "num_threads": threads,
-        "active_backend": kernels.active_backend(),
-        "layers": [result.as_dict() for result in results],
-        "bitpack_gb_per_s": bitpack,
-    }
-
-
-def _print(
-    console: Console, results: list[KernelResult], bitpack: dict[str, float], threads: int
+@app.command("merge")
+def merge_command(
+    files: Annotated[list[Path], typer.Argument(help="Reports of bnn-lab bench --json.")],
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Folder for one merged report per device.")
+    ] = None,
+    html_file: Annotated[Path | None, typer.Option("--html", help="Page with all devices.")] = None,
 ) -> None:
-    host = describe_host()
-    console.print(f"{host['cpu']}, {threads} thread(s), active: {kernels.active_backend()}")
-    table = Table(title="Layers: median ms (min) and 10⁹ MAC/s", title_justify="left")
-    table.add_column("peer")
-    for result in results:
-        table.add_column(result.case.name, justify="right")
-    names = dict.fromkeys(name for result in results for name in result.table.names)
-    for name in names:
-        table.add_row(name, *(_cell(result, name) for result in results))
-    best = kernels.active_backend()
-    for peer in (INT8, FLOAT, LCE_DEFAULT, LCE_INDIRECT):
-        if peer in names:
-            cells = [
-                f"{result.table.speedup(ours(best), over=peer):.1f}x"
-                if peer in result.table.names
-                else "-"
-                for result in results
-            ]
-            table.add_row(f"{ours(best)} over {peer}", *cells, style="bold")
-    for backend, ceiling in results[0].ceilings.items():
-        cells = [
-            f"{100 * result.best_gmacs(ours(backend)) / result.ceilings[backend]:.0f}%"
-            for result in results
-        ]
-        table.add_row(f"{ours(backend)}, of its ceiling ({ceiling:.0f})", *cells)
-    console.print(table)
-    console.print(
-        "ceiling: xor, popcount and add on registers alone; best round over best round of the same "
-        "run; the lookup of avx2 has none"
-    )
-    speeds = ", ".join(f"{name} {speed:.0f}" for name, speed in bitpack.items())
-    console.print(f"bitpack float32, in-cache, GB/s read: {speeds}")
+    """Put reports together: one per device, the newest figure of each layer and model."""
+    from bnn_lab.bench.report import merge_reports, read_report, write_report
+
+    merged = merge_reports([read_report(file) for file in files])
+    console = Console()
+    for number, report in enumerate(merged):
+        finish(console, report, None, None)
+        if json_file is not None:
+            name = "".join(c if c.isalnum() else "-" for c in report["device"]).strip("-").lower()
+            target = json_file / f"{name or number}.json"
+            write_report(report, target)
+            console.print(f"figures written to {target}", soft_wrap=True)
+    if html_file is not None:
+        from bnn_lab.bench.html import write_page
+
+        write_page(merged, html_file)
+        console.print(f"page written to {html_file}", soft_wrap=True)
 
 
-def _cell(result: KernelResult, name: str) -> str:
-    if name not in result.table.names:
-        return "-"
-    timing = result.table[name]
-    times = f"{timing.median * 1e3:.3f} ({timing.minimum * 1e3:.3f})"
-    return f"{times}\n{result.gmacs(name):.0f}"
+@app.command("cache")
+def cache_command(
+    clear: Annotated[bool, typer.Option("--clear", help="Delete the files.")] = False,
+) -> None:
+    """Where converted models are kept, and how much room they take."""
+    from bnn_lab.bench.model_cache import cache_size, clear_models, models_dir
+
+    size = clear_models() if clear else cache_size()
+    what = "deleted from" if clear else "in"
+    Console().print(f"{size / 1e6:.0f} MB {what} {models_dir()}", soft_wrap=True)

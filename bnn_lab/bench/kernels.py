@@ -19,7 +19,12 @@ import numpy as np
 
 from bnn_lab import _native, kernels, reference
 from bnn_lab._quiet import without_native_chatter
+from bnn_lab.bench import layer_shapes as kinds
+from bnn_lab.bench.layer_shapes import LayerShape
 from bnn_lab.bench.models import litert_call
+from bnn_lab.bench.noise import NoiseWatch, measure_watched
+from bnn_lab.bench.op_files import INT8 as INT8_TYPE
+from bnn_lab.bench.op_files import layer_file
 from bnn_lab.bench.timing import TimingTable, measure
 from bnn_lab.errors import BnnLabError
 from bnn_lab.runtime.single_op import conv_file
@@ -68,8 +73,13 @@ class ConvCase:
     @property
     def macs(self) -> int:
         """Multiply-accumulates, padding counted."""
-        taps = self.kernel**2 * self.channels_in
-        return self.out_size**2 * self.channels_out * taps
+        return self.layer().macs
+
+    def layer(self, kind: str = kinds.CONV) -> LayerShape:
+        """The same sizes as a layer of this kind."""
+        window = (self.kernel, self.kernel)
+        sizes = (self.size, self.size, self.channels_in, self.channels_out)
+        return LayerShape(kind, *sizes, window, stride=self.stride)
 
 
 PAPER_CONVS = tuple(ConvCase(size, c, c) for size, c in ((56, 64), (28, 128), (14, 256), (7, 512)))
@@ -96,7 +106,11 @@ class DenseCase:
     @property
     def macs(self) -> int:
         """Multiply-accumulates."""
-        return self.channels_in * self.channels_out
+        return self.layer().macs
+
+    def layer(self) -> LayerShape:
+        """The float layer of these sizes."""
+        return LayerShape(kinds.DENSE, channels_in=self.channels_in, channels_out=self.channels_out)
 
 
 DENSE = DenseCase(4096, 4096)
@@ -111,11 +125,13 @@ class KernelResult:
         table: times of the peers, and of the ceiling loop of each backend that has one.
         ceilings: backend to 10^9 multiply-accumulates a second of its ceiling loop, the best
             round of this run.
+        num_threads: of every peer.
     """
 
     case: ConvCase | DenseCase
     table: TimingTable
     ceilings: dict[str, float]
+    num_threads: int = 1
 
     def gmacs(self, peer: str) -> float:
         """10^9 multiply-accumulates a second, from the median."""
@@ -127,9 +143,18 @@ class KernelResult:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain numbers, ready for JSON."""
+        best = ours(kernels.active_backend())
         return {
             "name": self.case.name,
+            "shape": self.case.layer().as_dict(),
             "macs": self.case.macs,
+            "num_threads": self.num_threads,
+            "reference": best,
+            "speedup_over": {
+                name: self.table.speedup(best, over=name)
+                for name in self.table.names
+                if name != best
+            },
             "gmacs_per_s": {name: self.gmacs(name) for name in self.table.names},
             "ceiling_gmacs_per_s": self.ceilings,
             **self.table.as_dict(),
@@ -142,7 +167,12 @@ def ours(backend: str) -> str:
 
 
 def bench_conv(
-    case: ConvCase, *, rounds: int = 30, num_threads: int = 1, float_peers: bool = True
+    case: ConvCase,
+    *,
+    rounds: int = 30,
+    num_threads: int = 1,
+    float_peers: bool = True,
+    watch: NoiseWatch | None = None,
 ) -> KernelResult:
     """Time one convolution on all peers, after checking that the binary ones agree.
 
@@ -150,14 +180,15 @@ def bench_conv(
         case: the convolution.
         rounds: samples of each peer.
         num_threads: of every peer.
-        float_peers: also time float32 and int8 TFLite, whose files need TensorFlow to be made.
+        float_peers: also time float32 and int8 TFLite.
+        watch: looks at the machine's noise meanwhile.
 
     Returns:
         The times. Each is of the convolution alone, into memory that is there: no bitpacking, no
         copy out of the runtime except in LCE, whose interpreter copies input and output.
 
     Raises:
-        BnnLabError: two binary peers disagree, or TensorFlow is not installed.
+        BnnLabError: two binary peers disagree.
     """
     rng = np.random.default_rng(0)
     x = reference.pack_bits(rng.random((1, case.size, case.size, case.channels_in)) < 0.5)
@@ -187,8 +218,8 @@ def bench_conv(
             outputs[name] = np.asarray(call()[0]).reshape(shape)
     _check_agreement(case, outputs)
     if float_peers:
-        peers |= _float_peers(case, num_threads)
-    return _measure(case, peers, rounds)
+        peers |= _float_peers(case.layer(), num_threads)
+    return _measure(case, peers, rounds, num_threads, watch)
 
 
 def bench_dense(
@@ -197,6 +228,7 @@ def bench_dense(
     rounds: int = 30,
     num_threads: int = 1,
     float_peers: bool = True,
+    watch: NoiseWatch | None = None,
 ) -> KernelResult:
     """Time a dense layer on one sample, beside float32 and int8 TFLite. LCE has no such layer.
 
@@ -204,13 +236,14 @@ def bench_dense(
         case: the layer.
         rounds: samples of each peer.
         num_threads: of every peer.
-        float_peers: also time float32 and int8 TFLite, whose files need TensorFlow to be made.
+        float_peers: also time float32 and int8 TFLite.
+        watch: looks at the machine's noise meanwhile.
 
     Returns:
         The times.
 
     Raises:
-        BnnLabError: two backends disagree, or TensorFlow is not installed.
+        BnnLabError: two backends disagree.
     """
     rng = np.random.default_rng(0)
     x = reference.pack_bits(rng.random((1, case.channels_in)) < 0.5)
@@ -223,19 +256,16 @@ def bench_dense(
         outputs[ours(backend)] = layer(x)
     _check_agreement(case, outputs)
     if float_peers:
-        from bnn_lab._keras import require_tensorflow
-
-        tf = require_tensorflow()
-        layers = [
-            tf.keras.layers.Input((case.channels_in,)),
-            tf.keras.layers.Dense(case.channels_out),
-        ]
-        peers |= _tflite_peers(tf.keras.Sequential(layers), (case.channels_in,), num_threads)
-    return _measure(case, peers, rounds)
+        peers |= _float_peers(case.layer(), num_threads)
+    return _measure(case, peers, rounds, num_threads, watch)
 
 
 def _measure(
-    case: ConvCase | DenseCase, peers: dict[str, Callable[[], object]], rounds: int
+    case: ConvCase | DenseCase,
+    peers: dict[str, Callable[[], object]],
+    rounds: int,
+    num_threads: int,
+    watch: NoiseWatch | None,
 ) -> KernelResult:
     """Time the peers and, in the same rounds, the ceiling loops."""
     loops: dict[str, Callable[[], object]] = {}
@@ -245,13 +275,13 @@ def _measure(
         if macs:
             sizes[backend] = int(_CEILING_MACS // macs)
             loops[f"ceiling {backend}"] = _peak_call(sizes[backend], backend)
-    table = measure({**peers, **loops}, rounds=rounds, warmup=5)
+    table = measure_watched({**peers, **loops}, watch, rounds=rounds, warmup=5)
     ceilings = {}
     for backend, size in sizes.items():
         seconds = table[f"ceiling {backend}"].minimum
         ceilings[backend] = size * _native.peak(1, backend) / seconds / 1e9
     shown = tuple(timing for timing in table.timings if timing.name in peers)
-    return KernelResult(case, TimingTable(shown), ceilings)
+    return KernelResult(case, TimingTable(shown), ceilings, num_threads)
 
 
 def _peak_call(rounds: int, backend: str) -> Callable[[], object]:
@@ -312,28 +342,14 @@ def _check_agreement(case: ConvCase | DenseCase, outputs: dict[str, Any]) -> Non
             )
 
 
-def _float_peers(case: ConvCase, num_threads: int) -> dict[str, Callable[[], object]]:
-    from bnn_lab._keras import require_tensorflow
-
-    tf = require_tensorflow()
-    shape = (case.size, case.size, case.channels_in)
-    conv = tf.keras.layers.Conv2D(
-        case.channels_out, case.kernel, strides=case.stride, padding="same"
-    )
-    model = tf.keras.Sequential([tf.keras.layers.Input(shape), conv])
-    return _tflite_peers(model, shape, num_threads)
-
-
-def _tflite_peers(
-    model: Any, shape: tuple[int, ...], num_threads: int
-) -> dict[str, Callable[[], object]]:
-    from bnn_lab.convert import stock_tflite
-
+def _float_peers(layer: LayerShape, num_threads: int) -> dict[str, Callable[[], object]]:
     rng = np.random.default_rng(1)
+    dense = layer.kind == kinds.DENSE
+    image = (layer.height, layer.width, layer.channels_in)
+    shape = (layer.channels_in,) if dense else image
     sample = rng.normal(size=shape).astype(np.float32)
     int8_sample = rng.integers(-128, 128, shape).astype(np.int8)
-    int8_file = stock_tflite(model, sample[None], io_dtype="int8")
     return {
-        FLOAT: litert_call(stock_tflite(model), sample, num_threads, binary=False),
-        INT8: litert_call(int8_file, int8_sample, num_threads, binary=False),
+        FLOAT: litert_call(layer_file(layer), sample, num_threads, binary=False),
+        INT8: litert_call(layer_file(layer, INT8_TYPE), int8_sample, num_threads, binary=False),
     }

@@ -174,7 +174,7 @@ def lce_call(
     Raises:
         BnnLabError: LCE is not installed.
     """
-    if not _lce_installed():
+    if not lce_installed():
         raise BnnLabError(
             "the Larq Compute Engine is not installed. Fix: pip install larq-compute-engine, or "
             "leave it out of the comparison with with_lce=False."
@@ -188,8 +188,9 @@ def lce_call(
 
 
 def _want_lce(with_lce: bool | None) -> bool:
-    return _lce_installed() if with_lce is None else with_lce
+    return lce_installed() if with_lce is None else with_lce
 
 
-def _lce_installed() -> bool:
+def lce_installed() -> bool:
+    """Whether the Larq Compute Engine can be imported."""
     return importlib.util.find_spec("larq_compute_engine") is not None

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from bnn_lab import _native
 from bnn_lab.bench.host import cpu_seconds_of_all
+from bnn_lab.bench.timing import TimingTable, measure
 from bnn_lab.errors import BnnLabError
 
 MOST_SPREAD = 0.15
 LEAST_FREE = 0.35  # of a CPU: what other processes may take beyond the CPUs that are left over
 _LOOK_SECONDS = 0.3
+_PROBE = "noise probe"
 _LOOP_MACS = 4e7  # some tenths of a millisecond in scalar code
 
 
@@ -125,6 +127,16 @@ class NoiseWatch:
             "others": since.cpus_of_others(),
             "load_average_1min": os.getloadavg()[0],
         }
+
+
+def measure_watched(
+    peers: Mapping[str, Callable[[], object]], watch: NoiseWatch | None, **options: Any
+) -> TimingTable:
+    """`measure`, with a watch's loop among the peers but not in the table."""
+    if watch is None:
+        return measure(peers, **options)
+    table = measure({**peers, _PROBE: watch.probe}, **options)
+    return TimingTable(tuple(timing for timing in table.timings if timing.name != _PROBE))
 
 
 class _Usage:

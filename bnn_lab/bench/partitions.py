@@ -15,6 +15,8 @@ from bnn_lab.bench.timing import measure
 from bnn_lab.errors import BnnLabError
 
 OUR_DELEGATE = "BnnLabDelegate"  # the name that bnn_lab's delegate gives its nodes
+# What its convolutions take in. A LceQuantize after them is a second output of the same pass.
+_FUSED = ("ADD", "MUL", "RELU", "RELU6", "RELU_N1_TO_1")
 
 _ROUND_SECONDS = 2e-4  # what an op runs alone in a round; its relative time is enough
 
@@ -116,8 +118,8 @@ def ops_of_node(node: PlanNode, ops: Sequence[FileOp]) -> list[FileOp]:
 def group_fused(ops: Sequence[FileOp], *, fuse: bool) -> list[tuple[FileOp, ...]]:
     """Ops that bnn_lab's delegate may run in one pass, together.
 
-    It claims a builtin op only to run it inside the binary convolution before, and writes the bits
-    of a following LceQuantize in the same pass.
+    It claims most builtin ops only to run them inside the binary convolution before, and writes the
+    bits of a following LceQuantize in the same pass.
 
     Args:
         ops: of one partition.
@@ -130,7 +132,7 @@ def group_fused(ops: Sequence[FileOp], *, fuse: bool) -> list[tuple[FileOp, ...]
     result_of: dict[int, list[FileOp]] = {}  # the tensor that a group ends in, so far
     for op in ops:
         before = [result_of[t] for t in op.inputs if t in result_of]
-        fits = fuse and bool(before) and (not op.custom or op.kind == "LceQuantize")
+        fits = fuse and bool(before) and op.kind in (*_FUSED, "LceQuantize")
         group = max(before, key=lambda found: found[-1].index) if fits else []
         if not fits:
             groups.append(group)
@@ -138,7 +140,7 @@ def group_fused(ops: Sequence[FileOp], *, fuse: bool) -> list[tuple[FileOp, ...]
         if op.kind == "LceQuantize":
             for tensor in [t for t, owner in result_of.items() if owner is group]:
                 del result_of[tensor]  # one set of bits is written, no more
-        elif op.kind == "LceBconv2d" or not op.custom:
+        elif op.kind in (*_FUSED, "LceBconv2d"):
             result_of = {t: owner for t, owner in result_of.items() if owner is not group}
             result_of[op.outputs[0]] = group
     return [tuple(group) for group in groups]

@@ -80,7 +80,7 @@ def test_every_peer_gets_the_number_of_threads(
 def test_lce_is_optional(files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> None:
     names = measure_latency(files, IMAGES[0], rounds=1, with_lce=False).table.names
     assert names == (BINARY, FLOAT, INT8)
-    monkeypatch.setattr(bench_models, "_lce_installed", lambda: False)
+    monkeypatch.setattr(bench_models, "lce_installed", lambda: False)
     assert measure_latency(files, IMAGES[0], rounds=1).table.names == names
     with pytest.raises(BnnLabError, match="pip install larq-compute-engine"):
         measure_latency(files, IMAGES[0], rounds=1, with_lce=True)

@@ -1,0 +1,162 @@
+"""Converted files of named networks with random weights, kept in the user's cache directory.
+
+A network is built and converted with TensorFlow once (seconds, for AlexNet's relatives most of a
+minute); later runs read the files. The directory's name holds a digest of the code that made them,
+so a new version of bnn_lab or TensorFlow converts anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import shutil
+from collections.abc import Callable, Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import bnn_lab
+from bnn_lab.bench.cache import cache_dir, write_whole
+from bnn_lab.bench.models import BINARY, FLOAT, INT8
+from bnn_lab.errors import InputError
+
+KINDS = (BINARY, FLOAT, INT8)
+_FILE_NAMES = {BINARY: "binary.tflite", FLOAT: "float.tflite", INT8: "int8.tflite"}
+_CALIBRATION_IMAGES = 4
+_SEED = 0
+
+
+def builders() -> dict[str, Callable[[], Any]]:
+    """Name to function that builds the Keras model: published networks, small ones, variants."""
+    from bnn_lab import models
+    from bnn_lab.bench.studies.variants import VARIANTS
+
+    found: dict[str, Callable[[], Any]] = {entry.name: entry.build for entry in models.PUBLISHED}
+    for small in ("binarynet_small", "birealnet_small", "quicknet_cifar"):
+        found[small] = getattr(models, small)
+    return {**found, "digits_bnn": _digits, **VARIANTS}
+
+
+def _digits() -> Any:
+    """Its weights belong to Bop and are ±1 only once that is seen to."""
+    from bnn_lab.lab import set_binary_signs
+    from bnn_lab.models import digits_bnn
+
+    model = digits_bnn()
+    set_binary_signs(model)
+    return model
+
+
+def model_name(text: str) -> str:
+    """The name of a network, also written with hyphens.
+
+    Raises:
+        InputError: there is none of this name.
+    """
+    name = text.replace("-", "_")
+    if name not in builders():
+        raise InputError(
+            f"there is no file and no model named {text!r}; models are {', '.join(builders())}."
+        )
+    return name
+
+
+def cached_files(
+    name: str,
+    kinds: Iterable[str] = KINDS,
+    *,
+    progress: Callable[[str], None] = lambda text: None,
+) -> dict[str, bytes]:
+    """The `.tflite` files of a network, converted now if they are not in the cache.
+
+    Weights are random; running statistics of batch normalization are those of a new layer.
+
+    Args:
+        name: a key of `builders`.
+        kinds: which of `BINARY`, `FLOAT` and `INT8`.
+        progress: told what is being converted.
+
+    Returns:
+        Kind to contents.
+
+    Raises:
+        InputError: there is no such network.
+        ConversionError: it cannot be converted, or has no binary layer.
+        BnnLabError: TensorFlow is needed and not installed.
+    """
+    name = model_name(name)
+    folder = models_dir() / f"{name}-{_digest()}"
+    model = None
+    files: dict[str, bytes] = {}
+    for kind in kinds:
+        path = folder / file_name(kind)
+        if path.exists():
+            files[kind] = path.read_bytes()
+            continue
+        progress(f"converting {name} to {kind}")
+        if model is None:
+            model = _build(name)
+        files[kind] = _convert(model, kind)
+        write_whole(path, files[kind])
+    return files
+
+
+def file_name(kind: str) -> str:
+    """Of a kind of file, in a folder that holds one model."""
+    return _FILE_NAMES[kind]
+
+
+def models_dir() -> Path:
+    """Where the converted files are; may not exist yet."""
+    return cache_dir() / "models"
+
+
+def clear_models() -> int:
+    """Delete the converted files; returns how many bytes they held."""
+    size = cache_size()
+    shutil.rmtree(models_dir(), ignore_errors=True)
+    return size
+
+
+def cache_size() -> int:
+    """Bytes of all converted files."""
+    return sum(path.stat().st_size for path in models_dir().rglob("*") if path.is_file())
+
+
+def _build(name: str) -> Any:
+    from bnn_lab._keras import require_tensorflow
+
+    require_tensorflow().keras.utils.set_random_seed(_SEED)
+    return builders()[name]()
+
+
+def _convert(model: Any, kind: str) -> bytes:
+    from bnn_lab.convert import convert_keras_model, stock_tflite
+
+    if kind == BINARY:
+        return convert_keras_model(model)
+    if kind == FLOAT:
+        return stock_tflite(model)
+    shape = (_CALIBRATION_IMAGES, *model.input_shape[1:])
+    images = np.random.default_rng(_SEED).normal(size=shape).astype(np.float32)
+    return stock_tflite(model, images)
+
+
+@cache
+def _digest() -> str:
+    """Of all code that a converted file depends on."""
+    digest = hashlib.sha256(bnn_lab.__version__.encode())
+    root = Path(bnn_lab.__file__).parent
+    sources = [root / "reference.py", Path(__file__)]
+    for part in ("models", "convert", "bench/studies"):
+        sources += sorted((root / part).rglob("*.py"))
+    for path in sources:
+        digest.update(path.read_bytes())
+    for package in ("tensorflow", "larq"):
+        try:
+            digest.update(importlib.metadata.version(package).encode())
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return digest.hexdigest()[:12]

@@ -1,0 +1,181 @@
+"""What the commands measure: layers, models, or both, into one report."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bnn_lab.bench import kernels as kernel_bench
+from bnn_lab.bench.kernels import CONVS, DENSE, ConvCase, DenseCase, KernelResult
+from bnn_lab.bench.model_bench import ModelResult, bench_model
+from bnn_lab.bench.model_cache import KINDS, cached_files, file_name, model_name
+from bnn_lab.bench.models import BINARY, FLOAT, INT8
+from bnn_lab.bench.noise import NoiseWatch
+from bnn_lab.bench.report import Report, make_report
+from bnn_lab.errors import ModelFileError
+
+SUITE_MODELS = ("quicknet_small", "quicknet", "quicknet_large")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Results before they become a report.
+
+    Attributes:
+        layers: of single layers.
+        models: of whole models.
+        bitpack: backend to GB/s of float32 read; empty if not measured.
+    """
+
+    layers: list[KernelResult] = field(default_factory=list)
+    models: list[ModelResult] = field(default_factory=list)
+    bitpack: dict[str, float] = field(default_factory=dict)
+
+    def report(self, command: Sequence[str], watch: NoiseWatch) -> Report:
+        """Judge the machine and make the report.
+
+        Raises:
+            NoisyMachineError: the machine was too noisy during the run.
+            EmulatedError: the CPU is emulated.
+        """
+        more = {"bitpack_gb_per_s": self.bitpack} if self.bitpack else {}
+        return make_report(
+            command,
+            layers=[result.as_dict() for result in self.layers],
+            models=[result.as_dict() for result in self.models],
+            noise=watch.after(),
+            **more,
+        )
+
+
+def default_threads() -> list[int]:
+    """One thread, and two where there are two CPUs."""
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return [1, 2] if (cpus or 1) > 1 else [1]
+
+
+def run_kernels(
+    threads: Sequence[int],
+    watch: NoiseWatch,
+    *,
+    rounds: int = 30,
+    float_peers: bool = True,
+    cases: Sequence[ConvCase | DenseCase] = (*CONVS, DENSE),
+    advance: Callable[[str], None] = lambda text: None,
+) -> Measured:
+    """Time layers on all peers.
+
+    Args:
+        threads: numbers of threads, one after the other.
+        watch: looks at the machine's noise meanwhile.
+        rounds: samples of each peer.
+        float_peers: also float32 and int8 TFLite.
+        cases: the layers.
+        advance: called with the name of each step that begins, `kernel_steps` times.
+
+    Returns:
+        The results, by threads and then by layer.
+    """
+    results = []
+    for count in threads:
+        for case in cases:
+            advance(f"{case.name}, {count} thread(s)")
+            options: dict[str, Any] = {
+                "rounds": rounds,
+                "num_threads": count,
+                "float_peers": float_peers,
+                "watch": watch,
+            }
+            if isinstance(case, DenseCase):
+                results.append(kernel_bench.bench_dense(case, **options))
+            else:
+                results.append(kernel_bench.bench_conv(case, **options))
+    advance("bitpacking")
+    return Measured(layers=results, bitpack=kernel_bench.bench_bitpack(rounds=rounds))
+
+
+def kernel_steps(threads: Sequence[int], cases: Sequence[object] = (*CONVS, DENSE)) -> int:
+    """Steps that `run_kernels` announces."""
+    return len(threads) * len(cases) + 1
+
+
+def run_models(
+    models: Mapping[str, Mapping[str, bytes]],
+    threads: Sequence[int],
+    watch: NoiseWatch,
+    *,
+    rounds: int = 20,
+    with_lce: bool | None = None,
+    advance: Callable[[str], None] = lambda text: None,
+) -> Measured:
+    """Time whole models on all peers.
+
+    Args:
+        models: name to files (see `bench_model`).
+        threads: numbers of threads, one after the other.
+        watch: looks at the machine's noise meanwhile.
+        rounds: samples of each peer.
+        with_lce: see `bench_model`.
+        advance: called with the name of each step that begins.
+
+    Returns:
+        The results, by model and then by threads.
+    """
+    results = []
+    for name, files in models.items():
+        for count in threads:
+            advance(f"{name}, {count} thread(s)")
+            results.append(
+                bench_model(
+                    name,
+                    files,
+                    num_threads=count,
+                    rounds=rounds,
+                    with_lce=with_lce,
+                    watch=watch,
+                )
+            )
+    return Measured(models=results)
+
+
+def files_of(
+    model: str,
+    *,
+    float_file: Path | None = None,
+    int8_file: Path | None = None,
+    progress: Callable[[str], None] = lambda text: None,
+) -> tuple[str, dict[str, bytes]]:
+    """A model's name and files, from a `.tflite` file or from the name of a network.
+
+    Args:
+        model: a path if there is such a file or it ends in .tflite; a folder with binary.tflite
+            and maybe float.tflite and int8.tflite; else a network's name.
+        float_file: the same network as float TFLite; only with a path.
+        int8_file: the same network as int8 TFLite; only with a path.
+        progress: told what is being converted.
+
+    Returns:
+        Name, and kind to contents.
+
+    Raises:
+        ModelFileError: a file cannot be read.
+        InputError: there is no such network.
+        ConversionError: it cannot be converted.
+    """
+    if model.endswith(".tflite") or Path(model).is_file():
+        given = {BINARY: Path(model), FLOAT: float_file, INT8: int8_file}
+        return Path(model).stem, {k: _read(path) for k, path in given.items() if path is not None}
+    if (Path(model) / file_name(BINARY)).is_file():
+        folder = {kind: Path(model) / file_name(kind) for kind in KINDS}
+        return Path(model).name, {k: _read(path) for k, path in folder.items() if path.is_file()}
+    return model_name(model), cached_files(model, progress=progress)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelFileError(f"cannot read {path}: {error.strerror}") from error
