@@ -1,4 +1,4 @@
-"""What the check cells of an exercise call: a hint where something is wrong, a cue where it is right.
+"""What the check cells of an exercise call: a hint for what is wrong, a cue for what is right.
 
 nbgrader gives a check cell no points if it raises. So a failed check raises, but `NotYet` shows as
 one line: the hint. A cell that writes to stderr gets no points either, so `attempt` keeps warnings
@@ -7,9 +7,12 @@ of a student's code quiet.
 
 from __future__ import annotations
 
+import contextlib
 import html
+import io
+import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -91,8 +94,7 @@ def attempt(function: Callable[..., Any], *arguments: Any, **options: Any) -> An
     name = getattr(function, "__name__", "your function")
     copies = [np.copy(a) if isinstance(a, np.ndarray) else a for a in arguments]
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with _silence():
             result = function(*copies, **options)
     except NotYet:
         raise
@@ -101,6 +103,18 @@ def attempt(function: Callable[..., Any], *arguments: Any, **options: Any) -> An
     if result is None:
         raise NotYet(f"{name} returns None. Write your lines, and return the result.")
     return result
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    level = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(level)
 
 
 def passed(message: str) -> None:
@@ -116,7 +130,7 @@ def passed(message: str) -> None:
     except ImportError:
         print(feedback)
         return
-    if get_ipython() is None:  # type: ignore[no-untyped-call]
+    if get_ipython() is None:
         print(feedback)
         return
     # Dark green on light green: contrast 7:1 in both of JupyterLab's themes. The tick says the same
@@ -125,7 +139,7 @@ def passed(message: str) -> None:
         '<div role="status" style="border-left:6px solid #1b5e20;background:#e8f5e9;color:#1b5e20;'
         f'padding:8px 12px;font-weight:600">{html.escape(str(feedback))}</div>'
     )
-    display({"text/plain": str(feedback), "text/html": box}, raw=True)  # type: ignore[no-untyped-call]
+    display({"text/plain": str(feedback), "text/html": box}, raw=True)
 
 
 def hint_at_unknown_names() -> None:
@@ -134,7 +148,7 @@ def hint_at_unknown_names() -> None:
         from IPython import get_ipython
     except ImportError:
         return
-    shell = get_ipython()  # type: ignore[no-untyped-call]
+    shell = get_ipython()
     if shell is not None:
         shell.set_custom_exc((NameError,), _explain_unknown_name)
 
