@@ -38,8 +38,8 @@ _HOME = {
     "train_digits": "training",
     "update_steps": "training",
 }
-_SUBMODULES = {"closed_forms", "exercises", "experiments", "latents", "optimizers", "schedules"}
-_SUBMODULES |= {"recipe", "recipe_run", "simulate", "sweeps"}
+_SUBMODULES = {"closed_forms", "exercises", "experiments", "flips", "latents", "optimizers"}
+_SUBMODULES |= {"recipe", "recipe_run", "schedules", "simulate", "sweeps"}
 
 __all__ = [
     "EpochResult",

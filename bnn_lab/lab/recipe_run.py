@@ -224,13 +224,14 @@ def _saver_class(tf: Any) -> Any:
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
             """Count flips; save if it is time."""
             super().on_train_batch_end(batch, logs)
-            self.flips += sum(flips.pop() for flips in self.step_flips.values())
             self.step += 1
             if self.step % self.every == 0 and self.step % self.steps:
+                self._count()
                 self._save()
 
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
             """Record, log, save."""
+            self._count()
             total = self.total_weights
             record = {name: float(value) for name, value in (logs or {}).items()}
             record |= {"flips": self.flips, "pi": flip_measure(self.flips / self.steps, total)}
@@ -250,6 +251,11 @@ def _saver_class(tf: Any) -> Any:
                 f"epoch {epoch + 1}: loss {record['loss']:.4f}, test accuracy "
                 f"{record['val_accuracy']:.1%}, {record['flips']:,} flips, π {record['pi']:.2f}"
             )
+
+        def _count(self) -> None:
+            for flips in self.step_flips.values():
+                self.flips += sum(flips)
+                flips.clear()
 
         def _open_logs(self) -> None:
             try:

@@ -100,6 +100,7 @@ def train(
     batch_size: int = BATCH_SIZE,
     seed: int = 0,
     on_epoch: Callable[[EpochResult], None] | None = None,
+    recorder: FlipRecorder | None = None,
 ) -> TrainingHistory:
     """Train a classifier that ends in logits, with cross-entropy.
 
@@ -114,15 +115,20 @@ def train(
         batch_size: images per step, at least 1.
         seed: of shuffling; sets the random state of Python, NumPy and TensorFlow.
         on_epoch: called with each epoch's result, e.g. to print it.
+        recorder: a fresh one of your own, such as `InertiaRecorder`, to look into afterwards or,
+            by its own `on_epoch`, at each epoch's end.
 
     Returns:
         The history.
 
     Raises:
         InputError: the model has no binary weights or does not fit the data, the optimizer is not
-            a legacy one, a binary weight under Bop is not ±1, or a count is below 1.
+            a legacy one, a binary weight under Bop is not ±1, a count is below 1, or `recorder`
+            has been used before.
     """
     tf = require_tensorflow()
+    if recorder is not None and recorder.weights:
+        raise InputError("train(recorder=...): this recorder has been used. Fix: make a new one.")
     if epochs < 1 or batch_size < 1:
         raise InputError(f"train({epochs=}, {batch_size=}): both must be at least 1.")
     check_legacy_optimizer(optimizer, "optimizer")
@@ -136,7 +142,7 @@ def train(
         tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
     )
-    recorder = FlipRecorder()
+    recorder = FlipRecorder() if recorder is None else recorder
     history = TrainingHistory()
     started = time.perf_counter()
     steps_seen = 0
@@ -180,6 +186,7 @@ def train_digits(
     epochs: int = EPOCHS,
     seed: int = 0,
     on_epoch: Callable[[EpochResult], None] | None = None,
+    recorder: FlipRecorder | None = None,
 ) -> tuple[Any, TrainingHistory]:
     """Build the digits network and train it with Bop, as lesson 4 does.
 
@@ -190,6 +197,7 @@ def train_digits(
         epochs: passes over the training images, at least 1.
         seed: of initialisation and shuffling.
         on_epoch: called with each epoch's result.
+        recorder: see `train`.
 
     Returns:
         (trained Keras model, history).
@@ -202,7 +210,9 @@ def train_digits(
     set_binary_signs(model)
     steps = max(1, epochs) * update_steps(data, BATCH_SIZE)
     optimizer = bop_optimizer(gamma=gamma_decay(1e-2, 5e-4, steps), threshold=1e-6)
-    history = train(model, data, optimizer, epochs=epochs, seed=seed, on_epoch=on_epoch)
+    history = train(
+        model, data, optimizer, epochs=epochs, seed=seed, on_epoch=on_epoch, recorder=recorder
+    )
     return model, history
 
 

@@ -6,10 +6,11 @@ import pytest
 from bnn_lab._keras import require_tensorflow
 from bnn_lab.errors import InputError
 from bnn_lab.explore import inertia, recordings
-from bnn_lab.lab import InertiaRecorder, bop_optimizer, simulate
+from bnn_lab.lab import InertiaRecorder, bop_optimizer, flips, simulate
 from bnn_lab.lab.closed_forms import inverse_gaussian_density
 from bnn_lab.lab.flips import flip_pressure
 from bnn_lab.lab.recording import RATIO_EDGES, Recording, ratio_histogram
+from bnn_lab.models import digits_mlp
 
 tf = require_tensorflow()
 import larq as lq  # noqa: E402  (needs legacy Keras, which the line above makes sure of)
@@ -130,6 +131,40 @@ def test_recordings_survive_saving(bop_run, tmp_path) -> None:
     assert tables["pressures"]["count"].sum() == 4 * 176
 
 
+def test_a_block_may_end_anywhere(monkeypatch, bop_run) -> None:
+    _, whole, _ = bop_run
+    monkeypatch.setattr(flips, "_BLOCK_STEPS", 5)
+    model = small_model(lambda: lq.quantizers.NoOp(precision=1))
+    recorder = InertiaRecorder(every=10)
+    fit(model, bop_optimizer(0.1, 1e-2, model=model), recorder)
+    for name in whole.__dataclass_fields__:
+        np.testing.assert_array_equal(getattr(recorder.recording(), name), getattr(whole, name))
+
+
+def test_the_recording_so_far_is_shown_at_each_epochs_end(bop_run) -> None:
+    seen: list[Recording] = []
+    model = small_model(lambda: lq.quantizers.NoOp(precision=1))
+    recorder = InertiaRecorder(every=10, on_epoch=seen.append)
+    fit(model, bop_optimizer(0.1, 1e-2, model=model), recorder)
+    assert [len(recording.flips) for recording in seen] == [12, 24, 36, 48]
+    np.testing.assert_array_equal(seen[1].flips, bop_run[1].flips[:24])
+    assert seen[0].intervals.sum() < seen[3].intervals.sum() == bop_run[1].intervals.sum()
+    assert recordings.flips_figure(seen[0]).data
+
+
+def test_a_recorder_refuses_what_it_would_count_wrongly() -> None:
+    recorder = InertiaRecorder()
+    model = small_model(lambda: lq.quantizers.NoOp(precision=1))
+    fit(model, bop_optimizer(0.1, 1e-2, model=model), recorder, epochs=1)
+    with pytest.raises(InputError, match="another model"):
+        other = digits_mlp((4,))
+        other.compile(bop_optimizer(model=other), "mse")
+        other.fit(np.zeros((4, 64)), np.zeros((4, 10)), verbose=0, callbacks=[recorder])
+    model.compile(bop_optimizer(model=model), "mse", steps_per_execution=4)
+    with pytest.raises(InputError, match="4 steps at a time"):
+        model.fit(np.zeros((8, 8)), np.zeros((8, 3)), verbose=0, callbacks=[InertiaRecorder()])
+
+
 def test_recorder_errors() -> None:
     with pytest.raises(InputError, match="every"):
         InertiaRecorder(every=0)
@@ -139,9 +174,9 @@ def test_recorder_errors() -> None:
 
 def test_figures_show_the_recorded_numbers(bop_run, latent_run) -> None:
     recording = bop_run[1]
-    flips = recordings.flips_figure(recording)
-    np.testing.assert_allclose(flips.data[1].y, recording.pi[:, 1])
-    assert [trace.name for trace in flips.data] == ["first", "second"]
+    curves = recordings.flips_figure(recording)
+    np.testing.assert_allclose(curves.data[1].y, recording.pi[:, 1])
+    assert [trace.name for trace in curves.data] == ["first", "second"]
     heat = recordings.pressures_figure(recording).data[0]
     np.testing.assert_allclose(np.sum(heat.z, axis=0), 100.0)
     assert len(recordings.magnitudes_figure(latent_run[1]).data) == 2
