@@ -1,4 +1,4 @@
-"""Pages made from what the project already has: lessons, and the help texts of the commands.
+"""Pages made from what the project already has: lessons, help texts, cases of tests.
 
 They are written beside the hand-written ones before Sphinx looks for pages; git ignores them.
 """
@@ -9,6 +9,7 @@ import html
 import json
 import re
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ def make_pages(app: Sphinx) -> None:
     """Called before Sphinx reads any page."""
     make_lessons()
     make_command_line_page()
+    make_op_support_page()
 
 
 def make_lessons() -> None:
@@ -85,6 +87,30 @@ def make_command_line_page() -> None:
     # typer writes HTML tags for colours and escapes nothing; Markdown must not read them.
     lines = ["<!-- made by docs/_ext/generated_pages.py -->", "", *text.splitlines()]
     (DOCS / "reference" / "cli.md").write_text("\n".join(lines) + "\n")
+
+
+def make_op_support_page() -> None:
+    """The cases that `tests/convert/test_op_support.py` proves, as tables."""
+    sys.path.insert(0, str(DOCS.parent / "tests" / "convert"))
+    from support_cases import CASES
+
+    lines = [
+        "# Op support",
+        "",
+        "What each layer and quantizer of larq becomes. Every row is a test case: the layer is",
+        "converted, and its output equals Keras'.",
+        "",
+        "The first column of ops is for files that LCE's interpreter can run, the second for",
+        "`lce_compatible=False`. Layers that stay float give the same result as in Keras; the",
+        "report names the reason.",
+    ]
+    for group in dict.fromkeys(case.group for case in CASES):
+        lines += ["", f"## {group}", "", "| | file for LCE | file for bnn_lab | note |"]
+        lines.append("|---|---|---|---|")
+        for case in CASES:
+            if case.group == group:
+                lines.append(f"| {case.name} | {case.lce} | {case.own} | {case.note} |")
+    (DOCS / "reference" / "op-support.md").write_text("\n".join(lines) + "\n")
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
