@@ -8,9 +8,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from bnn_lab.bench.calibrate_cli import calibrate_command
 from bnn_lab.bench.cli import app as bench_app
 from bnn_lab.bench.profile_cli import profile_command
 from bnn_lab.convert.cli import convert_command, inspect_command
+from bnn_lab.course.cli import app as course_app
 from bnn_lab.errors import BnnLabError
 from bnn_lab.lab.cli import train_command
 
@@ -57,7 +59,9 @@ app.command("convert")(convert_command)
 app.command("inspect")(inspect_command)
 app.command("profile")(profile_command)
 app.command("train")(train_command)
+app.command("calibrate")(calibrate_command)
 app.add_typer(bench_app, name="bench")
+app.add_typer(course_app, name="course")
 
 
 def main(arguments: list[str] | None = None) -> None:
