@@ -28,7 +28,7 @@ class Part:
     Attributes:
         ops: in the order of the file.
         seconds: per inference.
-        binary: whether bnn_lab's delegate runs them.
+        binary: whether they are binary ops, with what bnn_lab's delegate fuses into them.
         split: whether `seconds` is a share of a partition's time.
     """
 
@@ -90,7 +90,8 @@ def split_nodes(
             except BnnLabError:
                 groups = [tuple(op for group in groups for op in group)]
         for group, part in zip(groups, split_time(spent, weights or [1.0]), strict=True):
-            parts.append(Part(group, part, ours, len(groups) > 1))
+            binary = ours and any(op.custom for op in group)
+            parts.append(Part(group, part, binary, len(groups) > 1))
     return parts
 
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "bnn/dispatch.h"
+#include "claims.h"
 #include "partition.h"
 #include "tflite_abi.h"
 

@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <stdexcept>
-#include <utility>
 
 #include "bnn/bconv2d.h"
 #include "conv_ops.h"
@@ -131,113 +129,7 @@ class MaxPool final : public Op {
   int32_t stride_height_, stride_width_, height_, width_;
 };
 
-// The bounds of an activation. NaN stays NaN.
-struct Bounds {
-  explicit Bounds(Activation activation) {
-    if (activation == Activation::kNone) return;
-    low = activation == Activation::kReluN1To1 ? -1.0f : 0.0f;
-    if (activation == Activation::kReluN1To1) high = 1.0f;
-    if (activation == Activation::kRelu6) high = 6.0f;
-  }
-  float operator()(float x) const {
-    x = x < low ? low : x;
-    return x > high ? high : x;
-  }
-  float low = -std::numeric_limits<float>::infinity();
-  float high = std::numeric_limits<float>::infinity();
-};
-
-class Sum final : public Op {
- public:
-  explicit Sum(Activation activation) : bounds_(activation) {}
-
-  Shape prepare(const OpTensors& tensors) override {
-    require(tensors.inputs.size() == 2 && tensors.inputs[0].shape == tensors.inputs[1].shape,
-            "the two inputs must have the same shape");
-    return tensors.inputs[0].shape;
-  }
-
-  void run(const OpTensors& tensors, const OpContext&) override {
-    const auto* a = static_cast<const float*>(tensors.inputs[0].data);
-    const auto* b = static_cast<const float*>(tensors.inputs[1].data);
-    auto* sum = static_cast<float*>(tensors.output.data);
-    const int64_t count = element_count(tensors.output.shape);
-    for (int64_t i = 0; i < count; ++i) sum[i] = bounds_(a[i] + b[i]);
-  }
-
- private:
-  const Bounds bounds_;
-};
-
-// MUL or ADD with a constant: one value, or one for each channel.
-class ChannelOp final : public Op {
- public:
-  ChannelOp(EpilogueStep step, Activation activation)
-      : step_(std::move(step)), bounds_(activation) {}
-
-  Shape prepare(const OpTensors& tensors) override {
-    for (const TensorView& input : tensors.inputs) {
-      if (input.constant) continue;
-      require(
-          !input.shape.empty() && (step_.values.size() == 1 ||
-                                   step_.values.size() == static_cast<size_t>(input.shape.back())),
-          std::to_string(step_.values.size()) + " constants do not fit an input of shape " +
-              text(input.shape));
-      return input.shape;
-    }
-    fail("needs an input that is no constant");
-  }
-
-  void run(const OpTensors& tensors, const OpContext&) override {
-    const TensorView& input = tensors.inputs[tensors.inputs[0].constant ? 1 : 0];
-    const auto* x = static_cast<const float*>(input.data);
-    auto* y = static_cast<float*>(tensors.output.data);
-    const auto [rows, channels] = rows_and_channels(input.shape);
-    const size_t step = step_.values.size() == 1 ? 0 : 1;
-    for (int64_t row = 0; row < rows; ++row, x += channels, y += channels) {
-      const float* value = step_.values.data();
-      for (int64_t c = 0; c < channels; ++c, value += step) {
-        y[c] = bounds_(step_.kind == BNN_STEP_ADD ? x[c] + *value : x[c] * *value);
-      }
-    }
-  }
-
- private:
-  const EpilogueStep step_;
-  const Bounds bounds_;
-};
-
-class Clamp final : public Op {
- public:
-  explicit Clamp(Activation activation) : bounds_(activation) {}
-
-  Shape prepare(const OpTensors& tensors) override {
-    require(tensors.inputs.size() == 1, "needs one input");
-    return tensors.inputs[0].shape;
-  }
-
-  void run(const OpTensors& tensors, const OpContext&) override {
-    const auto* x = static_cast<const float*>(tensors.inputs[0].data);
-    auto* y = static_cast<float*>(tensors.output.data);
-    const int64_t count = element_count(tensors.output.shape);
-    for (int64_t i = 0; i < count; ++i) y[i] = bounds_(x[i]);
-  }
-
- private:
-  const Bounds bounds_;
-};
-
 }  // namespace
-
-std::unique_ptr<Op> make_sum(Activation activation) { return std::make_unique<Sum>(activation); }
-
-std::unique_ptr<Op> make_activation(Activation activation) {
-  return std::make_unique<Clamp>(activation);
-}
-
-std::unique_ptr<Op> make_channel_op(EpilogueStep step, Activation activation) {
-  return std::make_unique<ChannelOp>(std::move(step), activation);
-}
 
 bool is_binary_op(const char* name) {
   if (name == nullptr) return false;

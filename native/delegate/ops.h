@@ -66,6 +66,16 @@ std::unique_ptr<Op> make_activation(Activation activation);
 // step: BNN_STEP_MULTIPLY or _ADD.
 std::unique_ptr<Op> make_channel_op(EpilogueStep step, Activation activation);
 
+// AVERAGE_POOL_2D, or a MEAN over height and width.
+struct AverageOptions {
+  int32_t filter_height = 0, filter_width = 0;  // 0: the whole image, whatever its size
+  int32_t stride_height = 1, stride_width = 1;
+  Padding padding = Padding::kValid;
+  Activation activation = Activation::kNone;
+  bool keep_dims = true;
+};
+std::unique_ptr<Op> make_average(const AverageOptions& options);
+
 // Parses the options. Throws std::invalid_argument.
 std::unique_ptr<Op> make_op(const std::string& custom_name, const void* options,
                             size_t options_size, const bnn_backend& backend);

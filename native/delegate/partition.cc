@@ -9,147 +9,13 @@
 #include <utility>
 
 #include "bnn/dispatch.h"
+#include "claims.h"
 
 namespace bnn {
 namespace {
 
 constexpr int64_t kMaxBytes = int64_t{1} << 40;  // of a tensor; a larger one is a mistake
 constexpr int kMaxRank = 16;
-
-struct GraphNode {
-  const tfl::Node* node;
-  const tfl::Registration* registration;
-};
-
-// Reads a node, and refuses what can only mean that the structs are laid out differently.
-GraphNode read_node(tfl::Context* context, int index) {
-  tfl::Node* node = nullptr;
-  tfl::Registration* registration = nullptr;
-  if (context->GetNodeAndRegistration(context, index, &node, &registration) != tfl::kOk) {
-    throw std::runtime_error("node " + std::to_string(index) + " cannot be read");
-  }
-  for (const tfl::IntArray* list : {node->inputs, node->outputs}) {
-    bool plausible = list != nullptr && list->size >= 0;
-    for (int i = 0; plausible && i < list->size; ++i) {
-      const int tensor = (*list)[i];
-      plausible = tensor == tfl::kNoTensor ||
-                  (tensor >= 0 && static_cast<size_t>(tensor) < context->tensors_size);
-    }
-    if (!plausible) {
-      throw std::runtime_error(
-          "this LiteRT lays out its structs in a way that the bnn_lab delegate does not know; "
-          "use a version that bnn_lab was tested with");
-    }
-  }
-  return {node, registration};
-}
-
-int only_output(const tfl::Node& node) {
-  return node.outputs->size == 1 ? (*node.outputs)[0] : tfl::kNoTensor;
-}
-
-Activation activation_of(int builtin_code) {
-  switch (builtin_code) {
-    case tfl::kRelu: return Activation::kRelu;
-    case tfl::kReluN1To1: return Activation::kReluN1To1;
-    case tfl::kRelu6: return Activation::kRelu6;
-    default: return Activation::kNone;
-  }
-}
-
-bool same_shape(const tfl::Context* context, int a, int b) {
-  const tfl::IntArray *x = context->tensors[a].dims, *y = context->tensors[b].dims;
-  return x != nullptr && y != nullptr && x->size == y->size &&
-         std::equal(std::as_const(*x).begin(), std::as_const(*x).end(), std::as_const(*y).begin());
-}
-
-bool is_float(const tfl::Context* context, int tensor) {
-  return tensor != tfl::kNoTensor && context->tensors[tensor].type == tfl::kFloat32;
-}
-
-// The activation fused into an ADD or MUL; false for one we have not.
-bool read_activation(const tfl::Node& node, Activation* activation) {
-  const auto* params = static_cast<const tfl::ArithmeticParams*>(node.builtin_data);
-  if (params == nullptr || params->activation < 0 || params->activation > 3) return false;
-  *activation = static_cast<Activation>(params->activation);
-  return true;
-}
-
-// A float constant with one value, or one for each of `channels`.
-bool is_per_channel(const tfl::Context* context, int index, int channels) {
-  if (!is_float(context, index)) return false;
-  const tfl::Tensor& tensor = context->tensors[index];
-  if (tensor.allocation_type != tfl::kReadOnly || tensor.data == nullptr ||
-      tensor.dims == nullptr) {
-    return false;
-  }
-  const tfl::IntArray& dims = *tensor.dims;
-  int64_t count = 1;
-  for (int i = 0; i < dims.size; ++i) {
-    if (dims[i] < 1 || (dims[i] > 1 && i + 1 < dims.size)) return false;
-    count *= dims[i];
-  }
-  return (count == 1 || count == channels) &&
-         tensor.bytes >= static_cast<size_t>(count) * sizeof(float);
-}
-
-void add_clamp(Activation activation, std::vector<EpilogueStep>* steps) {
-  if (activation != Activation::kNone) steps->push_back({BNN_STEP_CLAMP, {}, activation});
-}
-
-// What a builtin op does to operand `x`, as steps of a convolution's epilogue; empty if it cannot
-// be taken in.
-std::vector<EpilogueStep> epilogue_steps(const tfl::Context* context, const GraphNode& n, int x) {
-  const tfl::IntArray& inputs = *n.node->inputs;
-  const int output = only_output(*n.node);
-  std::vector<EpilogueStep> steps;
-  if (!is_float(context, x) || !is_float(context, output) || !same_shape(context, x, output)) {
-    return steps;
-  }
-  const int code = n.registration->builtin_code;
-  if (activation_of(code) != Activation::kNone && inputs.size == 1) {
-    add_clamp(activation_of(code), &steps);
-  }
-  Activation activation = Activation::kNone;
-  if ((code != tfl::kAdd && code != tfl::kMul) || inputs.size != 2 ||
-      !read_activation(*n.node, &activation)) {
-    return steps;
-  }
-  const int other = inputs[0] == x ? inputs[1] : inputs[0];
-  const tfl::IntArray& dims = *context->tensors[x].dims;
-  if (dims.size > 0 && is_per_channel(context, other, dims[dims.size - 1])) {
-    const tfl::Tensor& constant = context->tensors[other];
-    const auto* values = static_cast<const float*>(constant.data);
-    int64_t count = 1;
-    for (int d : *constant.dims) count *= d;
-    steps.push_back({code == tfl::kAdd ? BNN_STEP_ADD : BNN_STEP_MULTIPLY,
-                     std::vector<float>(values, values + count), Activation::kNone});
-  } else if (code == tfl::kAdd && is_float(context, other) && same_shape(context, other, x)) {
-    steps.push_back({BNN_STEP_SHORTCUT, {}, Activation::kNone});
-  } else {
-    return steps;
-  }
-  add_clamp(activation, &steps);
-  return steps;
-}
-
-bool is_sum(const std::vector<EpilogueStep>& steps) {
-  return !steps.empty() && steps.front().kind == BNN_STEP_SHORTCUT;
-}
-
-// What a claimed builtin op runs as where no convolution takes it in.
-std::unique_ptr<Op> make_builtin(const std::vector<EpilogueStep>& steps) {
-  const Activation activation = steps.back().activation;
-  switch (steps.front().kind) {
-    case BNN_STEP_SHORTCUT: return make_sum(activation);
-    case BNN_STEP_CLAMP: return make_activation(activation);
-    default: return make_channel_op(steps.front(), activation);
-  }
-}
-
-const char* builtin_name(int code) {
-  return code == tfl::kAdd ? "ADD" : code == tfl::kMul ? "MUL" : "RELU";
-}
 
 int64_t byte_size(const Shape& shape, tfl::Type type) {
   int64_t bytes = type == tfl::kInt8 || type == tfl::kBool ? 1 : 4;
@@ -171,51 +37,6 @@ ThreadPool* DelegateState::pool_of(int wanted) {
   return pool.get();
 }
 
-std::vector<int> claim_nodes(tfl::Context* context, bool fuse) {
-  tfl::IntArray* plan = nullptr;
-  if (context->GetExecutionPlan(context, &plan) != tfl::kOk || plan == nullptr) {
-    throw std::runtime_error("the execution plan cannot be read");
-  }
-  const std::vector<int> order(plan->begin(), plan->end());  // the plan changes under our hands
-  std::map<int, int> readers;                                // of each tensor
-  for (int index : order) {
-    const GraphNode n = read_node(context, index);
-    for (int tensor : *n.node->inputs) ++readers[tensor];
-  }
-  std::vector<int> claimed;
-  struct Open {
-    size_t steps;
-    bool sum;  // the one shortcut has been added
-  };
-  std::map<int, Open> open;  // results of float convolutions that only one op reads
-  for (int index : order) {
-    const GraphNode n = read_node(context, index);
-    const int output = only_output(*n.node);
-    if (n.registration->builtin_code == tfl::kCustom) {
-      if (!is_binary_op(n.registration->custom_name)) continue;
-      claimed.push_back(index);
-      if (std::string(n.registration->custom_name) == "LceBconv2d" && is_float(context, output) &&
-          readers[output] == 1) {
-        open[output] = {0, false};
-      }
-      continue;
-    }
-    if (!fuse) continue;
-    for (int x : *n.node->inputs) {
-      const auto before = open.find(x);
-      if (before == open.end()) continue;
-      const std::vector<EpilogueStep> steps = epilogue_steps(context, n, x);
-      const size_t count = before->second.steps + steps.size();
-      const bool sum = before->second.sum || is_sum(steps);
-      if (steps.empty() || count > BNN_MAX_STEPS || (before->second.sum && is_sum(steps))) continue;
-      claimed.push_back(index);
-      if (readers[output] == 1) open[output] = {count, sum};
-      break;
-    }
-  }
-  return claimed;
-}
-
 Partition::Partition(tfl::Context* context, const tfl::DelegateParams& params, DelegateState* state)
     : state_(state) {
   for (int index : *params.nodes_to_replace) {
@@ -226,12 +47,8 @@ Partition::Partition(tfl::Context* context, const tfl::DelegateParams& params, D
     node.output = only_output(*n.node);
     if (n.registration->builtin_code != tfl::kCustom) {
       node.name = builtin_name(n.registration->builtin_code);
-      for (int x : node.inputs) {
-        const bool constant = context->tensors[x].allocation_type == tfl::kReadOnly;
-        if (node.steps.empty() && !constant) node.steps = epilogue_steps(context, n, x);
-      }
-      if (node.steps.empty()) throw std::runtime_error(node.name + " cannot be taken over");
-      node.op = make_builtin(node.steps);
+      node.steps = epilogue_steps(context, n);
+      node.op = make_builtin(context, n);
     } else {
       node.name = n.registration->custom_name;
       node.quantize = node.name == "LceQuantize";

@@ -27,10 +27,6 @@ struct DelegateState {
 
 constexpr int kMaxThreads = 256;
 
-// Which nodes of the graph the delegate runs: the binary ops, and the float ops that it can fuse
-// into a convolution (see Partition). Throws std::runtime_error if the graph cannot be read.
-std::vector<int> claim_nodes(tfl::Context* context, bool fuse);
-
 // Runs its ops in order. A float convolution takes in, as far as no other op reads what lies
 // between, the ops that follow it: MUL and ADD with a constant for each channel, activations, the
 // addition of one shortcut; and an LceQuantize of the result, whose bits are written in the same

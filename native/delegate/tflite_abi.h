@@ -19,10 +19,12 @@ enum Allocation : int { kNoMemory = 0, kReadOnly = 1 };
 // Builtin operators, as numbered in TFLite's schema.
 enum Builtin : int {
   kAdd = 0,
+  kAveragePool2d = 1,
   kMul = 18,
   kRelu = 19,
   kReluN1To1 = 20,
   kRelu6 = 21,
+  kMean = 40,
   kCustom = 32,
   kDelegate = 51
 };
@@ -106,6 +108,17 @@ struct Context {
 
 struct ArithmeticParams {  // builtin_data of ADD and MUL, as far as they agree
   int activation;          // 0 none, 1 relu, 2 relu_n1_to_1, 3 relu6, ...
+};
+
+struct PoolParams {  // builtin_data of AVERAGE_POOL_2D
+  int padding;       // 1 same, 2 valid
+  int stride_width, stride_height;
+  int filter_width, filter_height;
+  int activation;
+};
+
+struct ReducerParams {  // builtin_data of MEAN
+  bool keep_dims;
 };
 
 struct DelegateParams {  // what Registration::init gets as its buffer

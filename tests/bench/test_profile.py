@@ -192,7 +192,8 @@ def test_cut_files_compute_what_the_whole_does(file: bytes, image: np.ndarray) -
         names = [t["name"] for t in first._outputs]
         values = dict(zip(names, between if len(names) > 1 else [between], strict=True))
         got = second.predict([values[t["name"]] for t in second._inputs])
-        np.testing.assert_allclose(got, want, rtol=1e-6)
+        # Alone, without a binary op, the average over the image is LiteRT's, summed otherwise.
+        np.testing.assert_allclose(got, want, rtol=1e-5)
 
 
 def test_corrupt_files() -> None:

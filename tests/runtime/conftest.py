@@ -25,6 +25,8 @@ _TYPES = {
 _BUILTINS = {
     "ADD": schema.BuiltinOperator.ADD,
     "MUL": schema.BuiltinOperator.MUL,
+    "MEAN": schema.BuiltinOperator.MEAN,
+    "AVERAGE_POOL_2D": schema.BuiltinOperator.AVERAGE_POOL_2D,
     "RELU": schema.BuiltinOperator.RELU,
     "RELU6": schema.BuiltinOperator.RELU6,
     "RELU_N1_TO_1": schema.BuiltinOperator.RELU_N1_TO_1,
@@ -111,6 +113,17 @@ def _build(
             op.builtinOptionsType = getattr(schema.BuiltinOptions, kind)
             op.builtinOptions = getattr(schema, kind + "T")()
             op.builtinOptions.fusedActivationFunction = spec.options.get("activation", 0)
+        elif spec.name == "MEAN":
+            op.builtinOptionsType = schema.BuiltinOptions.ReducerOptions
+            op.builtinOptions = schema.ReducerOptionsT()
+            op.builtinOptions.keepDims = bool(spec.options.get("keep_dims", 0))
+        elif spec.name == "AVERAGE_POOL_2D":
+            op.builtinOptionsType = schema.BuiltinOptions.Pool2DOptions
+            op.builtinOptions = schema.Pool2DOptionsT()
+            op.builtinOptions.padding = spec.options["padding"]
+            op.builtinOptions.strideH, op.builtinOptions.strideW = 1, 1
+            op.builtinOptions.filterHeight = spec.options["filter_height"]
+            op.builtinOptions.filterWidth = spec.options["filter_width"]
         elif builtin == schema.BuiltinOperator.CUSTOM:
             code.customCode = spec.name
             op.customOptions = np.frombuffer(_options(spec.options), np.uint8)

@@ -1,0 +1,211 @@
+// The float ops that the delegate claims: what it fuses into convolutions, as ops of their own for
+// where that fails, and the average over the image.
+#include <algorithm>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include "op_checks.h"
+#include "ops.h"
+
+namespace bnn {
+namespace {
+
+// The bounds of an activation. NaN stays NaN.
+struct Bounds {
+  explicit Bounds(Activation activation) {
+    if (activation == Activation::kNone) return;
+    low = activation == Activation::kReluN1To1 ? -1.0f : 0.0f;
+    if (activation == Activation::kReluN1To1) high = 1.0f;
+    if (activation == Activation::kRelu6) high = 6.0f;
+  }
+  float operator()(float x) const {
+    x = x < low ? low : x;
+    return x > high ? high : x;
+  }
+  float low = -std::numeric_limits<float>::infinity();
+  float high = std::numeric_limits<float>::infinity();
+};
+
+class Sum final : public Op {
+ public:
+  explicit Sum(Activation activation) : bounds_(activation) {}
+
+  Shape prepare(const OpTensors& tensors) override {
+    require(tensors.inputs.size() == 2 && tensors.inputs[0].shape == tensors.inputs[1].shape,
+            "the two inputs must have the same shape");
+    return tensors.inputs[0].shape;
+  }
+
+  void run(const OpTensors& tensors, const OpContext&) override {
+    const auto* a = static_cast<const float*>(tensors.inputs[0].data);
+    const auto* b = static_cast<const float*>(tensors.inputs[1].data);
+    auto* sum = static_cast<float*>(tensors.output.data);
+    const int64_t count = element_count(tensors.output.shape);
+    for (int64_t i = 0; i < count; ++i) sum[i] = bounds_(a[i] + b[i]);
+  }
+
+ private:
+  const Bounds bounds_;
+};
+
+// MUL or ADD with a constant: one value, or one for each channel.
+class ChannelOp final : public Op {
+ public:
+  ChannelOp(EpilogueStep step, Activation activation)
+      : step_(std::move(step)), bounds_(activation) {}
+
+  Shape prepare(const OpTensors& tensors) override {
+    for (const TensorView& input : tensors.inputs) {
+      if (input.constant) continue;
+      require(
+          !input.shape.empty() && (step_.values.size() == 1 ||
+                                   step_.values.size() == static_cast<size_t>(input.shape.back())),
+          std::to_string(step_.values.size()) + " constants do not fit an input of shape " +
+              text(input.shape));
+      return input.shape;
+    }
+    fail("needs an input that is no constant");
+  }
+
+  void run(const OpTensors& tensors, const OpContext&) override {
+    const TensorView& input = tensors.inputs[tensors.inputs[0].constant ? 1 : 0];
+    const auto* x = static_cast<const float*>(input.data);
+    auto* y = static_cast<float*>(tensors.output.data);
+    const auto [rows, channels] = rows_and_channels(input.shape);
+    const size_t step = step_.values.size() == 1 ? 0 : 1;
+    for (int64_t row = 0; row < rows; ++row, x += channels, y += channels) {
+      const float* value = step_.values.data();
+      for (int64_t c = 0; c < channels; ++c, value += step) {
+        y[c] = bounds_(step_.kind == BNN_STEP_ADD ? x[c] + *value : x[c] * *value);
+      }
+    }
+  }
+
+ private:
+  const EpilogueStep step_;
+  const Bounds bounds_;
+};
+
+class Clamp final : public Op {
+ public:
+  explicit Clamp(Activation activation) : bounds_(activation) {}
+
+  Shape prepare(const OpTensors& tensors) override {
+    require(tensors.inputs.size() == 1, "needs one input");
+    return tensors.inputs[0].shape;
+  }
+
+  void run(const OpTensors& tensors, const OpContext&) override {
+    const auto* x = static_cast<const float*>(tensors.inputs[0].data);
+    auto* y = static_cast<float*>(tensors.output.data);
+    const int64_t count = element_count(tensors.output.shape);
+    for (int64_t i = 0; i < count; ++i) y[i] = bounds_(x[i]);
+  }
+
+ private:
+  const Bounds bounds_;
+};
+
+// The average over each window, in the order of LCE's XNNPACK: pixels in groups of seven, then
+// times the reciprocal. LiteRT's sums differ from it in the last bits, and from version to version.
+class Average final : public Op {
+ public:
+  explicit Average(const AverageOptions& options)
+      : options_(options), bounds_(options.activation) {}
+
+  Shape prepare(const OpTensors& tensors) override {
+    require(!tensors.inputs.empty(), "needs an input");
+    const TensorView& x = tensors.inputs[0];
+    require_rank(x, 4, "the input");
+    const bool whole = options_.filter_height == 0;
+    kernel_height_ = whole ? x.shape[1] : options_.filter_height;
+    kernel_width_ = whole ? x.shape[2] : options_.filter_width;
+    require(kernel_height_ > 0 && kernel_width_ > 0, "the image is empty");
+    zeros_.assign(static_cast<size_t>(x.shape[3]), 0.0f);
+    ys_ = window_axis(x.shape[1], kernel_height_, options_.stride_height, 1, options_.padding);
+    xs_ = window_axis(x.shape[2], kernel_width_, options_.stride_width, 1, options_.padding);
+    if (!options_.keep_dims) return {x.shape[0], x.shape[3]};
+    return {x.shape[0], ys_.out, xs_.out, x.shape[3]};
+  }
+
+  void run(const OpTensors& tensors, const OpContext&) override {
+    const Shape& shape = tensors.inputs[0].shape;
+    const int64_t height = shape[1], width = shape[2], channels = shape[3];
+    const auto* image = static_cast<const float*>(tensors.inputs[0].data);
+    auto* out = static_cast<float*>(tensors.output.data);
+    for (int64_t n = 0; n < shape[0]; ++n, image += height * width * channels) {
+      for (int64_t y = 0; y < ys_.out; ++y) {
+        for (int64_t x = 0; x < xs_.out; ++x, out += channels) {
+          const int64_t top = ys_.start + y * options_.stride_height;
+          const int64_t left = xs_.start + x * options_.stride_width;
+          const Window window{std::max<int64_t>(top, 0), std::max<int64_t>(left, 0),
+                              std::min(top + kernel_height_, height),
+                              std::min(left + kernel_width_, width)};
+          average(image, width, channels, window, out);
+        }
+      }
+    }
+  }
+
+ private:
+  struct Window {
+    int64_t top, left, bottom, right;
+  };
+
+  static void add_group(const float* const (&p)[7], bool first, int64_t channels,
+                        float* __restrict sums) {
+    const float *p0 = p[0], *p1 = p[1], *p2 = p[2], *p3 = p[3], *p4 = p[4], *p5 = p[5], *p6 = p[6];
+    if (first) {
+      for (int64_t c = 0; c < channels; ++c) {
+        sums[c] = ((p0[c] + p1[c]) + p6[c]) + ((p2[c] + p3[c]) + (p4[c] + p5[c]));
+      }
+    } else {
+      for (int64_t c = 0; c < channels; ++c) {
+        sums[c] = ((p0[c] + p1[c]) + (p2[c] + p3[c])) + ((p4[c] + p5[c]) + (p6[c] + sums[c]));
+      }
+    }
+  }
+
+  void average(const float* image, int64_t width, int64_t channels, const Window& w,
+               float* out) const {
+    static constexpr int kGroup = 7;
+    const int64_t columns = w.right - w.left, count = (w.bottom - w.top) * columns;
+    const auto pixel = [&](int64_t i) {
+      return image + ((w.top + i / columns) * width + w.left + i % columns) * channels;
+    };
+    const float scale = 1.0f / static_cast<float>(count);
+    for (int64_t first = 0; first < count; first += kGroup) {
+      const float* p[kGroup];
+      for (int64_t i = 0; i < kGroup; ++i) {
+        p[i] = first + i < count ? pixel(first + i) : zeros_.data();
+      }
+      add_group(p, first == 0, channels, out);
+    }
+    for (int64_t c = 0; c < channels; ++c) out[c] = bounds_(out[c] * scale);
+  }
+
+  const AverageOptions options_;
+  const Bounds bounds_;
+  int64_t kernel_height_ = 0, kernel_width_ = 0;
+  Windows ys_, xs_;
+  std::vector<float> zeros_;  // a pixel that a group lacks
+};
+
+}  // namespace
+
+std::unique_ptr<Op> make_sum(Activation activation) { return std::make_unique<Sum>(activation); }
+
+std::unique_ptr<Op> make_activation(Activation activation) {
+  return std::make_unique<Clamp>(activation);
+}
+
+std::unique_ptr<Op> make_channel_op(EpilogueStep step, Activation activation) {
+  return std::make_unique<ChannelOp>(std::move(step), activation);
+}
+
+std::unique_ptr<Op> make_average(const AverageOptions& options) {
+  return std::make_unique<Average>(options);
+}
+
+}  // namespace bnn
