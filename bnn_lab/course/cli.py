@@ -102,10 +102,9 @@ def check(
         note = "your teacher reads it" if by_hand else verdict.hint
         line = f"{sign} {verdict.grade_id} ({verdict.points:g} points)"
         console.print(f"{line}: {note}" if note else line, style=style, markup=False)
-    right = [v for v in verdicts if v.state == PASSED]
-    todo = [v for v in verdicts if v.state not in (PASSED, BY_HAND)]
-    console.print(f"{len(right)} of {len(verdicts)} exercises pass the visible checks.")
-    if todo:
+    states = [verdict.state for verdict in verdicts]
+    console.print(f"{states.count(PASSED)} of {len(states)} exercises pass the visible checks.")
+    if any(state not in (PASSED, BY_HAND) for state in states):
         raise typer.Exit(1)
 
 

@@ -102,7 +102,8 @@ def _submissions(
     for student in students or []:
         if student not in everyone:
             raise InputError(
-                f"nothing handed in by '{student}'; there is work of {', '.join(everyone) or 'no one'}."
+                f"nothing handed in by '{student}'; there is work of "
+                f"{', '.join(everyone) or 'no one'}."
             )
     chosen = {
         name: [s for s in names if students is None or s in students]

@@ -113,8 +113,8 @@ def _cell_problems(cell: Any, data: dict[str, Any]) -> Iterator[tuple[str, bool]
     if is_solution and is_code:
         if BEGIN_SOLUTION not in source:
             yield (
-                f"a solution cell without '### {BEGIN_SOLUTION}': students would get an empty cell. "
-                "Fix: mark what they shall write",
+                f"a solution cell without '### {BEGIN_SOLUTION}': students would get an empty "
+                "cell. Fix: mark what they shall write",
                 True,
             )
         else:

@@ -54,6 +54,7 @@ class RestoreCells(OverwriteCells):
 class LimitedExecute(Execute):
     """nbgrader's `Execute` with limits for the notebook as a whole."""
 
+    timeout: Any  # nbclient's: seconds for a cell
     total_timeout = Integer(300, help="Seconds for all cells of a notebook together.").tag(
         config=True
     )
@@ -62,7 +63,7 @@ class LimitedExecute(Execute):
     def preprocess(self, nb: NotebookNode, resources: Any, km: Any = None) -> Any:
         """Start the clock, then run the cells."""
         self._deadline = time.monotonic() + self.total_timeout
-        self._each = self.timeout or self.total_timeout
+        self._each: int = self.timeout or self.total_timeout
         self._stopped: tuple[str, str] | None = None
         self._printed = 0
         return super().preprocess(nb, resources, km)

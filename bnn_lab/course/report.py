@@ -161,11 +161,8 @@ def read_reports(course: CourseFolder, assignments: list[str]) -> list[Row]:
         try:
             with path.open(newline="", encoding="utf-8") as file:
                 for line in csv.DictReader(file):
-                    line["points"], line["max_points"] = (
-                        float(line["points"]),  # type: ignore[assignment]
-                        float(line["max_points"]),  # type: ignore[assignment]
-                    )
-                    rows.append(Row(**line))  # type: ignore[arg-type]
+                    numbers = {key: float(line.pop(key)) for key in ("points", "max_points")}
+                    rows.append(Row(**line, **numbers))  # type: ignore[arg-type]
         except (TypeError, ValueError, KeyError) as error:
             raise InputError(f"{path} is damaged ({error}). Fix: grade again.") from error
     if not rows:

@@ -95,8 +95,7 @@ def sandbox(files: list[Path]) -> Iterator[Sandbox]:
             copy(file, scratch / file.name)
         command = _command(
             program,
-            ["--bind", str(scratch), _SCRATCH, "--chdir", _SCRATCH]
-            + ["--bind", str(runtime), str(runtime)],
+            f"--bind {scratch} {_SCRATCH} --chdir {_SCRATCH} --bind {runtime} {runtime}".split(),
         )
         start = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
         description = {

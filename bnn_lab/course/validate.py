@@ -108,8 +108,8 @@ def _verdict(cell: Any, failed: dict[str, str], changed: set[str]) -> Verdict:
     source = _squeeze(cell.source)
     if any(_squeeze(text) == source for text in changed):
         hint = (
-            "You changed this check cell. Grading uses the original; copy it back from the released "
-            "notebook, and change only the cell above it."
+            "You changed this check cell. Grading uses the original; copy it back from the "
+            "released notebook, and change only the cell above it."
         )
         return Verdict(name, points, CHANGED, hint)
     error = next((e for text, e in failed.items() if _squeeze(text) == source), None)

@@ -188,7 +188,7 @@ passed("Your convolution equals the reference, border and all.")
 x = rng.choice([-1, 1], (14, 14, 64)).astype(np.float32)
 f = rng.choice([-1, 1], (64, 3, 3, 64)).astype(np.float32)
 y = kernels.bconv2d(
-    kernels.quantize(x[None]), kernels.quantize(f), channels_in=64, padding="same", pad_values=1
+    kernels.bitpack(x[None]), kernels.bitpack(f), channels_in=64, padding="same", pad_values=1
 )
 print("kernels:", kernels.active_backend(), " output:", y.shape, y.dtype)
 

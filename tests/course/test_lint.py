@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bnn_lab.course.folder import build_notebook
+from bnn_lab.course.lint import lint, stub_of
+
+
+@pytest.fixture
+def notebook(tmp_path: Path, tiny_source: str) -> Any:
+    file = tmp_path / "tiny.py"
+    file.write_text(tiny_source)
+    return build_notebook(file)
+
+
+def found(notebook: Any) -> list[str]:
+    return [str(problem) for problem in lint(notebook)]
+
+
+def test_a_sound_notebook(notebook: Any) -> None:
+    assert found(notebook) == []
+
+
+def test_duplicate_grade_ids(notebook: Any, cell: Any) -> None:
+    cell(notebook, "half").metadata["nbgrader"]["grade_id"] = "double"
+    (line,) = found(notebook)
+    assert line.startswith("error: cell 5 'double': another cell has the same grade_id")
+
+
+@pytest.mark.parametrize("points", [None, 0, -1, "three", True])
+def test_missing_points(notebook: Any, cell: Any, points: Any) -> None:
+    cell(notebook, "check_half").metadata["nbgrader"]["points"] = points
+    (line,) = found(notebook)
+    assert f"its points are {points!r}" in line and "error: cell 6 'check_half'" in line
+
+
+def test_solution_without_markers(notebook: Any, cell: Any) -> None:
+    mine = cell(notebook, "double")
+    mine.source = mine.source.replace("### BEGIN SOLUTION", "").replace("### END SOLUTION", "")
+    (line,) = found(notebook)
+    assert "error: cell 3 'double': a solution cell without '### BEGIN SOLUTION'" in line
+
+
+def test_markers_that_do_not_pair(notebook: Any, cell: Any) -> None:
+    cell(notebook, "double").source += "\n### BEGIN SOLUTION"
+    assert any("do not come in pairs" in line for line in found(notebook))
+
+
+@pytest.mark.parametrize("marker", ["SOLUTION", "HIDDEN TESTS"])
+def test_markers_in_a_cell_that_is_not_cleared(notebook: Any, marker: str) -> None:
+    notebook.cells[1].source += f"\n### BEGIN {marker}\nsecret = 1\n### END {marker}"
+    (line,) = found(notebook)
+    assert "students would see it" in line
+
+
+def test_stub_that_is_no_python(notebook: Any, cell: Any) -> None:
+    mine = cell(notebook, "half")
+    mine.source = "def half(x):\n    ### BEGIN SOLUTION\n    return x / 2\n    ### END SOLUTION"
+    (line,) = found(notebook)
+    assert "without its solution it is no valid Python" in line
+
+
+def test_check_that_students_may_change(notebook: Any, cell: Any) -> None:
+    cell(notebook, "check_half").metadata["nbgrader"]["locked"] = False
+    (line,) = found(notebook)
+    assert "a check cell that students may change" in line
+
+
+def test_warnings(notebook: Any, cell: Any) -> None:
+    check = cell(notebook, "check_double")
+    check.source = check.source.split("### BEGIN")[0]
+    notebook.cells.remove(cell(notebook, "check_half"))
+    problems = lint(notebook)
+    assert not any(problem.serious for problem in problems)
+    assert [problem.grade_id for problem in problems] == ["check_double", "half"]
+
+
+def test_no_points_at_all(notebook: Any) -> None:
+    notebook.cells = notebook.cells[:2]
+    assert "no cell gives points" in found(notebook)[0]
+
+
+def test_stub_keeps_the_indentation() -> None:
+    source = "def f():\n    '''doc'''\n    ### BEGIN SOLUTION\n    return 1\n    ### END SOLUTION"
+    assert stub_of(source) == "def f():\n    '''doc'''\n    # YOUR CODE HERE"
