@@ -19,7 +19,7 @@ from bnn_lab.models.real_to_binary import real_to_binary
 if TYPE_CHECKING:
     import pandas as pd
 
-_ZOO = "larq-zoo 2.4, documentation"
+_ZOO = "larq-zoo 2.4, docstring of the network; size: larq documentation, Larq Zoo, table of models"
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,14 @@ class Counts:
             folded into scales.
         binary_macs: multiply-accumulates of ±1 with ±1.
         macs: all multiply-accumulates.
+        size: MiB with binary weights in a bit each, other weights in float32.
     """
 
     parameters: int
     summary_parameters: int
     binary_macs: int
     macs: int
+    size: float
 
 
 @dataclass(frozen=True)
@@ -47,123 +49,134 @@ class Published:
     Attributes:
         name: as larq-zoo calls it; file names of its weights begin so.
         build: our function.
-        parameters: published number.
+        parameters: published number; None for none.
         in_summary: whether it was counted as `Counts.summary_parameters`.
-        top1: published ImageNet top-1 accuracy in percent (CIFAR-10 for BinaryNet).
+        top1: published ImageNet top-1 accuracy in percent; None for none.
+        size: published size in MiB, two digits; None for none.
         source: of these figures.
-        macs: (binary, all) of larq-zoo's network, as `larq.models.summary` counts; its
-            documentation shows them rounded.
-        operations: (binary operations, binary / 64 + float operations) that papers report, to
-            three digits; None if not reported.
-        operations_source: of the latter.
+        macs: (binary, all). Not printed anywhere to the last digit: these are what
+            `larq.models.summary` counts on larq-zoo 2.4's own network, which an optional test
+            repeats (BinaryNet: on ours).
+        operations: published binary / 64 + float operations, to three digits; None for none.
+        rounded_macs: published (all MACs, share of binary ones); None for none.
+        more_sources: of the last two.
     """
 
     name: str
     build: Callable[[], Any]
-    parameters: int
+    parameters: int | None
     in_summary: bool
-    top1: float
+    top1: float | None
+    size: float | None
     source: str
     macs: tuple[int, int]
-    operations: tuple[float, float | None] | None = None
-    operations_source: str = ""
+    operations: float | None = None
+    rounded_macs: tuple[float, float] | None = None
+    more_sources: str = ""
 
 
-_REACT = "arXiv:2003.03488, table of comparison with state of the art"
+def _zoo(
+    name: str,
+    build: Callable[[], Any],
+    parameters: int,
+    top1: float,
+    size: float,
+    macs: tuple[int, int],
+    *,
+    in_summary: bool = False,
+    **more: Any,
+) -> Published:
+    return Published(name, build, parameters, in_summary, top1, size, _ZOO, macs, **more)
+
 
 PUBLISHED = (
     Published(
         "binarynet",
         binarynet,
-        14_033_566,
+        None,
         False,
-        89.85,
-        "arXiv:1602.02830: layers in section 2, accuracy in table 1; parameters follow from them",
+        None,
+        None,
+        "own build of the layers in arXiv:1602.02830, whose counts are not published",
         (613_427_200, 616_966_144),
     ),
-    Published(
-        "binary_alexnet", binary_alexnet, 61_859_192, False, 36.3, _ZOO, (768_512_000, 841_367_552)
-    ),
-    Published("xnornet", xnornet, 62_396_768, False, 44.96, _ZOO, (1_025_744_896, 1_139_124_224)),
-    Published("dorefanet", dorefanet, 62_403_912, False, 53.39, _ZOO, (0, 3_049_637_888)),
-    Published(
+    _zoo("binary_alexnet", binary_alexnet, 61_859_192, 36.3, 7.45, (768_512_000, 841_367_552)),
+    _zoo("xnornet", xnornet, 62_396_768, 44.96, 22.77, (1_025_744_896, 1_139_124_224)),
+    _zoo("dorefanet", dorefanet, 62_403_912, 53.39, 22.80, (0, 3_049_637_888)),
+    _zoo(
         "birealnet",
         birealnet,
         11_699_112,
-        False,
         57.47,
-        _ZOO,
+        4.00,
         (1_676_279_808, 1_814_073_344),
-        (1.68e9, 1.63e8),
-        _REACT,
+        operations=1.63e8,
+        more_sources="operations: README of the code of arXiv:2003.03488 (ReActNet)",
     ),
-    Published(
+    _zoo(
         "binary_densenet_28",
         binary_densenet28,
         5_150_504,
-        False,
         60.91,
-        _ZOO,
+        4.04,
         (3_587_383_296, 3_789_867_520),
     ),
-    Published(
+    _zoo(
         "binary_densenet_37",
         binary_densenet37,
         8_734_120,
-        False,
         62.89,
-        _ZOO,
+        5.13,
         (4_506_808_320, 4_706_546_688),
     ),
-    Published(
+    _zoo(
         "binary_densenet_45",
         binary_densenet45,
         13_939_240,
-        False,
         64.59,
-        _ZOO,
+        7.35,
         (6_430_556_160, 6_674_659_584),
+        rounded_macs=(6.67e9, 0.9634),
+        more_sources="MACs: summary in larq/docs, pull request 85",
     ),
-    Published(
-        "r2b",
-        real_to_binary,
-        11_995_624,
-        False,
-        65.01,
-        _ZOO,
-        (1_676_279_808, 1_814_367_744),
-        (1.68e9, None),
-        _REACT,
-    ),
-    Published(
+    # The code of arXiv:2003.03488 reports 1.83e8 operations for the authors' own network, 12 % more
+    # than the MACs of larq-zoo's make; what else it counts is not said.
+    _zoo("r2b", real_to_binary, 11_995_624, 65.01, 5.13, (1_676_279_808, 1_814_367_744)),
+    _zoo(
         "meliusnet22",
         meliusnet22,
         6_944_584,
-        True,
         62.4,
-        _ZOO,
+        3.88,
         (4_624_220_160, 4_760_608_768),
-        (4.62e9, 2.08e8),
-        _REACT,
+        in_summary=True,
     ),
-    Published(
+    _zoo(
         "quicknet_small",
         quicknet_small,
         12_655_688,
-        True,
         59.4,
-        _ZOO,
+        4.00,
         (1_156_055_040, 1_171_996_160),
+        in_summary=True,
     ),
-    Published("quicknet", quicknet, 13_234_088, True, 63.3, _ZOO, (1_849_688_064, 1_879_339_776)),
-    Published(
+    _zoo(
+        "quicknet",
+        quicknet,
+        13_234_088,
+        63.3,
+        4.17,
+        (1_849_688_064, 1_879_339_776),
+        in_summary=True,
+    ),
+    _zoo(
         "quicknet_large",
         quicknet_large,
         23_342_248,
-        True,
         66.9,
-        _ZOO,
+        5.40,
         (3_699_376_128, 3_729_027_840),
+        in_summary=True,
     ),
 )
 
@@ -186,6 +199,7 @@ def count(model: Any) -> Counts:
         summary_parameters=int(profile.weight_count()),
         binary_macs=int(profile.op_count("mac", 1)),
         macs=int(profile.op_count("mac")),
+        size=profile.memory / 2**23,
     )
 
 
@@ -193,7 +207,8 @@ def models_table() -> pd.DataFrame:
     """Build every network and set its counts beside the published figures (half a minute).
 
     Returns:
-        `pandas.DataFrame`: name, parameters, published_parameters, binary_macs, macs, top1, source.
+        `pandas.DataFrame`: name, parameters, published_parameters, size (MiB), published_size,
+        binary_macs, macs, published_top1, source.
 
     Raises:
         BnnLabError: TensorFlow or pandas is not installed.
@@ -210,10 +225,12 @@ def models_table() -> pd.DataFrame:
                 "name": entry.name,
                 "parameters": counts.summary_parameters if entry.in_summary else counts.parameters,
                 "published_parameters": entry.parameters,
+                "size": round(counts.size, 2),
+                "published_size": entry.size,
                 "binary_macs": counts.binary_macs,
                 "macs": counts.macs,
                 "published_top1": entry.top1,
-                "source": entry.source,
+                "source": "; ".join(filter(None, (entry.source, entry.more_sources))),
             }
         )
     return pandas.DataFrame(rows)

@@ -108,6 +108,16 @@ def test_grid_resumes_and_draws(tmp_path) -> None:
     assert second.figure.data[0].z[0][0] == 12.5
 
 
+def test_a_scale_that_rounds_parts_the_runs_sooner_or_later() -> None:
+    # When is chance, and may differ between processors; that no seed of two parts is unlikely.
+    compare = experiments.inertia.compare_scaled
+    runs = [compare(case="SGD", scale=0.01, learning_rate=1.0, seed=seed) for seed in (1, 2)]
+    assert any(not run["identical"] for run in runs)
+    assert all(run["flips"] > 10_000 for run in runs)
+    short = compare(case="SGD", scale=3.0, learning_rate=1.0, seed=1, epochs=1)
+    assert short["identical"] and short["flips"] > 100
+
+
 def test_comparison_tunes_equally_and_reports_fresh_seeds() -> None:
     candidates = {
         "bop": ({"gamma": 1e-2, "threshold": 1e-6}, {"gamma": 1e-4, "threshold": 1e-3}),

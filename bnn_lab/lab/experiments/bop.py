@@ -39,7 +39,8 @@ def bop_grid(
     """Train the digits MLP with Bop for every gamma, tau and seed.
 
     The Bop paper's figure 2 on a problem of a second a run: large gamma or small tau is noise,
-    small gamma or large tau is frozen.
+    small gamma or large tau is frozen. A run of 30 epochs takes about a second, so the default's 72
+    need one to two minutes, and 3 × 3 points with ``seeds=(0,)`` about ten seconds.
 
     Args:
         gammas: adaptivity rates; default 1e-4 to 0.1.
@@ -134,6 +135,7 @@ def bop_vs_latent(
 
     First every candidate is trained and the best of each method is chosen by the validation
     images. Then the chosen one is trained with fresh seeds, and only now are test images looked at.
+    52 runs, about a minute.
 
     Args:
         config: settings.
