@@ -175,7 +175,8 @@ class NotebookPage:
         page: the playwright page.
         name: the notebook's file name.
         frontend: "lab" or "notebook".
-        page_errors: exceptions that the page's scripts threw.
+        page_errors: exceptions that the page's scripts threw since the notebook was open; those
+            before are the front end's own.
     """
 
     def __init__(self, page: Any, name: str, frontend: str, screenshots: Path) -> None:
@@ -194,6 +195,7 @@ class NotebookPage:
             }""",
             timeout=60 * SECOND,
         )
+        self.page_errors.clear()
 
     def run_all(self, seconds: float = 300) -> float:
         """Run all cells as the menu does; returns how long it took, in seconds."""
