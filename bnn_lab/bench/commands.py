@@ -100,7 +100,10 @@ def model_command(
 def suite_command(
     model: Annotated[
         list[str] | None,
-        typer.Option(help="Network or .tflite file; may be repeated. Default the QuickNets."),
+        typer.Option(
+            help="Network or .tflite file, or `published`: ten networks of the literature; may be "
+            "repeated. Default the QuickNets."
+        ),
     ] = None,
     rounds: Rounds = 20,
     threads: Threads = None,
@@ -117,7 +120,7 @@ def suite_command(
     console = Console()
     files = {}
     with console.status("") as status:
-        for entry in model or runs.SUITE_MODELS:
+        for entry in runs.expand_models(model):
             name, found = runs.files_of(entry, progress=lambda text: status.update(text))
             files[name] = found
     watch = _start(counts, pin, force)

@@ -62,7 +62,7 @@ def run_there(context: Any, ssh: Mapping[str, Any], arguments: Sequence[str]) ->
             extra = {"float_file": values["float_file"], "int8_file": values["int8_file"]}
             words.append(_send_model(remote, models, **extra))
         elif name == "suite":
-            for model in models or runs.SUITE_MODELS:
+            for model in runs.expand_models(models):
                 words += ["--model", _send_model(remote, model)]
         ready = ssh["ssh_installed"]
         python = remote.python if ready else remote.install(ssh["ssh_wheel"])

@@ -18,6 +18,18 @@ from bnn_lab.bench.report import Report, make_report
 from bnn_lab.errors import ModelFileError
 
 SUITE_MODELS = ("quicknet_small", "quicknet", "quicknet_large")
+# Without DoReFa-Net, of which no layer is binary because its activations have two bits, and without
+# AlexNet's other relatives, whose int8 conversion takes 9 GB of memory and minutes.
+PUBLISHED_MODELS = (
+    *SUITE_MODELS,
+    "birealnet",
+    "r2b",
+    "meliusnet22",
+    "binary_densenet_28",
+    "binary_densenet_37",
+    "binary_densenet_45",
+    "binarynet",
+)
 
 
 @dataclass(frozen=True)
@@ -139,6 +151,14 @@ def run_models(
                 )
             )
     return Measured(models=results)
+
+
+def expand_models(names: Sequence[str] | None) -> list[str]:
+    """The models of a suite: the QuickNets if None, all binary networks for "published"."""
+    found: list[str] = []
+    for name in names or SUITE_MODELS:
+        found += PUBLISHED_MODELS if name == "published" else [name]
+    return list(dict.fromkeys(found))
 
 
 def files_of(

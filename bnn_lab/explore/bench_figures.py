@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import log10
 from typing import Any
 
 import plotly.graph_objects as go
@@ -14,6 +15,7 @@ Entry = Mapping[str, Any]
 
 _LEGEND = {"orientation": "h", "x": 0, "xanchor": "left", "y": -0.25, "yanchor": "top"}
 _OURS = "bnn_lab"
+_SYMBOLS = ("circle", "square", "diamond", "triangle-up", "star", "hexagon")
 
 
 def speedups_figure(entries: Sequence[Entry]) -> tuple[go.Figure, str]:
@@ -32,6 +34,7 @@ def speedups_figure(entries: Sequence[Entry]) -> tuple[go.Figure, str]:
         if not peer.startswith(_OURS)
     ]
     figure, words = go.Figure(), []
+    most = max(10.0, *(factor for entry in entries for factor in entry["speedup_over"].values()))
     for index, peer in enumerate(peers):
         values = [entry["speedup_over"].get(peer) for entry in entries]
         known = [value for value in values if value is not None]
@@ -60,7 +63,8 @@ def speedups_figure(entries: Sequence[Entry]) -> tuple[go.Figure, str]:
         height=440,
         margin={"l": 10, "r": 20, "t": 60, "b": 60},
         xaxis=theme.axis(""),
-        yaxis=theme.axis("times faster", type="log", dtick=1),
+        # From 1, as fast: so the bars' lengths are the orders of magnitude gained.
+        yaxis=theme.axis("times faster", type="log", dtick=1, range=[0, 1.05 * log10(most)]),
     )
     return figure, f"Bars for {len(names)} layers: {'; '.join(words)} times faster."
 
@@ -79,27 +83,32 @@ def models_figure(entries: Sequence[Entry]) -> tuple[go.Figure, str]:
     for entry in entries:
         times = {peer["name"]: peer["median_s"] for peer in entry["peers"]}
         index = len(figure.data)
+        # Points, not bars: on a logarithmic axis the length of a bar means nothing.
         figure.add_trace(
-            go.Bar(
+            go.Scatter(
                 name=entry["name"],
                 y=peers,
                 x=[times[peer] * 1e3 if peer in times else None for peer in peers],
-                orientation="h",
-                marker_color=theme.COLOURS[index % len(theme.COLOURS)],
+                mode="markers+text",
+                marker={
+                    "color": theme.COLOURS[index % len(theme.COLOURS)],
+                    "symbol": _SYMBOLS[index % len(_SYMBOLS)],
+                    "size": 12,
+                },
                 text=[format_seconds(times[peer]) if peer in times else "" for peer in peers],
-                textposition="outside",
+                textposition="bottom center" if index % 2 else "top center",
+                textfont={"size": 11},
                 cliponaxis=False,
                 hovertemplate=f"{entry['name']}<br>%{{y}}<br>%{{x:.3g}} ms<extra></extra>",
             )
         )
     figure.update_layout(
         **theme.layout(
-            f"Latency of one image, {entries[0]['num_threads']} thread(s): shorter is better",
+            f"Latency of one image, {entries[0]['num_threads']} thread(s): left is better",
             showlegend=True,
         ),
         legend={**_LEGEND, "y": -0.15},
-        barmode="group",
-        height=180 + (18 + 17 * len(entries)) * len(peers),
+        height=200 + 52 * len(peers),
         margin={"l": 10, "r": 70, "t": 60, "b": 60},
         xaxis=theme.axis("median latency, ms", type="log", dtick=1),
         yaxis=theme.axis("", autorange="reversed", ticksuffix="  ", showgrid=False),
@@ -113,7 +122,7 @@ def models_figure(entries: Sequence[Entry]) -> tuple[go.Figure, str]:
             if not peer.startswith(_OURS)
         )
         words.append(f"{entry['name']} takes {format_seconds(times[entry['reference']])}, {ratios}")
-    return figure, f"Bars of latencies: {'; '.join(words)}."
+    return figure, f"Latencies as points: {'; '.join(words)}."
 
 
 def entry_profile_figure(entry: Entry) -> tuple[go.Figure, str]:

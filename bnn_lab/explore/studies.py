@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import log10
 from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
@@ -236,8 +237,6 @@ def _accuracy(frame: pd.DataFrame) -> tuple[go.Figure, str]:
         xaxis=theme.axis("latency, ms (measured, one thread)", type="log"),
         yaxis=theme.axis("ImageNet top-1, % (cited)"),
     )
-    from math import log10
-
     figure.update_xaxes(range=[log10(low / 1.8), log10(high * 2.2)])
     front = ", ".join(frame[frame.best].sort_values("ms").name)
     return figure, (

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 
+import jsonschema
 import pytest
 from typer.testing import CliRunner
 
 from bnn_lab import kernels
-from bnn_lab.bench import cli
 from bnn_lab.bench import kernels as bench
+from bnn_lab.bench import noise, runs
+from bnn_lab.bench.cli import app
 from bnn_lab.bench.kernels import ConvCase, DenseCase
-from bnn_lab.errors import BnnLabError
+from bnn_lab.bench.report import SCHEMA_FILE
+from bnn_lab.errors import BnnLabError, InputError
 
 SMALL = ConvCase(6, 32, 40)
+DEFAULTS = runs.run_kernels.__kwdefaults__
 
 
 def test_case_counts_multiply_accumulates():
@@ -46,21 +50,38 @@ def test_disagreeing_peers_are_refused():
 
 
 def test_command_writes_json(tmp_path, monkeypatch):
-    monkeypatch.setattr(cli, "CONVS", (SMALL,))
+    monkeypatch.setattr(runs.run_kernels, "__kwdefaults__", {**DEFAULTS, "cases": (SMALL,)})
     file = tmp_path / "deep" / "figures.json"
-    result = CliRunner().invoke(
-        cli.app, ["kernels", "--rounds", "1", "--no-float-peers", "--json", str(file)]
-    )
-    assert result.exit_code == 0, result.output
+    words = ["kernels", "--rounds", "1", "--force", "--threads", "1", "--threads", "2"]
+    result = CliRunner().invoke(app, [*words, "--json", str(file)])
+    assert result.exit_code == 0, (result.output, result.exception)
     report = json.loads(file.read_text())
-    assert report["schema"] == "bnn_lab.bench.kernels/1"
-    assert [layer["name"] for layer in report["layers"]] == ["3x3 6,32→40", "dense 4096x4096"]
-    assert report["host"]["cpu"] and report["num_threads"] == 1
+    jsonschema.validate(report, json.loads(SCHEMA_FILE.read_text()))
+    assert [(e["name"], e["num_threads"]) for e in report["layers"]] == [
+        ("3x3 6,32→40", 1),
+        ("3x3 6,32→40", 2),
+    ]
+    assert report["host"]["cpu"] and report["noise"]["forced"] is True
     assert set(report["bitpack_gb_per_s"]) == set(kernels.available_backends())
+    for text in ("3x3 6,32→40", "bnn_lab scalar", "over int8 TFLite", "of its ceiling"):
+        assert text in " ".join(result.output.split())
+
+
+def test_a_noisy_machine_gets_no_figures(tmp_path, monkeypatch):
+    monkeypatch.setattr(noise, "MOST_SPREAD", -1.0)
+    file = tmp_path / "figures.json"
+    result = CliRunner().invoke(app, ["kernels", "--rounds", "1", "--json", str(file)])
+    assert isinstance(result.exception, noise.NoisyMachineError)
+    assert "the machine is too noisy to measure" in str(result.exception)
+    assert "--force" in str(result.exception)
+    assert not file.exists()
 
 
 def test_pin_refuses_what_it_cannot_do():
-    result = CliRunner().invoke(cli.app, ["kernels", "--pin", "0", "--threads", "2"])
-    assert result.exit_code == 1 and "use it with --threads 1" in result.output
-    result = CliRunner().invoke(cli.app, ["kernels", "--pin", "4000"])
-    assert result.exit_code == 1 and "cannot pin to CPU 4000" in result.output
+    for words, problem in (
+        (["--pin", "0", "--threads", "2"], "use it with --threads 1"),
+        (["--pin", "4000"], "cannot pin to CPU 4000"),
+    ):
+        result = CliRunner().invoke(app, ["kernels", *words])
+        assert isinstance(result.exception, InputError)
+        assert problem in str(result.exception)

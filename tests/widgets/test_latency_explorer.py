@@ -1,0 +1,101 @@
+"""The latency explorer's widgets, driven by their traits."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from bnn_lab.errors import InputError
+from bnn_lab.explore.latency_explorer import AXES, PEERS
+from bnn_lab.widgets.latency_explorer import LatencyExplorer
+
+_path = Path(__file__).parents[1] / "bench" / "reports.py"
+_spec = importlib.util.spec_from_file_location("reports", _path)
+assert _spec and _spec.loader
+made_up = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(made_up)
+
+
+@pytest.fixture
+def shown(tmp_path: Path) -> LatencyExplorer:
+    paths = []
+    for device in ("A", "B"):
+        models = [made_up.model("quicknet"), made_up.model("quicknet_small", times=0.5)]
+        paths.append(tmp_path / f"{device}.json")
+        paths[-1].write_text(json.dumps(made_up.report(device, models=models)))
+    return LatencyExplorer(*paths, name="")
+
+
+def test_controls_move_the_figure(shown: LatencyExplorer) -> None:
+    assert [len(trace.x or ()) for trace in shown.figure.data] == [2, 2, 3, 3, 3]
+    shown.inputs["cited"].value = False
+    assert [len(trace.x or ()) for trace in shown.figure.data] == [2, 2, 0, 0, 0]
+    shown.devices.value = ("B",)
+    assert [len(trace.x or ()) for trace in shown.figure.data][:2] == [0, 2]
+    shown.models.value = ("quicknet_small",)
+    assert list(shown.figure.data[1].x) == [0.5]
+    shown.devices.value = ()
+    assert list(shown.figure.data[0].x) == [0.5]
+    assert shown.errors.outputs == ()
+
+
+def test_every_choice_is_drawn(shown: LatencyExplorer) -> None:
+    for value in AXES:
+        shown.inputs["x"].value = shown.inputs["y"].value = value
+    for value in PEERS:
+        shown.inputs["peer"].value = value
+        assert value in shown.words.value
+    shown.inputs["threads"].value = "8"
+    assert "No model was measured" in shown.words.value
+    assert shown.errors.outputs == ()
+
+
+def test_a_click_and_the_list_show_a_models_ops(shown: LatencyExplorer) -> None:
+    assert "Click a filled point" in shown.ops_words.value
+    shown._on_click(shown.figure.data[1], SimpleNamespace(point_inds=[1]), None)
+    assert shown.pick.value == ("B", "quicknet_small")
+    assert list(shown.ops.data[0].x) == [0.3]
+    assert "Bars of 2 ops of quicknet_small" in shown.ops_words.value
+    shown.pick.value = ("A", "quicknet")
+    assert "ops of quicknet;" in shown.ops_words.value
+    shown._on_click(shown.figure.data[2], SimpleNamespace(point_inds=[0]), None)
+    assert "is a cited figure" in shown.ops_words.value
+    shown.pick.value = ("", "")
+    assert "Click a filled point" in shown.ops_words.value
+    assert shown.errors.outputs == ()
+
+
+def test_a_click_beside_the_points_changes_nothing(shown: LatencyExplorer) -> None:
+    before = shown.state
+    shown._on_click(shown.figure.data[0], SimpleNamespace(point_inds=[]), None)
+    assert shown.state == before
+
+
+def test_state_is_kept_for_the_same_devices_only(tmp_path: Path) -> None:
+    def make(device: str) -> LatencyExplorer:
+        report = made_up.report(device, models=[made_up.model("quicknet")])
+        return LatencyExplorer(name="kept", reports=[report])
+
+    first = make("A")
+    first.devices.value = ("A",)
+    first.pick.value = ("A", "quicknet")
+    again = make("A")
+    assert again.devices.value == ("A",) and again.pick.value == ("A", "quicknet")
+    assert "ops of quicknet" in again.ops_words.value
+    assert make("B").devices.value == ()
+
+
+def test_the_example_needs_no_files() -> None:
+    shown = LatencyExplorer(name="")
+    assert len(shown.figure.data[0].x) >= 3
+    assert shown.static().layout.title.text.startswith("top-1 accuracy")
+
+
+def test_wrong_files(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text("{}")
+    with pytest.raises(InputError, match="not a benchmark report"):
+        LatencyExplorer(tmp_path / "x.json")
