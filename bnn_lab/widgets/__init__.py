@@ -4,7 +4,17 @@ Each has a `static()` figure for documents without a running kernel.
 """
 
 from bnn_lab.widgets.base import Explorer
+from bnn_lab.widgets.bop_explorer import BopExplorer
+from bnn_lab.widgets.flip_monitor import FlipMonitor
+from bnn_lab.widgets.inertia_explorer import InertiaExplorer
 from bnn_lab.widgets.prediction import Prediction
 from bnn_lab.widgets.quicknet_designer import QuickNetDesigner
 
-__all__ = ["Explorer", "Prediction", "QuickNetDesigner"]
+__all__ = [
+    "BopExplorer",
+    "Explorer",
+    "FlipMonitor",
+    "InertiaExplorer",
+    "Prediction",
+    "QuickNetDesigner",
+]

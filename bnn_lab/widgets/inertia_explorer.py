@@ -1,0 +1,26 @@
+"""`InertiaExplorer`: latent weights under a noisy gradient, with sliders."""
+
+from __future__ import annotations
+
+from bnn_lab.explore.inertia_explorer import (
+    InertiaState,
+    describe_inertia,
+    inertia_explorer_figure,
+)
+from bnn_lab.widgets.base import Explorer
+
+
+class InertiaExplorer(Explorer[InertiaState]):
+    """Sliders for learning rate, initial magnitude, drift, noise and clipping of latent weights.
+
+    Args:
+        name: see `Explorer`.
+        **start: fields of `InertiaState` that start at another value.
+
+    Raises:
+        InputError: a value is out of range.
+    """
+
+    def __init__(self, name: str = "inertia", **start: float | bool | str) -> None:
+        state = InertiaState(**start)  # type: ignore[arg-type]
+        super().__init__(state, inertia_explorer_figure, describe_inertia, name)
