@@ -69,12 +69,14 @@ def compare_command(
     second: Annotated[Path, typer.Argument(help="Another one.")],
 ) -> None:
     """Two reports side by side."""
-    from bnn_lab.bench.compare import compare_reports, comparison_table
+    from bnn_lab.bench.compare import agreement, compare_reports, comparison_table
     from bnn_lab.bench.report import read_report
 
     reports = read_report(first), read_report(second)
     console = Console()
-    console.print(comparison_table(compare_reports(*reports), str(first), str(second)))
+    rows = compare_reports(*reports)
+    console.print(comparison_table(rows, str(first), str(second)))
+    console.print(agreement(rows))
     devices = [report["device"] for report in reports]
     if devices[0] != devices[1]:
         console.print(f"different devices: {devices[0]} and {devices[1]}", style="yellow")

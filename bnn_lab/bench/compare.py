@@ -10,6 +10,8 @@ from rich.table import Table
 from bnn_lab.bench.report import Report, peers_of
 from bnn_lab.errors import InputError
 
+AGREEMENT = 0.1  # what two runs on the same quiet machine keep within
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -85,6 +87,18 @@ def compare_reports(first: Report, second: Report) -> list[Comparison]:
             "the two reports have no layer or model with the same number of threads in common"
         )
     return found
+
+
+def agreement(rows: Sequence[Comparison]) -> str:
+    """How far the speed-ups of the two reports agree, as a sentence."""
+    changes = sorted(abs(row.ratio_change) for row in rows if row.first_speedup != 1)
+    if not changes:
+        return "Only the reference peer is in both reports: there are no ratios to compare."
+    within = sum(change <= AGREEMENT for change in changes)
+    return (
+        f"Of {len(changes)} ratios {within} agree within {AGREEMENT:.0%}; the median change is "
+        f"{changes[len(changes) // 2]:.1%}, the largest {changes[-1]:.1%}."
+    )
 
 
 def comparison_table(rows: Sequence[Comparison], first: str, second: str) -> Table:

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from bnn_lab.bench import report as report_module
 from bnn_lab.bench.cli import app
-from bnn_lab.bench.compare import compare_reports
+from bnn_lab.bench.compare import agreement, compare_reports
 from bnn_lab.bench.html import write_page
 from bnn_lab.bench.report import (
     EXAMPLE,
@@ -130,6 +130,9 @@ def test_comparison_of_known_reports() -> None:
     assert all(row.time_ratio == pytest.approx(3) for row in rows if row.name == "3x3 56,64")
     changes = {(r.name, r.peer): r.ratio_change for r in rows if r.ratio_change}
     assert changes == {("quicknet", "int8 TFLite"): pytest.approx(0.2)}
+    assert agreement(rows) == (
+        "Of 10 ratios 9 agree within 10%; the median change is 0.0%, the largest 20.0%."
+    )
     with pytest.raises(InputError, match="in common"):
         compare_reports(first, made_up.report(layers=[], models=[made_up.model("other")]))
 

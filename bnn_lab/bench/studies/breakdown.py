@@ -1,4 +1,4 @@
-"""(c) Where does the time go? Stacked per architecture, as in the LCE paper's figure of ops."""
+"""(c) Where does the time go? Stacked per architecture (arXiv:2011.09398)."""
 
 from __future__ import annotations
 

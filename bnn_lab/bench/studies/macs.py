@@ -1,4 +1,4 @@
-"""(b) Do multiply-accumulates predict latency? LCE paper, section 5: MACs and equivalent MACs."""
+"""(b) Do multiply-accumulates predict latency? MACs and equivalent MACs (arXiv:2011.09398)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""(a) How much faster than float and int8 is a binary convolution? LCE paper, section 5."""
+"""(a) How much faster than float and int8 is a binary convolution? (arXiv:2011.09398)"""
 
 from __future__ import annotations
 
