@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from bnn_lab import _native, kernels
 from bnn_lab.errors import InputError
 from bnn_lab.runtime import selftest
@@ -20,11 +22,18 @@ def delegate_path() -> Path:
 
 def check_threads(num_threads: Any) -> int:
     """`num_threads` as an int in [1, 256], or an InputError."""
-    if isinstance(num_threads, bool) or not isinstance(num_threads, int):
+    if isinstance(num_threads, bool) or not isinstance(num_threads, (int, np.integer)):
         raise InputError(f"num_threads must be an integer, not {num_threads!r}")
     if not 1 <= num_threads <= 256:
         raise InputError(f"num_threads must lie in [1, 256], not {num_threads}")
-    return num_threads
+    return int(num_threads)
+
+
+def check_flag(name: str, value: Any) -> bool:
+    """`value` as a bool, or an InputError: a truthy string such as "no" is a mistake."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise InputError(f"{name} must be True or False, not {value!r}")
+    return bool(value)
 
 
 def load_delegate(
@@ -46,12 +55,15 @@ def load_delegate(
 
     Raises:
         BackendError: `backend` or BNN_LAB_BACKEND is unknown or not supported by this CPU.
-        InputError: `num_threads` is out of range.
+        InputError: `num_threads` is out of range, or `fuse` is no bool.
         BnnLabError: the installed LiteRT failed the self-test (see `runtime.selftest`).
     """
     from ai_edge_litert.interpreter import load_delegate as litert_load_delegate
 
-    options = {"backend": kernels.resolve_backend(backend), "fuse": str(int(fuse))}
+    options = {
+        "backend": kernels.resolve_backend(backend),
+        "fuse": "1" if check_flag("fuse", fuse) else "0",
+    }
     if num_threads is not None:
         options["num_threads"] = str(check_threads(num_threads))
     path = str(delegate_path())

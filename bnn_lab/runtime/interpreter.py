@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bnn_lab._quiet import without_native_chatter
 from bnn_lab.errors import InputError, ModelFileError
-from bnn_lab.runtime.delegate import check_threads, load_delegate
+from bnn_lab.runtime.delegate import check_flag, check_threads, load_delegate
 
 Data = NDArray | list[NDArray]
 
@@ -59,7 +59,8 @@ class Interpreter:
         self._lock = threading.Lock()
         content = _read_model(flatbuffer_model)
         num_threads = check_threads(num_threads)
-        if use_reference:
+        check_flag("fuse", fuse)
+        if check_flag("use_reference", use_reference):
             if backend not in (None, "scalar"):
                 raise InputError(
                     f"Interpreter: use_reference means the scalar backend, not {backend!r}; give "
@@ -155,10 +156,8 @@ class Interpreter:
 
             chunks = tqdm(chunks, total=total)
 
-        parts: list[list[NDArray]] = []
-        with self._lock:
-            for chunk in chunks:
-                parts.append(self._run(chunk))
+        # The lock is not held while an iterator makes its next sample: it may use this object too.
+        parts = [self._run(chunk) for chunk in chunks]
         if parts:
             outputs = [np.concatenate(column) for column in zip(*parts, strict=True)]
         else:
@@ -166,10 +165,11 @@ class Interpreter:
         return outputs[0] if len(outputs) == 1 else outputs
 
     def _run(self, arrays: list[NDArray]) -> list[NDArray]:
-        for tensor, array in zip(self._inputs, arrays, strict=True):
-            self._litert.set_tensor(tensor["index"], np.ascontiguousarray(array))
-        self._litert.invoke()
-        return [self._litert.get_tensor(tensor["index"]) for tensor in self._outputs]
+        with self._lock:
+            for tensor, array in zip(self._inputs, arrays, strict=True):
+                self._litert.set_tensor(tensor["index"], np.ascontiguousarray(array))
+            self._litert.invoke()
+            return [self._litert.get_tensor(tensor["index"]) for tensor in self._outputs]
 
     def _samples(self, samples: Iterator[Data]) -> Iterator[list[NDArray]]:
         for sample in samples:

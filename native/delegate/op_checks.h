@@ -26,15 +26,18 @@ inline std::string text(const Shape& shape) {
   return result + "]";
 }
 
-inline int64_t element_count(const Shape& shape) {
+// Of the first `rank` dimensions.
+inline int64_t element_count(const Shape& shape, size_t rank) {
   int64_t count = 1;
-  for (int64_t d : shape) count *= d;
+  for (size_t i = 0; i < rank; ++i) count *= shape[i];
   return count;
 }
 
+inline int64_t element_count(const Shape& shape) { return element_count(shape, shape.size()); }
+
 // Rows and last dimension, as bitpacking sees a tensor.
 inline std::pair<int64_t, int64_t> rows_and_channels(const Shape& shape) {
-  return {element_count(Shape(shape.begin(), shape.end() - 1)), shape.back()};
+  return {element_count(shape, shape.size() - 1), shape.back()};
 }
 
 inline void require_rank(const TensorView& tensor, size_t rank, const char* what) {

@@ -92,16 +92,57 @@ Owned read_tensor(Bytes* in, int index) {
   return t;
 }
 
+bnn::Activation read_activation(Bytes* in) { return static_cast<bnn::Activation>(in->byte() % 4); }
+
+bnn::EpilogueStep read_step(Bytes* in) {
+  bnn::EpilogueStep step;
+  step.kind = in->byte() % 4;
+  step.activation = read_activation(in);
+  for (int left = in->byte() % 70; left > 0; --left) {
+    step.values.push_back(static_cast<float>(in->byte()) - 128.0f);
+  }
+  return step;
+}
+
+// The builtin ops that the delegate claims.
+std::unique_ptr<bnn::Op> read_float_op(Bytes* in) {
+  switch (in->byte() % 4) {
+    case 0: return bnn::make_sum(read_activation(in));
+    case 1: return bnn::make_activation(read_activation(in));
+    case 2: {
+      bnn::EpilogueStep step = read_step(in);
+      if (step.values.empty()) step.values.push_back(1.0f);  // a claim has one value at least
+      return bnn::make_channel_op(step, read_activation(in));
+    }
+    default: {
+      bnn::AverageOptions options;
+      options.filter_height = in->byte() % 9;
+      options.filter_width = options.filter_height == 0 ? 0 : 1 + in->byte() % 9;
+      options.stride_height = 1 + in->byte() % 5;
+      options.stride_width = 1 + in->byte() % 5;
+      options.padding = in->byte() % 2 == 0 ? bnn::Padding::kSame : bnn::Padding::kValid;
+      options.activation = read_activation(in);
+      options.keep_dims = options.filter_height > 0 || in->byte() % 2 == 0;
+      return bnn::make_average(options);
+    }
+  }
+}
+
 void run_once(const uint8_t* data, size_t size) {
   static const char* kNames[] = {"LceQuantize",   "LceDequantize",     "LceBconv2d",
                                  "LceBMaxPool2d", "BnnLabDepthwise2d", "BnnLabTranspose2d"};
   Bytes in(data, size);
-  const std::string name = kNames[in.byte() % 6];
+  const uint8_t kind = in.byte();
+  const bool builtin = kind >= 240;
   const auto backends = bnn::available_backends();
   const bnn_backend& backend = bnn::select_backend(backends[in.byte() % backends.size()]);
   const std::vector<uint8_t> options = in.take(in.word() % 400);
-  const std::unique_ptr<bnn::Op> op = bnn::make_op(name, options.data(), options.size(), backend);
-  if (in.byte() & 1) op->fuse_activation(static_cast<bnn::Activation>(in.byte() % 4));
+  const std::unique_ptr<bnn::Op> op =
+      builtin ? read_float_op(&in)
+              : bnn::make_op(kNames[kind % 6], options.data(), options.size(), backend);
+  const uint8_t fused = in.byte();
+  if (fused & 1) op->fuse({BNN_STEP_CLAMP, {}, read_activation(&in)});
+  for (int steps = fused >> 4; steps > 0; --steps) op->fuse(read_step(&in));
 
   const int count = in.byte() % 7;
   std::vector<Owned> owned;
@@ -113,11 +154,33 @@ void run_once(const uint8_t* data, size_t size) {
     tensors.inputs.push_back(t.view);
     if (!t.view.constant) tensors.inputs.back().data = nullptr;  // as before the first run
   }
+  // LiteRT claims a builtin op for float32 only, and only with a changing input.
+  if (builtin) {
+    for (const bnn::TensorView& view : tensors.inputs) {
+      if (view.type != bnn::tfl::kFloat32 || view.constant) return;
+    }
+    output.view.type = bnn::tfl::kFloat32;
+  }
   tensors.output = output.view;
   const bnn::Shape shape = op->prepare(tensors);
   output.view.shape = shape;
   output.allocate(nullptr);
   tensors.output = output.view;
+  Owned shortcut, signs;
+  if (op->fuses() && output.view.type == bnn::tfl::kFloat32) {
+    if (fused & 2) {
+      shortcut.view = output.view;
+      shortcut.allocate(&in);
+      tensors.shortcut = shortcut.view;
+    }
+    if (fused & 4) {
+      signs.view.type = bnn::tfl::kInt32;
+      signs.view.shape = shape;
+      signs.view.shape.back() = bnn::words_for(shape.back());
+      signs.allocate(nullptr);
+      tensors.signs = signs.view;
+    }
+  }
   for (size_t i = 0; i < owned.size(); ++i) tensors.inputs[i].data = owned[i].memory.get();
   bnn::OpContext context;
   context.backend = &backend;

@@ -76,9 +76,7 @@ def test_order_of_additions(build, kind, options, fuse):
 @pytest.mark.parametrize("size", [(1, 1), (7, 7), (2, 3), (9, 4)])
 def test_resized_image(build, kind, options, size):
     """MEAN follows the image; a pool keeps its window, and refuses an image that is smaller."""
-    litert = LiteRt(
-        model_content=build(kind, **options), experimental_delegates=[load_delegate()]
-    )
+    litert = LiteRt(model_content=build(kind, **options), experimental_delegates=[load_delegate()])
     source = litert.get_input_details()[0]["index"]
     litert.resize_tensor_input(source, [2, *size, CHANNELS])
     x = np.random.default_rng(0).normal(size=(2, *size, CHANNELS)).astype(np.float32)

@@ -53,6 +53,56 @@ def test_iterator_of_samples(two_by_two, samples):
         np.testing.assert_array_equal(y, reference.quantize(x))
 
 
+def test_iterator_that_uses_the_interpreter_itself(two_by_two, samples):
+    """It would wait for itself if the lock were held between samples."""
+    interpreter = Interpreter(two_by_two)
+    failures = []
+
+    def work() -> None:
+        pairs = ([s[:1] for s in samples] for _ in range(2))
+        outputs = interpreter.predict(
+            [s[0] for s in pair] for pair in pairs if interpreter.predict(pair)
+        )
+        if not np.array_equal(outputs[0][:1], reference.quantize(samples[0][:1])):
+            failures.append(1)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(30)
+    assert not thread.is_alive()
+    assert not failures
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        np.asfortranarray,
+        lambda x: np.repeat(x, 2, axis=-1)[..., ::2],
+        lambda x: x[::-1][::-1],
+        lambda x: np.ma.masked_array(x),
+    ],
+)
+def test_any_memory_layout(two_by_two, samples, change):
+    outputs = Interpreter(two_by_two).predict([change(x) for x in samples])
+    for x, y in zip(samples, outputs, strict=True):
+        np.testing.assert_array_equal(y, reference.quantize(x))
+
+
+def test_two_delegates_in_one_interpreter(two_by_two, samples):
+    from ai_edge_litert.interpreter import Interpreter as LiteRt
+
+    litert = LiteRt(
+        model_content=two_by_two,
+        experimental_delegates=[bnn_lab.load_delegate(), bnn_lab.load_delegate()],
+    )
+    litert.allocate_tensors()
+    for detail, x in zip(litert.get_input_details(), samples, strict=True):
+        litert.set_tensor(detail["index"], x[:1])
+    litert.invoke()
+    got = litert.get_tensor(litert.get_output_details()[0]["index"])
+    np.testing.assert_array_equal(got, reference.quantize(samples[0][:1]))
+
+
 def test_progress_bar(two_by_two, samples, capfd):
     Interpreter(two_by_two).predict(samples, verbose=1)
     assert "4/4" in capfd.readouterr().err
@@ -198,8 +248,16 @@ def test_bad_options(two_by_two):
     for threads in (0, 257, -1):
         with pytest.raises(InputError, match="num_threads must lie in"):
             Interpreter(two_by_two, threads)
-    with pytest.raises(InputError, match="num_threads must be an integer"):
-        Interpreter(two_by_two, 1.5)
+    for threads in (1.5, True, "2", None):
+        with pytest.raises(InputError, match="num_threads must be an integer"):
+            Interpreter(two_by_two, threads)
+    Interpreter(two_by_two, np.int64(2))
+    for option in ("fuse", "use_reference"):
+        for value in ("no", 1, None):
+            with pytest.raises(InputError, match=f"{option} must be True or False"):
+                Interpreter(two_by_two, **{option: value})
+    with pytest.raises(InputError, match="fuse must be True or False, not 'no'"):
+        bnn_lab.load_delegate(fuse="no")
 
 
 def test_reference_is_one_backend_only(two_by_two, samples):

@@ -1,8 +1,8 @@
 """A QuickNet-like network, converted by either converter: our runtime against LCE's, bit for bit.
 
 LCE runs with `use_xnnpack=True`, as LiteRT does: float convolutions round otherwise without it, in
-LCE too. Two float ops of LiteRT's newer XNNPACK differ from LCE's in the last bits, and no file here
-has them: softmax, and dense layers with fewer than 16 outputs.
+LCE too. Left out are two float ops in whose last bits LiteRT's XNNPACK differs from LCE's older one:
+softmax, and dense layers with fewer than 16 outputs.
 """
 
 from __future__ import annotations
