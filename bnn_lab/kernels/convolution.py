@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypedDict, Unpack
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,133 +10,13 @@ from numpy.typing import NDArray
 from bnn_lab import _native
 from bnn_lab.errors import InputError
 from bnn_lab.kernels import _checks as checks
-from bnn_lab.reference import (
-    ACTIVATION_RANGES,
-    Activation,
-    Output,
-    Padding,
-    Words,
-    transposed_size,
-    word_count,
+from bnn_lab.kernels._convolution_options import (
+    Transform,
+    check_filters,
+    check_input,
+    native_options,
 )
-
-
-class Transform(TypedDict, total=False):
-    """Options of the output transform, as in `reference.output_transform`.
-
-    Attributes:
-        activation: "none", "relu", "relu_n1_to_1" or "relu6"; clamps the accumulator. Not for bits,
-            whose threshold stands for it.
-        multiplier: float32 (O,), default ones. Not for bits.
-        bias: float32 (O,), default zeros. Not for bits.
-        threshold: int32 (O,), needed for bits and only for bits.
-        output: "float32" (default), "int8" or "bits".
-        output_scale: of int8 output, positive.
-        output_zero_point: of int8 output, in [-128, 127].
-    """
-
-    activation: Activation
-    multiplier: NDArray[np.float32] | None
-    bias: NDArray[np.float32] | None
-    threshold: NDArray[np.int32] | None
-    output: Output
-    output_scale: float
-    output_zero_point: int
-
-
-def _transform(op: str, channels: int, options: Transform) -> dict[str, Any]:
-    """Checked options, with defaults, as the compiled module takes them."""
-    unknown = set(options) - set(Transform.__annotations__)
-    if unknown:
-        raise InputError(f"{op}: unknown option {', '.join(sorted(unknown))}")
-    output = checks.choice(
-        op, "output", options.get("output", "float32"), ("float32", "int8", "bits")
-    )
-    activation = checks.choice(
-        op, "activation", options.get("activation", "none"), tuple(ACTIVATION_RANGES)
-    )
-    constants = {
-        name: _per_channel(op, name, options.get(name), dtype, channels)
-        for name, dtype in (
-            ("multiplier", np.float32),
-            ("bias", np.float32),
-            ("threshold", np.int32),
-        )
-    }
-    if output == "bits":
-        if constants["threshold"] is None:
-            raise InputError(f"{op}: output='bits' needs a threshold")
-        if (
-            constants["multiplier"] is not None
-            or constants["bias"] is not None
-            or activation != "none"
-        ):
-            raise InputError(
-                f"{op}: multiplier, bias and activation do not apply to output='bits', whose "
-                "threshold stands for them"
-            )
-    elif constants["threshold"] is not None:
-        raise InputError(f"{op}: threshold applies to output='bits' only, not {output!r}")
-    scale, zero_point = options.get("output_scale", 1.0), options.get("output_zero_point", 0)
-    if output != "int8" and (scale != 1.0 or zero_point != 0):
-        raise InputError(f"{op}: output_scale and output_zero_point apply to output='int8' only")
-    return {
-        **constants,
-        "activation": activation,
-        "output": output,
-        "output_scale": float(scale),
-        "output_zero_point": checks.integer(op, "output_zero_point", zero_point, -128, 127),
-    }
-
-
-def _per_channel(op: str, name: str, value: Any, dtype: Any, channels: int) -> NDArray | None:
-    if value is None:
-        return None
-    array = checks.array(op, name, value, dtype, 1)
-    if len(array) != channels:
-        raise InputError(
-            f"{op}: {name} must have one value for each of {channels} filters, not {len(array)}"
-        )
-    return array
-
-
-def _filters(op: str, filters: Any, rank: int, channels: int) -> Words:
-    words: Words = checks.array(op, "filters", filters, np.int32, rank)
-    if 0 in words.shape:
-        raise InputError(f"{op}: filters must not be empty, but have shape {words.shape}")
-    if words.shape[-1] != word_count(channels):
-        raise InputError(
-            f"{op}: filters of shape {words.shape} do not fit {channels} channels: the last "
-            f"dimension must be {word_count(channels)} words"
-        )
-    checks.require_clean_words(op, "filters", words, channels)
-    return words
-
-
-def _input(op: str, x: Any, channels_in: int) -> Words:
-    words: Words = checks.array(op, "x", x, np.int32, 4)
-    if words.shape[3] != word_count(channels_in):
-        raise InputError(
-            f"{op}: x of shape {words.shape} does not fit channels_in = {channels_in}: the last "
-            f"dimension must be {word_count(channels_in)} words"
-        )
-    checks.require_clean_words(op, "x", words, channels_in)
-    return words
-
-
-def _window_options(
-    op: str, stride: Any, dilation: Any, padding: Any, pad_values: Any
-) -> dict[str, Any]:
-    stride_height, stride_width = checks.pair(op, "stride", stride)
-    dilation_height, dilation_width = checks.pair(op, "dilation", dilation)
-    return {
-        "stride_height": stride_height,
-        "stride_width": stride_width,
-        "dilation_height": dilation_height,
-        "dilation_width": dilation_width,
-        "padding": checks.choice(op, "padding", padding, ("same", "valid")),
-        "pad_values": checks.integer(op, "pad_values", pad_values, 0, 1),
-    }
+from bnn_lab.reference import Activation, Padding, Words, transposed_size
 
 
 class BConv2D:
@@ -185,18 +65,19 @@ class BConv2D:
                 f"{op}: groups = {groups} must divide channels_in = {channels_in} and the "
                 f"{len(checked)} filters"
             )
-        words = _filters(op, checked, 4, channels_in // groups)
-        checks.choice(op, "output_activation", output_activation, tuple(ACTIVATION_RANGES))
-        checks.choice(op, "sum_activation", sum_activation, tuple(ACTIVATION_RANGES))
-        options = checks.call(
-            _native.Options,
+        words = check_filters(op, checked, 4, channels_in // groups)
+        options = native_options(
+            op,
+            channels=len(words),
             channels_in=self.channels_in,
+            transform=transform,
+            stride=stride,
+            padding=padding,
+            dilation=dilation,
+            pad_values=pad_values,
             groups=groups,
-            depth_multiplier=0,
             output_activation=output_activation,
             sum_activation=sum_activation,
-            **_window_options(op, stride, dilation, padding, pad_values),
-            **_transform(op, len(words), transform),
         )
         self._conv = checks.call(_native.BConv2D, words, options, checks.backend_name(backend))
 
@@ -275,7 +156,7 @@ class BConv2D:
         op = "bconv2d"
         checks.call(
             self._conv.repeat,
-            _input(op, x, self.channels_in),
+            check_input(op, x, self.channels_in),
             checks.integer(op, "repeats", repeats),
             checks.integer(op, "num_threads", num_threads, 1, 256),
         )
@@ -288,7 +169,7 @@ class BConv2D:
             shortcut = checks.array(op, "shortcut", shortcut, np.float32, 4)
         return checks.call(
             self._conv.run,
-            _input(op, x, self.channels_in),
+            check_input(op, x, self.channels_in),
             shortcut,
             signs,
             checks.integer(op, "num_threads", num_threads, 1, 256),
@@ -329,17 +210,19 @@ class BDepthwise2D:
     ) -> None:
         op = "bdepthwise2d"
         self.channels_in = checks.integer(op, "channels_in", channels_in)
-        channels = self.channels_in * checks.integer(op, "depth_multiplier", depth_multiplier)
-        words = _filters(op, filters, 3, channels)
-        options = checks.call(
-            _native.Options,
+        depth_multiplier = checks.integer(op, "depth_multiplier", depth_multiplier)
+        channels = self.channels_in * depth_multiplier
+        words = check_filters(op, filters, 3, channels)
+        options = native_options(
+            op,
+            channels=channels,
             channels_in=self.channels_in,
-            groups=1,
+            transform=transform,
+            stride=stride,
+            padding=padding,
+            dilation=dilation,
+            pad_values=pad_values,
             depth_multiplier=depth_multiplier,
-            output_activation="none",
-            sum_activation="none",
-            **_window_options(op, stride, dilation, padding, pad_values),
-            **_transform(op, channels, transform),
         )
         name = checks.backend_name(backend)
         self._conv = checks.call(_native.BConv2D, words[None], options, name)
@@ -353,7 +236,7 @@ class BDepthwise2D:
         """Convolve; arguments, result and errors as `BConv2D`, without a shortcut."""
         op = "bdepthwise2d"
         threads = checks.integer(op, "num_threads", num_threads, 1, 256)
-        words = _input(op, x, self.channels_in)
+        words = check_input(op, x, self.channels_in)
         return checks.call(self._conv.run, words, None, False, threads)[0]
 
 
@@ -385,19 +268,17 @@ class BTranspose2D:
     ) -> None:
         op = "btranspose2d"
         self.channels_in = checks.integer(op, "channels_in", channels_in)
-        words = _filters(op, filters, 4, self.channels_in)
+        words = check_filters(op, filters, 4, self.channels_in)
         self._kernel = words.shape[1:3]
         self._stride = checks.pair(op, "stride", stride)
         self._padding: Padding = padding
-        options = checks.call(
-            _native.Options,
+        options = native_options(
+            op,
+            channels=len(words),
             channels_in=self.channels_in,
-            groups=1,
-            depth_multiplier=0,
-            output_activation="none",
-            sum_activation="none",
-            **_window_options(op, stride, (1, 1), padding, 0),
-            **_transform(op, len(words), transform),
+            transform=transform,
+            stride=stride,
+            padding=padding,
         )
         name = checks.backend_name(backend)
         self._conv = checks.call(_native.BTransposeConv2D, words, options, name)
@@ -425,7 +306,7 @@ class BTranspose2D:
             InputError: wrong shape, dtype, size or number of threads.
         """
         op = "btranspose2d"
-        words = _input(op, x, self.channels_in)
+        words = check_input(op, x, self.channels_in)
         if output_size is None:
             output_size = (
                 transposed_size(words.shape[1], self._kernel[0], self._stride[0], self._padding),
