@@ -48,14 +48,21 @@ def train_command(
         from bnn_lab.lab.recipe_run import run_recipe
     default = Path("runs") / (f"{chosen.name}-smoke" if smoke else chosen.name)
     folder = out or default
-    run_recipe(
-        chosen,
-        folder,
-        data_folder=data,
-        seed=seed,
-        smoke=smoke,
-        strategy=strategy,
-        checkpoint_steps=checkpoint_steps,
-        report=lambda line: console.print(line, markup=False),
-    )
+    try:
+        run_recipe(
+            chosen,
+            folder,
+            data_folder=data,
+            seed=seed,
+            smoke=smoke,
+            strategy=strategy,
+            checkpoint_steps=checkpoint_steps,
+            report=lambda line: console.print(line, markup=False),
+        )
+    except KeyboardInterrupt:
+        console.print(
+            f"interrupted; the same command goes on from the last checkpoint in {folder}",
+            markup=False,
+        )
+        raise typer.Exit(130) from None
     console.print(f"results: {folder}   logs: tensorboard --logdir {folder / 'tb'}", markup=False)

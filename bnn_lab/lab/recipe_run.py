@@ -137,17 +137,47 @@ def _strategy(tf: Any, name: str) -> Any:
 
 
 def _claim(folder: Path, settings: dict[str, Any]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder} cannot be made a folder ({error}). Fix: choose another.") from (
+            error
+        )
     path = folder / SETTINGS
     text = json.dumps(settings, indent=2, sort_keys=True)
-    if path.exists():
-        if path.read_text() != text:
+    if not path.exists():
+        if (folder / CHECKPOINT).exists():
             raise InputError(
-                f"{folder} holds a training with other settings, see {SETTINGS} in it. Fix: use "
-                "the same recipe, seed and options to go on with it, or another folder."
+                f"{folder} holds a checkpoint but no {SETTINGS}, so what was trained is not known. "
+                "Fix: use another folder."
             )
+        _write(path, lambda part: part.write_text(text))
         return
-    _write(path, lambda part: part.write_text(text))
+    try:
+        before = json.loads(path.read_text())
+        differences = _differences(before, json.loads(text))
+    except (ValueError, AttributeError) as error:
+        raise InputError(
+            f"{path} is damaged ({error}). Fix: delete {folder} and start anew, or use another "
+            "folder."
+        ) from error
+    if differences:
+        raise InputError(
+            f"{folder} holds a training with other settings: {'; '.join(differences)}. Fix: use "
+            "the same recipe, seed and options to go on with it, or another folder."
+        )
+
+
+def _differences(before: dict[str, Any], now: dict[str, Any], name: str = "") -> list[str]:
+    """Settings by their dotted names, where two nested dictionaries differ."""
+    found: list[str] = []
+    for key in sorted({*before, *now}):
+        old, new = before.get(key), now.get(key)
+        if isinstance(old, dict) and isinstance(new, dict):
+            found += _differences(old, new, f"{name}{key}.")
+        elif old != new:
+            found.append(f"{name}{key} was {old!r}, now {new!r}")
+    return found
 
 
 def _write(path: Path, write: Callable[[Path], Any]) -> None:

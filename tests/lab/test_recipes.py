@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from bnn_lab.cli import main
 from bnn_lab.data import load_synthetic
 from bnn_lab.errors import InputError
 from bnn_lab.lab import recipe as recipes
+from bnn_lab.lab import recipe_run
 from bnn_lab.lab.recipe import build_optimizer, load_recipe, recipe_names
 from bnn_lab.lab.recipe_data import in_memory
 from bnn_lab.lab.recipe_run import run_recipe
@@ -112,8 +114,35 @@ def test_a_finished_training_is_not_repeated(whole) -> None:
 
 
 def test_another_training_is_kept_apart(whole) -> None:
-    with pytest.raises(InputError, match="other settings"):
+    with pytest.raises(InputError, match="other settings: seed was 0, now 1"):
         run_recipe(load_recipe("digits"), whole, seed=1, **OPTIONS)
+    changed = replace(load_recipe("digits"), rest={"optimizer": "adam", "learning_rate": 0.5})
+    with pytest.raises(InputError, match=r"recipe\.rest\.learning_rate was 0\.01, now 0\.5"):
+        run_recipe(changed, whole, **OPTIONS)
+
+
+def test_folders_that_cannot_be_used(tmp_path) -> None:
+    digits = load_recipe("digits")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot be made a folder"):
+        run_recipe(digits, tmp_path / "file", **OPTIONS)
+    (tmp_path / "settings.json").write_text('{"recipe": {"bat')
+    with pytest.raises(InputError, match=r"settings\.json is damaged"):
+        run_recipe(digits, tmp_path, **OPTIONS)
+    (tmp_path / "settings.json").rename(tmp_path / "checkpoint.npz")
+    with pytest.raises(InputError, match=r"no settings\.json"):
+        run_recipe(digits, tmp_path, **OPTIONS)
+
+
+def test_an_interrupted_command_says_how_to_go_on(tmp_path, monkeypatch, capsys) -> None:
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(recipe_run, "_fit", interrupt)
+    with pytest.raises(SystemExit) as stop:
+        main(["train", "--recipe", "digits", "--smoke", "--out", str(tmp_path)])
+    assert stop.value.code == 130
+    assert "the same command goes on" in capsys.readouterr().out
 
 
 def test_a_damaged_checkpoint_is_named(tmp_path) -> None:

@@ -161,6 +161,7 @@ def train_digits_run(run: DigitsRun, *, keep_signs: bool = False) -> DigitsTrace
     optimizer = _optimizer(run, model, steps)
     binary = [] if run.method == "float" else list(binary_variables(model).values())
     latents = [getattr(variable, "latent_variable", variable) for variable in binary]
+    _create_slots(optimizer, model.trainable_variables)
     loss_of = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     x_all, y_all = tf.constant(images), tf.constant(labels)
     x_test, y_test = tf.constant(data.test_images), tf.constant(data.test_labels)
@@ -213,6 +214,19 @@ def train_digits_run(run: DigitsRun, *, keep_signs: bool = False) -> DigitsTrace
         weights=sum(int(np.prod(value.shape)) for value in latents),
         signs=np.concatenate(kept) if keep_signs else None,
     )
+
+
+def _create_slots(optimizer: Any, variables: list[Any]) -> None:
+    """Now, because a function that makes variables is traced twice, which is most of a run."""
+    _ = optimizer.iterations  # makes the counter
+    pairs = getattr(optimizer, "pred_opt_pairs", ())
+    taken: set[int] = set()
+    for predicate, part in pairs:
+        own = [variable for variable in variables if predicate(variable)]
+        part._create_all_weights(own)
+        taken |= {id(variable) for variable in own}
+    rest = [variable for variable in variables if id(variable) not in taken]
+    getattr(optimizer, "default", optimizer)._create_all_weights(rest)
 
 
 def settings_of(run: DigitsRun) -> dict[str, Any]:

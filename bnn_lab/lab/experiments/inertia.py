@@ -191,8 +191,8 @@ def learning_rate_is_inertia(
 ) -> ExperimentResult:
     """A lower learning rate and larger initial latent weights are one and the same: more inertia.
 
-    18 runs of about a second. Plain SGD without clipping. Pairs with the same ratio scale / learning rate give the same
-    network but for rounding.
+    Plain SGD without clipping. Pairs with the same ratio scale / learning rate give the same
+    network but for rounding. 18 runs of about a second.
 
     Args:
         config: settings.
