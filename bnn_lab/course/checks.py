@@ -2,7 +2,8 @@
 
 nbgrader gives a check cell no points if it raises. So a failed check raises, but `NotYet` shows as
 one line: the hint. A cell that writes to stderr gets no points either, so `attempt` keeps warnings
-of a student's code quiet.
+of a student's code quiet. Importing this module in a notebook makes check cells say what to do when
+the cells above them have not run.
 """
 
 from __future__ import annotations
@@ -144,8 +145,7 @@ def passed(message: str) -> None:
     display({"text/plain": str(feedback), "text/html": box}, raw=True)
 
 
-def hint_at_unknown_names() -> None:
-    """Let a check cell say what to do when the cell above it has not run. Needs a notebook."""
+def _hint_at_unknown_names() -> None:
     try:
         from IPython import get_ipython
     except ImportError:
@@ -189,3 +189,6 @@ def _compare(given: Any, wanted: Any, hint: str, same: Callable[[Any, Any], bool
 def _short(value: Any) -> str:
     text = " ".join(repr(value).split())
     return text if len(text) <= 120 else text[:117] + "..."
+
+
+_hint_at_unknown_names()

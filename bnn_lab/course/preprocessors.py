@@ -1,8 +1,8 @@
 """nbgrader preprocessors that a course's nbgrader_config.py names: what a submission can do wrong.
 
 * `RestoreCells`: a deleted check cell comes back, wherever its neighbours went.
-* `LimitedExecute`: a limit for the whole notebook, not only for each cell; a kernel that dies or a
-  flood of output costs the submission the cells that follow, not the run.
+* `LimitedExecute`: a limit for the whole notebook, not only for each cell; a kernel that dies or
+  cannot be interrupted costs the submission the cells that follow, not all its points.
 * `HideHiddenTests`: feedback without hidden tests, in the source and in tracebacks.
 """
 
@@ -13,7 +13,7 @@ import re
 import time
 from typing import Any
 
-from nbclient.exceptions import DeadKernelError
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbconvert.filters import strip_ansi
 from nbformat import NotebookNode
 from nbgrader import utils
@@ -21,7 +21,7 @@ from nbgrader.preprocessors import Execute, NbGraderPreprocessor, OverwriteCells
 from traitlets import Integer
 
 BEGIN_HIDDEN, END_HIDDEN = "BEGIN HIDDEN TESTS", "END HIDDEN TESTS"
-DIED, TIME_UP = "KernelDied", "TotalTimeLimit"
+DIED, STUCK, TIME_UP = "KernelDied", "KernelStuck", "TotalTimeLimit"
 _QUOTED = 15  # characters from which a line of a hidden test counts as quoted in an output
 
 
@@ -85,8 +85,10 @@ class LimitedExecute(Execute):
             return super().preprocess_cell(cell, resources, index)
         except DeadKernelError:
             self._stopped = (DIED, "the Python process ended, in this cell or before it")
-            cell.outputs = [*cell.get("outputs", []), _error(*self._stopped)]
-            return cell, resources
+        except CellTimeoutError:
+            self._stopped = (STUCK, "a cell took too long and could not be interrupted")
+        cell.outputs = [*cell.get("outputs", []), _error(*self._stopped)]
+        return cell, resources
 
     def output(self, outs: Any, msg: Any, display_id: Any, cell_index: Any) -> Any:
         """Drop what a cell prints beyond the limit."""

@@ -66,16 +66,15 @@ def spy(
         course.root / "nbgrader_config.py",
         course.submitted("spy", NAME),
         folder / "new.txt",
-        inside.parent / "new.py",
+        *([inside.parent / "new.py"] if kind != "none" else []),
         Path("own.txt"),
     ]
     with socket.create_server(("127.0.0.1", 0)) as server:
         accept = threading.Thread(target=_accept, args=(server,), daemon=True)
         accept.start()
         values = {"READ": read, "WRITE": write, "PORT": server.getsockname()[1]}
-        head = "\n".join(
-            f"{k} = {json.loads(json.dumps(v, default=str))!r}" for k, v in values.items()
-        )
+        plain = json.loads(json.dumps(values, default=str))
+        head = "\n".join(f"{name} = {value!r}" for name, value in plain.items())
 
         def edit(notebook: Any) -> None:
             cell(notebook, "double").source += f"\n{head}\n{SPY}"
@@ -107,6 +106,7 @@ def bubblewrap(require_tool: Callable[[str, str], str]) -> str:
     return program
 
 
+@pytest.mark.slow
 def test_student_code_reaches_nothing(
     bubblewrap: str,
     hand_in: Any,
@@ -115,7 +115,7 @@ def test_student_code_reaches_nothing(
     monkeypatch: pytest.MonkeyPatch,
     tiny_source: str,
 ) -> None:
-    course, found, rows = spy(hand_in, cell, tmp_path, "bubblewrap", monkeypatch, tiny_source)
+    _, found, rows = spy(hand_in, cell, tmp_path, "bubblewrap", monkeypatch, tiny_source)
     assert found["read"] == [str(Path(sandbox_module.__file__))]  # bnn_lab itself may be read
     assert found["written"] == ["own.txt"]  # in the scratch folder
     assert found["cwd"] == "/scratch" and found["beside"] == ["data.csv"]
@@ -125,6 +125,7 @@ def test_student_code_reaches_nothing(
     assert [row.points for row in rows] == [2, 3, 0]  # and grading works all the same
 
 
+@pytest.mark.slow
 def test_without_a_sandbox_it_reaches_all(
     hand_in: Any, cell: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_source: str
 ) -> None:
@@ -135,6 +136,7 @@ def test_without_a_sandbox_it_reaches_all(
     assert found["network"] is True and found["environment"] is True
 
 
+@pytest.mark.slow
 def test_limits_hold_in_the_sandbox(
     bubblewrap: str, hand_in: Any, cell: Any, tmp_path: Path, tiny_source: str
 ) -> None:
@@ -167,5 +169,5 @@ def test_namespaces_are_forbidden(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     fake.write_text("#!/bin/sh\necho 'bwrap: setting up uid map: Permission denied' >&2\nexit 1\n")
     fake.chmod(0o755)
     monkeypatch.setattr("shutil.which", lambda name: str(fake))
-    with pytest.raises(BnnLabError, match="Permission denied.*unprivileged_userns_clone"):
+    with pytest.raises(BnnLabError, match=r"Permission denied.*unprivileged_userns_clone"):
         require_bubblewrap()

@@ -59,10 +59,7 @@ def test_loops_without_end(check: Any, cell: Any) -> None:
         cell(notebook, "double").source = "def double(x):\n    while True:\n        pass"
 
     verdicts = check(edit)
-    assert (
-        verdicts["check_double"].hint
-        == "It takes too long: does a loop in the cell above ever end?"
-    )
+    assert verdicts["check_double"].hint.startswith("It takes too long")
     assert verdicts["check_half"].state == "passed"
 
 

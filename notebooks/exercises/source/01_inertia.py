@@ -24,18 +24,10 @@
 
 # %%
 import numpy as np
-from bnn_lab.course.checks import (
-    attempt,
-    expect,
-    expect_close,
-    expect_equal,
-    hint_at_unknown_names,
-    passed,
-)
+
+from bnn_lab.course.checks import attempt, expect, expect_close, expect_equal, passed
 from bnn_lab.lab import closed_forms
 from bnn_lab.lab.simulate import LatentAdam, LatentSGD, simulate_weights
-
-hint_at_unknown_names()
 
 # %% [markdown]
 # ## Exercise 1: sign (2 points)

@@ -24,19 +24,11 @@
 
 # %%
 import numpy as np
+
 from bnn_lab import lab
-from bnn_lab.course.checks import (
-    attempt,
-    expect,
-    expect_close,
-    expect_equal,
-    hint_at_unknown_names,
-    passed,
-)
+from bnn_lab.course.checks import attempt, expect, expect_close, expect_equal, passed
 from bnn_lab.lab import closed_forms
 from bnn_lab.lab.simulate import Bop, simulate_weights
-
-hint_at_unknown_names()
 
 # %% [markdown]
 # ## Exercise 1: write Bop (4 points)

@@ -23,16 +23,16 @@
 # seconds.
 
 # %%
-import bnn_lab
 import numpy as np
+
+import bnn_lab
 from bnn_lab import convert
 from bnn_lab.convert.dialect import Quantize, is_tfl, producer
 from bnn_lab.convert.passes import RecognizeSign, RemoveDeadOps
 from bnn_lab.convert.passes.base import Pass, Refusal
-from bnn_lab.course.checks import attempt, expect, expect_equal, hint_at_unknown_names, passed
+from bnn_lab.course.checks import attempt, expect, expect_equal, passed
 from bnn_lab.models import digits_bnn
 
-hint_at_unknown_names()
 digits_bnn()  # loads TensorFlow, quietly
 import larq as lq
 import tensorflow as tf
