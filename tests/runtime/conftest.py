@@ -7,12 +7,16 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import flatbuffers
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 from flatbuffers import flexbuffers
+
+from bnn_lab import reference
 
 _TYPES = {
     "float32": schema.TensorType.FLOAT32,
@@ -213,6 +217,70 @@ def conv_model(build_model):
         return build_model(all_tensors, [op], ["x"], ["y"])
 
     return make
+
+
+@pytest.fixture(scope="session")
+def example(
+    build_model: Any, specs: tuple[Any, Any], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A directory with model.tflite (quantize, conv to bits, pool, conv), x.npy and y.npy."""
+    tensor, op = specs
+    rng = np.random.default_rng(11)
+    x = rng.normal(size=(3, 9, 8, 40)).astype(np.float32)
+    first = reference.quantize(rng.normal(size=(36, 3, 3, 40)).astype(np.float32))
+    second = reference.quantize(rng.normal(size=(7, 3, 3, 36)).astype(np.float32))
+    threshold = rng.integers(-20, 20, 36).astype(np.int32)
+    multiplier, bias = rng.normal(size=(2, 7)).astype(np.float32)
+    pool = {
+        "padding": 1,
+        "stride_width": 2,
+        "stride_height": 2,
+        "filter_width": 2,
+        "filter_height": 2,
+    }
+    content = build_model(
+        {
+            "x": tensor((1, 9, 8, 40)),
+            "bits": tensor((1, 9, 8, 2), "int32"),
+            "filter1": tensor.constant(first),
+            "threshold": tensor.constant(threshold),
+            "bits1": tensor((1, 9, 8, 2), "int32"),
+            "pooled": tensor((1, 4, 4, 2), "int32"),
+            "filter2": tensor.constant(second),
+            "multiplier": tensor.constant(multiplier),
+            "bias": tensor.constant(bias),
+            "y": tensor((1, 4, 4, 7)),
+        },
+        [
+            op("LceQuantize", ["x"], ["bits"]),
+            op(
+                "LceBconv2d",
+                ["bits", "filter1", None, None, "threshold"],
+                ["bits1"],
+                {"channels_in": 40, **CONV_FIELDS},
+            ),
+            op("LceBMaxPool2d", ["bits1"], ["pooled"], pool),
+            op(
+                "LceBconv2d",
+                ["pooled", "filter2", "multiplier", "bias", None],
+                ["y"],
+                {"channels_in": 36, **CONV_FIELDS},
+            ),
+        ],
+        ["x"],
+        ["y"],
+    )
+    same: dict[str, Any] = {"padding": "same", "pad_values": 1}
+    bits = reference.bconv2d(
+        reference.quantize(x), first, channels_in=40, output="bits", threshold=threshold, **same
+    )
+    pooled = reference.bmaxpool2d(bits)
+    y = reference.bconv2d(pooled, second, channels_in=36, multiplier=multiplier, bias=bias, **same)
+    directory = tmp_path_factory.mktemp("example")
+    (directory / "model.tflite").write_bytes(content)
+    np.save(directory / "x.npy", x)
+    np.save(directory / "y.npy", y)
+    return directory
 
 
 @pytest.fixture(scope="session")

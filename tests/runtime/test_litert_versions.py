@@ -10,12 +10,10 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 
-from bnn_lab import kernels, reference
+from bnn_lab import kernels
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -74,79 +72,6 @@ assert "ai_edge_litert" not in sys.modules
 print("runtime", tf.__file__)
 """
 )
-
-
-@pytest.fixture(scope="module")
-def example(
-    build_model: Any, specs: tuple[Any, Any], tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    """A directory with model.tflite, x.npy and y.npy."""
-    tensor, op = specs
-    rng = np.random.default_rng(11)
-    x = rng.normal(size=(3, 9, 8, 40)).astype(np.float32)
-    first = reference.quantize(rng.normal(size=(36, 3, 3, 40)).astype(np.float32))
-    second = reference.quantize(rng.normal(size=(7, 3, 3, 36)).astype(np.float32))
-    threshold = rng.integers(-20, 20, 36).astype(np.int32)
-    multiplier, bias = rng.normal(size=(2, 7)).astype(np.float32)
-    conv = {
-        "dilation_height_factor": 1,
-        "dilation_width_factor": 1,
-        "fused_activation_function": 0,
-        "pad_values": 1,
-        "padding": 0,
-        "stride_height": 1,
-        "stride_width": 1,
-    }
-    pool = {
-        "padding": 1,
-        "stride_width": 2,
-        "stride_height": 2,
-        "filter_width": 2,
-        "filter_height": 2,
-    }
-    content = build_model(
-        {
-            "x": tensor((1, 9, 8, 40)),
-            "bits": tensor((1, 9, 8, 2), "int32"),
-            "filter1": tensor.constant(first),
-            "threshold": tensor.constant(threshold),
-            "bits1": tensor((1, 9, 8, 2), "int32"),
-            "pooled": tensor((1, 4, 4, 2), "int32"),
-            "filter2": tensor.constant(second),
-            "multiplier": tensor.constant(multiplier),
-            "bias": tensor.constant(bias),
-            "y": tensor((1, 4, 4, 7)),
-        },
-        [
-            op("LceQuantize", ["x"], ["bits"]),
-            op(
-                "LceBconv2d",
-                ["bits", "filter1", None, None, "threshold"],
-                ["bits1"],
-                {"channels_in": 40, **conv},
-            ),
-            op("LceBMaxPool2d", ["bits1"], ["pooled"], pool),
-            op(
-                "LceBconv2d",
-                ["pooled", "filter2", "multiplier", "bias", None],
-                ["y"],
-                {"channels_in": 36, **conv},
-            ),
-        ],
-        ["x"],
-        ["y"],
-    )
-    same: dict[str, Any] = {"padding": "same", "pad_values": 1}
-    bits = reference.bconv2d(
-        reference.quantize(x), first, channels_in=40, output="bits", threshold=threshold, **same
-    )
-    pooled = reference.bmaxpool2d(bits)
-    y = reference.bconv2d(pooled, second, channels_in=36, multiplier=multiplier, bias=bias, **same)
-    directory = tmp_path_factory.mktemp("example")
-    (directory / "model.tflite").write_bytes(content)
-    np.save(directory / "x.npy", x)
-    np.save(directory / "y.npy", y)
-    return directory
 
 
 def run(code: str, arguments: list[str | Path], python_path: Path | None = None) -> str:

@@ -1,7 +1,7 @@
 """A QuickNet-like network, converted by either converter: our runtime against LCE's, bit for bit.
 
 LCE runs with `use_xnnpack=True`, as LiteRT does: float convolutions round otherwise without it, in
-LCE too. Left out are two float ops in whose last bits LiteRT's XNNPACK differs from LCE's older one:
+LCE too. Two float ops, left out here, have other last bits in LiteRT's XNNPACK, which is newer:
 softmax, and dense layers with fewer than 16 outputs.
 """
 

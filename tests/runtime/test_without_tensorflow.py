@@ -9,10 +9,7 @@ import venv
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-
-from bnn_lab import reference
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -61,58 +58,6 @@ for convert in (bnn_lab.convert_keras_model, bnn_lab.convert.stock_tflite):
 loaded = sorted(set({ABSENT!r}) & set(sys.modules))
 assert not loaded, loaded
 """
-
-
-@pytest.fixture(scope="module")
-def example(
-    build_model: Any, specs: tuple[Any, Any], tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    """A directory with model.tflite (LceQuantize, LceBconv2d), x.npy and y.npy."""
-    tensor, op = specs
-    rng = np.random.default_rng(5)
-    x = rng.normal(size=(3, 6, 5, 40)).astype(np.float32)
-    filters = reference.quantize(rng.choice([-1.0, 1.0], (7, 3, 3, 40)).astype(np.float32))
-    multiplier, bias = rng.normal(size=(2, 7)).astype(np.float32)
-    options = {
-        "channels_in": 40,
-        "dilation_height_factor": 1,
-        "dilation_width_factor": 1,
-        "fused_activation_function": 0,
-        "pad_values": 1,
-        "padding": 0,
-        "stride_height": 1,
-        "stride_width": 1,
-    }
-    content = build_model(
-        {
-            "x": tensor((1, 6, 5, 40)),
-            "bits": tensor((1, 6, 5, 2), "int32"),
-            "filter": tensor.constant(filters),
-            "multiplier": tensor.constant(multiplier),
-            "bias": tensor.constant(bias),
-            "y": tensor((1, 6, 5, 7)),
-        },
-        [
-            op("LceQuantize", ["x"], ["bits"]),
-            op("LceBconv2d", ["bits", "filter", "multiplier", "bias", None], ["y"], options),
-        ],
-        ["x"],
-        ["y"],
-    )
-    y = reference.bconv2d(
-        reference.quantize(x),
-        filters,
-        channels_in=40,
-        padding="same",
-        pad_values=1,
-        multiplier=multiplier,
-        bias=bias,
-    )
-    directory = tmp_path_factory.mktemp("example")
-    (directory / "model.tflite").write_bytes(content)
-    np.save(directory / "x.npy", x)
-    np.save(directory / "y.npy", y)
-    return directory
 
 
 def check_refusals(output: str) -> None:
