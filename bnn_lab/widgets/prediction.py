@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import html
+import os
+from typing import Any
 
 import ipywidgets
+
+from bnn_lab.widgets.base import STATIC
 
 # Question to the guess given: running the cell again does not lose it.
 _guesses: dict[str, float] = {}
@@ -61,6 +65,15 @@ class Prediction(ipywidgets.VBox):
         if self.guess is None:
             return f"your guess: none (fill in the field above, then run this cell again)\n{result}"
         return f"your guess: {self.guess:,.{digits}f}{unit}\n{result}"
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        if os.environ.get(STATIC) == "1":
+            blank = f"your guess: ____ {self.unit}".rstrip()
+            return {
+                "text/markdown": f"**Predict:** {self.question} *{blank}*",
+                "text/plain": f"Predict: {self.question} {blank}",
+            }
+        return super()._repr_mimebundle_(**options)
 
     def _keep(self, change: dict[str, float]) -> None:
         _guesses[self.question] = change["new"]

@@ -17,7 +17,9 @@ NAMES = sorted(path.stem for path in LESSONS.glob("[0-9]*.ipynb"))
 
 # Lesson to the names of the explorers it shows.
 EXPLORERS: dict[str, set[str]] = {
+    "00_start_here": {"packed-sizes"},
     "04_from_training_to_deployment": set(),
+    "05_designing_fast_bnns": {"quicknet-designer"},
 }
 
 pytestmark = pytest.mark.slow

@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 import pytest
 
 from bnn_lab.errors import InputError
-from bnn_lab.explore.controls import check_state, choice, controls, slider, toggle
+from bnn_lab.explore.controls import Control, check_state, choice, controls, slider, toggle
 from bnn_lab.widgets import Explorer, Prediction
 
 
@@ -48,6 +48,29 @@ def test_every_control_moves_the_figure_at_both_ends() -> None:
             assert (live.x, live.y) == (plain.x, plain.y)
             assert not shown.errors.outputs
     assert shown.figure.layout.title.text == "blue"
+
+
+def test_options_that_are_known_only_at_run_time() -> None:
+    @dataclass(frozen=True)
+    class Pick:
+        file: str = ""
+        points: int = slider(3, low=1, high=9, label="points")
+
+    def pick(*files: str) -> Explorer[Pick]:
+        return Explorer(
+            Pick(files[0]),
+            lambda state: go.Figure(go.Scatter(y=[len(state.file)] * state.points)),
+            lambda state: state.file,
+            "pick",
+            {"file": Control("choice", "file", options=files)},
+        )
+
+    shown = pick("a", "bb")
+    assert list(shown.inputs) == ["file", "points"]
+    shown.set(file="bb")
+    assert list(shown.figure.data[0].y) == [2, 2, 2]
+    assert pick("a", "bb").state.file == "bb"
+    assert pick("a", "ccc").state.file == "a"  # what was chosen is no longer there
 
 
 def test_what_a_figure_no_longer_has_goes_away() -> None:
@@ -118,3 +141,12 @@ def test_stored_notebooks_get_the_static_figure(monkeypatch: pytest.MonkeyPatch)
     stored = shown._repr_mimebundle_()
     assert set(stored) == {"application/vnd.plotly.v1+json", "text/plain"}
     assert stored["application/vnd.plotly.v1+json"]["layout"]["meta"]["alt"] == "3 points < 10"
+
+
+def test_a_stored_prediction_is_its_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = Prediction("How many flips?", unit="flips")
+    assert "text/markdown" not in asked._repr_mimebundle_()
+    monkeypatch.setenv("BNN_LAB_STATIC", "1")
+    bundle = asked._repr_mimebundle_()
+    assert bundle["text/markdown"] == "**Predict:** How many flips? *your guess: ____ flips*"
+    assert not any("widget" in kind for kind in bundle)

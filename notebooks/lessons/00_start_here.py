@@ -1,0 +1,209 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Start here
+#
+# **Goal.** Check that everything works on your machine, see the map of the lessons, and get a first
+# taste: one weight flips, two dot products agree.
+#
+# **You should know** a little Python and what a neural network's weights are.
+#
+# **Time.** About 10 minutes to read and try; 20 seconds to run.
+#
+# **How to use a lesson.** Click a cell and press `Shift`+`Enter` to run it, or choose *Run → Run
+# All Cells* first and then read. Change things. Nothing can break: *Kernel → Restart* brings you
+# back.
+
+# %% [markdown]
+# ## Does everything work?
+#
+# Each line below is one check: ✓ works, · is optional and missing, ✗ must be mended. A line with ✗
+# says how. (The same in a terminal: `bnn-lab doctor`.)
+
+# %% tags=["nbval-ignore-output"]
+import sys
+
+from bnn_lab import doctor
+
+checks = doctor.examine()
+marks = {doctor.OK: "✓", doctor.NOTE: "·", doctor.WRONG: "✗"}
+for check in checks:
+    found = check.found.replace(sys.prefix, "…")
+    print(f"{marks[check.status]} {check.name:<27} {found}")
+    if check.fix:
+        print(f"  {'':<27} Fix: {check.fix}")
+
+# %% [markdown]
+# If something is wrong, mend it from the top down: a later check may fail only because an earlier
+# one did. Then choose *Kernel → Restart* and run this notebook again.
+
+# %%
+wrong = [check.name for check in checks if check.status == doctor.WRONG]
+print("to mend, from the top down:", *wrong) if wrong else print("all is well")
+
+# %% [markdown]
+# ### Do sliders work?
+#
+# Move the slider, with the mouse or with the arrow keys. The bars must follow.
+
+# %% tags=["nbval-ignore-output"]
+from bnn_lab import widgets
+from bnn_lab.explore import packed_sizes
+
+state = packed_sizes.PackedSizes()
+widgets.Explorer(state, packed_sizes.figure, packed_sizes.describe, name="packed-sizes")
+
+# %% [markdown]
+# No slider, or only text in its place? Then the page does not have the widgets' JavaScript. Reload
+# the browser page. If that does not help, look at the line "widgets in JupyterLab" above.
+
+# %% [markdown]
+# ## The map
+#
+# In a **binarized neural network** (BNN) most weights and activations are +1 or -1. The upper row
+# is about how such a network *learns*, the lower row about how it *runs*.
+
+# %%
+import plotly.io
+
+from bnn_lab.explore import lesson_map
+
+plotly.io.renderers.default = "plotly_mimetype"  # keeps the saved notebook small
+lesson_map.lesson_map()
+
+# %% [markdown]
+# * [1. Latent weights as inertia](01_latent_weights_as_inertia.ipynb): what is the float behind a
+#   binary weight?
+# * [2. Bop and flips](02_bop_flip_dynamics.ipynb): when should a weight flip?
+# * [3. Bitpacked convolution](03_bitpacked_convolution.ipynb): why are bits so fast?
+# * [4. From training to deployment](04_from_training_to_deployment.ipynb): what happens between
+#   Keras and a device?
+# * [5. Designing fast BNNs](05_designing_fast_bnns.ipynb): which network is really fast?
+#
+# Short of time? Lesson 4 tells the whole story once, in 25 minutes.
+
+# %% [markdown]
+# ## A first taste
+#
+# ### Predict
+#
+# Every lesson asks you to guess before you see. Your guess is kept and shown beside the result.
+
+# %% tags=["nbval-ignore-output"]
+flips = widgets.Prediction(
+    "A binary weight sees 200 noisy gradients that pull it from -1 to +1. How often will it flip?",
+    unit="flips",
+    low=0,
+    high=200,
+)
+flips
+
+# %% [markdown]
+# ### One weight that flips
+#
+# **Bop** trains a weight that is only ever +1 or -1. It averages the gradient into $m$ and flips
+# the weight when $w\,m$ exceeds a threshold $\tau$:
+
+# %%
+import numpy as np
+
+generator = np.random.default_rng(0)
+w, m, flipped_at = -1, 0.0, []
+gamma, tau = 0.1, 0.02
+for step in range(200):
+    gradient = -0.1 + generator.normal(0, 0.3)  # on average -0.1: "go up"
+    m = (1 - gamma) * m + gamma * gradient
+    if w * m > tau:
+        w, flipped_at = -w, [*flipped_at, step]
+
+print("the weight ends at", w, "after", len(flipped_at), "flips, at steps", flipped_at)
+
+# %% tags=["nbval-ignore-output"]
+print(flips.reveal(len(flipped_at), digits=0))
+
+# %% [markdown]
+# The average $m$ filters the noise, and the threshold ignores weak wishes. Lessons 1 and 2 are
+# about this rule.
+
+# %% [markdown]
+# ### Two dot products
+#
+# The product of two signs is +1 where they are equal and -1 where they differ. So a dot product of
+# signs is a matter of counting, and one instruction counts 512 bits at once:
+
+# %%
+from bnn_lab import kernels
+
+a, b = (np.where(generator.random(256) < 0.5, -1, 1).astype(np.float32) for _ in range(2))
+by_multiplying = int(a @ b)
+
+words_a, words_b = (kernels.bitpack(x).view(np.uint32) for x in (a, b))
+differ = sum(int(word).bit_count() for word in words_a ^ words_b)
+
+assert by_multiplying == 256 - 2 * differ
+print("256 multiplications and additions:", by_multiplying)
+print(f"{len(words_a)} XORs and popcounts:            {256 - 2 * differ}")
+
+# %% [markdown]
+# Same number, 32 times less memory. Lesson 3 makes a whole convolution of this, and measures it.
+
+# %% [markdown]
+# ## Your turn
+#
+# Three small ones to get used to the form: change the line, run the cell, read the answer.
+#
+# **1.** How many bytes do 1,000 binary weights take when they are packed into 32-bit words? (The
+# last word may be partly empty.)
+
+# %%
+from bnn_lab.lab.exercises.first_steps import check_packed_bytes
+
+packed_bytes = 1000  # change me
+
+check_packed_bytes(packed_bytes)
+
+# %% [markdown]
+# **2.** Two vectors of 64 signs differ in 20 places. What is their dot product?
+
+# %%
+from bnn_lab.lab.exercises.first_steps import check_dot_of_differing
+
+dot = 20  # change me
+
+check_dot_of_differing(dot)
+
+# %% [markdown]
+# **3.** Complete Bop's rule: should this weight flip?
+
+# %%
+from bnn_lab.lab.exercises.first_steps import check_should_flip
+
+
+def should_flip(w, m, tau):
+    """True if weight w (+1 or -1) with averaged gradient m flips at threshold tau."""
+    return m > tau  # not quite: whether m is good or bad news depends on w
+
+
+check_should_flip(should_flip)
+
+# %% [markdown]
+# ## Summary
+#
+# * Your installation works, or you know what to mend.
+# * A binary weight learns by **flipping**. *Latent Weights Do Not Exist*,
+#   [arXiv:1906.02107](https://arxiv.org/abs/1906.02107), section 4.
+# * Dot products of signs are **XOR and popcount**. *Larq Compute Engine*,
+#   [arXiv:2011.09398](https://arxiv.org/abs/2011.09398), section 3.
+#
+# Next: [lesson 1](01_latent_weights_as_inertia.ipynb), or [lesson
+# 3](03_bitpacked_convolution.ipynb) if you came for speed.

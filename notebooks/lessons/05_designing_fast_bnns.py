@@ -1,0 +1,353 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Lesson 5: designing fast BNNs
+#
+# **Goal.** Find out where a binarized network's time really goes, why counting operations misleads,
+# and use that to design a network that does more in less time.
+#
+# **You should know** what a convolution's channels and strides are. Lesson 3 (why bits are fast)
+# and lesson 4 (the converter) help.
+#
+# **Time.** About 35 minutes to read and try; one minute to run.
+
+# %% [markdown]
+# ## The question
+#
+# A binary convolution runs many times faster than a float one. So take a good network, binarize
+# nearly all of it, and it must be fast. Is it?
+#
+# The field counts work in **MACs**, multiply-accumulates. Two networks with equally many MACs
+# should be equally fast. Are they?
+
+# %% [markdown]
+# ### Predict first
+#
+# We shall look at **QuickNet Small**, a network that was designed for speed. 99 % of its MACs are
+# binary.
+
+# %% tags=["nbval-ignore-output"]
+import numpy as np
+import plotly.io
+
+import bnn_lab
+from bnn_lab import explore, widgets
+from bnn_lab.explore import quicknet_designer as designer
+
+plotly.io.renderers.default = "plotly_mimetype"  # keeps the saved notebook small
+guess_share = widgets.Prediction("How much of its time do the binary ops take?", unit="%")
+guess_share
+
+# %% [markdown]
+# Each binary convolution has a **shortcut**: its input is added to its output, as floats.
+
+# %% tags=["nbval-ignore-output"]
+guess_shortcuts = widgets.Prediction(
+    "How much more time does the network take with its shortcuts than without?", unit="%"
+)
+guess_shortcuts
+
+# %% [markdown]
+# ## Where the time goes
+#
+# We build the network with random weights, because values do not matter for speed, and convert it
+# as in lesson 4.
+
+# %%
+small = designer.QUICKNETS["QuickNet Small"]
+files = {"with shortcuts": bnn_lab.convert_keras_model(designer.build(small))}
+print("blocks: ", *small.blocks)
+print("filters:", *small.filters)
+
+# %% [markdown]
+# `bnn_lab.profile` times each op inside the running network. Hover over a bar to see its shape.
+
+# %% tags=["nbval-ignore-output"]
+profile = bnn_lab.profile(files["with shortcuts"], rounds=15)
+print(explore.describe_profile(profile))
+explore.profile_figure(profile)
+
+# %% [markdown]
+# Compare two shares: of the MACs, and of the time.
+
+# %% tags=["nbval-ignore-output"]
+macs = {row: row.macs or 0 for row in profile.rows}
+binary_macs = sum(macs[row] for row in profile.rows if row.binary) / sum(macs.values())
+binary_time = sum(row.ms for row in profile.rows if row.binary) / profile.sum_ms
+
+print(f"binary ops: {binary_macs:.0%} of the MACs, {binary_time:.0%} of the time")
+print(f"float ops:  {1 - binary_macs:.0%} of the MACs, {1 - binary_time:.0%} of the time\n")
+print(guess_share.reveal(100 * binary_time))
+
+# %%
+assert binary_macs > 0.95
+assert binary_time < binary_macs
+print("the few float ops take far more than their share of the time")
+
+# %% [markdown]
+# This is **Amdahl's law**. When one part gets fast, the rest is what is left. Binarizing more
+# layers cannot help here: nearly everything is binary already.
+
+# %% [markdown]
+# ## MACs are not latency
+#
+# The four shapes below are those that the LCE paper measures. Each has 116 million MACs. We time
+# each layer alone and in turn: binary with bits for output; binary as it stands in QuickNet, with
+# its shortcut and floats for output; and float.
+
+# %%
+from bnn_lab.bench.cost_fit import time_layers
+from bnn_lab.bench.layer_shapes import LayerShape
+
+shapes = [(56, 64), (28, 128), (14, 256), (7, 512)]
+kinds = {
+    "bits out": {"kind": "binary_conv", "bits_only": True},
+    "shortcut": {"kind": "binary_conv", "shortcuts": 1, "quantize": True},
+    "float": {"kind": "conv"},
+}
+layers = [
+    LayerShape(height=side, width=side, channels_in=channels, kernel=(3, 3), **options)
+    for options in kinds.values()
+    for side, channels in shapes
+]
+assert len({layer.macs for layer in layers}) == 1
+print(f"{layers[0].macs / 1e6:.0f} million MACs each")
+
+# %% tags=["nbval-ignore-output"]
+bits, floats, real = np.split(1e3 * np.array(time_layers(layers)), 3)
+print("image   channels   bits out    shortcut     float     float / shortcut")
+for (side, channels), *ms in zip(shapes, bits, floats, real, strict=True):
+    print(
+        f"{side:2}x{side:<2}   {channels:5}    {ms[0]:6.3f} ms   {ms[1]:6.3f} ms   {ms[2]:6.3f} ms"
+        f"   {ms[2] / ms[1]:6.1f}"
+    )
+
+# %%
+assert (real > floats).all() and (real > bits).all()
+print("every binary convolution is faster than the float one of the same shape")
+
+# %% [markdown]
+# Read down the "shortcut" column. The same number of MACs usually costs most on the large image
+# with few channels. There each output is a sum over few bits, but eight times as many floats must
+# be read and written as on the smallest image. A MAC has no price of its own.
+#
+# Papers often add up "binary MACs / 64 + float MACs" (cited: e.g. Bi-Real Net,
+# [arXiv:1808.00278](https://arxiv.org/abs/1808.00278)). The column on the right is what your
+# machine says in place of 64.
+
+# %% [markdown]
+# ### Work without MACs
+#
+# Some ops have no MACs at all, and still take time:
+
+# %% tags=["nbval-ignore-output"]
+free = [row for row in profile.rows if not row.macs]
+print(f"{len(free)} rows without MACs take {sum(row.ms for row in free) / profile.sum_ms:.0%}:")
+for kind in sorted({row.kind for row in free}):
+    rows = [row for row in free if row.kind == kind]
+    print(f"  {len(rows)} x {kind:<18} {sum(row.ms for row in rows) * 1e3:6.0f} µs")
+
+# %% [markdown]
+# ## What shortcuts cost
+#
+# A shortcut carries floats around a binary convolution. It makes such networks trainable (cited:
+# Bi-Real Net), but floats are 32 times as many bytes as bits:
+#
+# * **without** shortcuts, a binary convolution may write bits, because only the next sign reads
+#   them;
+# * **on its own**, an addition reads two float images and writes a third;
+# * **fused**, bnn_lab's kernel adds the shortcut while the sum is still in a register, and writes
+#   the next layer's bits in the same pass.
+#
+# Three versions of QuickNet Small, in turn:
+
+# %% tags=["nbval-ignore-output"]
+from dataclasses import replace
+
+from bnn_lab.bench.model_bench import litert_invoke
+from bnn_lab.bench.timing import measure
+
+plain = designer.build(replace(small, shortcuts=designer.NONE))
+files["no shortcuts"] = bnn_lab.convert_keras_model(plain)
+table = measure(
+    {
+        "no shortcuts": litert_invoke(files["no shortcuts"]),
+        "shortcuts, fused": litert_invoke(files["with shortcuts"]),
+        "shortcuts, on their own": litert_invoke(files["with shortcuts"], fuse=False),
+    }
+)
+print(explore.describe_latency(table))
+explore.latency_figure(table)
+
+# %% tags=["nbval-ignore-output"]
+cost = table.speedup("no shortcuts", over="shortcuts, fused") - 1
+print(guess_shortcuts.reveal(100 * cost))
+
+# %% [markdown]
+# ## What QuickNet does about it
+#
+# **The first layers** read an RGB image, which is not binary. Many networks begin with a 7×7
+# convolution with 64 channels. QuickNet shrinks the image in two cheap steps instead:
+
+# %% tags=["nbval-ignore-output"]
+usual = [
+    LayerShape("conv", 224, 224, 3, 64, kernel=(7, 7), stride=2),
+    LayerShape("max_pool", 112, 112, 64, kernel=(3, 3), stride=2),
+]
+quick = [step.layer for step in designer.steps(small) if step.part == designer.STEM]
+times = time_layers([*usual, *quick])
+for name, chosen, found in (("7×7", usual, times[:2]), ("QuickNet", quick, times[2:])):
+    print(
+        f"{name}: {sum(x.macs for x in chosen) / 1e6:.0f} million MACs, {sum(found) * 1e3:.2f} ms"
+    )
+    for layer, second in zip(chosen, found, strict=True):
+        print(f"    {layer.name:<40} {second * 1e3:6.3f} ms")
+
+# %% [markdown]
+# **Transitions** halve the image and change the number of channels. They are float too. A strided
+# 3×3 convolution would mix 9 pixels of all channels; QuickNet pools, blurs each channel for itself
+# and mixes with a 1×1 convolution:
+
+# %%
+strided = LayerShape("conv", 28, 28, 64, 256, kernel=(3, 3), stride=2)
+quick = [s.layer for s in designer.steps(small) if s.part == designer.TRANSITION][3:6]
+print(f"strided 3×3: {strided.macs / 1e6:.1f} million MACs")
+print(f"QuickNet:    {sum(layer.macs for layer in quick) / 1e6:.1f} million MACs")
+assert 5 * sum(layer.macs for layer in quick) < strided.macs
+
+# %% [markdown]
+# **Filters grow late.** QuickNet Small has 32 filters where images are large, and 512 where they
+# are small: there, a MAC costs least.
+#
+# Accuracy has its price (cited, LCE's README: ImageNet top-1):
+#
+# | | blocks | filters | top-1 |
+# |---|---|---|---|
+# | QuickNet Small | 4-4-4-4 | 32-64-256-512 | 59.4 % |
+# | QuickNet | 4-4-4-4 | 64-128-256-512 | 63.3 % |
+# | QuickNet Large | 6-8-12-6 | 64-128-256-512 | 66.9 % |
+
+# %% [markdown]
+# ## A model of the cost
+#
+# Building and timing each idea takes seconds. A **cost model** answers at once: for each kind of
+# layer it was fitted to the times of many shapes. It is as good as its error on shapes that it has
+# not seen:
+
+# %% tags=["nbval-ignore-output"]
+from bnn_lab.bench.cost_model import CostModel
+
+cost_model = CostModel.load()
+print(cost_model.origin)
+for kind in ("binary_conv", "conv", "depthwise_conv", "max_pool"):
+    print(f"  {kind:<15} median error {cost_model.error(kind):.0%}")
+
+# %% [markdown]
+# The model comes from one machine. Is yours another? Run `bnn-lab calibrate` in a terminal (some
+# minutes), then this cell again. Let us see how far off it is for QuickNet Small on your machine:
+
+# %% tags=["nbval-ignore-output"]
+estimated = designer.estimate(small, cost_model).total_ms
+measured = table["shortcuts, fused"].median * 1e3
+print(f"estimated {estimated:.2f} ms, measured {measured:.2f} ms ({estimated / measured - 1:+.0%})")
+
+# %% [markdown]
+# ## Design your own
+#
+# Move the sliders: the estimate follows. Compare the three bars at the bottom. Then press **Measure
+# this design**: the network is really built, converted and timed, which takes some seconds.
+#
+# Try to answer by trying:
+#
+# * Add blocks in section 1, then the same number in section 4. Which costs more? Which adds more
+#   bytes?
+# * Set the shortcuts to "none" and to "added on their own". Which layers change?
+# * Halve the image. Does the time fall to a quarter, as the MACs do?
+
+# %% tags=["nbval-ignore-output"]
+design_widget = widgets.QuickNetDesigner()
+design_widget
+
+# %% [markdown]
+# ## Your turn
+#
+# **1. Count MACs.** `side` is the side of the square input image. With SAME padding, `ceil(side /
+# stride)` pixels come out along each side. Complete the function:
+
+# %%
+from bnn_lab.lab.exercises.design import check_conv_macs
+
+
+def conv_macs(side, kernel, channels_in, channels_out, stride, groups):
+    """Multiply-accumulates of a convolution."""
+    out = side  # not quite: what does the stride do?
+    return out * out * kernel * kernel * channels_in * channels_out
+
+
+check_conv_macs(conv_macs)
+
+# %% [markdown]
+# **2. Amdahl's law.** A part of the network takes `share` of the time (0 to 1) and becomes `factor`
+# times faster. How many times faster does the whole network become?
+
+# %%
+from bnn_lab.lab.exercises.design import check_amdahl
+
+
+def whole_speedup(share, factor):
+    """Speed-up of the whole."""
+    return share * factor  # not quite: what about the rest?
+
+
+check_amdahl(whole_speedup)
+
+# %% [markdown]
+# With your function: how much faster could QuickNet Small still get if the binary ops took no time
+# at all? Use `share=binary_time` and a very large `factor`.
+#
+# **3. More in less time.** Design a network with at least as many binary MACs as QuickNet, in at
+# most 88 % of its estimated time. Keep 224 pixels and the shortcuts. Change the lists here, or move
+# the sliders above and write `check_design(design_widget)`.
+
+# %%
+from bnn_lab.lab.exercises.design import check_design
+
+my_design = designer.design(blocks=(4, 4, 4, 4), filters=(64, 128, 256, 512))
+
+check_design(my_design)
+
+# %% [markdown]
+# Your design beside QuickNet, part by part:
+
+# %% tags=["nbval-ignore-output"]
+for name, state in (("QuickNet", designer.Design()), ("yours", my_design)):
+    found = designer.estimate(state)
+    parts = [f"{part} {found.of_part(found.ms, part):.2f}" for part in designer.PARTS]
+    print(f"{name:<9} {found.total_ms:.2f} ms: {', '.join(parts)}")
+
+# %% [markdown]
+# Would your design be as accurate as QuickNet? Nobody knows before training it. Speed can be
+# measured in seconds, accuracy only in days: that is why a good cost model is worth having.
+
+# %% [markdown]
+# ## Summary
+#
+# * When the binary ops are fast, the few float ops take much of the time (Amdahl's law).
+# * MACs are not latency: the same MACs cost more where many floats move, and pooling, packing and
+#   additions have none.
+# * Full-precision shortcuts cost memory traffic, and less of it when they are fused.
+# * QuickNet has cheap first layers and transitions, and many filters only where images are small.
+# * A cost model makes a design a matter of seconds; measure before you trust it.
+#
+# Source: *Larq Compute Engine*, [arXiv:2011.09398](https://arxiv.org/abs/2011.09398): its parts on
+# MACs and latency, on full-precision shortcuts, and on QuickNet.
