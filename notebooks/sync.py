@@ -2,7 +2,7 @@
 
 Without options it updates the notebooks' cells; unchanged cells keep their outputs. `--execute`
 also runs them and stores what they print. `--check` changes nothing and exits with code 1 if a
-notebook is out of date.
+notebook is out of date. `--only NAME` does so with one lesson: its file's stem or the start of it.
 """
 
 from __future__ import annotations
@@ -28,6 +28,32 @@ KEPT_FORMATS = ("text/plain", "application/vnd.plotly.v1+json", "image/png", "te
 def sources() -> list[Path]:
     """All py:percent lessons, in order."""
     return sorted(LESSONS.glob("[0-9]*.py"))
+
+
+def chosen(names: list[str] | None) -> list[Path]:
+    """The lessons that `--only` names, in order; all without it.
+
+    Args:
+        names: stems of lessons or their beginnings, such as "03".
+
+    Returns:
+        py:percent files.
+
+    Raises:
+        ValueError: no lesson, or more than one, begins with a name.
+    """
+    if not names:
+        return sources()
+    picked = set()
+    for name in names:
+        stem = Path(name).name.removesuffix(".py").removesuffix(".ipynb")
+        found = [source for source in sources() if source.stem.startswith(stem) and stem]
+        exact = [source for source in found if source.stem == stem]
+        if len(exact or found) != 1:
+            known = ", ".join(source.stem for source in found or sources())
+            raise ValueError(f"--only {name}: {len(found)} lessons begin so; choose of {known}")
+        picked |= set(exact or found)
+    return sorted(picked)
 
 
 def build(source: Path) -> Any:
@@ -84,8 +110,6 @@ def execute(notebook: Any, folder: Path) -> Any:
     """
     from nbclient import NotebookClient
 
-    # Widgets leave a plain figure, which readers without a running kernel see.
-    os.environ["BNN_LAB_STATIC"] = "1"
     client = NotebookClient(
         notebook,
         timeout=SECONDS_PER_CELL,
@@ -95,7 +119,8 @@ def execute(notebook: Any, folder: Path) -> Any:
         store_widget_state=False,
         coalesce_streams=True,
     )
-    client.execute()
+    # Widgets leave a plain figure, which readers without a running kernel see.
+    client.execute(env={**os.environ, "BNN_LAB_STATIC": "1"})
     return normalize(notebook)
 
 
@@ -133,10 +158,17 @@ def main(arguments: list[str] | None = None) -> int:
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--check", action="store_true", help="only report what is out of date")
     mode.add_argument("--execute", action="store_true", help="run the notebooks, store outputs")
+    parser.add_argument(
+        "--only", action="append", metavar="NAME", help="only this lesson; may be given repeatedly"
+    )
     options = parser.parse_args(arguments)
+    try:
+        lessons = chosen(options.only)
+    except ValueError as error:
+        parser.error(str(error))
 
     failed = False
-    for source in sources():
+    for source in lessons:
         if options.check:
             reasons = differences(source)
             failed |= bool(reasons)

@@ -114,6 +114,31 @@ def test_check_finds_what_is_out_of_date(
     assert complaint in capsys.readouterr().out
 
 
+def test_only_looks_at_and_writes_the_named_lesson(
+    copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = copy.with_name("02_other.py")
+    other.write_text("# %% [markdown]\n# # Other\n")
+    assert sync.main(["--check", "--only", "01"]) == 0
+    assert sync.main(["--check", "--only", "02_other"]) == 1
+    assert sync.main(["--check"]) == 1
+    assert sync.main(["--only", "notebooks/lessons/02_other.py"]) == 0
+    assert sync.main(["--check", "--only", "01_tiny", "--only", "02"]) == 0
+    copy.write_text("# %% [markdown]\n# # Changed\n")
+    assert sync.main(["--check", "--only", "02"]) == 0
+    assert sync.main(["--check", "--only", "01"]) == 1
+
+
+@pytest.mark.parametrize("name", ["0", "03", "", "nothing.py"])
+def test_only_refuses_a_name_that_is_not_one_lesson(
+    copy: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    copy.with_name("02_other.py").write_text("# %% [markdown]\n# # Other\n")
+    with pytest.raises(SystemExit):
+        sync.main(["--only", name])
+    assert "01_tiny, 02_other" in capsys.readouterr().err
+
+
 def test_check_finds_a_missing_notebook(copy: Path) -> None:
     copy.with_suffix(".ipynb").unlink()
     assert sync.main(["--check"]) == 1

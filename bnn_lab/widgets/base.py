@@ -7,7 +7,7 @@ import html
 import math
 import os
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
 import ipywidgets
@@ -35,6 +35,8 @@ class Explorer(ipywidgets.VBox, Generic[State]):
             and read by screen readers.
         name: of this explorer. One made later under the same name starts in the state that this
             one was left in; "" always starts in `start`.
+        choices: controls of further fields of the state, whose options are known only now; they
+            come first.
 
     Attributes:
         figure: the live `plotly.graph_objects.FigureWidget`.
@@ -49,15 +51,19 @@ class Explorer(ipywidgets.VBox, Generic[State]):
         draw: Callable[[State], go.Figure],
         describe: Callable[[State], str],
         name: str = "",
+        choices: Mapping[str, Control] | None = None,
     ) -> None:
         self._draw, self._describe, self._name = draw, describe, name
         kept = _left_in.get(name) if name else None
-        self._state: State = kept if isinstance(kept, type(start)) else start
+        fits = isinstance(kept, type(start)) and all(
+            getattr(kept, field) in control.options for field, control in (choices or {}).items()
+        )
+        self._state: State = kept if fits else start  # type: ignore[assignment]
         self.errors = ipywidgets.Output()
         self.words = ipywidgets.HTML()
         self.inputs = {
             field: make_input(control, getattr(self._state, field))
-            for field, control in controls(start).items()
+            for field, control in {**(choices or {}), **controls(start)}.items()
         }
         self.figure = go.FigureWidget(draw(self._state))
         self._set_words()
