@@ -37,7 +37,12 @@ class ResultStore:
                     "results of a lambda cannot be told apart from another lambda's. Fix: give "
                     "the experiment a name with def, or leave out the folder."
                 )
-            self.folder.mkdir(parents=True, exist_ok=True)
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise InputError(
+                    f"{self.folder} cannot be made a folder ({error}). Fix: choose another."
+                ) from error
 
     def path(self, point: Point) -> Path | None:
         """File of a point, or None without a folder."""

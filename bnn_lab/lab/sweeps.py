@@ -56,7 +56,8 @@ def sweep(
         `pandas.DataFrame`, one row a point in the grid's order: settings and outcomes.
 
     Raises:
-        InputError: the grid is empty or something cannot be stored.
+        InputError: the grid is empty, something cannot be stored, or `client` is no client and no
+            address.
         BnnLabError: Dask or pandas is not installed, or a point went down with its worker again
             and again.
     """
@@ -116,6 +117,7 @@ def open_client(client: Any = None, *, workers: int | None = None, show: bool = 
         The `distributed.Client`.
 
     Raises:
+        InputError: `client` is no client and no address.
         BnnLabError: Dask is not installed, or there is no scheduler at the address.
     """
     try:
@@ -142,10 +144,20 @@ def open_client(client: Any = None, *, workers: int | None = None, show: bool = 
         elif isinstance(client, str):
             try:
                 client = stack.enter_context(Client(client, timeout="3s"))
+            except ValueError as error:
+                raise InputError(
+                    f"client={client!r} is no scheduler's address ({error}). Fix: write it like "
+                    "'tcp://10.0.0.1:8786'."
+                ) from error
             except OSError as error:
                 raise BnnLabError(
                     f"no Dask scheduler answers at {client}. Fix: start one with `dask scheduler`."
                 ) from error
+        elif not isinstance(client, Client):
+            raise InputError(
+                f"client={client!r} is neither a distributed.Client nor an address. Fix: pass one, "
+                "or None for processes on this machine."
+            )
         if show:
             print(f"Dask dashboard: {client.dashboard_link}")
         yield client

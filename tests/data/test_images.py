@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import importlib.util
 import pickle
+import sys
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -175,6 +177,63 @@ def test_imagenet_from_folders(image_folder) -> None:
         np.testing.assert_array_equal(first[step], later)
     other = load_imagenet(image_folder, batch=4, size=32, seed=2)
     assert not np.array_equal(first[0], next(iter(other.train))[0].numpy())
+
+
+@pytest.fixture
+def tensorflow_datasets(monkeypatch):
+    """What load_imagenet uses of TensorFlow Datasets, with an ImageNet of 15 and 6 images."""
+    asked = []
+
+    def part(count):
+        pixels = np.zeros((count, 40, 48, 3), np.uint8)
+        labels = np.arange(count) * 66
+        for image, label in zip(pixels, labels, strict=True):
+            image[:] = label % 251
+        files = [tf.io.encode_png(image).numpy() for image in pixels]
+        return tf.data.Dataset.from_tensor_slices((files, labels.astype(np.int64)))
+
+    parts = {"train": part(15), "validation": part(6)}
+
+    class Builder:
+        info = SimpleNamespace(
+            splits={name: SimpleNamespace(num_examples=len(data)) for name, data in parts.items()}
+        )
+
+        def as_dataset(self, split, **options):
+            asked.append((split, options))
+            return parts[split]
+
+    def builder(name, data_dir=None):
+        if name != "imagenet2012" or data_dir == "nothing":
+            raise AssertionError("manual_dir does not exist")  # one of the kinds that tfds raises
+        return Builder()
+
+    module = ModuleType("tensorflow_datasets")
+    module.builder = builder
+    module.decode = SimpleNamespace(SkipDecoding=lambda: "skip")
+    monkeypatch.setitem(sys.modules, "tensorflow_datasets", module)
+    return asked
+
+
+def test_imagenet_through_tensorflow_datasets(tensorflow_datasets) -> None:
+    data = load_imagenet(batch=4, size=32, seed=1, data_dir="somewhere")
+    assert (data.classes, data.train_images, data.test_images) == (1000, 15, 6)
+    # Files come undecoded, for the crop to decode, and in order, for the stream to repeat.
+    assert all(options["decoders"] == {"image": "skip"} for _, options in tensorflow_datasets)
+    assert dict(tensorflow_datasets)["train"]["shuffle_files"] is False
+    assert np.concatenate([y.numpy() for _, y in data.test]).tolist() == [0, 66, 132, 198, 264, 330]
+    run = [(x.numpy(), y.numpy()) for x, y in data.train.take(7)]
+    epoch = np.concatenate([y for _, y in run[:3]])
+    assert len(np.unique(epoch)) == 12 and not np.array_equal(epoch, np.sort(epoch))
+    for images, labels in run:
+        bright = images[:, 16, 16, 0] * 0.229 + 0.485
+        np.testing.assert_allclose(bright * 255, labels % 251, atol=0.01)
+    for step in (1, 3, 5):
+        images, labels = next(iter(data.train_from(step)))
+        np.testing.assert_array_equal(images.numpy(), run[step][0])
+        np.testing.assert_array_equal(labels.numpy(), run[step][1])
+    with pytest.raises(BnnLabError, match="tfds build imagenet2012"):
+        load_imagenet(data_dir="nothing")
 
 
 def test_imagenet_errors(image_folder, tmp_path_factory) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bnn_lab.errors import BnnLabError, InputError
+from bnn_lab.lab.results import run_points
 from bnn_lab.lab.sweeps import WORKER_ENVIRONMENT, grid_of, open_client, sweep
 
 pytest.importorskip("distributed")
@@ -138,3 +139,15 @@ def test_grids() -> None:
 def test_a_scheduler_that_does_not_answer_is_named() -> None:
     with pytest.raises(BnnLabError, match=r"127\.0\.0\.1:9"), open_client("tcp://127.0.0.1:9"):
         pass
+
+
+@pytest.mark.parametrize("client", ["nonsense", "http://127.0.0.1:8786", 3])
+def test_what_is_no_client_is_refused(client) -> None:
+    with pytest.raises(InputError, match="client="), open_client(client):
+        pass
+
+
+def test_a_folder_that_is_a_file_is_named(experiments, tmp_path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot be made a folder"):
+        run_points(experiments.fails, [{"x": 1}], folder=tmp_path / "file", progress=False)
