@@ -38,11 +38,28 @@ class Part:
     split: bool
 
 
+def quiet_rounds(*peers: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """The half of the rounds in which all peers together were fastest.
+
+    Other work on the machine comes in bursts longer than a call: it would hit the rounds of one
+    peer, and their sum would not be that of the other.
+
+    Args:
+        *peers: seconds of each call, float64 (rounds, calls).
+
+    Returns:
+        bool (rounds,), at least one True.
+    """
+    spent = np.sum([np.median(seconds, axis=1) for seconds in peers], axis=0)
+    mask: NDArray[np.bool_] = spent <= np.median(spent)
+    return mask
+
+
 def node_seconds(seconds: NDArray[np.float64], totals: NDArray[np.float64]) -> NDArray[np.float64]:
     """Typical time of each node: the mean over the runs whose total is near the median.
 
-    Means add up, medians do not; without the slowest and the fastest quarter of the runs the mean
-    is as little moved by disturbances.
+    Means add up, medians do not; without the slowest and the fastest third of the runs the mean is
+    as little moved by disturbances.
 
     Args:
         seconds: of each node in each run, float64 (runs, nodes).
@@ -51,7 +68,7 @@ def node_seconds(seconds: NDArray[np.float64], totals: NDArray[np.float64]) -> N
     Returns:
         float64 (nodes,).
     """
-    low, high = np.percentile(totals, [25, 75])
+    low, high = np.percentile(totals, [35, 65])
     mean: NDArray[np.float64] = seconds[(totals >= low) & (totals <= high)].mean(axis=0)
     return mean
 

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from bnn_lab import kernels
 from bnn_lab.bench.host import busy_warning
 from bnn_lab.bench.node_clock import NodeClock, open_litert, set_inputs
-from bnn_lab.bench.partitions import Part, made_up, node_seconds, split_nodes
+from bnn_lab.bench.partitions import Part, made_up, node_seconds, quiet_rounds, split_nodes
 from bnn_lab.bench.tflite_ops import ModelOps
 from bnn_lab.bench.timing import measure
 from bnn_lab.errors import InputError
@@ -43,6 +43,7 @@ METHOD = (
     "each node that LiteRT runs is timed in place; the time of a partition of several ops is split "
     "in proportion to the ops' times alone"
 )
+_WARMUP = 3
 _ROUND_SECONDS = 5e-3  # of back-to-back inferences, so that most find the caches as usual
 
 
@@ -90,7 +91,8 @@ class Profile:
 
     Attributes:
         rows: in the order in which they run.
-        end_to_end_ms: median of whole inferences without any clock inside, milliseconds.
+        end_to_end_ms: median of whole inferences without any clock inside, milliseconds. Like the
+            rows, from the quieter half of the rounds.
         backend: bnn_lab's kernel backend.
         num_threads: of the interpreter.
         rounds: timing samples.
@@ -228,21 +230,26 @@ def profile(
         plain.invoke()
         whole.append(clock() - start)
 
-    # Call by call: where other work interrupts a few, medians do not move.
     measure(
         {"whole": run_whole, "nodes": timed.run},
         rounds=rounds,
+        warmup=_WARMUP,
         round_seconds=_ROUND_SECONDS,
         clock=clock,
     )
-    seconds = node_seconds(np.array(timed.seconds), np.array(timed.totals))
+    # Call by call: where other work interrupts a few, medians do not move.
+    wholes = np.array(whole[_WARMUP:]).reshape(rounds, -1)
+    totals = np.array(timed.totals[_WARMUP:]).reshape(rounds, -1)
+    quiet = quiet_rounds(wholes, totals)
+    per_node = np.array(timed.seconds[_WARMUP:]).reshape(*totals.shape, -1)[quiet]
+    seconds = node_seconds(per_node.reshape(-1, per_node.shape[-1]), totals[quiet].ravel())
     parts = split_nodes(
         ModelOps(content), timed.nodes, seconds.tolist(), rounds=rounds, clock=clock, **options
     )
     total = sum(part.seconds for part in parts)
     return Profile(
         rows=tuple(_row(part, part.seconds / total if total > 0 else 0.0) for part in parts),
-        end_to_end_ms=float(np.median(whole)) * 1e3,
+        end_to_end_ms=float(np.median(wholes[quiet])) * 1e3,
         backend=kernels.resolve_backend(backend),
         num_threads=num_threads,
         rounds=rounds,

@@ -23,6 +23,7 @@ from bnn_lab.bench.partitions import (
     made_up,
     node_seconds,
     ops_of_node,
+    quiet_rounds,
     split_nodes,
     split_time,
 )
@@ -80,6 +81,13 @@ def test_time_is_split_in_proportion() -> None:
 def test_runs_far_from_the_median_do_not_count() -> None:
     seconds = np.array([[1.0, 2.0]] * 5 + [[50.0, 2.0], [1.0, 90.0], [0.1, 0.1]])
     np.testing.assert_allclose(node_seconds(seconds, seconds.sum(axis=1)), [1, 2])
+
+
+def test_quiet_rounds_are_those_in_which_all_peers_are_fast() -> None:
+    first = np.array([[1.0, 1], [9, 9], [1, 1], [1, 9]])
+    second = np.array([[2.0, 2, 2], [2, 2, 2], [2, 30, 2], [8, 8, 2]])
+    assert quiet_rounds(first, second).tolist() == [True, False, True, False]
+    assert quiet_rounds(first[:1], second[:1]).tolist() == [True]
 
 
 def test_means_add_up() -> None:
