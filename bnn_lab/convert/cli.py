@@ -31,6 +31,9 @@ def convert_command(
     lce_compatible: Annotated[
         bool, typer.Option(help="Use only ops that LCE's interpreter knows.")
     ] = True,
+    signature: Annotated[
+        str | None, typer.Option(help="Which signature of a SavedModel; default serving_default.")
+    ] = None,
 ) -> None:
     """Convert a larq model to a .tflite file with binary ops."""
     if output.suffix != ".tflite":
@@ -49,13 +52,20 @@ def convert_command(
         # Late: `bnn-lab --help` must not wait for TensorFlow.
         from bnn_lab.convert.files import convert_saved_model, is_keras_saved_model
 
-        if model.is_dir() and not is_keras_saved_model(model):
+        if signature is not None and not model.is_dir():
+            raise InputError(
+                f"'{model.name}' is no SavedModel, so it has no signatures. Fix: leave --signature "
+                "out"
+            )
+        if model.is_dir() and (signature is not None or not is_keras_saved_model(model)):
             if report or report_json:
                 raise InputError(
-                    f"a report tells of Keras layers, which the SavedModel '{model}' does not "
-                    "hold. Fix: pass the .keras or .h5 file, or leave --report out"
+                    f"a report tells of Keras layers, and a signature of the SavedModel '{model}' "
+                    "holds none. Fix: pass the .keras or .h5 file, or leave --report out"
                 )
             status.update("converting the SavedModel")
+            if signature is not None:
+                options["signature"] = signature
             tflite, made = convert_saved_model(model, **options), None
         else:
             tflite, made = _convert_keras(model, options, status.update)

@@ -113,6 +113,22 @@ def test_int8_by_samples(folder, capsys, tmp_path):
     assert "i8" in str(next(iter(import_model(target.read_bytes()).ops)).body.block.args[0].type)
 
 
+def test_one_signature_of_several(folder, model, capsys, tmp_path, rng, interpreters):
+    module = tf.Module()
+    module.net = model
+    spec = tf.TensorSpec([None, 6, 6, 32], tf.float32, name="photo")
+    once = tf.function(lambda photo: {"scores": model(photo)}, input_signature=[spec])
+    twice = tf.function(lambda photo: {"double": 2 * model(photo)}, input_signature=[spec])
+    saved = tmp_path / "several"
+    tf.saved_model.save(module, str(saved), signatures={"once": once, "twice": twice})
+    target = tmp_path / "a.tflite"
+    bnn_lab(capsys, "convert", saved, "-o", target, "--signature", "twice")
+    data = rng.normal(size=(2, 6, 6, 32)).astype(np.float32)
+    (got,) = interpreters["bnn_lab"](target.read_bytes(), data)
+    np.testing.assert_allclose(got, 2 * model.predict(data, verbose=0), atol=1e-4)
+    assert "it has: once, twice" in error_of(capsys, "convert", saved, "-o", target)
+
+
 def test_convert_plain_saved_model(folder, capsys, tmp_path):
     target = tmp_path / "a.tflite"
     bnn_lab(capsys, "convert", folder / "plain_saved", "-o", target)
@@ -127,6 +143,8 @@ def test_convert_plain_saved_model(folder, capsys, tmp_path):
         ("odd.keras", "custom_objects"),
         ("broken.h5", "check that the file is whole"),
         ("plain_saved --report", "leave --report out"),
+        ("model.keras --signature serving_default", "leave --signature out"),
+        ("plain_saved --signature other", "it has: serving_default"),
         ("model.keras --input-type int8", "pass representative_dataset"),
         ("model.keras --representative model.txt", "holds no NumPy arrays"),
     ],
