@@ -119,12 +119,13 @@ class Average final : public Op {
     const TensorView& x = tensors.inputs[0];
     require_rank(x, 4, "the input");
     const bool whole = options_.filter_height == 0;
+    const Padding padding = whole ? Padding::kValid : options_.padding;  // one window if whole
     kernel_height_ = whole ? x.shape[1] : options_.filter_height;
     kernel_width_ = whole ? x.shape[2] : options_.filter_width;
     require(kernel_height_ > 0 && kernel_width_ > 0, "the image is empty");
     zeros_.assign(static_cast<size_t>(x.shape[3]), 0.0f);
-    ys_ = window_axis(x.shape[1], kernel_height_, options_.stride_height, 1, options_.padding);
-    xs_ = window_axis(x.shape[2], kernel_width_, options_.stride_width, 1, options_.padding);
+    ys_ = window_axis(x.shape[1], kernel_height_, options_.stride_height, 1, padding);
+    xs_ = window_axis(x.shape[2], kernel_width_, options_.stride_width, 1, padding);
     if (!options_.keep_dims) return {x.shape[0], x.shape[3]};
     return {x.shape[0], ys_.out, xs_.out, x.shape[3]};
   }
