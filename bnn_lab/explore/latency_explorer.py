@@ -262,7 +262,7 @@ def ops_figure(reports: Sequence[Report], state: LatencyState) -> tuple[go.Figur
         return entry_profile_figure(entry)
     device, model = state.profile_of
     if not model:
-        words = "Click a filled point, or choose a model below, to see where its time goes."
+        words = "Click a filled point, or choose a model in the list, to see where its time goes."
     elif device in {entry["name"] for entry in _cited()["devices"]}:
         words = f"{model} on {device} is a cited figure: only its latency was published."
     else:
@@ -287,7 +287,7 @@ def _trace(
         y=[point.values[state.y] for point in shown],
         text=[point.model for point in shown],
         mode="markers+text",
-        textposition="top center",
+        textposition="bottom center" if any(p.source for p in shown) else "top center",
         textfont={"size": 10},
         cliponaxis=False,
         marker={"size": 12, **marker},

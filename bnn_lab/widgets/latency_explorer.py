@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import html
 import os
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -68,7 +69,8 @@ class LatencyExplorer(Explorer[LatencyState]):
         )
         self.ops_words = ipywidgets.HTML()
         # An explorer of other files has other devices, whose choice must not be kept.
-        key = f"{name}-{'-'.join(devices_of(self.reports))}" if name else ""
+        devices = re.sub(r"\W+", "-", "-".join(devices_of(self.reports))).lower()
+        key = f"{name}-{devices}" if name else ""
         super().__init__(
             LatencyState(),
             lambda state: explorer_figure(self.reports, state),

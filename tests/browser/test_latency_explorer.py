@@ -12,6 +12,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 CODE = """
 from bnn_lab.widgets.latency_explorer import LatencyExplorer
 explorer = LatencyExplorer()
+explorer.inputs["cited"].value = False  # a click takes the nearest point, also a cited one
 explorer
 """
 
