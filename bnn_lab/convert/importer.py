@@ -95,7 +95,7 @@ class _Importer:
         taken: set[str] = set()
         functions: list[Operation] = []
         for index, subgraph in enumerate(subgraphs):
-            name = re.sub(r"\W", "_", as_text(subgraph.name)) or "subgraph"
+            name = re.sub(r"\W", "_", as_text(subgraph.name), flags=re.ASCII) or "subgraph"
             if name in taken or name[0].isdigit():
                 name = f"subgraph_{index}_{name}"
             taken.add(name)
@@ -311,7 +311,7 @@ class _FunctionImporter:
     def _named(self, value: Any, index: int) -> Any:
         # A short, readable SSA name: the last part of the tensor's name.
         last = self._tensor_name(index).split(";")[-1].rstrip("/").split("/")[-2:]
-        hint = re.sub(r"\W", "_", "_".join(last))
+        hint = re.sub(r"\W", "_", "_".join(last), flags=re.ASCII)
         value.name_hint = f"t_{hint}" if not hint or hint[0].isdigit() else hint
         return value
 

@@ -188,6 +188,15 @@ def test_two_inputs_and_outputs_keep_names_and_order(matches_keras):
     assert [o.tensorIndex for o in entry.outputs] == list(graph.outputs)
 
 
+def test_names_beyond_ascii(matches_keras):
+    x = tf.keras.Input((6, 6, 32), name="größe-1")
+    model = tf.keras.Model(x, quant_conv(8, name="out.1")(x))
+    assert "lq.Bconv2d" in matches_keras(model)
+    stored = schema.ModelT.InitFromObj(schema.Model.GetRootAs(convert_keras_model(model), 0))
+    (entry,) = stored.signatureDefs
+    assert [i.name.decode() for i in entry.inputs] == ["größe-1"]
+
+
 def test_many_outputs_keep_their_order(matches_keras):
     # TensorFlow sorts output names as text, where 10 comes before 2.
     x = tf.keras.Input((4, 4, 32))

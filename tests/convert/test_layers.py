@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from bnn_lab._keras import require_tensorflow
-from bnn_lab.convert import convert_keras_model, import_model
+from bnn_lab.convert import convert_keras_model, explain, import_model
+from bnn_lab.errors import NoBinaryLayerError
 
 tf = require_tensorflow()
 layers = tf.keras.layers
@@ -57,7 +58,7 @@ def ops_after(interpreters, randomize, rng, op_names):
         for name, run in interpreters.items():
             if name == "lce" and (own or options.get("lce_compatible") is False):
                 continue
-            (got,) = run(file, data)
+            (got,) = run(file, data, any(getattr(layer, "groups", 1) > 1 for layer in model.layers))
             bound = 1e-4 * max(1.0, float(np.abs(want).max()))
             assert got.shape == want.shape, name
             assert np.abs(got - want).max() <= bound, name
@@ -201,6 +202,82 @@ class TestMovedBits:
             return layers.Concatenate()([conv(4)(x), conv(5)(x)])
 
         assert ops_after((5, 5, 32), make).count("lq.Quantize") == 1
+
+
+HEAVISIDE = {"input_quantizer": "ste_heaviside", "kernel_quantizer": "ste_sign"}
+PADDINGS = [
+    {"padding": "valid"},
+    {"padding": "same"},
+    {"padding": "same", "pad_values": 1},
+    {"padding": "same", "strides": 2},
+]
+
+
+class TestZeroAndOne:
+    @pytest.mark.parametrize("options", PADDINGS, ids=lambda o: "-".join(map(str, o.values())))
+    def test_heaviside(self, ops_after, options):
+        names = ops_after((6, 7, 33), lambda x: BN()(conv(7, **HEAVISIDE, **options)(x)))
+        assert names.count("lq.Bconv2d") == 1
+        assert "tfl.conv_2d" not in names
+
+    @pytest.mark.parametrize("options", PADDINGS, ids=lambda o: "-".join(map(str, o.values())))
+    def test_sign_whose_scale_is_folded(self, ops_after, options):
+        def quantizer(t):
+            return tf.cast(t >= 0, tf.float32) * 2 - 1
+
+        names = ops_after((6, 7, 32), conv(7, input_quantizer=quantizer, **options))
+        assert names == ["lq.Quantize", "lq.Bconv2d"]
+
+    def test_dense_and_sequences(self, ops_after):
+        def make(x):
+            y = conv1d(40, padding="causal", dilation_rate=2, **HEAVISIDE)(x)
+            return dense(5, **HEAVISIDE)(layers.Flatten()(BN()(y)))
+
+        assert ops_after((9, 20), make).count("lq.Bconv2d") == 2
+
+    def test_chain(self, ops_after):
+        def make(x):
+            y = layers.MaxPool2D()(BN()(conv(40, activation="relu", **HEAVISIDE)(x)))
+            return conv(8, **HEAVISIDE)(y)
+
+        assert ops_after((9, 9, 33), make).count("lq.Bconv2d") == 2
+
+
+class TestGroups:
+    @pytest.mark.parametrize("options", PADDINGS, ids=lambda o: "-".join(map(str, o.values())))
+    @pytest.mark.parametrize(("groups", "channels"), [(4, 32), (3, 42), (16, 32), (2, 66)])
+    def test_that_do_not_fill_words(self, ops_after, options, groups, channels):
+        def make(x):
+            return BN()(conv(2 * groups, groups=groups, **options)(x))
+
+        zeros = options["padding"] == "same" and not options.get("pad_values")
+        odd = channels // groups % 2
+        if zeros and odd:
+            with pytest.raises(NoBinaryLayerError, match="or use pad_values=1"):
+                ops_after((6, 7, channels), make)
+            return
+        names = ops_after((6, 7, channels), make)
+        assert names.count("lq.Bconv2d") == 1
+        assert "tfl.conv_2d" not in names
+
+    def test_of_a_sequence(self, ops_after):
+        names = ops_after((9, 24), conv1d(8, groups=4, padding="causal"))
+        assert names.count("lq.Bconv2d") == 1
+
+    def test_macs_are_larqs(self):
+        x = tf.keras.Input((6, 6, 24))
+        model = tf.keras.Model(x, conv(8, groups=4, padding="same")(x))
+        (layer,) = explain(model).layers
+        assert layer.verdict == "binary"
+        assert layer.macs_binary == 36 * 8 * 9 * 6
+
+
+def test_enlarged_signs_are_signs(ops_after):
+    def make(x):
+        y = layers.UpSampling2D()(lq.quantizers.SteSign()(x))
+        return conv(8, input_quantizer=None)(y)
+
+    assert ops_after((4, 5, 33), make).count("lq.Bconv2d") == 1
 
 
 class TestScales:

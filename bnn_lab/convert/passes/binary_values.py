@@ -24,6 +24,8 @@ MOVES = (
     "tile",
     "reverse_v2",
     "broadcast_to",
+    "mirror_pad",
+    "resize_nearest_neighbor",
 )
 
 
