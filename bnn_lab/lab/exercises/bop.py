@@ -38,9 +38,9 @@ def review_bop_step(answer: BopStep) -> Feedback:
     Returns:
         The verdict, with a hint that fits the mistake where it is a common one.
     """
-    w = np.array([1.0, 1.0, -1.0, -1.0])
-    m = np.array([0.1, 0.3, -0.3, 0.3])
-    gradient = np.array([0.5, 1.0, -1.0, 2.0])
+    w = np.array([1.0, 1.0, -1.0, -1.0, 1.0])
+    m = np.array([0.1, 0.3, -0.3, 0.3, 0.15])
+    gradient = np.array([0.5, 1.0, -1.0, 2.0, 1.0])
     average = (1 - _GAMMA) * m + _GAMMA * gradient
     given = _step(answer, w, m, gradient)
     if isinstance(given, Feedback):
@@ -50,7 +50,7 @@ def review_bop_step(answer: BopStep) -> Feedback:
         return Feedback(False, _average_hint(averages, m, gradient, average))
     if not np.array_equal(signs, np.where(w * average > _TAU, -w, w)):
         return Feedback(False, _flip_hint(signs, w, average, m))
-    even = np.full(4, 0.25)
+    even = np.full(len(w), 0.25)
     tie = _step(answer, w, even, even, gamma=0.5, tau=0.25)
     if isinstance(tie, Feedback) or not np.array_equal(tie[0], w):
         return Feedback(False, "A weight flips when w * m is above tau; at exactly tau it stays.")
@@ -177,7 +177,7 @@ def review_flip_step(answer: FlipStep) -> Feedback:
     Returns:
         The verdict, with a hint.
     """
-    cases = ((0.1, 0.5, 1.0), (0.01, 0.2, 0.3), (0.5, 0.1, 0.4), (0.1, 0.0, 0.3))
+    cases = ((0.01, 0.2, 0.3), (0.1, 0.5, 1.0), (0.5, 0.1, 0.4), (0.1, 0.0, 0.3))
     for gamma, tau, gradient in (*cases, (0.1, 1.0, 0.5), (0.1, 0.5, 0.5)):
         expected = bop_flip_step(gamma, tau, gradient)
         case = f"gamma={gamma}, tau={tau}, gradient={gradient}"
@@ -216,12 +216,12 @@ def review_flip_step(answer: FlipStep) -> Feedback:
 
 
 def _count_hint(number: float, expected: int, gamma: float, tau: float, gradient: float) -> str:
+    if number == math.floor(tau / (gamma * gradient)) + 1:
+        return "m does not grow by gamma * gradient each step: it also forgets."
     if number == expected - 1:
         return "One too few: is m above tau after that step, or only at it or below?"
     if number != int(number):
         return "Steps are whole: which is the first one with m > tau?"
-    if number == math.floor(tau / (gamma * gradient)) + 1:
-        return "m does not grow by gamma * gradient each step: it also forgets."
     return "After n steps m = gradient * (1 - (1 - gamma)^n). Solve for n, or count in a loop."
 
 
@@ -311,7 +311,7 @@ def review_gamma_and_tau(gamma: float, tau: float) -> Feedback:
     elif noise > MOST_NOISE_FLIPS:
         hint = f"At most {MOST_NOISE_FLIPS:.1%} is wanted: raise tau, or average for longer."
     elif not math.isfinite(steps):
-        hint = f"m settles near the drift, {DRIFT}. A tau above that is never passed: lower it."
+        hint = f"m settles near the drift, {DRIFT}, and hardly ever passes a tau above: lower it."
     else:
         hint = f"At most {MOST_STEPS} steps are wanted: lower tau, or forget sooner."
     return Feedback(False, f"{told} {hint}")
