@@ -130,6 +130,25 @@ class Graph:
         made.results[0].name_hint = f"{mnemonic}_{self.count}"
         return made.results[0]
 
+    def typed(
+        self, mnemonic: str, operands: list[SSAValue], type_: Any, table: str = "", **options: Any
+    ) -> SSAValue:
+        """Append a builtin op whose result is of any type, as one with quantization."""
+        made = OptionsAttr(Options.make(table, **options)) if table else None
+        op = make_tfl(mnemonic, operands, [type_], made, tensor_names(f"net/{mnemonic}"))
+        self.block.add_op(op)
+        op.results[0].name_hint = mnemonic
+        return op.results[0]
+
+    def pool(self, x: SSAValue) -> SSAValue:
+        """Max-pooling of windows 2 x 2, stride 2."""
+        batch, height, width, channels = x.type.get_shape()
+        return self.op(
+            "max_pool_2d", x, shape=(batch, height // 2, width // 2, channels),
+            table="Pool2DOptions", padding="valid", strideW=2, strideH=2, filterWidth=2,
+            filterHeight=2,
+        )  # fmt: skip
+
     def sign(self, x: SSAValue, shift: Any = 0.1) -> SSAValue:
         """larq's sign."""
         total = self.add(self.op("sign", x), self.const(np.float32(shift)))

@@ -25,12 +25,12 @@ from bnn_lab.convert.dialect import (
     Transpose2d,
     TransposeOptions,
     constant,
-    is_absent,
     is_tfl,
 )
 from bnn_lab.convert.passes.base import Pass, Refusal
 from bnn_lab.convert.passes.binarize_conv import explain_float_input
 from bnn_lab.convert.passes.binary_values import (
+    bias_or_zeros,
     channel_magnitudes,
     describe_filter,
     is_binary,
@@ -88,7 +88,7 @@ class BinarizeOtherConvs(Pass):
                 if depthwise
                 else 'use kernel_quantizer="ste_sign"',
             )
-        bias = _bias(op, 2 if depthwise else 3, len(magnitudes))
+        bias = bias_or_zeros(op, len(magnitudes), at=2 if depthwise else 3)
         if bias is None:
             return Refusal("its bias is computed at run time")
         options = _depthwise(op, filters) if depthwise else _transposed(op, filters)
@@ -111,15 +111,6 @@ class BinarizeOtherConvs(Pass):
         """Insert quantize, constants and the binary convolution."""
         rewriter.replace(op, binary_conv_ops(op, *match))
         return f"{len(match.multiplier)} output channels, runs on bnn_lab alone"
-
-
-def _bias(op: TflOp, at: int, channels: int) -> NDArray[np.float32] | None:
-    if len(op.operands) <= at or is_absent(op.operands[at]):
-        return np.zeros(channels, np.float32)
-    data = constant(op.operands[at])
-    if data is None or data.dtype != np.float32 or data.size != channels:
-        return None
-    return data.reshape(channels)
 
 
 def _depthwise(op: TflOp, filters: NDArray) -> DepthwiseOptions | Refusal:

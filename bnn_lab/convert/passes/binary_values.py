@@ -95,11 +95,11 @@ def describe_filter(filters: NDArray) -> str:
     return f"output channel {channel} holds magnitudes from {low:.6g} to {high:.6g}"
 
 
-def bias_or_zeros(conv: Any, channels: int) -> NDArray[np.float32] | None:
-    """A conv's bias as float32 (O,), zeros if it is absent, None if it is computed."""
-    if len(conv.operands) < 3 or is_absent(conv.operands[2]):
+def bias_or_zeros(conv: Any, channels: int, at: int = 2) -> NDArray[np.float32] | None:
+    """A conv's bias (operand `at`) as float32 (O,), zeros if absent, None if it is computed."""
+    if len(conv.operands) <= at or is_absent(conv.operands[at]):
         return np.zeros(channels, np.float32)
-    data = constant(conv.operands[2])
+    data = constant(conv.operands[at])
     if data is None or data.dtype != np.float32 or data.size != channels:
         return None
     return data.reshape(channels)

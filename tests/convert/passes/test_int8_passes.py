@@ -8,7 +8,7 @@ from xdsl.dialects.builtin import UnitAttr
 
 from bnn_lab.convert import ir_text
 from bnn_lab.convert.attributes import F32, I8, I32, Options, OptionsAttr, QuantParams, tensor_type
-from bnn_lab.convert.dialect import CALIBRATED, Const, make_tfl, tensor_names
+from bnn_lab.convert.dialect import CALIBRATED, Const
 from bnn_lab.convert.passes import (
     BinarizeConv,
     CancelDequantize,
@@ -31,19 +31,11 @@ def int8_type(shape=SHAPE, zero_point=0):
     return tensor_type(I8, shape, QuantParams((STEP,), (zero_point,)))
 
 
-def append(graph, mnemonic, operands, type_, table=""):
-    options = OptionsAttr(Options.make(table)) if table else None
-    op = make_tfl(mnemonic, operands, [type_], options, tensor_names(f"net/{mnemonic}"))
-    graph.block.add_op(op)
-    op.results[0].name_hint = mnemonic
-    return op.results[0]
-
-
 def rounded(graph, value, zero_point=0):
     """(int8, float32) of a value."""
     shape = tuple(value.type.get_shape())
-    stored = append(graph, "quantize", [value], int8_type(shape, zero_point))
-    return stored, append(graph, "dequantize", [stored], tensor_type(F32, shape))
+    stored = graph.typed("quantize", [value], int8_type(shape, zero_point))
+    return stored, graph.typed("dequantize", [stored], tensor_type(F32, shape))
 
 
 @pytest.mark.parametrize("zero_point", [0, 13, -127])
@@ -101,11 +93,11 @@ def int8_sum(graph, activation="none"):
     stored, _ = rounded(graph, graph.op("sign", graph.input(*SHAPE)))
     shift = Const.of(np.array([2], np.int8), "shift", int8_type((1,)))
     graph.block.add_op(shift)
-    total = append(graph, "add", [stored, shift.result], int8_type(), "AddOptions")
+    total = graph.typed("add", [stored, shift.result], int8_type(), "AddOptions")
     if activation != "none":
         table = Options.make("AddOptions", fusedActivationFunction=activation)
         total.op.options = OptionsAttr(table)
-    value = append(graph, "dequantize", [total], tensor_type(F32, SHAPE))
+    value = graph.typed("dequantize", [total], tensor_type(F32, SHAPE))
     return graph.module(graph.op("sign", value))
 
 
@@ -166,8 +158,8 @@ def test_emit_int8_refuses_other_readers_and_zero_padding(new_graph, signs):
 def test_lift_int8_convs(graph, op_names, signs):
     """Input and filter are ±127 steps of 1/127, as calibration writes binary values."""
     unit = QuantParams((1 / 127,), (0,))
-    stored = append(
-        graph, "quantize", [graph.sign(graph.input(*IMAGE))], tensor_type(I8, IMAGE, unit)
+    stored = graph.typed(
+        "quantize", [graph.sign(graph.input(*IMAGE))], tensor_type(I8, IMAGE, unit)
     )
     values = signs(8, 3, 3, 32)
     filters = Const.of(
@@ -180,12 +172,12 @@ def test_lift_int8_convs(graph, op_names, signs):
     )
     graph.block.add_ops([filters, bias])
     result = tensor_type(I8, (1, 3, 3, 8), QuantParams((4.0,), (0,)))
-    made = append(graph, "conv_2d", [stored, filters.result, bias.result], result, "Conv2DOptions")
+    made = graph.typed("conv_2d", [stored, filters.result, bias.result], result, "Conv2DOptions")
     made.op.options = OptionsAttr(
         Options.make("Conv2DOptions", padding="valid", strideH=1, strideW=1,
                      dilationHFactor=1, dilationWFactor=1)
     )  # fmt: skip
-    module = graph.module(append(graph, "dequantize", [made], tensor_type(F32, (1, 3, 3, 8))))
+    module = graph.module(graph.typed("dequantize", [made], tensor_type(F32, (1, 3, 3, 8))))
     for step in (RecognizeSign(), RemoveDeadOps()):
         step.run(module)
     (outcome,) = LiftInt8Convs().run(module)

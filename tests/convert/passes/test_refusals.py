@@ -10,13 +10,12 @@ import pytest
 from xdsl.dialects.builtin import IntegerType
 
 from bnn_lab.convert import ir_text
-from bnn_lab.convert.attributes import F32, I8, I32, Options, OptionsAttr, QuantParams, tensor_type
+from bnn_lab.convert.attributes import F32, I8, I32, QuantParams, tensor_type
 from bnn_lab.convert.dialect import (
     Bconv2d,
     BconvOptions,
     LqOptions,
     Quantize,
-    make_tfl,
     tensor_names,
 )
 from bnn_lab.convert.passes import (
@@ -65,13 +64,6 @@ def case(step: Any, *prepare: Any, reason: str) -> Callable[[Any], Any]:
     return register
 
 
-def typed(g: Any, mnemonic: str, operands: list[Any], type_: Any, table: str = "", **options: Any):
-    made = OptionsAttr(Options.make(table, **options)) if table else None
-    op = make_tfl(mnemonic, operands, [type_], made, tensor_names(f"net/{mnemonic}"))
-    g.block.add_op(op)
-    return op.results[0]
-
-
 def ones(*shape: int) -> np.ndarray:
     return np.ones(shape, np.float32)
 
@@ -90,7 +82,7 @@ def bconv(g: Any, **options: Any) -> Any:
 @case(RecognizeSign(), reason="it works on i8")
 def sign_of_int8(g):
     type_ = tensor_type(I8, SHAPE, QuantParams((0.5,), (0,)))
-    return typed(g, "sign", [typed(g, "quantize", [g.input(*SHAPE)], type_)], type_)
+    return g.typed("sign", [g.typed("quantize", [g.input(*SHAPE)], type_)], type_)
 
 
 @case(RecognizeSign(), reason="sum that holds no other sign")
@@ -116,13 +108,13 @@ def sign_of_dynamic_channels(g):
 @case(RecognizeSelect(), reason="broadcasts to another shape")
 def select_that_broadcasts(g):
     x = g.input(1, 1, 1, 32)
-    low = typed(g, "less", [x, g.const(np.zeros(SHAPE, np.float32))], tensor_type(BOOL, SHAPE))
+    low = g.typed("less", [x, g.const(np.zeros(SHAPE, np.float32))], tensor_type(BOOL, SHAPE))
     return g.op("select_v2", low, g.const(np.float32(-1)), g.const(np.float32(1)), shape=SHAPE)
 
 
 @case(RecognizeSelect(), reason="a scalar, which has no channels")
 def select_by_a_scalar(g):
-    low = typed(g, "less", [g.input(), g.const(np.float32(0))], tensor_type(BOOL, ()))
+    low = g.typed("less", [g.input(), g.const(np.float32(0))], tensor_type(BOOL, ()))
     return g.op("select_v2", low, g.const(np.float32(-1)), g.const(np.float32(1)), shape=())
 
 
@@ -262,7 +254,7 @@ def transposed_to_another_size(g):
 
 @case(ScaleBeforePool(), *CONV, reason="has other readers")
 def scale_of_a_pool_with_readers(g):
-    pooled = pool(g, bconv(g))
+    pooled = g.pool(bconv(g))
     return pooled, g.mul(pooled, g.const(np.float32(2)))
 
 
@@ -274,7 +266,7 @@ def scale_behind_a_reshape(g):
 
 @case(ScaleBeforePool(), *CONV, reason="constant is not finite")
 def infinite_scale_behind_a_pool(g):
-    return g.mul(pool(g, bconv(g)), g.const(np.float32(np.inf)))
+    return g.mul(g.pool(bconv(g)), g.const(np.float32(np.inf)))
 
 
 @case(FuseScale(), *CONV, EmitBits(), reason="no constant multiplier and bias")
@@ -295,13 +287,6 @@ def scale_of_absent_multiplier(g):
 @case(FuseScale(), *CONV, reason="fused activation sign_bit has no op of its own")
 def scale_with_odd_activation(g):
     return g.mul(bconv(g), g.const(np.float32(2)), "sign_bit")
-
-
-def pool(g: Any, value: Any) -> Any:
-    return g.op(
-        "max_pool_2d", value, shape=(1, 2, 2, 8), table="Pool2DOptions", padding="valid",
-        strideW=2, strideH=2, filterWidth=2, filterHeight=2,
-    )  # fmt: skip
 
 
 @case(QuantizeBeforeConcat(), *SIGN, reason="the concatenation has a fused relu")
@@ -330,11 +315,11 @@ def sign_of_padded_channels(g):
 @case(QuantizeBeforePad(), *SIGN, QuantizeFromInt8(), reason="it pads quantized values")
 def sign_of_padded_int8(g):
     quant = QuantParams((0.5,), (0,))
-    small = typed(g, "quantize", [g.input(*SHAPE)], tensor_type(I8, SHAPE, quant))
+    small = g.typed("quantize", [g.input(*SHAPE)], tensor_type(I8, SHAPE, quant))
     widths = g.const(np.int32([[0, 0], [1, 1], [1, 1], [0, 0]]))
     grown = (1, 8, 8, 32)
-    padded = typed(g, "pad", [small, widths], tensor_type(I8, grown, quant), "PadOptions")
-    return g.sign(typed(g, "dequantize", [padded], tensor_type(F32, grown)))
+    padded = g.typed("pad", [small, widths], tensor_type(I8, grown, quant), "PadOptions")
+    return g.sign(g.typed("dequantize", [padded], tensor_type(F32, grown)))
 
 
 @case(EmitBits(), *CONV, PackFilters(), reason="its filter is already packed")

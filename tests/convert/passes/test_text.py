@@ -21,8 +21,8 @@ from filecheck.parser import Parser, pattern_for_opts
 from xdsl.dialects.builtin import IntegerType
 
 from bnn_lab.convert import ir_text, make_pipeline
-from bnn_lab.convert.attributes import F32, I8, I32, Options, OptionsAttr, QuantParams, tensor_type
-from bnn_lab.convert.dialect import Const, make_tfl, tensor_names
+from bnn_lab.convert.attributes import F32, I8, I32, QuantParams, tensor_type
+from bnn_lab.convert.dialect import Const
 from bnn_lab.convert.passes import (
     BinarizeConv,
     BinarizeOtherConvs,
@@ -96,22 +96,6 @@ def reshape(g: Any, value: Any, *shape: int) -> Any:
     return g.op("reshape", value, target, shape=shape, table="ReshapeOptions")
 
 
-def pool(g: Any, value: Any, shape: tuple[int, ...]) -> Any:
-    return g.op(
-        "max_pool_2d", value, shape=shape, table="Pool2DOptions", padding="valid",
-        strideW=2, strideH=2, filterWidth=2, filterHeight=2,
-    )  # fmt: skip
-
-
-def typed(g: Any, mnemonic: str, operands: list[Any], type_: Any, table: str = "", **options: Any):
-    """Append an op whose result has quantization parameters."""
-    made = OptionsAttr(Options.make(table, **options)) if table else None
-    op = make_tfl(mnemonic, operands, [type_], made, tensor_names(f"net/{mnemonic}"))
-    g.block.add_op(op)
-    op.results[0].name_hint = mnemonic
-    return op.results[0]
-
-
 def int8(shape: tuple[int, ...], scale: float, zero_point: int = 0) -> Any:
     return tensor_type(I8, shape, QuantParams((scale,), (zero_point,)))
 
@@ -146,9 +130,7 @@ def recognize_select(g, rng):
     AFTER-NEXT:  lq.Dequantize(%bits)
     """
     x = g.input(1, 5, 5, 32)
-    low = typed(
-        g, "less", [x, g.const(np.float32(0.5))], tensor_type(IntegerType(1), (1, 5, 5, 32))
-    )
+    low = g.typed("less", [x, g.const(np.float32(0.5))], tensor_type(IntegerType(1), (1, 5, 5, 32)))
     ones = g.const(np.float32(-1)), g.const(np.float32(1))
     return [g.op("select_v2", low, *ones, shape=(1, 5, 5, 32), table="SelectV2Options")]
 
@@ -184,10 +166,10 @@ def center_comparison(g, rng):
     AFTER:       tfl.conv_2d([[S]], %filter, %bias)
     """
     x = g.input(1, 5, 5, 32)
-    at_least = typed(
-        g, "greater_equal", [x, g.const(np.float32(0))], tensor_type(BOOL, (1, 5, 5, 32))
+    at_least = g.typed(
+        "greater_equal", [x, g.const(np.float32(0))], tensor_type(BOOL, (1, 5, 5, 32))
     )
-    zero_one = typed(g, "cast", [at_least], tensor_type(F32, (1, 5, 5, 32)))
+    zero_one = g.typed("cast", [at_least], tensor_type(F32, (1, 5, 5, 32)))
     return [g.conv(zero_one, 2 * ones(rng, 8, 3))]
 
 
@@ -219,10 +201,10 @@ def lift_int8_sign(g, rng):
     AFTER-NEXT:  tfl.add([[SIGN]], {{.*}} : tensor<1x5x5x32xf32>
     """
     shape = (1, 5, 5, 32)
-    sign = typed(g, "quantize", [g.op("sign", g.input(*shape))], int8(shape, 0.25))
+    sign = g.typed("quantize", [g.op("sign", g.input(*shape))], int8(shape, 0.25))
     shift = stored(g, np.array([2], np.int8), int8((1,), 0.25), "shift")
-    total = typed(g, "add", [sign, shift], int8(shape, 0.25), "AddOptions")
-    return [g.op("sign", typed(g, "dequantize", [total], tensor_type(F32, shape)))]
+    total = g.typed("add", [sign, shift], int8(shape, 0.25), "AddOptions")
+    return [g.op("sign", g.typed("dequantize", [total], tensor_type(F32, shape)))]
 
 
 @case(QuantizeAfterMoves(), *SIGN)
@@ -235,10 +217,10 @@ def quantize_after_moves(g, rng):
     AFTER-NEXT:  tfl.quantize({{.*}} : tensor<1x800xi8
     """
     sign = g.sign(g.input(1, 5, 5, 32))
-    small = typed(g, "quantize", [sign], int8((1, 5, 5, 32), 1 / 127))
+    small = g.typed("quantize", [sign], int8((1, 5, 5, 32), 1 / 127))
     target = g.const(np.int32([1, 800]), "shape")
-    flat = typed(g, "reshape", [small, target], int8((1, 800), 1 / 127), "ReshapeOptions")
-    return [typed(g, "dequantize", [flat], tensor_type(F32, (1, 800)))]
+    flat = g.typed("reshape", [small, target], int8((1, 800), 1 / 127), "ReshapeOptions")
+    return [g.typed("dequantize", [flat], tensor_type(F32, (1, 800)))]
 
 
 @case(LiftInt8Convs(), *SIGN)
@@ -250,7 +232,7 @@ def lift_int8_convs(g, rng):
     AFTER:       [[CONV:%[a-z0-9_]+]] = tfl.conv_2d([[SIGN]], {{.*}} : tensor<1x3x3x8xf32>
     AFTER-NEXT:  tfl.quantize([[CONV]]) : tensor<1x3x3x8xi8
     """
-    small = typed(g, "quantize", [g.sign(g.input(1, 5, 5, 32))], int8((1, 5, 5, 32), 1 / 127))
+    small = g.typed("quantize", [g.sign(g.input(1, 5, 5, 32))], int8((1, 5, 5, 32), 1 / 127))
     values = rng.choice(np.int8([-127, 127]), (8, 3, 3, 32))
     scales = QuantParams((1 / 127,) * 8, (0,) * 8, 0)
     filters = stored(g, values, tensor_type(I8, values.shape, scales), "filter")
@@ -258,11 +240,11 @@ def lift_int8_convs(g, rng):
     # Accumulators are even, so with an odd bias no sum lies between two steps of the output.
     bias = np.arange(1, 17, 2, dtype=np.int32) * 127 * 127
     bias = stored(g, bias, tensor_type(I32, (8,), steps), "bias")
-    conv = typed(
-        g, "conv_2d", [small, filters, bias], int8((1, 3, 3, 8), 4.0), "Conv2DOptions",
+    conv = g.typed(
+        "conv_2d", [small, filters, bias], int8((1, 3, 3, 8), 4.0), "Conv2DOptions",
         padding="valid", strideH=1, strideW=1, dilationHFactor=1, dilationWFactor=1,
     )  # fmt: skip
-    return [typed(g, "dequantize", [conv], tensor_type(F32, (1, 3, 3, 8)))]
+    return [g.typed("dequantize", [conv], tensor_type(F32, (1, 3, 3, 8)))]
 
 
 @case(PadAfterReshape(), *SIGN, shape=(1, 6, 40))
@@ -417,8 +399,8 @@ def round_before_sign(g, rng):
     """
     shape = (1, 5, 5, 32)
     value = g.mul(g.input(*shape), g.const(np.float32(2)))
-    small = typed(g, "quantize", [value], int8(shape, 0.25))
-    return [g.sign(typed(g, "dequantize", [small], tensor_type(F32, shape)))]
+    small = g.typed("quantize", [value], int8(shape, 0.25))
+    return [g.sign(g.typed("dequantize", [small], tensor_type(F32, shape)))]
 
 
 @case(QuantizeFromInt8(), *SIGN)
@@ -431,8 +413,8 @@ def quantize_from_int8(g, rng):
     AFTER-NEXT:  lq.Quantize([[SMALL]])
     """
     shape = (1, 5, 5, 32)
-    small = typed(g, "quantize", [g.input(*shape)], int8(shape, 0.25, 13))
-    return [g.sign(typed(g, "dequantize", [small], tensor_type(F32, shape)))]
+    small = g.typed("quantize", [g.input(*shape)], int8(shape, 0.25, 13))
+    return [g.sign(g.typed("dequantize", [small], tensor_type(F32, shape)))]
 
 
 @case(ScaleBeforePool(), *CONV, shape=(1, 6, 6, 32))
@@ -447,7 +429,7 @@ def scale_before_pool(g, rng):
     """
     conv = g.conv(g.sign(g.input(1, 6, 6, 32)), ones(rng, 8, 3))
     scale = g.const(rng.uniform(0, 2, 8).astype(np.float32), "scale")
-    return [g.mul(pool(g, conv, (1, 2, 2, 8)), scale)]
+    return [g.mul(g.pool(conv), scale)]
 
 
 @case(FuseScale(), *CONV)
@@ -488,7 +470,7 @@ def quantize_before_pool(g, rng):
     AFTER-NEXT:  %pooled_bits = lq.BMaxPool2d(%bits) {filter_height = 2, filter_width = 2,
     AFTER-NEXT:  lq.Dequantize(%pooled_bits)
     """
-    return [g.sign(pool(g, g.input(1, 6, 6, 40), (1, 3, 3, 40)))]
+    return [g.sign(g.pool(g.input(1, 6, 6, 40)))]
 
 
 @case(QuantizeBeforeLayout(), *SIGN, shape=(1, 2, 2, 64))
@@ -577,8 +559,8 @@ def emit_int8(g, rng):
     AFTER-NEXT:  tfl.dequantize([[CONV]])
     """
     conv = g.conv(g.sign(g.input(1, 5, 5, 32)), ones(rng, 8, 3), np.full(8, 1.0))
-    small = typed(g, "quantize", [conv], int8((1, 3, 3, 8), 4.0))
-    return [typed(g, "dequantize", [small], tensor_type(F32, (1, 3, 3, 8)))]
+    small = g.typed("quantize", [conv], int8((1, 3, 3, 8), 4.0))
+    return [g.typed("dequantize", [small], tensor_type(F32, (1, 3, 3, 8)))]
 
 
 @case(PackFilters(), *CONV, shape=(1, 5, 5, 40))
