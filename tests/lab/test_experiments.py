@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -106,6 +108,25 @@ def test_grid_resumes_and_draws(tmp_path) -> None:
     assert second.frame.accuracy[0] == 0.125 != first.frame.accuracy[0]
     assert len(list(tmp_path.iterdir())) == 2
     assert second.figure.data[0].z[0][0] == 12.5
+
+
+FRESH = """
+import json
+from bnn_lab.lab.experiments import digits_run
+runs = ({"seed": 3, "epochs": 3, "validation": 100}, {"method": "adam", "epochs": 2, "validation": 100})
+print(json.dumps([digits_run(**run) for run in runs]))
+"""
+
+
+def test_the_same_seed_gives_the_same_numbers_in_a_fresh_process() -> None:
+    fresh = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FRESH], capture_output=True, text=True, timeout=300
+    )
+    assert fresh.returncode == 0, fresh.stderr
+    first, second = json.loads(fresh.stdout)
+    assert first == digits_run(seed=3, epochs=3, validation=100)
+    assert second == digits_run(method="adam", epochs=2, validation=100)
+    assert first["total_flips"] != digits_run(seed=4, epochs=3)["total_flips"]
 
 
 def test_a_scale_that_rounds_parts_the_runs_sooner_or_later() -> None:
