@@ -10,6 +10,7 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from bnn_lab.bench.commands import finish, kernels_command, model_command, suite_command
+from bnn_lab.bench.predict_cli import predict_command
 from bnn_lab.bench.study_cli import study_command
 
 
@@ -61,6 +62,7 @@ app.command("kernels")(kernels_command)
 app.command("model")(model_command)
 app.command("suite")(suite_command)
 app.command("study")(study_command)
+app.command("predict")(predict_command)
 
 
 @app.command("compare")
@@ -88,6 +90,9 @@ def merge_command(
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Folder for one merged report per device.")
     ] = None,
+    markdown_file: Annotated[
+        Path | None, typer.Option("--markdown", help="Tables of all devices, for a document.")
+    ] = None,
     html_file: Annotated[Path | None, typer.Option("--html", help="Page with all devices.")] = None,
 ) -> None:
     """Put reports together: one per device, the newest figure of each layer and model."""
@@ -102,6 +107,12 @@ def merge_command(
             target = json_file / f"{name or number}.json"
             write_report(report, target)
             console.print(f"figures written to {target}", soft_wrap=True)
+    if markdown_file is not None:
+        from bnn_lab.bench.cache import write_whole
+        from bnn_lab.bench.markdown import markdown
+
+        write_whole(markdown_file, markdown(merged).encode())
+        console.print(f"tables written to {markdown_file}", soft_wrap=True)
     if html_file is not None:
         from bnn_lab.bench.html import write_page
 

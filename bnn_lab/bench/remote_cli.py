@@ -88,9 +88,13 @@ def _options(command: Any, values: Mapping[str, Any]) -> list[str]:
     return words
 
 
-def _send_model(remote: Remote, model: str, **files: Path | None) -> str:
+def _send_model(
+    remote: Remote, model: str, *, float_file: Path | None = None, int8_file: Path | None = None
+) -> str:
     """Upload a model's files; returns the folder there."""
-    name, found = runs.files_of(model, progress=remote.say, **files)
+    name, found = runs.files_of(
+        model, float_file=float_file, int8_file=int8_file, progress=remote.say
+    )
     folder = f"{remote.folder}/models/{name}"
     remote.run(f"rm -rf {folder!r}")
     for kind in KINDS:

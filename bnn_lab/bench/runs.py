@@ -166,6 +166,7 @@ def files_of(
     *,
     float_file: Path | None = None,
     int8_file: Path | None = None,
+    kinds: Sequence[str] = KINDS,
     progress: Callable[[str], None] = lambda text: None,
 ) -> tuple[str, dict[str, bytes]]:
     """A model's name and files, from a `.tflite` file or from the name of a network.
@@ -175,6 +176,7 @@ def files_of(
             and maybe float.tflite and int8.tflite; else a network's name.
         float_file: the same network as float TFLite; only with a path.
         int8_file: the same network as int8 TFLite; only with a path.
+        kinds: of files that a network's name stands for.
         progress: told what is being converted.
 
     Returns:
@@ -191,7 +193,7 @@ def files_of(
     if (Path(model) / file_name(BINARY)).is_file():
         folder = {kind: Path(model) / file_name(kind) for kind in KINDS}
         return Path(model).name, {k: _read(path) for k, path in folder.items() if path.is_file()}
-    return model_name(model), cached_files(model, progress=progress)
+    return model_name(model), cached_files(model, kinds, progress=progress)
 
 
 def _read(path: Path) -> bytes:

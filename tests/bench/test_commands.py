@@ -15,7 +15,7 @@ from bnn_lab import kernels
 from bnn_lab.bench import calibrate_cli, commands, cost_fit, runs
 from bnn_lab.bench import layer_shapes as kinds
 from bnn_lab.bench.cli import app
-from bnn_lab.bench.cost_model import CostModel, calibration_path
+from bnn_lab.bench.cost_model import SHIPPED, CostModel, calibration_path
 from bnn_lab.bench.kernels import ConvCase
 from bnn_lab.bench.layer_shapes import LayerShape
 from bnn_lab.bench.op_files import INT8, layer_file
@@ -106,6 +106,15 @@ def test_progress_is_drawn_between_steps_only(monkeypatch: pytest.MonkeyPatch) -
         advance("second layer")
     text = console.export_text()
     assert "second layer" in text and "1/2" in text
+
+
+def test_predict_command(model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    result = invoke("predict", model_folder, "--calibration", SHIPPED)
+    assert result.exit_code == 0, (result.output, result.exception)
+    assert "binary_conv 3x3 8x8,32" in result.output and "of the measured" in result.output
+    result = invoke("predict", model_folder, "--calibration", SHIPPED, "--no-measure")
+    assert result.exit_code == 0 and "measured ms" not in result.output
 
 
 def test_cache_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

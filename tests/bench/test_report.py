@@ -151,13 +151,19 @@ def test_compare_and_merge_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert result.exit_code == 0, result.output
     assert "different devices: Board A and Board B" in result.output
     assert "1.00" in result.output and "20.00 → 20.00" in result.output
-    page = tmp_path / "all.html"
+    page, tables = tmp_path / "all.html", tmp_path / "all.md"
     words = ["merge", *paths, "--json", str(tmp_path / "merged"), "--html", str(page)]
+    words += ["--markdown", str(tables)]
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 0, (result.output, result.exception)
     assert {p.name for p in (tmp_path / "merged").iterdir()} == {"board-a.json", "board-b.json"}
     text = page.read_text()
     assert "<h2>Board A</h2>" in text and "<h2>Board B</h2>" in text
+    lines = tables.read_text().splitlines()
+    assert lines.count("### Models, 1 thread(s): median ms") == 2
+    assert "| float32 TFLite | 20.000 |" in lines
+    assert "| **bnn_lab avx2 over int8 TFLite** | 5.0× |" in lines
+    assert "| of it, ops that are not bnn_lab's | 0.400 |" in lines
 
 
 def test_page_is_whole_and_safe(tmp_path: Path) -> None:
