@@ -29,7 +29,6 @@ FUSED, SEPARATE, NONE = "added in the convolution", "added on their own", "none"
 STEM, BINARY, TRANSITION, HEAD = "first layers", "binary convolutions", "transitions", "classifier"
 PARTS = (STEM, BINARY, TRANSITION, HEAD)
 _COLOURS = dict(zip(PARTS, (theme.BLUE, theme.VERMILION, theme.GREEN, theme.PINK), strict=True))
-_PATTERNS = dict(zip(PARTS, ("/", "", "x", "."), strict=True))  # told apart without colour, too
 
 # Bytes that converted files hold for a block beside its weights: names and shapes of the binary
 # convolution, the addition and the packing of signs.
@@ -333,13 +332,13 @@ def figure(state: Design, measured: Measured | None = None) -> go.Figure:
         rows=2,
         cols=1,
         row_heights=[0.6, 0.4],
-        vertical_spacing=0.22,
+        vertical_spacing=0.26,
         subplot_titles=("estimated time of each layer, ms", "share of each part, %"),
     )
     for part in PARTS:
         chosen = [i for i, step in enumerate(found.steps) if step.part == part]
         style = {
-            "marker": {"color": _COLOURS[part], "pattern": {"shape": _PATTERNS[part], "size": 5}},
+            "marker": {"color": _COLOURS[part]},
             "name": part,
             "legendgroup": part,
         }
@@ -380,9 +379,9 @@ def figure(state: Design, measured: Measured | None = None) -> go.Figure:
     shown.update_layout(
         **theme.layout(title, showlegend=True),
         barmode="stack",
-        height=480,
-        margin={"l": 10, "r": 20, "t": 100, "b": 40},
-        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1.2, "yanchor": "top"},
+        height=500,
+        margin={"l": 10, "r": 20, "t": 80, "b": 40},
+        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": -0.1, "yanchor": "top"},
     )
     shown.update_xaxes(theme.axis("layer, from input to output"), row=1, col=1)
     shown.update_yaxes(theme.axis("", rangemode="tozero"), row=1, col=1)

@@ -157,7 +157,7 @@ def open_notebook(
     pages: list[NotebookPage] = []
 
     def start(name: str, frontend: str) -> NotebookPage:
-        page = browser.new_page(viewport={"width": 1400, "height": 1000})
+        page = browser.new_page(viewport={"width": 1400, "height": 1300})
         opened = NotebookPage(page, name, frontend, screenshots)
         pages.append(opened)
         opened.open(jupyter.url)
@@ -186,7 +186,9 @@ class NotebookPage:
 
     def open(self, url: str) -> None:
         """Load the page and wait for the notebook and its kernel."""
-        self.page.goto(url + ADDRESS[self.frontend] + self.name, timeout=60 * SECOND)
+        # JupyterLab would also open what was open before.
+        address = url + ADDRESS[self.frontend] + self.name
+        self.page.goto(address + "?reset" * (self.frontend == "lab"), timeout=60 * SECOND)
         self.page.wait_for_function(
             """() => {
               const widget = window.jupyterapp?.shell?.currentWidget;
@@ -267,10 +269,33 @@ class NotebookPage:
             found[name] = ExplorerOnPage(self, name, views.nth(index))
         return found
 
-    def predictions(self) -> int:
-        """How many *predict* prompts there are."""
-        count: int = self.page.locator(".bnn-lab-prediction").count()
-        return count
+    def guess(self, number: float, which: int = 0) -> None:
+        """Type a guess into a *predict* prompt."""
+        field = self.page.locator(".bnn-lab-prediction input").nth(which)
+        field.fill(str(number))
+        field.press("Enter")
+        self.wait_idle()
+
+    def run_cell(self, containing: str) -> str:
+        """Run the first code cell with this text again; returns what it prints."""
+        found = [
+            index
+            for index, cell in enumerate(self.cells())
+            if cell["cell_type"] == "code" and containing in "".join(cell["source"])
+        ]
+        assert found, f"{self.name} has no cell with {containing!r}"
+        number = found[0]
+        self.page.evaluate(
+            """async number => {
+              const app = window.jupyterapp;
+              app.shell.currentWidget.content.activeCellIndex = number;
+              app.shell.currentWidget.content.deselectAll();
+              await app.commands.execute('notebook:run-cell');
+            }""",
+            number,
+        )
+        outputs = self.cells()[number]["outputs"]
+        return "".join("".join(output.get("text", "")) for output in outputs)
 
     def use_theme(self, name: str) -> None:
         """Such as "JupyterLab Dark"."""
@@ -306,7 +331,10 @@ class ExplorerOnPage:
     Attributes:
         name: of `bnn_lab.widgets.Explorer`.
         view: playwright locator of its element.
+        patience: seconds to wait for a change that must come; a busy machine takes long.
     """
+
+    patience = 20.0
 
     def __init__(self, notebook: NotebookPage, name: str, view: Any) -> None:
         self.notebook, self.name, self.view = notebook, name, view
@@ -349,14 +377,14 @@ class ExplorerOnPage:
             box = boxes.nth(index)
             label = _label(box)
             options = box.locator("option").count()
-            start = box.evaluate("box => box.selectedIndex")
+            start = box.evaluate("box => [...box.selectedOptions].map(option => option.index)")
             seen = []
-            for option in [*range(options), start]:
-                box.select_option(index=option)
-                self.notebook.wait_idle()
-                self._settle()
+            for chosen in [*([option] for option in range(options)), start]:
+                before = self.shows()
+                box.select_option(index=chosen)
+                self._may_change(before)
                 seen.append(self.shows())
-                wrong += self._trouble(f"dropdown {label}, option {option}")
+                wrong += self._trouble(f"dropdown {label}, option {chosen}")
             if len(set(seen)) < 2 <= options:
                 wrong.append(f"{self.name}: dropdown {label} changes nothing")
         return wrong
@@ -384,18 +412,18 @@ class ExplorerOnPage:
 
     def _must_change(self, before: str, action: str) -> list[str]:
         """Wait until the view differs from `before`; says what is wrong, if anything."""
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + self.patience
         while self.shows() == before:
             if self.errors() or time.monotonic() > deadline:
                 return [*self._trouble(action), f"{self.name}: {action} changes nothing"]
             self.notebook.wait_idle()
         return self._trouble(action)
 
-    def _settle(self) -> None:
-        """Let the page draw what the kernel has sent."""
-        self._page.evaluate(
-            "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
-        )
+    def _may_change(self, before: str, seconds: float = 2) -> None:
+        """Wait until the view differs from `before`, or for as long as a change might take."""
+        deadline = time.monotonic() + seconds
+        while self.shows() == before and not self.errors() and time.monotonic() < deadline:
+            self.notebook.wait_idle()
 
     def _trouble(self, action: str) -> list[str]:
         return [f"{self.name}: {action}: {self.errors()}"] if self.errors() else []
@@ -421,8 +449,26 @@ class SliderOnPage:
             return []
         return self.explorer._must_change(shown, f"slider {self.label}, {key}")
 
+    def put(self, readout: str) -> None:
+        """Type a value into the number beside the slider, if it has one."""
+        box = self.handle.locator(
+            "xpath=ancestor::*[contains(@class, 'widget-inline-hbox')][1]"
+        ).locator(".widget-readout")
+        if readout and box.count():
+            box.fill(readout)
+            box.press("Enter")
+            self.explorer.notebook.wait_idle()
+
+    def readout(self) -> str:
+        """The number beside the slider."""
+        text: str = self.handle.evaluate(
+            """handle => handle.closest('.widget-inline-hbox')
+                 ?.querySelector('.widget-readout')?.innerText || ''"""
+        )
+        return text
+
     def try_both_ends(self) -> list[str]:
-        """End, then Home, then near the middle; returns what went wrong."""
+        """End, then Home; returns what went wrong."""
         wrong = self.press("End")
         last = self.at()
         wrong += self.press("Home")

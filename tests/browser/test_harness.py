@@ -74,7 +74,9 @@ def test_every_kind_of_fault_is_noticed(
     assert good.try_sliders() + good.try_dropdowns() + good.try_checkboxes() == []
 
     deaf = explorers["deaf"]
+    deaf.patience = 3
     assert "slider points, End changes nothing" in "\n".join(deaf.sliders()[1].press("End"))
     assert "dropdown colour changes nothing" in "\n".join(deaf.try_dropdowns())
 
+    explorers["broken"].patience = 3
     assert "nine points are too many" in "\n".join(explorers["broken"].try_sliders())
