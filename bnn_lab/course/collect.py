@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from bnn_lab.course.folder import NAME, CourseFolder, read_notebook, write_source
+from bnn_lab.course.folder import NAME, CourseFolder, instructor_notebook, read_notebook
 from bnn_lab.errors import InputError
 
 
@@ -31,7 +31,7 @@ def collect(
         raise InputError(f"the student's name '{student}' may hold letters, digits, _ and -.")
     ids = _grade_ids(read_notebook(file))
     matches = {
-        name: len(ids & _grade_ids(read_notebook(write_source(course, name))))
+        name: len(ids & _grade_ids(instructor_notebook(course, name)))
         for name in course.choose(None if assignment is None else [assignment])
     }
     best = max(matches, key=lambda name: matches[name])

@@ -108,7 +108,7 @@ def shipped_exercises() -> list[Path]:
         InputError: this installation has none.
     """
     # In a wheel they lie beside this file; in a checkout they have a folder of their own.
-    for folder in (_HERE / "exercises", _HERE.parents[1] / "notebooks" / "exercises" / "source"):
+    for folder in (_HERE / "source", _HERE.parents[1] / "notebooks" / "exercises" / "source"):
         if found := sorted(folder.glob("*.py")):
             return found
     raise InputError(
@@ -211,17 +211,41 @@ def write_source(course: CourseFolder, assignment: str) -> Path:
     """Make an assignment's instructor notebook from its py:percent source, if it has one.
 
     Raises:
+        InputError: see `instructor_notebook`; or the notebook was edited after its source.
+    """
+    import nbformat
+
+    notebook = instructor_notebook(course, assignment)
+    target, source = course.source(assignment), course.exercises / f"{assignment}.py"
+    if not source.is_file():
+        return target
+    if target.is_file() and target.stat().st_mtime > source.stat().st_mtime:
+        if _cells(read_notebook(target)) != _cells(notebook):
+            raise InputError(
+                f"{target} was edited, but is made from {source}. Fix: make the edit there, or "
+                "delete one of the two"
+            )
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, target)
+    return target
+
+
+def instructor_notebook(course: CourseFolder, assignment: str) -> Any:
+    """An assignment with its solutions, from its py:percent source if it has one.
+
+    Raises:
         InputError: the name is unfit, or there is neither a source nor a notebook.
     """
     if not NAME.fullmatch(assignment):
         raise InputError(f"the assignment name '{assignment}' may hold letters, digits, _ and -.")
     target, source = course.source(assignment), course.exercises / f"{assignment}.py"
     if source.is_file():
-        import nbformat
-
-        notebook = build_notebook(source)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        nbformat.write(notebook, target)
+        return build_notebook(source)
     if not target.is_file():
         raise InputError(f"there is neither {source} nor {target}.")
-    return target
+    return read_notebook(target)
+
+
+def _cells(notebook: Any) -> list[Any]:
+    return [(c.cell_type, c.source, c.metadata.get("nbgrader")) for c in notebook.cells]

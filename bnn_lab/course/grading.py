@@ -88,6 +88,8 @@ def grade(
                 status.setdefault(assignment, {})[student] = problem
                 progress(f"{assignment} {student}: {problem or 'graded'}")
             _write_status(course, status)
+            graded = [s for s in names if not status[assignment][s]]
+            _write_feedback(course, assignment, graded, url, all_students=students is None)
             fresh = read_gradebook(course, url, [assignment], status)
             write_report(course, assignment, fresh)
             rows += fresh
@@ -166,8 +168,26 @@ def _grade_one(
     if finished.code != 0 or not course.autograded(student, assignment).is_file():
         _remove(course, assignment, student)
         return f"not graded: {finished.problem}"
-    finished = nbgrader("generate_feedback", *common, folder=course.root, seconds=_SPARE)
-    return f"no feedback: {finished.problem}" if finished.code != 0 else ""
+    return ""
+
+
+def _write_feedback(
+    course: CourseFolder, assignment: str, students: list[str], url: str, *, all_students: bool
+) -> None:
+    """Feedback for the students; one call of nbgrader where it is for all of them.
+
+    Raises:
+        BnnLabError: nbgrader fails.
+    """
+    common = [assignment, "--force", f"--CourseDirectory.db_url={url}"]
+    calls: list[list[str]] = [[]] if all_students else [[f"--student={s}"] for s in students]
+    for more in calls if students else []:
+        finished = nbgrader("generate_feedback", *common, *more, folder=course.root)
+        if finished.code != 0:
+            raise BnnLabError(
+                f"the points of '{assignment}' are in the gradebook, but nbgrader could not write "
+                f"the feedback: {finished.problem}"
+            )
 
 
 def _side_files(course: CourseFolder, assignment: str, student: str) -> list[Path]:

@@ -135,7 +135,7 @@ def _command(program: str, more: list[str]) -> list[str]:
     command += ["--size", str(_TEMPORARY_BYTES), "--tmpfs", "/tmp"]
     for path in _python_folders():
         command += ["--ro-bind", path, path]
-    hidden = Path(__file__).parent / "exercises"  # solutions that came with the wheel
+    hidden = Path(__file__).parent / "source"  # solutions that came with the wheel
     if hidden.is_dir():
         command += ["--tmpfs", str(hidden)]
     settings = {

@@ -43,13 +43,13 @@ def test_init_leaves_what_is_there_alone(tmp_path: Path) -> None:
 
 
 def test_exercises_of_an_installed_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a wheel they lie in bnn_lab/course/exercises."""
+    """In a wheel they lie in bnn_lab/course/source."""
     package = tmp_path / "site-packages" / "bnn_lab" / "course"
     monkeypatch.setattr(folder_module, "_HERE", package)
     with pytest.raises(InputError, match="has no exercises"):
         shipped_exercises()
-    (package / "exercises").mkdir(parents=True)
-    (package / "exercises" / "01_x.py").write_text("")
+    (package / "source").mkdir(parents=True)
+    (package / "source" / "01_x.py").write_text("")
     assert [path.name for path in shipped_exercises()] == ["01_x.py"]
 
 
@@ -115,6 +115,25 @@ def test_names_of_assignments(tmp_path: Path) -> None:
         write_source(course, "../x")
     with pytest.raises(InputError, match="there is neither"):
         write_source(course, "x")
+
+
+def test_edits_of_a_generated_notebook_are_not_lost(tmp_path: Path, tiny_source: str) -> None:
+    course = init_course(tmp_path / "course", empty=True)
+    source = course.exercises / "tiny.py"
+    source.write_text(tiny_source)
+    target = write_source(course, "tiny")
+    notebook = nbformat.read(target, 4)
+    notebook.cells[1].outputs = [nbformat.v4.new_output("stream", text="ran")]
+    nbformat.write(notebook, target)
+    write_source(course, "tiny")  # only run, not edited
+    notebook.cells[0].source = "# My own title"
+    nbformat.write(notebook, target)
+    os.utime(source, (1, 1))
+    with pytest.raises(InputError, match=r"tiny\.ipynb was edited, but is made from .*tiny\.py"):
+        write_source(course, "tiny")
+    os.utime(target, (0, 0))  # the source was edited later
+    write_source(course, "tiny")
+    assert nbformat.read(target, 4).cells[0].source == "# Tiny"
 
 
 def test_a_source_that_is_no_notebook(tmp_path: Path) -> None:
