@@ -38,6 +38,46 @@ def binary_kernel(latent_weights: bool, clip: float = 1.0) -> dict[str, Any]:
     }
 
 
+def binary_conv(
+    x: Any, filters: int, size: int = 3, *, latent_weights: bool, clip: float = 1.0, **options: Any
+) -> Any:
+    """Convolution of ±1 with ±1, without bias, padded to the same size.
+
+    Args:
+        x: symbolic tensor; its sign is taken.
+        filters: output channels.
+        size: of the kernel.
+        latent_weights: False for Bop, see `binary_kernel`.
+        clip: of the straight-through gradients, also the input's.
+        **options: others of `larq.layers.QuantConv2D`, or instead of these.
+    """
+    _, _, lq = tools()
+    settings = {
+        "padding": "same",
+        "use_bias": False,
+        "input_quantizer": lq.quantizers.SteSign(clip),
+        "kernel_initializer": "glorot_normal",
+        **binary_kernel(latent_weights, clip),
+        **options,
+    }
+    return lq.layers.QuantConv2D(filters, size, **settings)(x)
+
+
+def float_conv(
+    x: Any, filters: int, size: int, *, strides: int = 1, start: str = "glorot_normal"
+) -> Any:
+    """Float convolution without bias, padded to the same size; `start` initialises its kernel."""
+    _, layers, _ = tools()
+    return layers.Conv2D(
+        filters,
+        size,
+        strides=strides,
+        padding="same",
+        use_bias=False,
+        kernel_initializer=start,
+    )(x)
+
+
 @contextmanager
 def without_clip_advice() -> Iterator[None]:
     """No advice from larq to clip latent weights, where their absence is the point."""

@@ -8,6 +8,7 @@ from typing import Any
 from bnn_lab.models._common import (
     IMAGENET_CLASSES,
     IMAGENET_SHAPE,
+    binary_conv,
     binary_kernel,
     check_image,
     softmax,
@@ -40,18 +41,13 @@ def binary_alexnet(
         InputError: an argument is out of range.
     """
     check_image("binary_alexnet", input_shape, classes)
-    tf, layers, lq = tools()
+    tf, layers, _ = tools()
 
     def conv(x: Any, filters: int, size: int, *, strides: int = 1, first: bool = False) -> Any:
-        return lq.layers.QuantConv2D(
-            filters,
-            size,
-            strides=strides,
-            padding="same",
-            use_bias=False,
-            input_quantizer=None if first else lq.quantizers.SteSign(),
-            **binary_kernel(latent_weights),
-        )(x)
+        options: dict[str, Any] = {"strides": strides, "kernel_initializer": "glorot_uniform"}
+        if first:
+            options["input_quantizer"] = None
+        return binary_conv(x, filters, size, latent_weights=latent_weights, **options)
 
     def pool(x: Any) -> Any:
         return layers.MaxPool2D(3, strides=2)(x)

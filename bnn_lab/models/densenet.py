@@ -10,8 +10,9 @@ from bnn_lab.models._common import (
     IMAGENET_CLASSES,
     IMAGENET_SHAPE,
     average_pool,
-    binary_kernel,
+    binary_conv,
     check_image,
+    float_conv,
     softmax,
     tools,
 )
@@ -81,20 +82,13 @@ def binary_densenet(
         )
     small = len(input_shape) == 3 and input_shape[0] < 50
     check_image(name, input_shape, classes, divisor=2 ** (len(blocks) - 1 + 2 * (not small)))
-    tf, layers, lq = tools()
+    tf, layers, _ = tools()
 
     def norm(x: Any) -> Any:
         return layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(x)
 
     def conv(x: Any, filters: int, size: int, strides: int = 1) -> Any:
-        return layers.Conv2D(
-            filters,
-            size,
-            strides=strides,
-            padding="same",
-            kernel_initializer="he_normal",
-            use_bias=False,
-        )(x)
+        return float_conv(x, filters, size, strides=strides, start="he_normal")
 
     image = tf.keras.Input(tuple(input_shape))
     if small:
@@ -104,15 +98,7 @@ def binary_densenet(
         x = layers.MaxPool2D(3, strides=2, padding="same")(x)
     for section, count in enumerate(blocks):
         for _ in range(count):
-            y = lq.layers.QuantConv2D(
-                _GROWTH,
-                3,
-                padding="same",
-                use_bias=False,
-                input_quantizer=lq.quantizers.SteSign(_CLIP),
-                kernel_initializer="glorot_normal",
-                **binary_kernel(latent_weights, _CLIP),
-            )(norm(x))
+            y = binary_conv(norm(x), _GROWTH, latent_weights=latent_weights, clip=_CLIP)
             x = layers.concatenate([x, y])
         x = norm(x)
         if section < len(reductions):

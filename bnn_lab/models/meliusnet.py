@@ -9,8 +9,9 @@ from bnn_lab.models._common import (
     IMAGENET_CLASSES,
     IMAGENET_SHAPE,
     average_pool,
-    binary_kernel,
+    binary_conv,
     check_image,
+    float_conv,
     softmax,
     tools,
 )
@@ -42,41 +43,23 @@ def meliusnet22(
         InputError: an argument is out of range.
     """
     check_image("meliusnet22", input_shape, classes)
-    tf, layers, lq = tools()
+    tf, layers, _ = tools()
 
     def norm(x: Any) -> Any:
         return layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(x)
 
-    def conv(x: Any, filters: int, size: int, strides: int = 1) -> Any:
-        return layers.Conv2D(
-            filters,
-            size,
-            strides=strides,
-            padding="same",
-            use_bias=False,
-            kernel_initializer="glorot_normal",
-        )(x)
-
     def grouped(x: Any, filters: int, groups: int) -> Any:
         parts = tf.split(x, groups, axis=-1)
-        return layers.concatenate([conv(part, filters // groups, 3) for part in parts])
+        return layers.concatenate([float_conv(part, filters // groups, 3) for part in parts])
 
     def binary(x: Any) -> Any:
-        return lq.layers.QuantConv2D(
-            _GROWTH,
-            3,
-            padding="same",
-            use_bias=False,
-            input_quantizer=lq.quantizers.SteSign(_CLIP),
-            kernel_initializer="glorot_normal",
-            **binary_kernel(latent_weights, _CLIP),
-        )(norm(x))
+        return binary_conv(norm(x), _GROWTH, latent_weights=latent_weights, clip=_CLIP)
 
     def pool(x: Any) -> Any:
         return layers.MaxPool2D(2, padding="same")(x)
 
     image = tf.keras.Input(tuple(input_shape))
-    x = layers.ReLU()(norm(conv(image, 32, 3, strides=2)))
+    x = layers.ReLU()(norm(float_conv(image, 32, 3, strides=2)))
     x = layers.ReLU()(norm(grouped(x, 32, 4)))
     x = pool(layers.ReLU()(norm(grouped(x, 64, 8))))
     for blocks, channels in ((4, 160), (5, 224), (4, 256), (4, None)):
@@ -87,7 +70,7 @@ def meliusnet22(
             x += tf.pad(refined, [[0, 0], [0, 0], [0, 0], [x.shape[-1] - _GROWTH, 0]])
         x = norm(x)
         if channels is not None:
-            x = conv(layers.ReLU()(pool(x)), channels, 1)
+            x = float_conv(layers.ReLU()(pool(x)), channels, 1)
     x = average_pool(layers.ReLU()(x))
     x = layers.Dense(classes, kernel_initializer="glorot_normal")(x)
     return tf.keras.Model(image, softmax(x), name="meliusnet22")

@@ -13,8 +13,9 @@ from bnn_lab.models._common import (
     IMAGENET_CLASSES,
     IMAGENET_SHAPE,
     average_pool,
-    binary_kernel,
+    binary_conv,
     check_image,
+    float_conv,
     softmax,
     tools,
 )
@@ -56,33 +57,20 @@ def quicknet(
             "and first filters that 4 divides."
         )
     check_image(name, input_shape, classes, divisor=2 ** (len(filters) + 1))
-    tf, layers, lq = tools()
+    tf, layers, _ = tools()
 
     def late_norm(x: Any) -> Any:
         return layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(x)
 
-    def conv(x: Any, count: int, size: int, start: str, strides: int = 1) -> Any:
-        return layers.Conv2D(
-            count,
-            size,
-            strides=strides,
-            padding="same",
-            use_bias=False,
-            kernel_initializer=start,
-        )(x)
-
     def residual(x: Any) -> Any:
-        y = lq.layers.QuantConv2D(
+        y = binary_conv(
+            x,
             x.shape[-1],
-            3,
+            latent_weights=latent_weights,
+            clip=_CLIP,
             activation="relu",
-            padding="same",
             pad_values=1.0,
-            use_bias=False,
-            input_quantizer=lq.quantizers.SteSign(_CLIP),
-            kernel_initializer="glorot_normal",
-            **binary_kernel(latent_weights, _CLIP),
-        )(x)
+        )
         return late_norm(y) + x
 
     def transition(x: Any, count: int) -> Any:
@@ -95,14 +83,14 @@ def quicknet(
             depthwise_initializer=_blur(x.shape[-1]),
             trainable=False,
         )(x)
-        return late_norm(conv(x, count, 1, "glorot_normal"))
+        return late_norm(float_conv(x, count, 1))
 
     image = tf.keras.Input(tuple(input_shape))
-    x = conv(image, filters[0] // 4, 3, "he_normal", strides=2)
+    x = float_conv(image, filters[0] // 4, 3, strides=2, start="he_normal")
     x = layers.ReLU()(layers.BatchNormalization()(x))
     x = layers.DepthwiseConv2D(3, strides=2, padding="same", use_bias=False)(x)
     x = layers.BatchNormalization(scale=False, center=False)(x)
-    x = layers.BatchNormalization()(conv(x, filters[0], 1, "he_normal"))
+    x = layers.BatchNormalization()(float_conv(x, filters[0], 1, start="he_normal"))
     for section, (count, number) in enumerate(zip(filters, blocks, strict=True)):
         if section:
             x = transition(x, count)

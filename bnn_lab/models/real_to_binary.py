@@ -9,8 +9,9 @@ from bnn_lab.models._common import (
     IMAGENET_CLASSES,
     IMAGENET_SHAPE,
     average_pool,
-    binary_kernel,
+    binary_conv,
     check_image,
+    float_conv,
     tools,
 )
 
@@ -40,20 +41,10 @@ def real_to_binary(
         InputError: an argument is out of range.
     """
     check_image("real_to_binary", input_shape, classes)
-    tf, layers, lq = tools()
+    tf, layers, _ = tools()
 
     def norm(x: Any) -> Any:
         return layers.BatchNormalization(momentum=0.99)(x)
-
-    def conv(x: Any, filters: int, size: int, strides: int = 1) -> Any:
-        return layers.Conv2D(
-            filters,
-            size,
-            strides=strides,
-            padding="same",
-            use_bias=False,
-            kernel_initializer="glorot_normal",
-        )(x)
 
     def dense(x: Any, units: int, activation: str) -> Any:
         return layers.Dense(
@@ -66,25 +57,16 @@ def real_to_binary(
         shortcut = x
         if downsample:
             shortcut = layers.AvgPool2D(2, strides=2, padding="same")(x)
-            shortcut = norm(conv(shortcut, filters, 1))
+            shortcut = norm(float_conv(shortcut, filters, 1))
         x = norm(x)
-        y = lq.layers.QuantConv2D(
-            filters,
-            3,
-            strides=2 if downsample else 1,
-            padding="same",
-            use_bias=False,
-            input_quantizer=lq.quantizers.SteSign(),
-            kernel_initializer="glorot_normal",
-            **binary_kernel(latent_weights),
-        )(x)
+        y = binary_conv(x, filters, strides=2 if downsample else 1, latent_weights=latent_weights)
         scale = dense(average_pool(x), channels // _REDUCTION, "relu")
         scale = layers.Reshape((1, 1, filters))(dense(scale, filters, "sigmoid"))
         y = layers.PReLU(shared_axes=[1, 2])(layers.multiply([y, scale]))
         return layers.add([y, shortcut])
 
     image = tf.keras.Input(tuple(input_shape))
-    x = layers.PReLU(shared_axes=[1, 2])(norm(conv(image, 64, 7, strides=2)))
+    x = layers.PReLU(shared_axes=[1, 2])(norm(float_conv(image, 64, 7, strides=2)))
     x = layers.MaxPool2D(3, strides=2, padding="same")(x)
     for number in range(16):
         x = block(x, downsample=number in (4, 8, 12))
