@@ -113,8 +113,8 @@ def test_grid_resumes_and_draws(tmp_path) -> None:
 FRESH = """
 import json
 from bnn_lab.lab.experiments import digits_run
-runs = ({"seed": 3, "epochs": 3, "validation": 100}, {"method": "adam", "epochs": 2, "validation": 100})
-print(json.dumps([digits_run(**run) for run in runs]))
+runs = ({"seed": 3, "epochs": 3}, {"method": "adam", "epochs": 2})
+print(json.dumps([digits_run(**run, validation=100) for run in runs]))
 """
 
 
