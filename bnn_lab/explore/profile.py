@@ -28,7 +28,7 @@ def profile_figure(profile: Profile) -> go.Figure:
     names = [f"{index + 1}. {row.kind}" for index, row in enumerate(profile.rows)]
     for label, binary, colour in (
         ("binary, on bnn_lab's kernels", True, theme.VERMILION),
-        ("float, on LiteRT's", False, theme.BLUE),
+        ("float", False, theme.BLUE),
     ):
         chosen = [(n, r) for n, r in zip(names, profile.rows, strict=True) if r.binary is binary]
         figure.add_trace(

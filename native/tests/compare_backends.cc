@@ -192,8 +192,8 @@ SpanCase random_span(bool depthwise, bool deep) {
   }
   const float infinity = std::numeric_limits<float>::infinity();
   const bool shortcut = chance(60);
-  // Often the shortcut alone, a residual block, which has code of its own.
-  s.step_count = shortcut && chance(40) ? 1 : static_cast<int32_t>(random_int(0, BNN_MAX_STEPS));
+  // Often the shortcut and little else, a residual block, which has code of its own.
+  s.step_count = static_cast<int32_t>(random_int(0, shortcut && chance(50) ? 2 : BNN_MAX_STEPS));
   if (shortcut && s.step_count == 0) s.step_count = 1;
   const int64_t shortcut_at = shortcut ? random_int(0, s.step_count - 1) : -1;
   for (int32_t i = 0; i < s.step_count; ++i) {

@@ -64,9 +64,15 @@ inline void store_pixels(const bnn_span& s, int32_t pixel,
   for (int p = 0; p < kPixels; ++p) Store::template store<kRegisters>(s, pixel + p, counts[p]);
 }
 
+inline __m512 clamp(__m512 y, float low, float high) {
+  y = _mm512_max_ps(_mm512_set1_ps(low), y);  // in this order NaN stays
+  return _mm512_min_ps(_mm512_set1_ps(high), y);
+}
+
 // The common case, on popcounts instead of twice their value: 2 * count * factor is
 // count * (2 * factor) to the last bit, as a factor of two does not round (`halves` excludes
-// factors near infinity).
+// factors near infinity). A residual block adds a shortcut, and at the end of a section of QuickNet
+// clamps the sum.
 template <bool kClamp, bool kShortcut, bool kSigns, int kPixels, int kRegisters>
 inline void store_halves(const bnn_span& s, int32_t pixel,
                          const __m512i (&counts)[kPixels][kRegisters]) {
@@ -90,7 +96,10 @@ inline void store_halves(const bnn_span& s, int32_t pixel,
       if (kClamp) count = _mm512_max_epi32(_mm512_min_epi32(count, high), low);
       const __m512 product = _mm512_mul_ps(_mm512_cvtepi32_ps(count), factor[r]);
       __m512 y = _mm512_add_ps(product, shift[r]);
-      if (kShortcut) y = _mm512_add_ps(y, _mm512_loadu_ps(shortcut + r * kLanes));
+      if (kShortcut) {
+        y = _mm512_add_ps(y, _mm512_loadu_ps(shortcut + r * kLanes));
+        if (s.step_count > 1) y = clamp(y, s.steps[1].min, s.steps[1].max);
+      }
       if (kSigns) signs[r] = _mm512_cmp_ps_mask(y, _mm512_setzero_ps(), _CMP_LT_OQ);
       _mm512_storeu_ps(out + r * kLanes, y);
     }
@@ -138,11 +147,6 @@ struct StoreFloat {
   }
 };
 
-inline __m512 clamp(__m512 y, float low, float high) {
-  y = _mm512_max_ps(_mm512_set1_ps(low), y);  // in this order NaN stays
-  return _mm512_min_ps(_mm512_set1_ps(high), y);
-}
-
 inline __m512 run_steps(const bnn_span& s, int32_t pixel, int channel, __mmask16 valid, __m512 y) {
   for (int32_t i = 0; i < s.step_count; ++i) {
     const bnn_step& step = s.steps[i];
@@ -163,8 +167,9 @@ struct StoreFused {
   template <int kPixels, int kRegisters>
   static void store_tile(const bnn_span& s, int32_t pixel,
                          const __m512i (&counts)[kPixels][kRegisters]) {
-    // A residual block has the shortcut as its only step.
-    const bool residual = s.step_count == 1 && s.steps[0].kind == BNN_STEP_SHORTCUT;
+    const bool residual =
+        s.step_count > 0 && s.steps[0].kind == BNN_STEP_SHORTCUT &&
+        (s.step_count == 1 || (s.step_count == 2 && s.steps[1].kind == BNN_STEP_CLAMP));
     const bool common = s.halves && s.channels == kRegisters * kLanes;
     if (common && residual) {
       store_common<true, true>(s, pixel, counts);
