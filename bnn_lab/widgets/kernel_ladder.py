@@ -1,0 +1,36 @@
+"""`KernelLadder`: the measured speed of one convolution in ever wider instructions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bnn_lab.bench.kernels import KernelResult
+from bnn_lab.errors import InputError
+from bnn_lab.explore.controls import Control
+from bnn_lab.explore.kernel_ladder import LadderState, describe_ladder, ladder_figure
+from bnn_lab.widgets.base import Explorer
+
+
+class KernelLadder(Explorer[LadderState]):
+    """Dots of NumPy, each backend of this CPU and the float and int8 peers, for measured layers.
+
+    Args:
+        results: of `bnn_lab.bench.ladder.measure_ladder`, with the same rungs.
+        name: see `Explorer`.
+
+    Raises:
+        InputError: there are no results.
+    """
+
+    def __init__(self, results: Sequence[KernelResult], name: str = "kernel-ladder") -> None:
+        if not results:
+            raise InputError("KernelLadder: no results; measure some with measure_ladder.")
+        self.results = list(results)
+        cases = tuple(result.case.name for result in results)
+        super().__init__(
+            LadderState(cases[0]),
+            lambda state: ladder_figure(self.results, state),
+            lambda state: describe_ladder(self.results, state),
+            name,
+            {"case": Control("choice", "layer: size, channels", options=cases)},
+        )

@@ -1,0 +1,31 @@
+"""`Roofline`: what bounds a layer's speed on this machine, arithmetic or memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bnn_lab.bench.kernels import KernelResult
+from bnn_lab.bench.ladder import Machine
+from bnn_lab.explore.roofline import RooflineState, describe_roofline, roofline_figure
+from bnn_lab.widgets.base import Explorer
+
+
+class Roofline(Explorer[RooflineState]):
+    """Measured roofs and layers, and the bound of a layer that the reader chooses.
+
+    Args:
+        machine: of `bnn_lab.bench.ladder.measure_machine`.
+        results: of `bnn_lab.bench.ladder.measure_ladder`, shown as points.
+        name: see `Explorer`.
+    """
+
+    def __init__(
+        self, machine: Machine, results: Sequence[KernelResult] = (), name: str = "roofline"
+    ) -> None:
+        self.machine, self.results = machine, list(results)
+        super().__init__(
+            RooflineState(),
+            lambda state: roofline_figure(self.machine, self.results, state),
+            lambda state: describe_roofline(self.machine, state),
+            name,
+        )

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import pytest
+
+from bnn_lab.bench.profile import Profile, ProfileRow
+from bnn_lab.errors import InputError
+from bnn_lab.explore.controls import controls
+from bnn_lab.explore.op_profile import (
+    BY_KIND,
+    ProfileState,
+    describe_op_profile,
+    op_profile_figure,
+    profile_bars,
+)
+from bnn_lab.widgets import OpProfile, base
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "_left_in", {})
+
+
+def profile(*rows: tuple[str, float, bool]) -> Profile:
+    total = sum(ms for _, ms, _ in rows)
+    made = tuple(
+        ProfileRow(f"t{i}", kind, (1, 4), ms, ms / total, None, binary, False)
+        for i, (kind, ms, binary) in enumerate(rows)
+    )
+    return Profile(made, total, "scalar", 1, 3)
+
+
+PROFILES = {
+    "binary": profile(
+        ("CONV_2D", 1.0, False),
+        ("LceBconv2d", 3.0, True),
+        ("LceBconv2d", 5.0, True),
+        ("MEAN", 0.6, False),
+        ("SOFTMAX", 0.4, False),
+    ),
+    "float": profile(("CONV_2D", 40.0, False), ("SOFTMAX", 0.4, False)),
+}
+
+
+def test_bars_op_by_op_and_by_kind() -> None:
+    bars = profile_bars(PROFILES["binary"], ProfileState("binary"))
+    assert [bar.label for bar in bars][:2] == ["1. CONV_2D", "2. LceBconv2d"]
+    kinds = profile_bars(PROFILES["binary"], ProfileState("binary", BY_KIND))
+    assert (kinds[0].label, kinds[0].ms, kinds[0].binary) == ("LceBconv2d", 8.0, True)
+    assert sum(bar.ms for bar in bars) == pytest.approx(sum(bar.ms for bar in kinds))
+
+
+def test_small_ops_are_joined_and_nothing_is_lost() -> None:
+    bars = profile_bars(PROFILES["binary"], ProfileState("binary", least=7.0))
+    assert [bar.label for bar in bars] == [
+        "1. CONV_2D",
+        "2. LceBconv2d",
+        "3. LceBconv2d",
+        "the rest",
+    ]
+    assert bars[-1].ms == pytest.approx(1.0)
+    alone = profile_bars(PROFILES["float"], ProfileState("float", least=5.0))
+    assert [bar.label for bar in alone] == ["1. CONV_2D", "2. SOFTMAX"]  # one needs no joining
+
+
+def test_the_files_share_a_scale() -> None:
+    ends = {
+        file: op_profile_figure(PROFILES, ProfileState(file)).layout.xaxis.range[1]
+        for file in PROFILES
+    }
+    assert ends["binary"] == ends["float"] > 40
+    shares = op_profile_figure(PROFILES, ProfileState("binary")).layout.annotations
+    assert [note.text for note in shares] == ["10%", "30%", "50%", "6%", "4%"]
+
+
+def test_in_words() -> None:
+    text = describe_op_profile(PROFILES, ProfileState("binary"))
+    assert "10.0 ms for one inference, in 5 ops. Binary ops take 80%" in text
+    assert "longest bar is 3. LceBconv2d with 50%" in text
+    with pytest.raises(InputError, match="there are: binary, float"):
+        describe_op_profile(PROFILES, ProfileState("int8"))
+
+
+def test_every_control_changes_the_figure() -> None:
+    shown = OpProfile(PROFILES)
+    for field, control in controls(ProfileState).items():
+        start, seen = getattr(shown.state, field), []
+        for value in control.extremes():
+            shown.inputs[field].value = value
+            seen.append(str(shown.figure.to_plotly_json()))
+            assert shown.errors.outputs == ()
+        assert seen[0] != seen[1], field
+        shown.inputs[field].value = start
+    shown.inputs["file"].value = "float"
+    assert shown.figure.layout.title.text.startswith("float: 40.4 ms")
+    assert not shown.errors.outputs
+    with pytest.raises(InputError, match="no profiles"):
+        OpProfile({})
