@@ -13,7 +13,7 @@ from plotly.subplots import make_subplots
 
 from bnn_lab.explore import theme
 from bnn_lab.explore.controls import check_state, choice, slider
-from bnn_lab.explore.inertia_explorer import STEADY, TURNS
+from bnn_lab.explore.inertia_explorer import STEADY, TURNS, mark_turn
 from bnn_lab.lab.closed_forms import bop_flip_rate, bop_flip_step, ema_spread
 from bnn_lab.lab.simulate import Bop, simulate_weights
 
@@ -224,6 +224,7 @@ def bop_explorer_figure(state: BopState) -> go.Figure:
         figure.add_vline(
             x=step, line={"color": theme.GREEN, "dash": "dot", "width": 2}, row=1, col=1
         )
+    mark_turn(figure, state.push, STEPS)
     figure.update_yaxes(theme.axis("average gradient m"), row=1, col=1)
     figure.update_yaxes(theme.axis("% flip in a step", rangemode="tozero"), row=2, col=1)
     figure.update_xaxes(theme.axis("", range=[0, STEPS]), row=1, col=1)

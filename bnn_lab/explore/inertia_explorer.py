@@ -237,10 +237,10 @@ def inertia_explorer_figure(state: InertiaState) -> go.Figure:
         showlegend=True, legend={"orientation": "h", "x": 0, "y": -0.17, "yanchor": "top"}
     )
     figure.add_hline(y=0, line={"color": theme.TEXT, "dash": "dash", "width": 1}, row=1, col=1)
-    if state.clip:
-        for bound in (state.clip_at, -state.clip_at):
-            line = {"color": theme.PINK, "dash": "dot", "width": 2}
-            figure.add_hline(y=bound, line=line, row=1, col=1)
+    for bound in (state.clip_at, -state.clip_at):  # faint where nothing is clipped
+        line = {"color": theme.PINK, "dash": "dot", "width": 2 if state.clip else 1}
+        figure.add_hline(y=bound, line=line, opacity=1 if state.clip else 0.4, row=1, col=1)
+    mark_turn(figure, state.push, STEPS)
     figure.update_yaxes(theme.axis("latent weight"), row=1, col=1)
     figure.update_yaxes(theme.axis("% of weights", rangemode="tozero"), row=2, col=1)
     figure.update_xaxes(theme.axis("", range=[0, STEPS]), row=1, col=1)
@@ -269,6 +269,14 @@ def describe_inertia(state: InertiaState) -> str:
     if state.clip:
         text += " The formula knows nothing of the clip."
     return text
+
+
+def mark_turn(figure: go.Figure, push: str, steps: int) -> None:
+    """A vertical line in the middle of both rows if the drift turns round there."""
+    if push == TURNS:
+        for row in (1, 2):
+            line = {"color": theme.TEXT, "width": 1}
+            figure.add_vline(x=steps / 2, line=line, row=row, col=1)
 
 
 def _title(arrays: InertiaArrays) -> str:

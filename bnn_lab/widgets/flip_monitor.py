@@ -31,6 +31,7 @@ class FlipMonitor(ipywidgets.VBox):
 
     Args:
         epochs: how far the axis reaches at first.
+        name: tells it from other monitors on the same page, for browser tests.
 
     Attributes:
         figure: the live `plotly.graph_objects.FigureWidget`.
@@ -39,7 +40,7 @@ class FlipMonitor(ipywidgets.VBox):
             on nevertheless.
     """
 
-    def __init__(self, epochs: int = 10) -> None:
+    def __init__(self, epochs: int = 10, name: str = "flip-monitor") -> None:
         if epochs < 1:
             raise InputError(f"FlipMonitor({epochs=}): must be at least 1.")
         self.epochs = epochs
@@ -51,7 +52,7 @@ class FlipMonitor(ipywidgets.VBox):
         self._set_words()
         super().__init__([self.figure, self.words, self.errors])
         self.add_class("bnn-lab-explorer")
-        self.add_class("bnn-lab-flip-monitor")
+        self.add_class(f"bnn-lab-{name}")
 
     @property
     def runs(self) -> list[MonitoredRun]:
