@@ -323,7 +323,7 @@ print("for every gamma, pi falls as tau rises; for every tau, pi rises with gamm
 # one lowers a learning rate. Predict what $\pi_t$ does, then watch.
 
 # %% tags=["nbval-ignore-output"]
-schedules = FlipMonitor(epochs=15)
+schedules = FlipMonitor(epochs=15, name="schedules")
 schedules.show()
 
 # %% tags=["nbval-ignore-output"]
