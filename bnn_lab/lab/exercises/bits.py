@@ -16,7 +16,7 @@ BinaryDot = Callable[[Words, Words, int], Any]
 
 
 def check_binary_dot(answer: BinaryDot) -> None:
-    """Check the exercise of lesson 4 and print what `review_binary_dot` finds."""
+    """Check the dot product exercise of lesson 3 and print what `review_binary_dot` finds."""
     print(review_binary_dot(answer))
 
 
