@@ -193,10 +193,8 @@ def test_environment_is_made_once(there: Remote, monkeypatch: pytest.MonkeyPatch
     assert there.install() == python and not said
 
 
-@pytest.mark.slow
-def test_wheel_is_built_installed_and_measures(
-    ssh_server: Any, tmp_path: Path, require_registry: None
-) -> None:
+@pytest.mark.exhaustive  # a build and an installation, each also tested elsewhere
+def test_wheel_is_built_installed_and_measures(ssh_server: Any, tmp_path: Path) -> None:
     """The whole way: wheel from these sources, environment there, kernels, report."""
     file = tmp_path / "figures.json"
     words = [w for w in flags(ssh_server, tmp_path / "there") if w != "--ssh-installed"]

@@ -97,7 +97,7 @@ def run_study(
     host = describe_host()
     if host["emulated"]:
         raise EmulatedError(f"run_study: this CPU is emulated ({host['emulated']}).")
-    watch = NoiseWatch(1, force=force)
+    watch = NoiseWatch(max(threads.usable_counts()) if name == "threads" else 1, force=force)
     watch.before()
     run = Run(seconds=seconds, quick=quick, watch=watch, progress=progress)
     entry = STUDIES[name]

@@ -24,14 +24,19 @@ def thread_counts(cpus: int) -> list[int]:
     return counts if cpus == 1 else [*counts, cpus]
 
 
+def usable_counts() -> list[int]:
+    """`thread_counts` of the CPUs that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return thread_counts(len(affinity(0)) if affinity else os.cpu_count() or 1)
+
+
 def measure(run: Run) -> pd.DataFrame:
     """A row per model, kind of file and number of threads: name, peer, threads, ms, speedup.
 
     `speedup` is over one thread, from the quotients within each round.
     """
     names = ("quicknet_cifar",) if run.quick else ("quicknet_small", "quicknet", "quicknet_large")
-    affinity = getattr(os, "sched_getaffinity", None)
-    counts = thread_counts(len(affinity(0)) if affinity else os.cpu_count() or 1)
+    counts = usable_counts()
     rows = []
     for name in names:
         files = cached_files(name, (BINARY, FLOAT, INT8), progress=run.progress)
