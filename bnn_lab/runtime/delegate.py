@@ -41,14 +41,18 @@ def load_delegate(
 ) -> Any:
     """A delegate object for LiteRT's own Python interpreter.
 
+    Besides the binary ops it runs averages over the whole image (MEAN, AVERAGE_POOL_2D), which it
+    adds up in the order of the Larq Compute Engine: a network's logits are then the same bits.
+
     Use it as ``ai_edge_litert.interpreter.Interpreter(...,
     experimental_delegates=[bnn_lab.load_delegate()])``; a delegate serves one interpreter.
 
     Args:
         backend: name of a kernel backend; default BNN_LAB_BACKEND or the fastest available.
         num_threads: threads of the binary ops, default those of the interpreter.
-        fuse: also take over the float ops that fit into a binary convolution (activation, addition
-            of a shortcut), and write its signs in the same pass. Results are the same.
+        fuse: also take over the float ops that fit into a binary convolution (MUL and ADD with a
+            constant for each channel, activations, the addition of one shortcut), and write its
+            signs in the same pass. Results are the same bits.
 
     Returns:
         An `ai_edge_litert.interpreter.Delegate`.
