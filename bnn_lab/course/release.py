@@ -69,7 +69,14 @@ def make_release(
         arguments.append("--no-db")
     finished = nbgrader("generate_assignment", *arguments, folder=course.root)
     if finished.code != 0 or not target.is_file():
-        raise BnnLabError(f"nbgrader could not release '{assignment}': {finished.problem}")
+        fix = ""
+        if "submissions associated" in finished.problem:
+            fix = (
+                ". Fix: once work is graded, exercises may change, but not come, go or get "
+                "another grade_id; or start afresh: nbgrader db assignment remove "
+                f"{assignment} --force"
+            )
+        raise BnnLabError(f"nbgrader could not release '{assignment}': {finished.problem}{fix}")
     leaks = student_version_problems(
         read_notebook(course.source(assignment)), read_notebook(target)
     )

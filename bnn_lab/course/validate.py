@@ -129,12 +129,9 @@ def _hint(error: str) -> str:
     lines = [line for line in error.strip().splitlines() if line.strip()]
     if not lines:
         return ""
-    last = lines[-1].strip()
-    if "NameError" in error and "NotYet" not in error and len(lines) > 1:
-        return f"{last}. Is the cell above complete, and does it run?"
     if "CellTimeoutError" in error:
         return "It takes too long: does a loop in the cell above ever end?"
-    return last.removeprefix("✗ Not yet. ")
+    return lines[-1].strip().removeprefix("✗ Not yet. ")
 
 
 def _fatal(finished: Finished, path: Path) -> str:

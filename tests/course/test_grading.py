@@ -70,12 +70,11 @@ def outcome(
     def loud(notebook: Any) -> None:
         cell(notebook, "sign").source += "\nfor _ in range(300):\n    print('x' * 20_000)"
 
-    hand_in(course, NAME, "right")
+    hand_in(course, NAME, "right", loud)
     hand_in(course, NAME, "wrong", wrong(cell))
     hand_in(course, NAME, "crashed", crashed)
     hand_in(course, NAME, "deleted", deleted)
     hand_in(course, NAME, "tampered", tampered)
-    hand_in(course, NAME, "loud", loud)
     hand_in(course, NAME, "unreadable").write_text('{"cells": [')
     grade(course, limits=Limits(20, 60))
     hand_in(course, NAME, "endless", endless)
@@ -97,7 +96,6 @@ def outcome(
         ("endless", 13, 4),
         ("deleted", 13, 4),  # check_sign came back, and passes; the STE exercise is gone
         ("tampered", 13, 4),  # the teacher's check ran
-        ("loud", 16, 4),
         ("unreadable", 0, 0),
     ],
 )
@@ -132,7 +130,7 @@ def test_code_that_cannot_be_interrupted_ends_all(outcome: Any) -> None:
 @pytest.mark.slow
 def test_output_is_limited(outcome: Any) -> None:
     course, _ = outcome
-    assert course.autograded("loud", NAME).stat().st_size < 2_000_000
+    assert course.autograded("right", NAME).stat().st_size < 2_000_000
 
 
 @pytest.mark.slow
@@ -160,6 +158,16 @@ def test_report(outcome: Any, tmp_path: Path) -> None:
     assert "01_inertia,right,check_sign,2.0,2.0,auto," in lines
     assert len(lines) == 1 + 6 * len(rows)
     assert read_reports(course, [NAME]) == [row for mine in rows.values() for row in mine]
+
+
+@pytest.mark.slow
+def test_exercises_cannot_come_or_go_once_work_is_graded(outcome: Any, tmp_path: Path) -> None:
+    shutil.copytree(outcome[0].root, tmp_path / "course")
+    course = CourseFolder(tmp_path / "course")
+    source = course.exercises / f"{NAME}.py"
+    source.write_text(source.read_text().replace('"check_ste"', '"check_straight"'))
+    with pytest.raises(BnnLabError, match="nbgrader db assignment remove 01_inertia"):
+        make_release(course, NAME)
 
 
 @pytest.mark.slow
