@@ -134,7 +134,9 @@ def compute_inertia(state: InertiaState) -> InertiaArrays:
     )
     run = simulate_weights(rule, steps=STEPS, weights=WEIGHTS, drift=drift, noise=state.noise)
     first = run.first_flips
-    edges = np.arange(0.5, STEPS + 1, BIN)
+    # Round steps lie in the middle of a bin: without noise a flip is due there, and whether one
+    # step sooner or later is a matter of rounding.
+    edges = np.arange(0.5 - BIN // 2, STEPS + BIN, BIN)
     simulated = 100 * np.histogram(first, edges)[0] / WEIGHTS
 
     start = state.inertia * state.learning_rate
@@ -154,7 +156,7 @@ def compute_inertia(state: InertiaState) -> InertiaArrays:
         flipped=100 * float(np.mean(~np.isnan(first))),
         bins=(edges[:-1] + edges[1:]) / 2,
         simulated=simulated,
-        predicted=100 * density.reshape(-1, BIN).sum(axis=1),
+        predicted=100 * np.histogram(steps, edges, weights=density)[0],
         predicted_flipped=100 * float(density.sum()),
         mean=mean,
     )
@@ -242,7 +244,8 @@ def inertia_explorer_figure(state: InertiaState) -> go.Figure:
         figure.add_hline(y=bound, line=line, opacity=1 if state.clip else 0.4, row=1, col=1)
     mark_turn(figure, state.push, STEPS)
     figure.update_yaxes(theme.axis("latent weight"), row=1, col=1)
-    figure.update_yaxes(theme.axis("% of weights", rangemode="tozero"), row=2, col=1)
+    top = 1.05 * max(1.0, arrays.simulated.max(), arrays.predicted.max())
+    figure.update_yaxes(theme.axis("% of weights", range=[0, top]), row=2, col=1)
     figure.update_xaxes(theme.axis("", range=[0, STEPS]), row=1, col=1)
     figure.update_xaxes(theme.axis("step", range=[0, STEPS]), row=2, col=1)
     return figure

@@ -54,7 +54,7 @@ def test_clipping_bounds_the_latents_and_the_inertia() -> None:
 
 def test_the_prediction_ends_where_the_drift_turns() -> None:
     arrays = compute_inertia(InertiaState(initial=2.0, push=TURNS))
-    assert arrays.predicted[:20].sum() > 0 and not arrays.predicted[20:].any()
+    assert arrays.predicted[:21].sum() > 0 and not arrays.predicted[21:].any()
 
 
 @pytest.mark.parametrize("field", controls(InertiaState))
