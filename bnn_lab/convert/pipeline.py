@@ -19,6 +19,7 @@ from bnn_lab.convert.passes import (
     EmitBits,
     EmitInt8,
     ExplainFloatOps,
+    FoldConstants,
     FoldOnePadding,
     FoldZeroPadding,
     FuseScale,
@@ -62,6 +63,7 @@ def make_pipeline(*, lce_compatible: bool = True) -> tuple[Step, ...]:
         The passes.
     """
     return (
+        FoldConstants(),  # before a kernel's quantizer is taken for an activation's
         LiftInt8Sign(),
         RecognizeSign(),  # first the signs: everything else asks whether a value is binary
         RecognizeSelect(),

@@ -12,6 +12,7 @@ from bnn_lab.convert.passes.dense_to_conv import DenseToConv
 from bnn_lab.convert.passes.emit_bits import EmitBits
 from bnn_lab.convert.passes.emit_int8 import EmitInt8
 from bnn_lab.convert.passes.explain_float_ops import ExplainFloatOps
+from bnn_lab.convert.passes.fold_constants import FoldConstants
 from bnn_lab.convert.passes.fold_one_padding import FoldOnePadding
 from bnn_lab.convert.passes.fold_zero_padding import FoldZeroPadding
 from bnn_lab.convert.passes.fuse_scale import FuseScale
@@ -45,6 +46,7 @@ __all__ = [
     "EmitBits",
     "EmitInt8",
     "ExplainFloatOps",
+    "FoldConstants",
     "FoldOnePadding",
     "FoldZeroPadding",
     "FuseScale",

@@ -33,6 +33,7 @@ from bnn_lab.convert.passes import (
     EmitBits,
     EmitInt8,
     ExplainFloatOps,
+    FoldConstants,
     FoldOnePadding,
     FoldZeroPadding,
     FuseScale,
@@ -187,6 +188,36 @@ def pad_groups(g, rng):
     AFTER:       tfl.conv_2d([[JOINED]], %filter, %bias) {padding = same,
     """
     return [g.conv(g.sign(g.input(1, 5, 5, 28)), ones(rng, 8, 3, 14), padding="same")]
+
+
+@case(FoldConstants(), shape=(1, 5, 5, 32))
+def fold_constants(g, rng):
+    """
+    BEFORE:      tfl.mean(
+    BEFORE:      tfl.sign(
+    BEFORE:      tfl.mul(
+    BEFORE:      tfl.transpose(
+    BEFORE:      tfl.conv_2d(%x,
+    AFTER-NOT:   tfl.{{sign|abs|mean|mul|transpose}}(
+    AFTER:       [[FILTER:%[a-z0-9_]+]] = tfl.const() {{.*}} : tensor<8x3x3x32xf32>
+    AFTER:       tfl.conv_2d(%x, [[FILTER]],
+    """
+    latent = g.const(rng.normal(size=(3, 3, 32, 8)).astype(np.float32), "net/latent")
+    axes = g.const(np.int32([0, 1, 2]))
+    mean = g.op(
+        "mean", g.op("abs", latent), axes, shape=(1, 1, 1, 8), table="ReducerOptions",
+        keepDims=True,
+    )  # fmt: skip
+    kernel = g.mul(g.sign(latent), mean)
+    bias, order = g.const(np.zeros(8, np.float32)), g.const(np.int32([3, 0, 1, 2]))
+    filters = g.op("transpose", kernel, order, shape=(8, 3, 3, 32), table="TransposeOptions")
+    return [
+        g.op(
+            "conv_2d", g.input(1, 5, 5, 32), filters, bias, shape=(1, 3, 3, 8),
+            table="Conv2DOptions", padding="valid", strideH=1, strideW=1, dilationHFactor=1,
+            dilationWFactor=1,
+        )
+    ]  # fmt: skip
 
 
 @case(LiftInt8Sign())
