@@ -194,7 +194,7 @@ def _threads(frame: pd.DataFrame) -> tuple[go.Figure, str]:
         height=420,
         margin={"l": 10, "r": 20, "t": 60, "b": 60},
         xaxis=theme.axis(""),
-        yaxis=theme.axis("times faster", range=[0, 1.15 * float(most)]),
+        yaxis=theme.axis("times faster", range=[0, 1.15 * max(float(most), top.speedup.max())]),
     )
     words = ", ".join(
         f"{row.model} {row.peer} {row.speedup:.2f}"
@@ -234,7 +234,7 @@ def _accuracy(frame: pd.DataFrame) -> tuple[go.Figure, str]:
         legend=_LEGEND,
         height=480,
         margin={"l": 10, "r": 30, "t": 60, "b": 60},
-        xaxis=theme.axis("latency, ms (measured, one thread)", type="log"),
+        xaxis=theme.axis("latency, ms (measured, one thread)", type="log", dtick="D2"),
         yaxis=theme.axis("ImageNet top-1, % (cited)"),
     )
     figure.update_xaxes(range=[log10(low / 1.8), log10(high * 2.2)])
