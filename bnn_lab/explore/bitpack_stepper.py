@@ -1,6 +1,6 @@
 """One window of a binary convolution, word by word: signs, bits, XOR, popcount, accumulator.
 
-Source of the arithmetic: LCE paper section 3.2; of the padding correction: section 3.1.
+Source: LCE paper, section 3.
 """
 
 from __future__ import annotations
@@ -123,7 +123,8 @@ def example_scene() -> Scene:
 
     digit = load_digits().test_images[0, ..., 0]
     rng = np.random.default_rng(3)
-    detectors = rng.normal(size=(CHANNELS, KERNEL, KERNEL))
+    # Pixels are eighths, so with whole numbers all sums are exact, whatever their order.
+    detectors = rng.integers(-3, 4, (CHANNELS, KERNEL, KERNEL)).astype(np.float32)
     windows = np.lib.stride_tricks.sliding_window_view(np.pad(digit, 1, mode="edge"), (3, 3))
     seen = np.einsum("hwij,cij->hwc", windows, detectors)
     image = np.where(seen < np.median(seen, axis=(0, 1)), -1, 1).astype(np.int8)

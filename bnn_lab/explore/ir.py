@@ -8,7 +8,7 @@ from collections import Counter
 from bnn_lab.errors import InputError
 
 _OP = re.compile(
-    r"^\s*%(?P<result>\w+)(?:, %\w+)* = (?P<op>[\w.]+)\(.*\)[^:]* : tensor<(?P<type>[^>]*)>", re.M
+    r"^ *%(?P<result>\w+)(?:, %\w+)* = (?P<op>[\w.]+)\(.*?\).*? : tensor<(?P<type>[^,>]*)", re.M
 )
 # Names that passes give; the printer counts them, so one more shifts all that follow.
 _COUNTED = re.compile(r"^(bits|pooled_bits)_\d+$")

@@ -1,0 +1,456 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Lesson 3: bitpacked convolution
+#
+# **Goal.** Build the convolution of a binarized neural network (BNN) from its bits: XOR, popcount,
+# packed words. Then see the same function get faster with each kind of instruction, and find out
+# what stops it.
+#
+# **You should know** what a convolution is, and a little NumPy. Lessons 1 and 2 are not needed.
+#
+# **Time.** About 40 minutes to read and try; half a minute to run.
+
+# %% [markdown]
+# ## The question
+#
+# In a BNN, a convolution multiplies +1 and -1 with +1 and -1. One bit is enough for each. A float
+# takes 32 bits and a real multiplication.
+#
+# * How does one compute with 32 values in a single word?
+# * How much faster is that, really, and on which instructions does it depend?
+
+# %% [markdown]
+# ### Predict first
+#
+# Write down your guesses. You will see them again beside the measurements. NumPy multiplies floats
+# with a good library; compare these with it:
+
+# %% tags=["nbval-ignore-output"]
+import numpy as np
+import plotly.io
+
+from bnn_lab import kernels, reference, widgets
+
+plotly.io.renderers.default = "plotly_mimetype"  # keeps the saved notebook small
+
+guess_numpy = widgets.Prediction(
+    "Bits in NumPy, XOR and a table of popcounts: how many times as fast as floats in NumPy?",
+    unit="times",
+    low=0.01,
+    high=1000,
+)
+guess_numpy
+
+# %% tags=["nbval-ignore-output"]
+guess_kernel = widgets.Prediction(
+    "The fastest compiled kernel of your processor: how many times as fast as floats in NumPy?",
+    unit="times",
+    low=0.01,
+    high=10_000,
+)
+guess_kernel
+
+# %% [markdown]
+# ## Eight signs by hand
+#
+# The product of two signs is +1 where they are equal and -1 where they differ. Their dot product is
+# a sum of such products:
+
+# %%
+a = np.array([+1, -1, -1, +1, +1, -1, +1, -1])
+w = np.array([+1, +1, -1, -1, +1, -1, -1, -1])
+print("products:", a * w)
+print("sum:     ", a @ w)
+
+# %% [markdown]
+# Now as bits. **-1 is bit 1, +1 is bit 0.** XOR gives 1 where two bits differ, and so does
+# `!=` on signs:
+
+# %%
+a_bits, w_bits = a < 0, w < 0
+differ = a_bits ^ w_bits
+print("a:     ", *a_bits.astype(int))
+print("w:     ", *w_bits.astype(int))
+print("XOR:   ", *differ.astype(int))
+print("popcount, the number of ones:", differ.sum())
+
+# %% [markdown]
+# Of $K$ products, $p$ are -1 and $K - p$ are +1, where $p$ is the popcount. So
+#
+# $$\sum_{i=1}^{K} a_i w_i = (K - p) - p = K - 2p .$$
+#
+# The result is called the **accumulator**. Some texts use XNOR, which marks *equal* bits. That is
+# the same idea: $K - p$ is the popcount of the XNOR.
+
+# %%
+p = int(differ.sum())
+print("8 - 2 *", p, "=", 8 - 2 * p)
+assert 8 - 2 * p == a @ w
+
+# %% [markdown]
+# Is that always so? There are only 256 patterns of eight signs. Try all pairs:
+
+# %%
+patterns = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1)  # bits
+signs = 1 - 2 * patterns.astype(int)  # bit 0 -> +1, bit 1 -> -1
+popcounts = (patterns[:, None] ^ patterns[None]).sum(axis=-1, dtype=int)
+
+assert np.array_equal(signs @ signs.T, 8 - 2 * popcounts)
+print(popcounts.size, "pairs, all equal")
+
+# %% [markdown]
+# ## Packing
+#
+# A processor does not compute with single bits but with words. So 32 channels of a pixel go into
+# one 32-bit word: channel 0 into the lowest bit, channel 1 into the next one, and so on.
+
+# %%
+rng = np.random.default_rng(0)
+channels = rng.choice([-1, 1], 32)
+(word,) = reference.pack_bits(channels < 0).view(np.uint32)
+print("channels 0 to 7:", channels[:8])
+print("lowest 8 bits:  ", *[int(word) >> i & 1 for i in range(8)])
+print("the whole word: ", hex(word))
+
+# %% [markdown]
+# What if the channels do not fill the last word? The rest holds bit 0, in the image and in the
+# filter alike. XOR of equal bits is 0, so they do not count:
+
+# %%
+x = rng.choice([-1.0, 1.0], (2, 40)).astype(np.float32)  # 40 channels: two words
+packed = kernels.bitpack(x)
+print(packed.shape, "words, of", x.shape, "signs")
+print("bytes:", packed.nbytes, "instead of", x.nbytes)
+unused = packed[:, 1].view(np.uint32) >> 8  # 40 - 32 = 8 bits of the second word are used
+assert (unused == 0).all()
+
+# %% [markdown]
+# ### Exercise 1: pack a word
+#
+# Complete the function and run the cell. It shows your bits below the expected ones.
+
+# %%
+from bnn_lab.lab.exercises import check_pack_word
+
+
+def pack_word(signs):
+    """Up to 32 values of ±1 as one integer: value i in bit i, 1 for -1."""
+    word = 0
+    for i, sign in enumerate(signs):
+        if sign > 0:  # not quite: which of the signs is bit 1?
+            word |= 1 << i  # sets bit i
+    return word
+
+
+check_pack_word(pack_word)
+
+# %% [markdown]
+# ## A binary matrix product in NumPy
+#
+# NumPy has XOR but (before version 2) no popcount. A table helps: the popcounts of all 65,536
+# half-words.
+
+# %%
+table = np.array([number.bit_count() for number in range(1 << 16)], np.uint8)
+
+
+def binary_product(a_words, w_words, channels):
+    """Accumulators of all rows of a with all rows of w: (M, words), (N, words) -> (M, N)."""
+    differ = a_words[:, None, :] ^ w_words[None, :, :]
+    halves = differ.view(np.uint16)
+    return channels - 2 * table[halves].sum(axis=-1, dtype=int)
+
+
+# %% [markdown]
+# It must equal the matrix product of the signs. Not nearly: exactly. These are integers.
+
+# %%
+a = rng.choice([-1.0, 1.0], (5, 100)).astype(np.float32)
+w = rng.choice([-1.0, 1.0], (7, 100)).astype(np.float32)
+
+bits = binary_product(kernels.bitpack(a), kernels.bitpack(w), channels=100)
+assert np.array_equal(bits, a @ w.T)
+print(bits)
+
+# %% [markdown]
+# ### Exercise 2: a dot product in words
+#
+# Now by yourself, word by word, as a kernel does. `a` and `w` are arrays of 32-bit words (`uint32`)
+# that hold `channels` signs each; bits past `channels` are 0.
+
+# %%
+from bnn_lab.lab.exercises import check_binary_dot
+
+
+def binary_dot(a, w, channels):
+    """Dot product of two vectors of ±1, packed into words."""
+    differ = 0
+    for a_word, w_word in zip(a, w, strict=True):
+        marked = a_word & w_word  # not quite: AND does not mark the places that differ
+        differ += int(marked).bit_count()  # bit_count() is Python's popcount
+    return None  # your formula, from channels and differ
+
+
+check_binary_dot(binary_dot)
+
+# %% [markdown]
+# ## One window, word by word
+#
+# A 3×3 convolution of an image with 32 channels reads nine words at each pixel, and nine words of
+# the filter. Step through it.
+#
+# The image is a handwritten digit seen through 32 small edge detectors; the slider *channel = bit*
+# chooses which one you see. The first four filters were cut out of this very image, the others are
+# random.
+
+# %% tags=["nbval-ignore-output"]
+stepper = widgets.BitpackStepper()
+stepper
+
+# %% [markdown]
+# Try this:
+#
+# * Press *next word* nine times and watch the popcounts. Which word differs most?
+# * Filter 0 was cut out of the image. At which pixel? There the accumulator is 288, because nothing
+#   differs: $288 - 2 \cdot 0$.
+# * Can an accumulator be odd? Change anything you like and look at the numbers.
+# * Set *window row* to 0. What are the words above the image?
+
+# %% [markdown]
+# The widget computes with the library's reference. The compiled kernels give the same integers:
+
+# %%
+scene = stepper.scene
+image = reference.pack_bits(scene.image[None] < 0)
+filters = reference.pack_bits(scene.filters < 0)
+options = {"channels_in": 32, "padding": "same", "pad_values": 1}
+
+output = kernels.bconv2d(image, filters, **options)
+assert np.array_equal(output, reference.bconv2d_accumulators(image, filters, **options))
+print("output:", output.shape, " largest of filter 0:", output[0, ..., 0].max())
+print("odd accumulators:", int((output % 2 != 0).sum()))
+
+# %% [markdown]
+# ## The padding puzzle
+#
+# At the border, the window hangs over the image. Most networks pad with **zeros**. But a bit is +1
+# or -1; **zero has no bit**.
+#
+# So binary networks like to pad with +1 (*one-padding*). Since +1 is bit 0, a kernel only has to
+# leave zeros around the packed image. That costs nothing.
+#
+# What if a trained network needs zeros? Compare both paddings, by the difference of their outputs:
+
+# %%
+ones = reference.bconv2d_accumulators(image, filters, **options)
+zeros = reference.bconv2d_accumulators(image, filters, **{**options, "pad_values": 0})
+print((ones - zeros)[0, ..., 0])
+
+# %% [markdown]
+# Inside they agree. At the border, one-padding added +1 times the filter's value at each tap that
+# lies outside, and zero-padding added nothing. That difference knows nothing of the image! It is a
+# constant of the filter, one for each kind of border pixel:
+
+# %%
+kernel = scene.filters[0].astype(int)
+top_edge = kernel[0].sum()  # the first row of the filter lies outside
+print("sum of the filter's top row:", top_edge)
+assert ((ones - zeros)[0, 0, 1:-1, 0] == top_edge).all()
+assert ((ones - zeros)[0, 1:-1, 1:-1] == 0).all()
+
+# %% [markdown]
+# So the kernel pads with ones and then **corrects** the border by constants that were computed
+# once. In the stepper above, choose padding *0, corrected* and go to a corner: the title shows the
+# correction.
+
+# %% [markdown]
+# ### Exercise 3: correct the padding
+
+# %%
+from bnn_lab.lab.exercises import check_zero_padded
+
+
+def zero_padded(accumulator, filter_signs, outside):
+    """The accumulator if the padding were 0.
+
+    accumulator: with the padding taken as +1. filter_signs: ±1, (3, 3, channels).
+    outside: True for the taps that lie outside of the image, (3, 3).
+    """
+    return accumulator  # your correction
+
+
+check_zero_padded(zero_padded)
+
+# %% [markdown]
+# ## One function, many instructions
+#
+# bnn_lab has this convolution several times, once for each kind of processor. Each such *backend*
+# counts differing bits in its own way:
+#
+# * **scalar**: XOR and popcount of one 64-bit word at a time.
+# * **avx2**: 256-bit registers, but no popcount for them. A table look-up of half-bytes
+#   (`vpshufb`) counts instead.
+# * **avx512vpopcntdq**: 512-bit registers *with* a popcount: XOR, popcount, add are 512 products.
+# * **neon**: the 128-bit registers of ARM processors, which count the bits of each byte (`cnt`).
+#
+# Yours can run these:
+
+# %% tags=["nbval-ignore-output"]
+print(*kernels.available_backends(), sep=", ")
+
+# %% [markdown]
+# They must all agree, to the last integer:
+
+# %%
+for backend in kernels.available_backends():
+    assert np.array_equal(kernels.bconv2d(image, filters, **options, backend=backend), output)
+print("all backends agree")
+
+# %% [markdown]
+# ## The ladder, measured
+#
+# Now the speed, on four convolutions of ResNet-18 (LCE paper, section 5). Each has 115.6 million
+# multiply-accumulates (MACs); they differ in shape. Every rung runs on one thread. The rungs take
+# turns within each round, so that a slow moment of the machine hits all of them.
+#
+# For comparison there are float32 and int8 on TFLite, which is what you would use without a BNN.
+
+# %% tags=["nbval-ignore-output"]
+from bnn_lab.bench.kernels import PAPER_CONVS
+from bnn_lab.bench.ladder import NUMPY_BITS, NUMPY_FLOAT, measure_ladder, measure_machine
+
+ladder = [measure_ladder(case) for case in PAPER_CONVS]
+widgets.KernelLadder(ladder)
+
+# %% [markdown]
+# How to read it:
+#
+# * The scale is **logarithmic**: each line is ten times the one before. Switch to *linear* to feel
+#   how far apart the rungs are.
+# * A thin line leads from the median to the best round. If it is long, the machine was busy.
+# * A green mark is a **ceiling**: the backend's inner instructions on registers alone, measured in
+#   the same rounds. (A backend without such a loop has no mark.)
+#
+# And your guesses?
+
+# %% tags=["nbval-ignore-output"]
+times = ladder[0].table
+best = "bnn_lab " + kernels.active_backend()
+print(guess_numpy.question)
+print(guess_numpy.reveal(times.speedup(NUMPY_BITS, over=NUMPY_FLOAT), digits=2))
+print()
+print(guess_kernel.question)
+print(guess_kernel.reveal(times.speedup(best, over=NUMPY_FLOAT)))
+
+# %% [markdown]
+# **Bits alone make nothing fast.** In NumPy they are slower than floats: the words are few, but
+# each goes through memory several times, for XOR, look-up and sum. The gain comes with a kernel
+# that keeps words and counters in registers. Then every doubling of the register's width shows.
+#
+# Do not compare with NumPy alone. **int8 on TFLite is the bar**: it needs no special training.
+
+# %% [markdown]
+# ## What stops it: the roofline
+#
+# A layer needs arithmetic and data. For each byte that it reads or writes, it does some number of
+# MACs: its **intensity**. The memory brings so many bytes a second; so
+#
+# $$\text{speed} \le \min(\text{ceiling},\ \text{intensity} \times \text{bandwidth}).$$
+#
+# In a picture with logarithmic axes this is a roof: it rises, then it is flat. Measure yours:
+
+# %% tags=["nbval-ignore-output"]
+machine = measure_machine()
+for place, bandwidth in machine.bandwidths.items():
+    print(f"{place:<7} {bandwidth:6.0f} GB/s, read and written by a NumPy copy")
+for name, ceiling in machine.ceilings.items():
+    print(f"{name:<16} {ceiling:6.0f} GMAC/s of bits at most")
+print(f"float32          {machine.float_best:6.0f} GMAC/s, the best we saw of two libraries")
+
+# %% tags=["nbval-ignore-output"]
+widgets.Roofline(machine, ladder)
+
+# %% [markdown]
+# The points are the four convolutions from above, for each peer. The star is a layer of your own:
+# the most that it can reach. Try this:
+#
+# * Make the image 1×1 and the filter 1×1: a dense layer for one sample. What bounds it?
+# * Binary values, then float32: why does the star move to the left?
+# * A binary layer that *writes bits* instead of floats moves far to the right. Why? (Count the
+#   bytes in the text below the figure.)
+#
+# A point above the slope of the memory is no error: its data stayed in the cache from one round to
+# the next. Set *data comes from* to cache.
+
+# %% [markdown]
+# Here is the effect of writing bits, as numbers:
+
+# %%
+from bnn_lab.bench.ladder import conv_bytes
+
+case = PAPER_CONVS[0]
+for label, bits, output_bits in (
+    ("float32", 32, 32),
+    ("int8", 8, 8),
+    ("binary, writes floats", 1, 32),
+    ("binary, writes bits", 1, 1),
+):
+    size = conv_bytes(case, bits, output_bits)
+    print(f"{label:<22} {size / 1e3:7.1f} kB {case.macs / size:7.0f} MACs per byte")
+
+# %% [markdown]
+# ### Exercise 4: the roof as a function
+
+# %%
+from bnn_lab.lab.exercises import check_attainable
+
+
+def attainable(intensity, ceiling, bandwidth):
+    """Most GMAC/s of a layer: MACs per byte, GMAC/s, GB/s."""
+    return ceiling  # your formula
+
+
+check_attainable(attainable)
+
+# %% [markdown]
+# More to try:
+#
+# * `measure_ladder(ConvCase(28, 32, 32))` (from `bnn_lab.bench.kernels`): do narrow layers reach
+#   the ceiling?
+# * Restart the kernel and set `os.environ["BNN_LAB_BACKEND"] = "scalar"` in the first cell. What
+#   does `kernels.active_backend()` say, and which numbers change?
+# * In a terminal, `bnn-lab bench` measures more layers and peers.
+
+# %% [markdown]
+# ## Summary
+#
+# * With -1 as bit 1, XOR marks the products that are -1, and
+#   $\text{accumulator} = K - 2\,\mathrm{popcount}(a \oplus w)$. It is exact.
+# * 32 channels fit into a word: weights and activations shrink 32 times.
+# * Zero has no bit. One-padding is free; zero-padding is one-padding and a constant correction.
+# * The gain depends on the instructions: XOR, popcount and add on wide registers. In NumPy there is
+#   none.
+# * Arithmetic bounds large convolutions, memory bounds dense layers. Writing bits instead of floats
+#   raises the intensity.
+#
+# ## References
+#
+# * *Larq Compute Engine*, [arXiv:2011.09398](https://arxiv.org/abs/2011.09398): section 3
+#   (bitpacking, binary convolution, padding), section 5 (the layers). **Cited, not checked here:**
+#   there the authors report binary convolutions 8.5 to 18.5 times as fast as float ones on a Pixel 1
+#   phone.
+# * S. Williams, A. Waterman, D. Patterson, *Roofline*, Communications of the ACM 52(4), 2009.
+#
+# Next: [lesson 4](04_from_training_to_deployment.ipynb) trains a network and converts it to this
+# form.
