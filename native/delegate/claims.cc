@@ -113,7 +113,8 @@ bool read_average(const tfl::Context* context, const GraphNode& n, AverageOption
     const tfl::Tensor& axes = context->tensors[inputs[1]];
     if (axes.type != tfl::kInt32 || axes.bytes != 2 * sizeof(int32_t)) return false;
     const auto* axis = static_cast<const int32_t*>(axes.data);
-    const std::set<int> reduced = {(axis[0] % 4 + 4) % 4, (axis[1] % 4 + 4) % 4};
+    std::set<int> reduced;
+    for (int i = 0; i < 2; ++i) reduced.insert(axis[i] < 0 ? axis[i] + 4 : axis[i]);
     options->keep_dims = static_cast<const tfl::ReducerParams*>(n.node->builtin_data)->keep_dims;
     return reduced == std::set<int>{1, 2} && out->size == (options->keep_dims ? 4 : 2);
   }

@@ -100,6 +100,7 @@ def test_resized_image(build, kind, options, size):
     [
         ("MEAN", {"axes": (1, 3)}),
         ("MEAN", {"axes": (1,)}),
+        ("MEAN", {"axes": (2, 2)}),
         ("AVERAGE_POOL_2D", {"filter_height": 2}),
         ("AVERAGE_POOL_2D", {"padding": 0}),
     ],
