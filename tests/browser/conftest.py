@@ -199,12 +199,16 @@ class NotebookPage:
         )
         self.page_errors.clear()
 
-    def run_all(self, seconds: float = 300) -> float:
-        """Run all cells as the menu does; returns how long it took, in seconds."""
+    def run_all(self, seconds: float = 300) -> None:
+        """Run all cells, as the menu does, and wait for them."""
+        self.start_all()
+        self.wait_for_all(seconds)
+
+    def start_all(self) -> None:
+        """Run all cells without waiting."""
         self.page.evaluate(
             "() => window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs')"
         )
-        started = time.monotonic()
         self.page.evaluate(
             """() => {
               window.bnnLabRan = null;
@@ -212,10 +216,11 @@ class NotebookPage:
                 () => { window.bnnLabRan = true; }, error => { window.bnnLabRan = String(error); });
             }"""
         )
+
+    def wait_for_all(self, seconds: float = 300) -> None:
+        """Until all cells have run, or one has failed."""
         self.page.wait_for_function("() => window.bnnLabRan !== null", timeout=seconds * SECOND)
-        elapsed = time.monotonic() - started
         self.wait_idle()
-        return elapsed
 
     def wait_idle(self) -> None:
         """Until the kernel has done all that it was asked before now."""
@@ -265,7 +270,8 @@ class NotebookPage:
         for index in range(views.count()):
             classes = (views.nth(index).get_attribute("class") or "").split()
             names = [c for c in classes if c.startswith("bnn-lab-") and c != "bnn-lab-explorer"]
-            name = names[0].removeprefix("bnn-lab-") if names else f"unnamed-{index}"
+            # Some carry a longer name, too, under which their state is kept.
+            name = min(names, key=len, default=f"unnamed-{index}").removeprefix("bnn-lab-")
             found[name] = ExplorerOnPage(self, name, views.nth(index))
         return found
 

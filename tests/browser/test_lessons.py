@@ -1,11 +1,13 @@
 """Each lesson in a browser: runs without clutter, and every widget answers to its controls.
 
-JupyterLab gets every lesson and every control. Notebook 7 runs the same widgets by the same code;
-it gets every lesson's cells and, of each widget, presence and one slider.
+Every lesson runs in JupyterLab and in Notebook 7 at the same time, which costs hardly more than one
+of them: a lesson keeps one core busy. JupyterLab then gets every control at both ends; Notebook 7,
+which runs the same widgets by the same code, one slider of each widget.
 """
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,8 +22,9 @@ EXPLORERS: dict[str, set[str]] = {
     "00_start_here": {"packed-sizes"},
     "01_latent_weights_as_inertia": {"inertia", "clipping"},
     "02_bop_flip_dynamics": {"bop", "flip-monitor", "schedules"},
-    "04_from_training_to_deployment": set(),
-    "05_designing_fast_bnns": {"quicknet-designer"},
+    "03_bitpacked_convolution": {"bitpack-stepper", "kernel-ladder", "roofline"},
+    "04_from_training_to_deployment": {"pass-viewer", "op-profile"},
+    "05_designing_fast_bnns": {"latency", "quicknet-designer"},
 }
 
 pytestmark = pytest.mark.slow
@@ -29,28 +32,6 @@ pytestmark = pytest.mark.slow
 
 def test_every_lesson_is_known() -> None:
     assert set(NAMES) == set(EXPLORERS)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_in_jupyterlab(open_notebook: Callable[[str, str], Any], name: str) -> None:
-    notebook = run_clean(open_notebook, name, "lab")
-    wrong = []
-    for explorer in notebook.explorers().values():
-        notebook.screenshot(explorer.name, explorer.view)
-        for slider in explorer.sliders():
-            start = slider.readout()
-            wrong += slider.try_both_ends()
-            notebook.screenshot(f"{explorer.name}-{slider.label}-lowest", explorer.view)
-            slider.put(start)  # another slider may have no effect where this one is at its end
-        wrong += explorer.try_dropdowns() + explorer.try_checkboxes()
-    if name in EXTRA:
-        EXTRA[name](notebook)
-    notebook.use_theme("JupyterLab Dark")
-    for explorer in notebook.explorers().values():
-        notebook.screenshot(f"{explorer.name}-dark", explorer.view)
-    notebook.use_theme("JupyterLab Light")
-    assert wrong == []
-    assert notebook.page_errors == []
 
 
 def a_guess_is_kept(notebook: Any) -> None:
@@ -76,26 +57,50 @@ EXTRA: dict[str, Callable[[Any], None]] = {
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_in_notebook_7(open_notebook: Callable[[str, str], Any], name: str) -> None:
-    notebook = run_clean(open_notebook, name, "notebook")
+def test_lesson(open_notebook: Callable[[str, str], Any], jupyter: Any, name: str) -> None:
+    copy = f"{name}-7.ipynb"  # a kernel of its own
+    shutil.copy(jupyter.root / f"{name}.ipynb", jupyter.root / copy)
+    lab = open_notebook(f"{name}.ipynb", "lab")
+    classic = open_notebook(copy, "notebook")
+    for notebook in (lab, classic):
+        notebook.start_all()
+    for notebook in (lab, classic):
+        notebook.wait_for_all()
+        check_outputs(notebook, EXPLORERS[name])
+
     wrong = []
-    for explorer in notebook.explorers().values():
-        notebook.screenshot(explorer.name, explorer.view)
+    for explorer in lab.explorers().values():
+        wrong += try_every_control(lab, explorer)
+    for explorer in classic.explorers().values():
         wrong += explorer.try_sliders(most=1)
+    if name in EXTRA:
+        EXTRA[name](lab)
+    lab.use_theme("JupyterLab Dark")
+    for explorer in lab.explorers().values():
+        lab.screenshot(f"{explorer.name}-dark", explorer.view)
+    lab.use_theme("JupyterLab Light")
     assert wrong == []
-    assert notebook.page_errors == []
+    assert lab.page_errors + classic.page_errors == []
 
 
-def run_clean(open_notebook: Callable[[str, str], Any], name: str, frontend: str) -> Any:
-    """Run all cells; nothing may go wrong, and all explorers must be there and drawn."""
-    notebook = open_notebook(f"{name}.ipynb", frontend)
-    notebook.run_all()
+def check_outputs(notebook: Any, explorers: set[str]) -> None:
+    """All cells ran, nothing went wrong, and all explorers are there and drawn."""
+    notebook.screenshot("page")
     assert notebook.clutter() == []
     assert notebook.not_run() == []
-    explorers = notebook.explorers()
-    assert set(explorers) == EXPLORERS[name]
-    for explorer in explorers.values():
+    assert set(notebook.explorers()) == explorers
+    for explorer in notebook.explorers().values():
         explorer.wait_until_drawn()
         assert explorer.errors() == ""
-    notebook.screenshot("page")
-    return notebook
+        notebook.screenshot(explorer.name, explorer.view)
+
+
+def try_every_control(notebook: Any, explorer: Any) -> list[str]:
+    """Sliders to both ends, all options, all boxes; returns what went wrong."""
+    wrong = []
+    for slider in explorer.sliders():
+        start = slider.readout()
+        wrong += slider.try_both_ends()
+        notebook.screenshot(f"{explorer.name}-{slider.label}-lowest", explorer.view)
+        slider.put(start)  # another slider may have no effect where this one is at its end
+    return [*wrong, *explorer.try_dropdowns(), *explorer.try_checkboxes()]
