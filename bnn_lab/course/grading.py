@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from bnn_lab.course.folder import CourseFolder, read_notebook
 from bnn_lab.course.nbgrader_commands import nbgrader
 from bnn_lab.course.release import make_release
-from bnn_lab.course.report import Row, read_gradebook, write_report
+from bnn_lab.course.report import Row, read_gradebook, read_reports, write_report
 from bnn_lab.course.sandbox import Sandbox, require_bubblewrap, sandbox
 from bnn_lab.errors import BnnLabError, InputError
 
@@ -90,10 +90,23 @@ def grade(
             _write_status(course, status)
             graded = [s for s in names if not status[assignment][s]]
             _write_feedback(course, assignment, graded, url, all_students=students is None)
-            fresh = read_gradebook(course, url, [assignment], status)
+            if database:
+                fresh = read_gradebook(course, url, [assignment], status)
+            else:  # a throw-away gradebook knows of no earlier work
+                now = {student: status[assignment][student] for student in names}
+                fresh = read_gradebook(course, url, [assignment], {assignment: now})
+                fresh += _earlier_rows(course, assignment, names)
+                fresh.sort(key=lambda row: row.student)  # exercises keep their order
             write_report(course, assignment, fresh)
             rows += fresh
     return rows
+
+
+def _earlier_rows(course: CourseFolder, assignment: str, but: list[str]) -> list[Row]:
+    """The last report's rows of students that were not graded now."""
+    if not (course.reports / f"{assignment}.csv").is_file():
+        return []
+    return [row for row in read_reports(course, [assignment]) if row.student not in but]
 
 
 def _submissions(

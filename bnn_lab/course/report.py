@@ -79,9 +79,10 @@ def read_gradebook(
                     s.student.id: s for s in gradebook.assignment_submissions(assignment)
                 }
                 notes = status.get(assignment, {})
-                for student in sorted(set(submissions) | set(notes)):
+                failed = {s for s, problem in notes.items() if problem.startswith(NOT_GRADED)}
+                for student in sorted(set(submissions) | failed):
                     problem = notes.get(student, "")
-                    if problem.startswith(NOT_GRADED) or student not in submissions:
+                    if student in failed:
                         rows += [
                             Row(assignment, student, c.name, 0.0, c.max_score, NOT_GRADED, problem)
                             for c in graded

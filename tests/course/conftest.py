@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,13 @@ def tiny_course(tmp_path_factory: pytest.TempPathFactory) -> CourseFolder:
     (course.exercises / "tiny.py").write_text(TINY)
     make_release(course, "tiny")
     return course
+
+
+@pytest.fixture
+def own_tiny(tiny_course: CourseFolder, tmp_path: Path) -> CourseFolder:
+    """A copy of it for a single test."""
+    shutil.copytree(tiny_course.root, tmp_path / "tiny")
+    return CourseFolder(tmp_path / "tiny")
 
 
 def _cell(notebook: Any, grade_id: str) -> Any:

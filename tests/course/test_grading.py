@@ -49,19 +49,19 @@ def outcome(
         ).source = "def flip_step(initial, learning_rate, gradient):\n    while True:\n        pass"
 
     def stubborn(notebook: Any) -> None:
-        # Not even Ctrl-C ends this one; the limit of the whole notebook does.
+        # Not even Ctrl-C ends this one.
         cell(notebook, "flip_step").source = (
             "while True:\n    try:\n        while True:\n            pass\n"
             "    except KeyboardInterrupt:\n        pass"
         )
 
-    def deleted(notebook: Any) -> None:
+    def tampered(notebook: Any) -> None:
         gone = ("check_sign", "ste", "check_ste")
         notebook.cells = [
             c for c in notebook.cells if c.metadata.get("nbgrader", {}).get("grade_id") not in gone
         ]
 
-    def tampered(notebook: Any) -> None:
+        # A wrong answer that shall count as right, and for more points.
         wrong(cell)(notebook)
         check = cell(notebook, "check_flip_step")
         check.source = "pass"
@@ -73,7 +73,6 @@ def outcome(
     hand_in(course, NAME, "right", loud)
     hand_in(course, NAME, "wrong", wrong(cell))
     hand_in(course, NAME, "crashed", crashed)
-    hand_in(course, NAME, "deleted", deleted)
     hand_in(course, NAME, "tampered", tampered)
     hand_in(course, NAME, "unreadable").write_text('{"cells": [')
     grade(course, limits=Limits(20, 60))
@@ -94,8 +93,7 @@ def outcome(
         ("wrong", 13, 4),
         ("crashed", 2, 4),  # what came before the crash counts
         ("endless", 13, 4),
-        ("deleted", 13, 4),  # check_sign came back, and passes; the STE exercise is gone
-        ("tampered", 13, 4),  # the teacher's check ran
+        ("tampered", 10, 4),  # check_sign came back, and passes; the teacher's checks ran
         ("unreadable", 0, 0),
     ],
 )
@@ -113,7 +111,7 @@ def test_reasons_are_named(outcome: Any) -> None:
     notes = {s: {r.exercise: r.note for r in mine} for s, mine in rows.items()}
     assert notes["crashed"]["check_ste"] == "KernelDied"
     assert notes["endless"]["check_flip_step"] in ("CellTimeoutError", "KeyboardInterrupt")
-    assert notes["deleted"]["check_ste"] == "NameError"
+    assert notes["tampered"]["check_ste"] == "NameError"
     assert notes["wrong"]["check_flip_step"] == "NotYet"
     assert all(r.state == NOT_GRADED for r in rows["unreadable"])
     assert "no readable notebook" in rows["unreadable"][0].note
@@ -204,21 +202,21 @@ def test_without_a_gradebook(tiny_source: str, tmp_path: Path, hand_in: Any) -> 
     assert course.feedback("ana", "tiny").is_file()
     assert read_reports(course, ["tiny"]) == rows
 
+    hand_in(course, "tiny", "ben").write_text("damaged")
+    again = grade(course, students=["ben"], database=False)
+    assert [row for row in again if row.student == "ana"] == rows  # kept from the report
+    assert [row.state for row in again if row.student == "ben"] == [NOT_GRADED] * 3
+    assert read_reports(course, ["tiny"]) == again
+
 
 @pytest.mark.slow
-def test_the_whole_notebook_has_a_limit(
-    tiny_source: str, tmp_path: Path, hand_in: Any, cell: Any
-) -> None:
-    course = init_course(tmp_path / "course", empty=True)
-    (course.exercises / "tiny.py").write_text(tiny_source)
-    make_release(course, "tiny")
-
+def test_the_whole_notebook_has_a_limit(own_tiny: CourseFolder, hand_in: Any, cell: Any) -> None:
     def dawdle(notebook: Any) -> None:
         cell(notebook, "half").source += "\nimport time\ntime.sleep(60)"
 
-    hand_in(course, "tiny", "ben", dawdle)
+    hand_in(own_tiny, "tiny", "ben", dawdle)
     # The second cell of 60 s ends with the notebook's 12 s; nothing runs after it.
-    rows = grade(course, limits=Limits(12, 12))
+    rows = grade(own_tiny, limits=Limits(12, 12))
     assert [(r.points, r.note) for r in rows[:2]] == [(2, ""), (0, "TotalTimeLimit")]
 
 

@@ -13,9 +13,8 @@ import nbformat
 import pytest
 
 from bnn_lab.course import sandbox as sandbox_module
-from bnn_lab.course.folder import CourseFolder, init_course
+from bnn_lab.course.folder import CourseFolder
 from bnn_lab.course.grading import Limits, grade
-from bnn_lab.course.release import make_release
 from bnn_lab.course.sandbox import require_bubblewrap
 from bnn_lab.errors import BnnLabError
 
@@ -48,12 +47,10 @@ print("FOUND " + json.dumps(found))
 
 
 def spy(
-    hand_in: Any, cell: Any, folder: Path, kind: str, monkeypatch: pytest.MonkeyPatch, source: str
-) -> tuple[CourseFolder, dict[str, Any], list[Any]]:
+    hand_in: Any, cell: Any, course: CourseFolder, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> tuple[dict[str, Any], list[Any]]:
     """Grade a submission that looks around; returns what it found, and its rows."""
-    course = init_course(folder / "course", empty=True)
-    (course.exercises / f"{NAME}.py").write_text(source)
-    make_release(course, NAME)
+    folder = course.root.parent
     (course.source(NAME).parent / "data.csv").write_text("1,2\n")
     secret = folder / "secret.txt"
     secret.write_text("exam")
@@ -88,7 +85,7 @@ def spy(
         for output in each.get("outputs", [])
         if output.get("text", "").startswith("FOUND ")
     ]
-    return course, json.loads(outputs[0].removeprefix("FOUND ")), rows
+    return json.loads(outputs[0].removeprefix("FOUND ")), rows
 
 
 def _accept(server: socket.socket) -> None:
@@ -111,48 +108,44 @@ def test_student_code_reaches_nothing(
     bubblewrap: str,
     hand_in: Any,
     cell: Any,
-    tmp_path: Path,
+    own_tiny: CourseFolder,
     monkeypatch: pytest.MonkeyPatch,
-    tiny_source: str,
 ) -> None:
-    _, found, rows = spy(hand_in, cell, tmp_path, "bubblewrap", monkeypatch, tiny_source)
+    found, rows = spy(hand_in, cell, own_tiny, "bubblewrap", monkeypatch)
     assert found["read"] == [str(Path(sandbox_module.__file__))]  # bnn_lab itself may be read
     assert found["written"] == ["own.txt"]  # in the scratch folder
     assert found["cwd"] == "/scratch" and found["beside"] == ["data.csv"]
     assert found["network"] is False and found["environment"] is False
     assert found["processes"] == []
-    assert not (tmp_path / "new.txt").exists()
+    assert not (own_tiny.root.parent / "new.txt").exists()
     assert [row.points for row in rows] == [2, 3, 0]  # and grading works all the same
 
 
 @pytest.mark.slow
 def test_without_a_sandbox_it_reaches_all(
-    hand_in: Any, cell: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_source: str
+    hand_in: Any, cell: Any, own_tiny: CourseFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Shows that the test above can fail, and what the warning is about."""
-    _, found, _ = spy(hand_in, cell, tmp_path, "none", monkeypatch, tiny_source)
-    assert str(tmp_path / "secret.txt") in found["read"]
-    assert str(tmp_path / "new.txt") in found["written"]
+    found, _ = spy(hand_in, cell, own_tiny, "none", monkeypatch)
+    folder = own_tiny.root.parent
+    assert str(folder / "secret.txt") in found["read"]
+    assert str(folder / "new.txt") in found["written"]
     assert found["network"] is True and found["environment"] is True
 
 
 @pytest.mark.slow
 def test_limits_hold_in_the_sandbox(
-    bubblewrap: str, hand_in: Any, cell: Any, tmp_path: Path, tiny_source: str
+    bubblewrap: str, hand_in: Any, cell: Any, own_tiny: CourseFolder
 ) -> None:
-    course = init_course(tmp_path / "course", empty=True)
-    (course.exercises / f"{NAME}.py").write_text(tiny_source)
-    make_release(course, NAME)
-
     def endless(notebook: Any) -> None:
         cell(notebook, "double").source = "def double(x):\n    while True:\n        pass"
 
     def crashed(notebook: Any) -> None:
         cell(notebook, "half").source = "import os\nos._exit(1)"
 
-    hand_in(course, NAME, "endless", endless)
-    hand_in(course, NAME, "crashed", crashed)
-    rows = grade(course, sandbox_kind="bubblewrap", limits=Limits(3, 30))
+    hand_in(own_tiny, NAME, "endless", endless)
+    hand_in(own_tiny, NAME, "crashed", crashed)
+    rows = grade(own_tiny, sandbox_kind="bubblewrap", limits=Limits(6, 60))
     points = {(row.student, row.exercise): row.points for row in rows}
     assert points[("endless", "check_double")] == 0 and points[("endless", "check_half")] == 3
     assert points[("crashed", "check_double")] == 2 and points[("crashed", "check_half")] == 0
