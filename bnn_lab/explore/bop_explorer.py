@@ -226,7 +226,7 @@ def bop_explorer_figure(state: BopState) -> go.Figure:
         )
     mark_turn(figure, state.push, STEPS)
     figure.update_yaxes(theme.axis("average gradient m"), row=1, col=1)
-    top = 1.05 * max(0.1, arrays.rate.max(), rate or 0.0)
+    top = 1.05 * float(max(0.1, arrays.rate.max(), rate or 0.0))
     figure.update_yaxes(theme.axis("% flip in a step", range=[0, top]), row=2, col=1)
     figure.update_xaxes(theme.axis("", range=[0, STEPS]), row=1, col=1)
     figure.update_xaxes(theme.axis("step", range=[0, STEPS]), row=2, col=1)

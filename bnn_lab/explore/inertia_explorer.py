@@ -244,7 +244,7 @@ def inertia_explorer_figure(state: InertiaState) -> go.Figure:
         figure.add_hline(y=bound, line=line, opacity=1 if state.clip else 0.4, row=1, col=1)
     mark_turn(figure, state.push, STEPS)
     figure.update_yaxes(theme.axis("latent weight"), row=1, col=1)
-    top = 1.05 * max(1.0, arrays.simulated.max(), arrays.predicted.max())
+    top = 1.05 * float(max(1.0, arrays.simulated.max(), arrays.predicted.max()))
     figure.update_yaxes(theme.axis("% of weights", range=[0, top]), row=2, col=1)
     figure.update_xaxes(theme.axis("", range=[0, STEPS]), row=1, col=1)
     figure.update_xaxes(theme.axis("step", range=[0, STEPS]), row=2, col=1)
