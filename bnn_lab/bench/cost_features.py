@@ -16,6 +16,7 @@ _BLOCK = 32  # output channels that the binary kernels compute together
 _CACHE = 700_000  # bytes that find room in an L2 cache of 1 MiB beside other things
 _LAST_CACHE = 8_000_000
 _FEW_CHANNELS = 16
+_WORDS = 8  # in a register of 256 bits
 
 
 def features(shape: LayerShape) -> dict[str, float]:
@@ -38,14 +39,18 @@ def features(shape: LayerShape) -> dict[str, float]:
 def _binary_conv(shape: LayerShape) -> dict[str, float]:
     depth = _up(shape.channels_in // shape.groups, kinds.WORD_BITS)
     blocks = shape.pixels * _up(shape.channels_out, _BLOCK) / _BLOCK
+    words = depth // kinds.WORD_BITS
     floats = 0 if shape.bits_only else shape.out_elements * (1 + shape.shortcuts)
     return {
         "macs": blocks * _BLOCK * shape.window * depth,
         "pixel_blocks": blocks,
         "window_rows": blocks * shape.kernel[0],
+        # Scalar code counts two words at once.
+        "odd_words": blocks * shape.kernel[0] * (shape.kernel[1] * words % 2),
         "image_rows": blocks / shape.out_width * shape.kernel[0],
         "input_bits": shape.height * shape.width * _up(shape.channels_in, kinds.WORD_BITS),
         "floats_written": 0 if shape.bits_only else shape.out_elements,
+        "bits_written": shape.out_elements if shape.bits_only else 0,
         "shortcuts_read": shape.out_elements * shape.shortcuts,
         "signs_written": shape.out_elements * shape.quantize,
         "weight_bytes": weight_bytes(shape),
@@ -99,6 +104,10 @@ def _window(shape: LayerShape) -> dict[str, float]:
     beyond = 0 if shape.kind == kinds.BINARY_MAX_POOL else _beyond(shape)
     return {
         "macs": shape.pixels * channels * shape.window,
+        # Words that do not fill a vector of eight are taken one by one.
+        "single_words": shape.pixels * shape.window * (channels // lanes % _WORDS)
+        if shape.kind == kinds.BINARY_MAX_POOL
+        else 0,
         "pixels": shape.pixels,
         "window_pixels": shape.pixels * shape.window,
         "values_read": shape.height * shape.width * channels,
