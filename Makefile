@@ -74,8 +74,11 @@ lab: setup
 demo: setup
 	@$(BIN)/bnn-lab demo
 
+# A file's tests stay in one process: they share what is slow to make.
+TEST_PROCESSES := 2
 test: setup
-	$(BIN)/python -m pytest -m "not exhaustive" --nbval notebooks/lessons tests
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile -m "not exhaustive" \
+	  --nbval notebooks/lessons tests
 
 # update first: a fresh machine's package lists are empty or old
 test-deps:

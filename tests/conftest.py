@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import sys
 from collections.abc import Callable
@@ -47,3 +48,57 @@ def require_tool() -> Callable[[str, str], str]:
         pytest.skip(reason)
 
     return require
+
+
+# Backends that the kernel tests of this run have used, over all of its processes.
+BACKENDS_RUN = pytest.StashKey[set[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[BACKENDS_RUN] = set()
+
+
+@pytest.fixture(scope="session")
+def backends_run(request: pytest.FixtureRequest) -> set[str]:
+    """Kernel tests add the backend that they run on."""
+    return request.config.stash[BACKENDS_RUN]
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    covered = session.config.stash[BACKENDS_RUN]
+    if hasattr(session.config, "workeroutput"):  # one of several processes: hand it on
+        session.config.workeroutput["backends_run"] = sorted(covered)
+        return
+    missing = cpu_backends() - covered
+    if covered and missing and exitstatus == 0:
+        print(f"\nkernel backends that this CPU supports but no test ran: {sorted(missing)}")
+        session.exitstatus = 1
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: Any) -> None:
+    covered = getattr(node, "workeroutput", {}).get("backends_run", ())
+    node.config.stash[BACKENDS_RUN].update(covered)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    covered = terminalreporter.config.stash[BACKENDS_RUN]
+    if covered:
+        terminalreporter.write_line(f"kernel backends covered: {', '.join(sorted(covered))}")
+
+
+def cpu_backends() -> set[str]:
+    """Backends that this CPU must have, found independently of the code under test."""
+    expected = {"scalar"}
+    if platform.machine() == "aarch64":
+        return expected | {"neon"}
+    flags = set()
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("flags"):
+            flags = set(line.split(":")[1].split())
+            break
+    if "avx2" in flags:
+        expected.add("avx2")
+    if {"avx512f", "avx512bw", "avx512vl", "avx512dq", "avx512_vpopcntdq"} <= flags:
+        expected.add("avx512vpopcntdq")
+    return expected

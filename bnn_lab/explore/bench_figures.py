@@ -139,7 +139,7 @@ def entry_profile_figure(entry: Entry) -> tuple[go.Figure, str]:
     figure = go.Figure()
     for label, binary, colour in (
         ("binary, on bnn_lab's kernels", True, theme.VERMILION),
-        ("float, on LiteRT's", False, theme.BLUE),
+        ("float", False, theme.BLUE),
     ):
         chosen = [(n, r) for n, r in zip(names, rows, strict=True) if r["binary"] is binary]
         figure.add_trace(
