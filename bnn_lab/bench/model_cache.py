@@ -20,7 +20,7 @@ import numpy as np
 import bnn_lab
 from bnn_lab.bench.cache import cache_dir, write_whole
 from bnn_lab.bench.models import BINARY, FLOAT, INT8
-from bnn_lab.errors import InputError
+from bnn_lab.errors import InputError, NoBinaryLayerError
 
 KINDS = (BINARY, FLOAT, INT8)
 _FILE_NAMES = {BINARY: "binary.tflite", FLOAT: "float.tflite", INT8: "int8.tflite"}
@@ -95,10 +95,17 @@ def cached_files(
         if path.exists():
             files[kind] = path.read_bytes()
             continue
+        refused = path.with_suffix(".refused")
+        if refused.exists():
+            raise NoBinaryLayerError(refused.read_text())
         progress(f"converting {name} to {kind}")
         if model is None:
             model = _build(name)
-        files[kind] = _convert(model, kind)
+        try:
+            files[kind] = _convert(model, kind)
+        except NoBinaryLayerError as error:  # found out after a minute, so worth remembering
+            write_whole(refused, str(error).encode())
+            raise
         write_whole(path, files[kind])
     return files
 

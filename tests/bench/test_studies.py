@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bnn_lab.bench import layer_shapes as kinds
+from bnn_lab.bench import model_cache
 from bnn_lab.bench.cli import app
 from bnn_lab.bench.layer_shapes import LayerShape
 from bnn_lab.bench.model_bench import bench_model, count_macs
@@ -30,7 +31,7 @@ from bnn_lab.bench.studies import (
     threads,
 )
 from bnn_lab.bench.tflite_ops import ModelOps
-from bnn_lab.errors import InputError
+from bnn_lab.errors import InputError, NoBinaryLayerError
 from bnn_lab.explore.studies import study_figure
 
 RUN = Run(seconds=1, quick=True)
@@ -251,6 +252,22 @@ def test_models_are_converted_once_and_shortcuts_go() -> None:
     assert kinds_of[0].count("LceBconv2d") == kinds_of[1].count("LceBconv2d") == 16
     assert kinds_of[1].count("LceQuantize") < kinds_of[0].count("LceQuantize")
     assert count_macs(with_them) == count_macs(without)
+
+
+def test_a_refusal_is_remembered(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    monkeypatch.setenv("BNN_LAB_CACHE", str(tmp_path))
+    built: list[str] = []
+
+    def refuse(model: Any, kind: str) -> bytes:
+        raise NoBinaryLayerError("nothing of it is binary")
+
+    monkeypatch.setattr(model_cache, "_build", lambda name: built.append(name))
+    monkeypatch.setattr(model_cache, "_convert", refuse)
+    run = Run(seconds=1, quick=True)
+    for _ in range(2):
+        assert run.binary_files(["dorefanet"]) == {}
+    assert built == ["dorefanet"]
+    assert run.skipped == {"dorefanet": "no layer of it can be binary"}
 
 
 def test_model_names() -> None:
