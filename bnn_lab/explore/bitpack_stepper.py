@@ -197,8 +197,8 @@ def stepper_figure(scene: Scene, state: StepperState) -> go.Figure:
     _draw_words(figure, window, state)
     figure.update_layout(
         **theme.layout(_formula(window).capitalize()),
-        height=520,
-        margin={"l": 10, "r": 10, "t": 50, "b": 30},
+        height=490,
+        margin={"l": 10, "r": 10, "t": 50, "b": 5},
     )
     titles = (
         (0.0, 1.0, f"the image's signs, channel {state.channel}"),

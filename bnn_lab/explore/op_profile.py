@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from bnn_lab.errors import InputError
 from bnn_lab.explore import theme
-from bnn_lab.explore.controls import check_state, choice, slider
+from bnn_lab.explore.controls import check_state, choice, slider, toggle
 from bnn_lab.explore.latency import format_seconds
 
 if TYPE_CHECKING:
@@ -32,6 +32,9 @@ class ProfileState:
     grouping: str = choice(BY_OP, options=(BY_OP, BY_KIND), label="show")
     least: float = slider(
         0.0, low=0.0, high=20.0, step=0.5, label="join ops below, %", help="Of the whole time."
+    )
+    same_scale: bool = toggle(
+        False, label="one scale for all files", help="Otherwise each file fills the figure."
     )
 
     def __post_init__(self) -> None:
@@ -87,7 +90,7 @@ def profile_bars(profile: Profile, state: ProfileState) -> list[Bar]:
 
 
 def op_profile_figure(profiles: Mapping[str, Profile], state: ProfileState) -> go.Figure:
-    """Bars of one file's ops, on a time scale that all files share.
+    """Bars of one file's ops, on a time scale of its own or on one that all files share.
 
     Args:
         profiles: name of a file to its profile.
@@ -118,6 +121,8 @@ def op_profile_figure(profiles: Mapping[str, Profile], state: ProfileState) -> g
             "<extra></extra>",
         )
     total = profile.sum_ms or 1.0
+    shown = profiles.values() if state.same_scale else [profile]
+    longest = max(bar.ms for other in shown for bar in profile_bars(other, state))
     for bar in bars:
         figure.add_annotation(
             x=bar.ms, y=bar.label, text=f"{bar.ms / total:.0%}", showarrow=False,
@@ -128,9 +133,9 @@ def op_profile_figure(profiles: Mapping[str, Profile], state: ProfileState) -> g
             f"{state.file}: {format_seconds(profile.end_to_end_ms / 1e3)} for one inference",
             showlegend=True,
         ),
-        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": -0.2, "yanchor": "top"},
+        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom"},
         barmode="overlay",  # each row has a bar in one of the two traces only
-        xaxis=theme.axis("time, ms", range=[0, 1.15 * _longest(profiles, state) or 1.0]),
+        xaxis=theme.axis("time, ms", range=[0, 1.15 * longest or 1.0]),
         yaxis=theme.axis(
             "",
             autorange="reversed",
@@ -141,8 +146,8 @@ def op_profile_figure(profiles: Mapping[str, Profile], state: ProfileState) -> g
             tickfont={"size": 11},
             dtick=1,
         ),
-        height=190 + 24 * len(bars),
-        margin={"l": 10, "r": 30, "t": 50, "b": 100},
+        height=170 + 24 * len(bars),
+        margin={"l": 10, "r": 30, "t": 80, "b": 50},
     )
     return figure
 
@@ -167,7 +172,7 @@ def describe_op_profile(profiles: Mapping[str, Profile], state: ProfileState) ->
     text = (
         f"{state.file}: {format_seconds(profile.end_to_end_ms / 1e3)} for one inference, in "
         f"{len(profile.rows)} ops. Binary ops take {binary / total:.0%}; the longest bar is "
-        f"{longest.label} with {longest.ms / total:.0%}. The time axis is the same for all files."
+        f"{longest.label} with {longest.ms / total:.0%}."
     )
     return text + (f" Disturbed: {profile.warning}." if profile.warning else "")
 
@@ -178,7 +183,3 @@ def _chosen(profiles: Mapping[str, Profile], state: ProfileState) -> Profile:
             f"there is no profile of {state.file!r}; there are: {', '.join(profiles)}."
         )
     return profiles[state.file]
-
-
-def _longest(profiles: Mapping[str, Profile], state: ProfileState) -> float:
-    return max(bar.ms for profile in profiles.values() for bar in profile_bars(profile, state))

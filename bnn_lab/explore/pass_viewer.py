@@ -120,14 +120,17 @@ def pass_html(view: PassView, *, only_changes: bool = False) -> str:
     if not table:
         table = '<tr><td colspan="2">This pass changes nothing in this graph.</td></tr>'
     return (
+        # Jupyter's own lines stand far apart, and would push the reasons out of sight.
+        '<div style="line-height:1.4">'
         f"<p><b>{escape(view.title)}</b>: {escape(view.summary)}.</p>"
         '<table style="width:100%;table-layout:fixed;font-family:monospace;font-size:12px;'
         'text-align:left;border-collapse:collapse"><thead><tr>'
         '<th scope="col" style="text-align:left">before</th>'
         '<th scope="col" style="text-align:left">after</th>'
         f"</tr></thead><tbody>{table}</tbody></table>"
-        + _html_list("Applied", view.applied)
+        + _html_list("Applied", _listed(view))
         + _html_list("Refused, with the reason", view.refused)
+        + "</div>"
     )
 
 
@@ -145,7 +148,7 @@ def pass_markdown(view: PassView, *, only_changes: bool = False) -> str:
     lines = [f"{signs[mark]} {op}" for mark, op in _shown(view, only_changes)]
     parts = [f"**{view.title}**: {view.summary}.", "```diff", *lines, "```"]
     for title, entries in (
-        ("Applied", view.applied),
+        ("Applied", _listed(view)),
         ("Refused, with the reason", view.refused),
     ):
         if entries:
@@ -170,6 +173,12 @@ def describe_pass(view: PassView) -> str:
         f"{view.title}: {len(view.before)} ops before, {len(view.after)} after; {went} went and "
         f"{came} came. Applied {len(view.applied)} times, refused {len(view.refused)} times."
     )
+
+
+def _listed(view: PassView) -> Sequence[str]:
+    if view.title == WHOLE:
+        return (f"{len(view.applied)} rewrites; each pass lists its own",)
+    return view.applied
 
 
 def _rows(before: str, after: str) -> tuple[tuple[str, str], ...]:

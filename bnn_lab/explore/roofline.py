@@ -98,7 +98,7 @@ def roofline_figure(
     figure = go.Figure()
     bandwidth = machine.bandwidths[state.place]
     xs = np.geomspace(*_INTENSITIES, 33)
-    roofs = [(f"{name} kernel", gmacs) for name, gmacs in machine.ceilings.items()]
+    roofs = list(machine.ceilings.items())
     roofs.append(("float32", machine.float_best))  # the best seen, of two libraries
     for name, ceiling in roofs:
         figure.add_scatter(
@@ -112,7 +112,7 @@ def roofline_figure(
             "<extra></extra>",
         )
         figure.add_annotation(
-            x=np.log10(_INTENSITIES[1]), y=np.log10(ceiling), text=f"{name}: {ceiling:,.0f} GMAC/s",
+            x=np.log10(_INTENSITIES[1]), y=np.log10(ceiling), text=f"{name} {ceiling:,.0f}",
             showarrow=False, xanchor="right", yanchor="bottom", font={"size": 12},
         )  # fmt: skip
     for name, label, colour, symbol, bits in _groups(results):

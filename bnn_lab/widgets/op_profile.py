@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class OpProfile(Explorer[ProfileState]):
-    """Bars of a file's ops, on a time scale that all files share.
+    """Bars of a file's ops, on its own time scale or on one for all files.
 
     Args:
         profiles: name of a file to what `bnn_lab.profile` returned for it.

@@ -336,6 +336,7 @@ widgets.KernelLadder(ladder)
 # %% [markdown]
 # How to read it:
 #
+# * At the right stands the speed, in 10⁹ MACs a second, and how many times that of the rung above.
 # * The scale is **logarithmic**: each line is ten times the one before. Switch to *linear* to feel
 #   how far apart the rungs are.
 # * A thin line leads from the median to the best round. If it is long, the machine was busy.
@@ -448,8 +449,8 @@ check_attainable(attainable)
 #
 # * *Larq Compute Engine*, [arXiv:2011.09398](https://arxiv.org/abs/2011.09398): section 3
 #   (bitpacking, binary convolution, padding), section 5 (the layers). **Cited, not checked here:**
-#   there the authors report binary convolutions 8.5 to 18.5 times as fast as float ones on a Pixel 1
-#   phone.
+#   there the authors report binary convolutions 8.5 to 18.5 times as fast as float ones on a
+#   Pixel 1 phone.
 # * S. Williams, A. Waterman, D. Patterson, *Roofline*, Communications of the ACM 52(4), 2009.
 #
 # Next: [lesson 4](04_from_training_to_deployment.ipynb) trains a network and converts it to this

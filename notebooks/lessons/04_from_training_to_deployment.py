@@ -439,8 +439,8 @@ print(guess_speedup.reveal(speedup))
 # %% [markdown]
 # ## Where does the time go?
 #
-# `bnn_lab.profile` times each op inside the running network. Choose the file, and join small ops
-# with the slider. All files share one time axis.
+# `bnn_lab.profile` times each op inside the running network. Choose the file, join small ops with
+# the slider, and tick *one scale for all files* to compare times between files.
 
 # %% tags=["nbval-ignore-output"]
 profiles = {

@@ -62,12 +62,16 @@ def test_small_ops_are_joined_and_nothing_is_lost() -> None:
     assert [bar.label for bar in alone] == ["1. CONV_2D", "2. SOFTMAX"]  # one needs no joining
 
 
-def test_the_files_share_a_scale() -> None:
+def test_the_files_have_scales_of_their_own_or_share_one() -> None:
     ends = {
-        file: op_profile_figure(PROFILES, ProfileState(file)).layout.xaxis.range[1]
+        (file, same): op_profile_figure(
+            PROFILES, ProfileState(file, same_scale=same)
+        ).layout.xaxis.range[1]
         for file in PROFILES
+        for same in (True, False)
     }
-    assert ends["binary"] == ends["float"] > 40
+    assert ends["binary", True] == ends["float", True] == ends["float", False] > 40
+    assert 5 < ends["binary", False] < 6
     shares = op_profile_figure(PROFILES, ProfileState("binary")).layout.annotations
     assert [note.text for note in shares] == ["10%", "30%", "50%", "6%", "4%"]
 
