@@ -106,7 +106,7 @@ def design(
     """
     numbers = {f"blocks_{i}": number for i, number in enumerate(blocks, start=1)}
     numbers |= {f"filters_{i}": number for i, number in enumerate(filters, start=1)}
-    return Design(image=str(image), shortcuts=shortcuts, **numbers)  # type: ignore[arg-type]
+    return Design(image=str(image), shortcuts=shortcuts, **numbers)
 
 
 QUICKNETS = {

@@ -62,8 +62,8 @@ class QuickNetDesigner(Explorer[Design]):
         super().__init__(start or Design(), _draw, _describe, NAME)
         self.button.on_click(self._on_click)
         line = ipywidgets.HBox([self.button, self.progress, self.doing])
-        *rows, errors = self.children
-        self.children = (*rows, line, self.results, errors)
+        above = [*self._rows(), self.figure, self.words]
+        self.children = [*above, line, self.results, self.errors]
         self._show_results()
 
     def measure(self) -> Measured | None:

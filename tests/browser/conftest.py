@@ -340,7 +340,7 @@ class ExplorerOnPage:
         patience: seconds to wait for a change that must come; a busy machine takes long.
     """
 
-    patience = 20.0
+    patience = 45.0
 
     def __init__(self, notebook: NotebookPage, name: str, view: Any) -> None:
         self.notebook, self.name, self.view = notebook, name, view

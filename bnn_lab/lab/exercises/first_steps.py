@@ -15,7 +15,7 @@ def check_packed_bytes(answer: Any) -> None:
 
 def review_packed_bytes(answer: Any) -> Feedback:
     """Bytes of 1,000 binary weights in 32-bit words: 128."""
-    hints = {
+    hints: dict[float, str] = {
         1000: "That is one byte a weight. A weight takes one bit, and a byte has 8.",
         4000: "That is what floats take: 4 bytes each. A binary weight takes one bit.",
         125: "1,000 bits are 125 bytes, but words come whole: how many words of 32 bits hold them?",
@@ -39,7 +39,7 @@ def check_dot_of_differing(answer: Any) -> None:
 
 def review_dot_of_differing(answer: Any) -> Feedback:
     """Dot product of 64 signs that differ in 20 places: 24."""
-    hints = {
+    hints: dict[float, str] = {
         20: "20 is where they differ. What does such a place add to the sum, +1 or -1?",
         44: "44 places agree and add +1 each. The other 20 add -1 each, not 0.",
         -24: "The sign is turned round: equal signs multiply to +1.",
