@@ -406,5 +406,5 @@ exercises.check_scaled_settings(scaled_settings)
 # * Clipping limits inertia, momentum and learning rate lower it, and decay turns the latent weight
 #   into a moving average of the gradient. The same section reads them so.
 # * *Cited, not checked here:* that latent weights are often taken for an approximation of float
-#   weights is the paper's account of earlier work (same section). Quist and others (ICLR 2023) follow
-#   the view of latent SGD as a filter of gradients further.
+#   weights is the paper's account of earlier work (same section). Quist and others (ICLR 2023)
+#   follow the view of latent SGD as a filter of gradients further.
