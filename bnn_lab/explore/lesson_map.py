@@ -75,11 +75,11 @@ LESSONS = (
         "Which network is really fast?",
         35,
         (3, 0),
-        (3, 4),
+        (4,),
     ),
 )
 
-_HALF_WIDTH, _HALF_HEIGHT = 0.43, 0.2
+_HALF_WIDTH, _HALF_HEIGHT = 0.44, 0.27
 _ROWS = {1: "how a BNN learns", 0: "how a BNN runs"}
 
 
@@ -104,7 +104,8 @@ def lesson_map() -> go.Figure:
         figure.add_annotation(
             x=x,
             y=y,
-            text=f"<b>{lesson.number}. {lesson.title}</b><br>{_wrapped(lesson.question)}"
+            text=f"<b>{_wrapped(f'{lesson.number}. {lesson.title}')}</b><br>"
+            f"{_wrapped(lesson.question)}"
             f"<br>{lesson.minutes} minutes",
             showarrow=False,
             font={"size": 12},
@@ -114,7 +115,7 @@ def lesson_map() -> go.Figure:
     for y, label in _ROWS.items():
         figure.add_annotation(
             x=1 - _HALF_WIDTH,
-            y=y + (1 if y else -1) * (_HALF_HEIGHT + 0.09),
+            y=y + (1 if y else -1) * (_HALF_HEIGHT + 0.08),
             text=label,
             showarrow=False,
             xanchor="left",
@@ -122,12 +123,12 @@ def lesson_map() -> go.Figure:
         )
     figure.update_layout(
         **theme.layout("The lessons: arrows show which one helps with which"),
-        height=360,
+        height=400,
         margin={"l": 0, "r": 0, "t": 45, "b": 0},
         meta={"alt": describe_map()},
     )
     figure.update_xaxes(visible=False, range=[-0.5, 3.5])
-    figure.update_yaxes(visible=False, range=[-0.4, 1.4])
+    figure.update_yaxes(visible=False, range=[-0.45, 1.45])
     return figure
 
 
@@ -162,7 +163,7 @@ def _arrow(figure: go.Figure, start: Lesson, end: Lesson) -> None:
     )
 
 
-def _wrapped(text: str, most: int = 26) -> str:
+def _wrapped(text: str, most: int = 21) -> str:
     words, lines = text.split(), [""]
     for word in words:
         if len(lines[-1]) + len(word) > most:
