@@ -18,6 +18,7 @@ TRANSITION = "transitions"
 BLOCKS = "float ops within sections"
 BINARY = "binary"
 HEAD = "head"
+_RESAMPLING = ("CONV_2D", "DEPTHWISE_CONV_2D", "MAX_POOL_2D", "AVERAGE_POOL_2D")
 PARTS = (STEM, BINARY, BLOCKS, TRANSITION, HEAD)
 
 
@@ -26,7 +27,8 @@ def parts_of(rows: Sequence[ProfileRow]) -> list[str]:
 
     The first layers are what comes before any binary op, the head what comes after the last binary
     convolution. Float ops between two binary convolutions are a transition if the second one's
-    output is smaller than the first one's.
+    output is smaller than the first one's, and so are float convolutions and pools of images, which
+    a shortcut may run only after the smaller convolution.
 
     Args:
         rows: in the order in which they run.
@@ -35,10 +37,11 @@ def parts_of(rows: Sequence[ProfileRow]) -> list[str]:
         One of `PARTS` per row.
     """
     convs = [i for i, row in enumerate(rows) if "LceBconv2d" in row.kind.split(" + ")]
-    binary = [i for i, row in enumerate(rows) if row.binary]
+    # LceDequantize unpacks the weights of a layer whose input is float: no binary op follows it.
+    binary = [i for i, row in enumerate(rows) if row.binary and row.kind != "LceDequantize"]
     found = []
     for index, row in enumerate(rows):
-        if row.binary:
+        if index in binary:
             found.append(BINARY)
         elif not binary or index < binary[0]:
             found.append(STEM)
@@ -49,7 +52,8 @@ def parts_of(rows: Sequence[ProfileRow]) -> list[str]:
             after = min(i for i in convs if i > index)
             # After the first layers no convolution has run yet: nothing shrinks within a section.
             shrinks = before is not None and _side(rows[after]) < _side(rows[before])
-            found.append(TRANSITION if shrinks else BLOCKS)
+            resamples = row.kind in _RESAMPLING and _side(row) > 1
+            found.append(TRANSITION if shrinks or resamples else BLOCKS)
     return found
 
 
