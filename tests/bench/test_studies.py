@@ -127,7 +127,7 @@ def test_parts_and_categories_of_a_network() -> None:
 
 
 def test_parts_whose_order_is_unusual() -> None:
-    unpacks_weights = [row("LceDequantize", 8, True), *ROWS]
+    unpacks_weights = [row("LceDequantize + LceDequantize", 8, True), *ROWS]
     assert stem.parts_of(unpacks_weights)[:2] == [stem.STEM, stem.STEM]
     late_shortcut = [*ROWS[:5], row("LceBconv2d", 4, True), *ROWS[5:]]
     assert stem.parts_of(late_shortcut)[6:8] == [stem.TRANSITION, stem.TRANSITION]

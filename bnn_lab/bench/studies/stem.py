@@ -18,6 +18,7 @@ TRANSITION = "transitions"
 BLOCKS = "float ops within sections"
 BINARY = "binary"
 HEAD = "head"
+_UNPACKING = {"LceDequantize"}
 _RESAMPLING = ("CONV_2D", "DEPTHWISE_CONV_2D", "MAX_POOL_2D", "AVERAGE_POOL_2D")
 PARTS = (STEM, BINARY, BLOCKS, TRANSITION, HEAD)
 
@@ -38,7 +39,7 @@ def parts_of(rows: Sequence[ProfileRow]) -> list[str]:
     """
     convs = [i for i, row in enumerate(rows) if "LceBconv2d" in row.kind.split(" + ")]
     # LceDequantize unpacks the weights of a layer whose input is float: no binary op follows it.
-    binary = [i for i, row in enumerate(rows) if row.binary and row.kind != "LceDequantize"]
+    binary = [i for i, r in enumerate(rows) if r.binary and set(r.kind.split(" + ")) != _UNPACKING]
     found = []
     for index, row in enumerate(rows):
         if index in binary:
