@@ -123,5 +123,5 @@ def require_nbgrader() -> None:
     if missing:
         raise BnnLabError(
             f"{' and '.join(missing)} not installed. Fix: "
-            'pip install "bnn-lab[train,notebooks,course]"'
+            'pip install "bnn-lab[course]"'
         )
