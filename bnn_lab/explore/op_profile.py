@@ -104,6 +104,9 @@ def op_profile_figure(profiles: Mapping[str, Profile], state: ProfileState) -> g
     """
     profile = _chosen(profiles, state)
     bars = profile_bars(profile, state)
+    shown = profiles.values() if state.same_scale else [profile]
+    longest = max(bar.ms for other in shown for bar in profile_bars(other, state))
+    unit, size = ("ms", 1.0) if longest >= 1 else ("µs", 1e-3)
     figure = go.Figure()
     for label, binary, colour in (
         ("binary, on bnn_lab's kernels", True, theme.VERMILION),
@@ -112,20 +115,18 @@ def op_profile_figure(profiles: Mapping[str, Profile], state: ProfileState) -> g
         chosen = [bar for bar in bars if bar.binary is binary]
         figure.add_bar(
             name=label,
-            x=[bar.ms for bar in chosen],
+            x=[bar.ms / size for bar in chosen],
             y=[bar.label for bar in chosen],
             orientation="h",
             marker_color=colour,
             customdata=[[bar.detail, f"{bar.ms / (profile.sum_ms or 1):.1%}"] for bar in chosen],
-            hovertemplate="%{y}<br>%{customdata[0]}<br>%{x:.3g} ms, %{customdata[1]}"
+            hovertemplate=f"%{{y}}<br>%{{customdata[0]}}<br>%{{x:.3g}} {unit}, %{{customdata[1]}}"
             "<extra></extra>",
         )
     total = profile.sum_ms or 1.0
-    shown = profiles.values() if state.same_scale else [profile]
-    longest = max(bar.ms for other in shown for bar in profile_bars(other, state))
     for bar in bars:
         figure.add_annotation(
-            x=bar.ms, y=bar.label, text=f"{bar.ms / total:.0%}", showarrow=False,
+            x=bar.ms / size, y=bar.label, text=f"{bar.ms / total:.0%}", showarrow=False,
             xanchor="left", xshift=6, font={"size": 12},
         )  # fmt: skip
     figure.update_layout(
@@ -135,7 +136,7 @@ def op_profile_figure(profiles: Mapping[str, Profile], state: ProfileState) -> g
         ),
         legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom"},
         barmode="overlay",  # each row has a bar in one of the two traces only
-        xaxis=theme.axis("time, ms", range=[0, 1.15 * longest or 1.0]),
+        xaxis=theme.axis(f"time, {unit}", range=[0, 1.15 * longest / size or 1.0]),
         yaxis=theme.axis(
             "",
             autorange="reversed",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from bnn_lab.explore.theme import BLUE, PINK, VERMILION, axis, layout
+from bnn_lab.explore.theme import BLUE, GREEN, PINK, VERMILION, axis, layout
 
 if TYPE_CHECKING:
     from bnn_lab.convert.report import Report
@@ -30,10 +30,10 @@ def report_figure(report: Report) -> go.Figure:
         cols=2, shared_yaxes=True, subplot_titles=("size", "operations a sample"), rows=1
     )
     bars = (
-        (1, "in the file", BLUE, [layer.file_bytes for layer in layers]),
+        (1, "in the file", GREEN, [layer.file_bytes for layer in layers]),
         (1, "larq's summary", PINK, [layer.larq_bytes for layer in layers]),
-        (2, "binary MACs", BLUE, [layer.macs_binary for layer in layers]),
-        (2, "float MACs", VERMILION, [layer.macs_float for layer in layers]),
+        (2, "binary MACs", VERMILION, [layer.macs_binary for layer in layers]),
+        (2, "float MACs", BLUE, [layer.macs_float for layer in layers]),
     )
     verdicts = [f"{layer.verdict} {layer.reason}".strip() for layer in layers]
     for column, title, colour, values in bars:
@@ -48,10 +48,17 @@ def report_figure(report: Report) -> go.Figure:
             row=1,
             col=column,
         )
+    # The whole line would not fit into a notebook's column.
+    title = (
+        f"{report.model}: {len(report.binary_layers)} binary layers, {report.file_bytes:,} bytes"
+    )
+    height = 200 + _ROW * 2 * max(len(layers), 1)
     figure.update_layout(
-        **layout(str(report), showlegend=True, height=180 + _ROW * 2 * max(len(layers), 1))
+        **layout(title, showlegend=True, height=height, meta={"alt": str(report)}),
+        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": -70 / (height - 150)},
+        margin={"l": 10, "r": 20, "t": 90, "b": 90},
     )
     figure.update_xaxes(axis("bytes"), col=1)
     figure.update_xaxes(axis("multiply-accumulates"), col=2)
-    figure.update_yaxes(axis(""), autorange="reversed")
+    figure.update_yaxes(axis("", ticksuffix="  "), autorange="reversed")
     return figure

@@ -97,7 +97,7 @@ def roofline_figure(
     """
     figure = go.Figure()
     bandwidth = machine.bandwidths[state.place]
-    xs = np.geomspace(*_INTENSITIES, 33)
+    low, high = _INTENSITIES
     roofs = list(machine.ceilings.items())
     roofs.append(("float32", machine.float_best))  # the best seen, of two libraries
     for name, ceiling in roofs:
@@ -105,8 +105,8 @@ def roofline_figure(
             name=f"roof of {name}",
             mode="lines",
             showlegend=False,
-            x=xs.tolist(),
-            y=np.minimum(xs * bandwidth, ceiling).tolist(),
+            x=(xs := [low, float(np.clip(ceiling / bandwidth, low, high)), high]),
+            y=[min(x * bandwidth, ceiling) for x in xs],
             line={"color": theme.BLUE if name == "float32" else theme.VERMILION, "width": 2},
             hovertemplate=f"{name}: at most %{{y:,.0f}} GMAC/s at %{{x:,.0f}} MAC/byte"
             "<extra></extra>",

@@ -374,7 +374,7 @@ print(guess_kernel.reveal(times.speedup(best, over=NUMPY_FLOAT)))
 # %% tags=["nbval-ignore-output"]
 machine = measure_machine()
 for place, bandwidth in machine.bandwidths.items():
-    print(f"{place:<7} {bandwidth:6.0f} GB/s, read and written by a NumPy copy")
+    print(f"{place:<16} {bandwidth:6.0f} GB/s, read and written by a NumPy copy")
 for name, ceiling in machine.ceilings.items():
     print(f"{name:<16} {ceiling:6.0f} GMAC/s of bits at most")
 print(f"float32          {machine.float_best:6.0f} GMAC/s, the best we saw of two libraries")

@@ -284,7 +284,8 @@ def small_network():
             conv("conv_c", kernel_quantizer="ste_tern", input_quantizer="ste_sign"),
             keras.layers.GlobalAveragePooling2D(),
             keras.layers.Dense(10, name="classifier"),
-        ]
+        ],
+        name="small",
     )
 
 

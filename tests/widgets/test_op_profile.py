@@ -72,6 +72,9 @@ def test_the_files_have_scales_of_their_own_or_share_one() -> None:
     }
     assert ends["binary", True] == ends["float", True] == ends["float", False] > 40
     assert 5 < ends["binary", False] < 6
+    quick = {"quick": profile(("CONV_2D", 0.2, False))}
+    axis = op_profile_figure(quick, ProfileState("quick")).layout.xaxis
+    assert axis.title.text == "time, µs" and 200 < axis.range[1] < 240
     shares = op_profile_figure(PROFILES, ProfileState("binary")).layout.annotations
     assert [note.text for note in shares] == ["10%", "30%", "50%", "6%", "4%"]
 
