@@ -69,7 +69,7 @@ setup: $(STAMP)
 # Jupyter refuses root, whom a container has, unless told. LAB_OPTIONS=--no-browser for a server.
 ALLOW_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 lab: setup
-	$(BIN)/jupyter lab $(ALLOW_ROOT) $(LAB_OPTIONS) notebooks/lessons/04_from_training_to_deployment.ipynb
+	$(BIN)/jupyter lab $(ALLOW_ROOT) $(LAB_OPTIONS) notebooks/lessons/00_start_here.ipynb
 
 demo: setup
 	@$(BIN)/bnn-lab demo

@@ -122,6 +122,5 @@ def require_nbgrader() -> None:
     missing = [name for name in ("nbgrader", "jupytext", "ipykernel") if find_spec(name) is None]
     if missing:
         raise BnnLabError(
-            f"{' and '.join(missing)} not installed. Fix: "
-            'pip install "bnn-lab[course]"'
+            f'{" and ".join(missing)} not installed. Fix: pip install "bnn-lab[course]"'
         )

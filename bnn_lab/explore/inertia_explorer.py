@@ -156,7 +156,7 @@ def compute_inertia(state: InertiaState) -> InertiaArrays:
         flipped=100 * float(np.mean(~np.isnan(first))),
         bins=(edges[:-1] + edges[1:]) / 2,
         simulated=simulated,
-        predicted=100 * np.histogram(steps, edges, weights=density)[0],
+        predicted=100.0 * np.histogram(steps, edges, weights=density)[0].astype(np.float64),
         predicted_flipped=100 * float(density.sum()),
         mean=mean,
     )

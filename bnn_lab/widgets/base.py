@@ -14,6 +14,7 @@ import ipywidgets
 import plotly.graph_objects as go
 
 from bnn_lab.explore.controls import Control, controls
+from bnn_lab.widgets.live_figure import LiveFigure
 
 State = TypeVar("State")
 
@@ -39,7 +40,7 @@ class Explorer(ipywidgets.VBox, Generic[State]):
             come first.
 
     Attributes:
-        figure: the live `plotly.graph_objects.FigureWidget`.
+        figure: the live figure, a `plotly.graph_objects.FigureWidget`.
         inputs: field name to its ipywidget.
         errors: an `ipywidgets.Output` that shows what `draw` raised, empty if all is well.
         words: the `ipywidgets.HTML` of the description.
@@ -65,7 +66,7 @@ class Explorer(ipywidgets.VBox, Generic[State]):
             field: make_input(control, getattr(self._state, field))
             for field, control in {**(choices or {}), **controls(start)}.items()
         }
-        self.figure = go.FigureWidget(draw(self._state))
+        self.figure = LiveFigure(draw(self._state))
         self._set_words()
         for field, widget in self.inputs.items():
             widget.observe(self._on_change(field), names="value")

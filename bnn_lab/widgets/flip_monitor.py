@@ -18,6 +18,7 @@ from bnn_lab.explore.flip_monitor import (
     flip_monitor_figure,
 )
 from bnn_lab.widgets.base import STATIC, show_error, static_bundle, update_figure
+from bnn_lab.widgets.live_figure import LiveFigure
 
 
 class FlipMonitor(ipywidgets.VBox):
@@ -34,7 +35,7 @@ class FlipMonitor(ipywidgets.VBox):
         name: tells it from other monitors on the same page, for browser tests.
 
     Attributes:
-        figure: the live `plotly.graph_objects.FigureWidget`.
+        figure: the live figure, a `plotly.graph_objects.FigureWidget`.
         words: the `ipywidgets.HTML` of the description.
         errors: an `ipywidgets.Output` that shows why the figure could not be drawn; training goes
             on nevertheless.
@@ -46,7 +47,7 @@ class FlipMonitor(ipywidgets.VBox):
         self.epochs = epochs
         self._runs: dict[int, MonitoredRun] = {}
         self._begun = 0
-        self.figure = go.FigureWidget(self.static())
+        self.figure = LiveFigure(self.static())
         self.words, self.errors = ipywidgets.HTML(), ipywidgets.Output()
         self._handle: Any = None
         self._set_words()

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import ipywidgets
-import plotly.graph_objects as go
 
 from bnn_lab.bench.report import Report, merge_reports, read_report
 from bnn_lab.explore.latency_explorer import (
@@ -23,6 +22,7 @@ from bnn_lab.explore.latency_explorer import (
     ops_figure,
 )
 from bnn_lab.widgets.base import Explorer, show_error, update_figure
+from bnn_lab.widgets.live_figure import LiveFigure
 
 _NONE = ("", "")
 
@@ -79,7 +79,7 @@ class LatencyExplorer(Explorer[LatencyState]):
         )
         self.add_class("bnn-lab-latency")
         figure, words = ops_figure(self.reports, self.state)
-        self.ops = go.FigureWidget(figure)
+        self.ops = LiveFigure(figure)
         self._set_ops_words(words)
         self.devices.value, self.models.value = self.state.devices, self.state.models
         if self.state.profile_of in [value for _, value in self.pick.options]:

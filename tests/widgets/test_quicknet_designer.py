@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from bnn_lab.errors import ConversionError
@@ -34,7 +36,7 @@ def test_every_control_changes_the_figure_at_both_ends() -> None:
             shown.inputs[field].value = value
             seen.append(plots(shown))
             assert shown.errors.outputs == ()
-        assert all(a != b for a, b in zip(seen, seen[1:], strict=False)), field
+        assert all(a != b for a, b in itertools.pairwise(seen)), field
         shown.inputs[field].value = start
 
 
