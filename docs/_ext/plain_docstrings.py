@@ -19,7 +19,9 @@ def to_markup(line: str) -> str:
     parts = _KEPT.split(line)
     for i, part in enumerate(parts):
         if i % 2:
-            parts[i] = f"``{part.strip('`')}``" if "`" in part else part
+            # Markup wants a break, if an empty one, between code and a letter.
+            end = "\\ " if parts[i + 1][:1].isalnum() else ""
+            parts[i] = f"``{part.strip('`')}``{end}" if "`" in part else part
         else:
             parts[i] = re.sub(r"([*|]|(?<=\w)_(?!\w))", r"\\\1", part)
     return "".join(parts)
