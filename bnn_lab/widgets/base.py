@@ -30,8 +30,7 @@ class Explorer(ipywidgets.VBox, Generic[State]):
 
     Args:
         start: state of the first display; a frozen dataclass of `bnn_lab.explore.controls`.
-        draw: state to figure, pure and quick (below 100 ms). All its figures have traces of the
-            same number and types.
+        draw: state to figure, pure and quick (below 100 ms).
         describe: state to one or two sentences that say what is to be seen; shown under the figure
             and read by screen readers.
         name: of this explorer. One made later under the same name starts in the state that this
@@ -40,7 +39,7 @@ class Explorer(ipywidgets.VBox, Generic[State]):
             come first.
 
     Attributes:
-        figure: the live figure, a `plotly.graph_objects.FigureWidget`.
+        plot: the `LiveFigure` that shows the figure.
         inputs: field name to its ipywidget.
         errors: an `ipywidgets.Output` that shows what `draw` raised, empty if all is well.
         words: the `ipywidgets.HTML` of the description.
@@ -66,14 +65,19 @@ class Explorer(ipywidgets.VBox, Generic[State]):
             field: make_input(control, getattr(self._state, field))
             for field, control in {**(choices or {}), **controls(start)}.items()
         }
-        self.figure = LiveFigure(draw(self._state))
+        self.plot = LiveFigure(draw(self._state))
         self._set_words()
         for field, widget in self.inputs.items():
             widget.observe(self._on_change(field), names="value")
-        super().__init__([*self._rows(), self.figure, self.words, self.errors])
+        super().__init__([*self._rows(), self.plot, self.words, self.errors])
         self.add_class("bnn-lab-explorer")
         if name:
             self.add_class(f"bnn-lab-{name}")
+
+    @property
+    def figure(self) -> go.Figure:
+        """The figure that is shown."""
+        return self.plot.figure
 
     @property
     def state(self) -> State:
@@ -123,8 +127,7 @@ class Explorer(ipywidgets.VBox, Generic[State]):
 
     def refresh(self) -> None:
         """Draw the present state again."""
-        drawn = self._draw(self._state)
-        update_figure(self.figure, drawn)
+        self.plot.show(self._draw(self._state))
         self._set_words()
         if self._name:
             _left_in[self._name] = self._state
@@ -152,27 +155,6 @@ def static_bundle(figure: go.Figure, words: str) -> dict[str, Any]:
 def show_error(output: ipywidgets.Output) -> None:
     """Show the exception being handled, in place of what `output` held."""
     output.outputs = ({"output_type": "stream", "name": "stderr", "text": traceback.format_exc()},)
-
-
-def update_figure(shown: go.FigureWidget, wanted: go.Figure) -> None:
-    """Make a live figure look like another one, in one message to the browser.
-
-    Args:
-        shown: changed in place.
-        wanted: with as many traces of the same types.
-
-    Raises:
-        ValueError: the traces differ in number or type.
-    """
-    kinds = [trace.type for trace in shown.data], [trace.type for trace in wanted.data]
-    if kinds[0] != kinds[1]:
-        raise ValueError(f"the figure's traces changed from {kinds[0]} to {kinds[1]}")
-    with shown.batch_update():
-        for old, new in zip(shown.data, wanted.data, strict=True):
-            old.update(new.to_plotly_json(), overwrite=True)
-        # Lists that the wanted figure leaves out would otherwise stay.
-        gone: dict[str, Any] = {"annotations": [], "shapes": [], "images": []}
-        shown.layout.update({**gone, **wanted.layout.to_plotly_json()}, overwrite=True)
 
 
 def make_input(control: Control, value: Any) -> ipywidgets.ValueWidget:

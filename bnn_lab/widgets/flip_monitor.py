@@ -17,7 +17,7 @@ from bnn_lab.explore.flip_monitor import (
     describe_flip_monitor,
     flip_monitor_figure,
 )
-from bnn_lab.widgets.base import STATIC, show_error, static_bundle, update_figure
+from bnn_lab.widgets.base import STATIC, show_error, static_bundle
 from bnn_lab.widgets.live_figure import LiveFigure
 
 
@@ -35,7 +35,7 @@ class FlipMonitor(ipywidgets.VBox):
         name: tells it from other monitors on the same page, for browser tests.
 
     Attributes:
-        figure: the live figure, a `plotly.graph_objects.FigureWidget`.
+        plot: the `LiveFigure` that shows the figure.
         words: the `ipywidgets.HTML` of the description.
         errors: an `ipywidgets.Output` that shows why the figure could not be drawn; training goes
             on nevertheless.
@@ -47,13 +47,18 @@ class FlipMonitor(ipywidgets.VBox):
         self.epochs = epochs
         self._runs: dict[int, MonitoredRun] = {}
         self._begun = 0
-        self.figure = LiveFigure(self.static())
+        self.plot = LiveFigure(self.static())
         self.words, self.errors = ipywidgets.HTML(), ipywidgets.Output()
         self._handle: Any = None
         self._set_words()
-        super().__init__([self.figure, self.words, self.errors])
+        super().__init__([self.plot, self.words, self.errors])
         self.add_class("bnn-lab-explorer")
         self.add_class(f"bnn-lab-{name}")
+
+    @property
+    def figure(self) -> go.Figure:
+        """The figure that is shown."""
+        return self.plot.figure
 
     @property
     def runs(self) -> list[MonitoredRun]:
@@ -109,7 +114,7 @@ class FlipMonitor(ipywidgets.VBox):
             self._runs[number] = MonitoredRun(
                 label, np.asarray(flips), weights, np.array(accuracy, np.float64)
             )
-            update_figure(self.figure, self.static())
+            self.plot.show(self.static())
             self._set_words()
             self.errors.outputs = ()
             if self._handle is not None and os.environ.get(STATIC) == "1":

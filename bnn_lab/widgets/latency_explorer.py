@@ -21,7 +21,7 @@ from bnn_lab.explore.latency_explorer import (
     models_of,
     ops_figure,
 )
-from bnn_lab.widgets.base import Explorer, show_error, update_figure
+from bnn_lab.widgets.base import Explorer, show_error
 from bnn_lab.widgets.live_figure import LiveFigure
 
 _NONE = ("", "")
@@ -39,7 +39,7 @@ class LatencyExplorer(Explorer[LatencyState]):
         devices: multiple choice of measured devices.
         models: multiple choice of models.
         pick: choice of the point whose ops are shown; a click on a point sets it.
-        ops: live figure of the chosen model's ops.
+        ops: `LiveFigure` of the chosen model's ops.
 
     Raises:
         InputError: a file is not a report.
@@ -87,8 +87,7 @@ class LatencyExplorer(Explorer[LatencyState]):
         for field, box in (("devices", self.devices), ("models", self.models)):
             box.observe(self._on_change(field), names="value")
         self.pick.observe(self._on_change("profile_of"), names="value")
-        for trace in self.figure.data:
-            trace.on_click(self._on_click)
+        self.plot.on_click(self._on_click)
         shown: Any = super().children
         self.children = [*shown, self.pick, self.ops, self.ops_words]
 
@@ -96,18 +95,16 @@ class LatencyExplorer(Explorer[LatencyState]):
         """Draw the present state again, and the ops if they are others."""
         super().refresh()
         figure, words = ops_figure(self.reports, self.state)
-        update_figure(self.ops, figure)
+        self.ops.show(figure)
         self._set_ops_words(words)
 
     def _rows(self) -> list[ipywidgets.Widget]:
         layout = ipywidgets.Layout(flex_flow="row wrap", grid_gap="0 24px")
         return [*super()._rows(), ipywidgets.Box([self.devices, self.models], layout=layout)]
 
-    def _on_click(self, trace: Any, points: Any, _: Any) -> None:
-        if not points.point_inds:
-            return
+    def _on_click(self, trace: int, point: int) -> None:
         try:
-            device, model, _text = trace.customdata[points.point_inds[0]]
+            device, model, _text = self.figure.data[trace].customdata[point]
             known = [value for _label, value in self.pick.options]
             if (device, model) in known:
                 self.pick.value = (device, model)

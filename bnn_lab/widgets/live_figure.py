@@ -1,28 +1,69 @@
-"""A plotly figure that is complete from its first message to the browser on."""
+"""A plotly figure in a notebook that changes and hears clicks.
+
+Plotly's own `FigureWidget` brings its script of 5 MB with every figure, and anywidget gives a
+widget two seconds to load. On a busy or slow machine that is too little: then all later messages to
+the figure are dropped, so it stays blank or no slider reaches it (see also plotly.py#5027). Here
+the script of a figure is a few lines, plotly is fetched once a page, and every message holds the
+whole figure.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from typing import Any
 
+import anywidget
+import plotly
 import plotly.graph_objects as go
+import traitlets
+
+Click = Callable[[int, int], None]
 
 
-class LiveFigure(go.FigureWidget):
-    """`FigureWidget` without its blank start.
+class LiveFigure(anywidget.AnyWidget):
+    """A figure that is shown, and shown anew when `show` gets another one.
 
-    Plotly tells the browser of a new, empty widget and sends its traces in later messages. Those
-    wait until anywidget has loaded the widget's script, and on a busy machine the view is drawn
-    before them: the plot stays blank, and no slider reaches it (see plotly.py#5027). Here the
-    widget is opened when its traces are in place, so they travel in the first message.
+    Args:
+        figure: what to show first.
+
+    Attributes:
+        content: the figure as plotly's JSON text, as the browser gets it.
     """
 
-    def __init__(self, *args: Any, **options: Any) -> None:
-        self._complete = False
-        super().__init__(*args, **options)
-        self._complete = True
-        self.open()
+    _esm = Path(__file__).with_name("live_figure.js")
+    content = traitlets.Unicode().tag(sync=True)
 
-    def open(self) -> None:
-        """Called by ipywidgets at the end of its own `__init__`, which is too early."""
-        if self._complete:
-            super().open()
+    def __init__(self, figure: go.Figure) -> None:
+        self._shown = figure
+        self._click: Click | None = None
+        super().__init__(content=figure.to_json())
+        self.on_msg(self._on_message)
+
+    @property
+    def figure(self) -> go.Figure:
+        """The figure that is shown."""
+        return self._shown
+
+    def show(self, figure: go.Figure) -> None:
+        """Show another figure, in one message."""
+        self._shown = figure
+        self.content = figure.to_json()
+
+    def on_click(self, callback: Click) -> None:
+        """Call `callback(trace number, point number)` when a point is clicked."""
+        self._click = callback
+
+    def _on_message(self, _: Any, message: dict[str, Any], buffers: Any) -> None:
+        if message.get("kind") == "plotly":
+            self.send({"kind": "plotly"}, buffers=[_plotly_script()])
+        elif message.get("kind") == "click" and self._click is not None:
+            for trace, point in message["points"][:1]:
+                self._click(trace, point)
+
+
+@cache
+def _plotly_script() -> bytes:
+    """Plotly for the browser, as it lies in the Python package."""
+    return (Path(plotly.__file__).parent / "package_data" / "plotly.min.js").read_bytes()

@@ -62,7 +62,7 @@ class QuickNetDesigner(Explorer[Design]):
         super().__init__(start or Design(), _draw, _describe, NAME)
         self.button.on_click(self._on_click)
         line = ipywidgets.HBox([self.button, self.progress, self.doing])
-        above = [*self._rows(), self.figure, self.words]
+        above = [*self._rows(), self.plot, self.words]
         self.children = [*above, line, self.results, self.errors]
         self._show_results()
 

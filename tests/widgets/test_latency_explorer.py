@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -54,25 +53,24 @@ def test_every_choice_is_drawn(shown: LatencyExplorer) -> None:
     assert shown.errors.outputs == ()
 
 
+def click(shown: LatencyExplorer, trace: int, point: int) -> None:
+    """As the browser tells of it."""
+    shown.plot._on_message(None, {"kind": "click", "points": [[trace, point]]}, None)
+
+
 def test_a_click_and_the_list_show_a_models_ops(shown: LatencyExplorer) -> None:
     assert "Click a filled point" in shown.ops_words.value
-    shown._on_click(shown.figure.data[1], SimpleNamespace(point_inds=[1]), None)
+    click(shown, 1, 1)
     assert shown.pick.value == ("B", "quicknet_small")
-    assert list(shown.ops.data[0].x) == [0.3]
+    assert list(shown.ops.figure.data[0].x) == [0.3]
     assert "Bars of 2 ops of quicknet_small" in shown.ops_words.value
     shown.pick.value = ("A", "quicknet")
     assert "ops of quicknet;" in shown.ops_words.value
-    shown._on_click(shown.figure.data[2], SimpleNamespace(point_inds=[0]), None)
+    click(shown, 2, 0)
     assert "is a cited figure" in shown.ops_words.value
     shown.pick.value = ("", "")
     assert "Click a filled point" in shown.ops_words.value
     assert shown.errors.outputs == ()
-
-
-def test_a_click_beside_the_points_changes_nothing(shown: LatencyExplorer) -> None:
-    before = shown.state
-    shown._on_click(shown.figure.data[0], SimpleNamespace(point_inds=[]), None)
-    assert shown.state == before
 
 
 def test_state_is_kept_for_the_same_devices_only(tmp_path: Path) -> None:

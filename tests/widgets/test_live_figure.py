@@ -1,51 +1,48 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
-import comm
 import plotly.graph_objects as go
 import pytest
 
 from bnn_lab.widgets.live_figure import LiveFigure
 
 
-class Line:
-    """Stands in for the connection to a browser; keeps what is sent."""
-
-    def __init__(self, sent: list[dict[str, Any]], data: dict[str, Any]) -> None:
-        self.sent = sent
-        self.comm_id = str(id(self))
-        if "_widget_data" in data["state"]:  # not the figure's layout object
-            sent.append(data["state"])
-
-    def send(self, data: dict[str, Any], **_: Any) -> None:
-        if data.get("method") == "update":
-            self.sent.append(data["state"])
-
-    def on_msg(self, callback: Any) -> None:
-        pass
-
-    def close(self, *_: Any, **__: Any) -> None:
-        pass
-
-
 @pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    monkeypatch.setattr(comm, "create_comm", lambda data, **_: Line(found, data))
-    return found
+def live() -> LiveFigure:
+    return LiveFigure(go.Figure(go.Scatter(y=[1, 2, 3]), {"title": {"text": "three points"}}))
 
 
-def test_the_first_message_holds_the_traces_and_the_layout(sent: list[dict[str, Any]]) -> None:
-    plain = go.Figure(go.Scatter(y=[1, 2, 3]), {"title": {"text": "three points"}})
-    LiveFigure(plain)
-    assert sent[0]["_widget_data"][0]["y"] == [1, 2, 3]
-    assert sent[0]["_widget_layout"]["title"]["text"] == "three points"
-    assert len(sent) == 1
+def test_the_browser_gets_the_whole_figure_each_time(live: LiveFigure) -> None:
+    state = live.get_state()
+    assert json.loads(state["content"])["layout"]["title"]["text"] == "three points"
+    live.show(go.Figure([go.Bar(y=[4]), go.Bar(y=[5])]))
+    assert [trace["type"] for trace in json.loads(live.content)["data"]] == ["bar", "bar"]
+    assert live.figure.data[1].y == (5,)
 
 
-def test_later_changes_are_sent_as_before(sent: list[dict[str, Any]]) -> None:
-    figure = LiveFigure(go.Figure(go.Scatter(y=[1, 2, 3])))
-    with figure.batch_update():
-        figure.data[0].y = [4, 5, 6]
-    assert any("_py2js_update" in state for state in sent[1:])
+def test_a_figure_brings_little_with_it(live: LiveFigure) -> None:
+    """Anywidget drops all messages to a widget whose script does not load within two seconds."""
+    assert len(live.get_state()["_esm"]) < 10_000
+
+
+def test_plotly_is_sent_when_the_page_asks(
+    live: LiveFigure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[tuple[Any, Any]] = []
+    monkeypatch.setattr(live, "send", lambda message, buffers=None: sent.append((message, buffers)))
+    live._on_message(live, {"kind": "plotly"}, [])
+    ((message, (script,)),) = sent
+    assert message == {"kind": "plotly"}
+    assert b"Plotly" in script and len(script) > 10**6
+
+
+def test_clicks_arrive(live: LiveFigure) -> None:
+    live._on_message(live, {"kind": "click", "points": [[0, 2]]}, [])  # nobody listens
+    clicks = []
+    live.on_click(lambda trace, point: clicks.append((trace, point)))
+    live._on_message(live, {"kind": "click", "points": [[0, 2], [0, 1]]}, [])
+    live._on_message(live, {"kind": "click", "points": []}, [])
+    live._on_message(live, {"kind": "other"}, [])
+    assert clicks == [(0, 2)]
