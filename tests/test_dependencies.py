@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[1] / "bnn_lab"
 
 # From the bottom up; see docs/architecture.md.
 LAYERS = [
-    {"errors", "_quiet", "_keras", "_native", "reference"},
+    {"errors", "_quiet", "_keras", "_pandas", "_native", "reference"},
     {"kernels"},
     {"runtime"},
     {"convert", "data", "models"},

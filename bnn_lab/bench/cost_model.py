@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bnn_lab import __version__, kernels
+from bnn_lab._pandas import require_pandas
 from bnn_lab.bench import cost_fit
 from bnn_lab.bench.cache import cache_dir, write_whole
 from bnn_lab.bench.host import describe_host
@@ -317,8 +318,4 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    try:
-        import pandas
-    except ImportError as error:
-        raise BnnLabError('pandas is not installed. Fix: pip install "bnn-lab[train]"') from error
-    return pandas.DataFrame(rows)
+    return require_pandas().DataFrame(rows)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bnn_lab._pandas import require_pandas
 from bnn_lab.errors import BnnLabError, InputError
 from bnn_lab.lab.pi import flip_measure
 
@@ -112,7 +113,7 @@ class Recording:
         Raises:
             BnnLabError: pandas is not installed.
         """
-        pd = _pandas()
+        pd = require_pandas()
         steps, count = self.flips.shape
         flips = pd.DataFrame(
             {
@@ -176,11 +177,3 @@ def ratio_histogram(values: Any) -> Counts:
     bins = ((np.log10(clipped) + 6.0) * 5.0).astype(np.int64)
     count = len(RATIO_EDGES) - 1
     return np.bincount(np.minimum(bins, count - 1), minlength=count)
-
-
-def _pandas() -> Any:
-    try:
-        import pandas
-    except ImportError as error:
-        raise BnnLabError('pandas is not installed. Fix: pip install "bnn-lab[train]"') from error
-    return pandas

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bnn_lab._keras import require_tensorflow
-from bnn_lab.errors import BnnLabError
+from bnn_lab._pandas import require_pandas
 from bnn_lab.models.alexnet import binary_alexnet, dorefanet, xnornet
 from bnn_lab.models.binarynet import binarynet
 from bnn_lab.models.birealnet import birealnet
@@ -213,10 +213,7 @@ def models_table() -> pd.DataFrame:
     Raises:
         BnnLabError: TensorFlow or pandas is not installed.
     """
-    try:
-        import pandas
-    except ImportError as error:
-        raise BnnLabError('pandas is not installed. Fix: pip install "bnn-lab[train]"') from error
+    pandas = require_pandas()
     rows = []
     for entry in PUBLISHED:
         counts = count(entry.build())

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from bnn_lab._pandas import require_pandas
 from bnn_lab.bench.model_bench import litert_invoke, time_once
 from bnn_lab.bench.model_cache import cached_files
 from bnn_lab.bench.models import BINARY
 from bnn_lab.bench.noise import NoiseWatch, measure_watched
 from bnn_lab.bench.timing import TimingTable
-from bnn_lab.errors import BnnLabError, NoBinaryLayerError
+from bnn_lab.errors import NoBinaryLayerError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -129,11 +130,7 @@ def frame_of(rows: list[dict[str, Any]]) -> pd.DataFrame:
     Raises:
         BnnLabError: pandas is not installed.
     """
-    try:
-        import pandas
-    except ImportError as error:
-        raise BnnLabError('pandas is not installed. Fix: pip install "bnn-lab[train]"') from error
-    return pandas.DataFrame(rows)
+    return require_pandas().DataFrame(rows)
 
 
 def span(values: Any, digits: int = 1) -> str:

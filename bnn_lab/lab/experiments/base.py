@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from bnn_lab.errors import BnnLabError, InputError
+from bnn_lab._pandas import require_pandas
+from bnn_lab.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,11 +92,7 @@ def to_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
     Raises:
         BnnLabError: pandas is not installed.
     """
-    try:
-        import pandas
-    except ImportError as error:
-        raise BnnLabError('pandas is not installed. Fix: pip install "bnn-lab[train]"') from error
-    return pandas.DataFrame(rows)
+    return require_pandas().DataFrame(rows)
 
 
 def needs(condition: bool, name: str, reason: str) -> None:
