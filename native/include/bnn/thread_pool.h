@@ -2,18 +2,20 @@
 #ifndef BNN_THREAD_POOL_H_
 #define BNN_THREAD_POOL_H_
 
-#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
 
 namespace bnn {
 
-// Which task runs on which thread varies; results do not, because tasks write disjoint outputs and
-// each computes its values in a fixed order.
+// Each thread begins with its own part of the tasks, the same in every call of the same count: what
+// it wrote in one layer is in its cache when it reads it in the next. Whoever is done takes from
+// the others. Which task runs on which thread thus varies; results do not, because tasks write
+// disjoint outputs and each computes its values in a fixed order.
 class ThreadPool {
  public:
   explicit ThreadPool(int threads);  // the caller included, so threads - 1 are started
@@ -28,29 +30,39 @@ class ThreadPool {
   // many take part. Tasks must not throw. Allocates nothing.
   template <class Task>
   void parallel_for(int64_t count, int threads, const Task& task) {
-    run({[](const void* t, int64_t i) { (*static_cast<const Task*>(t))(i); }, &task, count, 0},
-        threads);
+    const auto call = [](const void* t, int64_t i) { (*static_cast<const Task*>(t))(i); };
+    run({call, &task, 0}, count, threads);
   }
 
  private:
+  static constexpr size_t kCacheLine = 64;
+
   struct Job {
     void (*call)(const void* task, int64_t index) = nullptr;
     const void* task = nullptr;
-    int64_t count = 0;
-    int helpers = 0;
+    int participants = 0;
   };
-  void run(Job job, int threads);
+  struct alignas(kCacheLine) Range {  // of tasks that nobody has taken yet
+    std::atomic<int64_t> next{0};
+    int64_t end = 0;
+  };
+
+  void run(Job job, int64_t count, int threads);
   void work(int index);
-  void drain(const Job& job);
+  bool called_after(uint64_t seen) const;
+  void wait_for_call(uint64_t seen);
+  bool enter(uint64_t* seen);
+  void drain(int own);
 
   std::mutex busy_;
+  Job job_;                          // read only by those inside
+  std::unique_ptr<Range[]> ranges_;  // of each thread
+  // Number of the call, whether it is closed to those who come late, how many workers are inside.
+  alignas(kCacheLine) std::atomic<uint64_t> gate_;
+  alignas(kCacheLine) std::atomic<int> sleepers_{0};
+  std::atomic<bool> stop_{false};
   std::mutex mutex_;
   std::condition_variable wake_;
-  Job job_;
-  std::atomic<uint64_t> generation_{0};
-  std::atomic<int64_t> next_{0};
-  std::atomic<int> running_{0};
-  std::atomic<bool> stop_{false};
   std::vector<std::thread> workers_;
 };
 
