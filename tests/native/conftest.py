@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAMS = ["oracle_vectors", "compare_backends"]
+PROGRAMS = ("oracle_vectors", "compare_backends")
 
 
 def checked(command: list[str], timeout: int) -> None:
@@ -24,13 +24,13 @@ def checked(command: list[str], timeout: int) -> None:
 def build_programs(require_tool: Callable[[str, str], str]) -> Callable[..., Path]:
     """Build the native test programs in build/<name>, where the next run finds them again."""
 
-    def build(name: str, *options: str) -> Path:
+    def build(name: str, *options: str, programs: tuple[str, ...] = PROGRAMS) -> Path:
         cmake = require_tool("cmake", "cmake")
         directory = ROOT / "build" / name
         source = ["-S", str(ROOT / "native"), "-B", str(directory)]
         checked([cmake, *source, "-DBNN_TESTS=ON", "-DCMAKE_BUILD_TYPE=Release", *options], 120)
         jobs = str(os.cpu_count() or 1)
-        checked([cmake, "--build", str(directory), "-j", jobs, "--target", *PROGRAMS], 600)
+        checked([cmake, "--build", str(directory), "-j", jobs, "--target", *programs], 600)
         return directory
 
     return build

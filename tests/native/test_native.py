@@ -76,3 +76,11 @@ def test_an_old_cpu_falls_back_to_scalar(
     done = run(qemu, "-cpu", "Nehalem", program, vectors)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     assert covered(done.stdout, "backends covered") == {"scalar"}
+
+
+def test_the_thread_pool_has_no_race(build_programs: Callable[..., Path]) -> None:
+    program = "thread_pool_stress"
+    directory = build_programs("races", "-DBNN_SANITIZE_THREADS=ON", programs=(program,))
+    done = run(directory / program)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    assert "tasks run by workers" in done.stdout
