@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bnn_lab import __version__, kernels
-from bnn_lab._pandas import require_pandas
+from bnn_lab._pandas import to_frame
 from bnn_lab.bench import cost_fit
 from bnn_lab.bench.cache import cache_dir, write_whole
 from bnn_lab.bench.host import describe_host
@@ -175,7 +175,7 @@ class CostModel:
             InputError: a kind was not calibrated.
             BnnLabError: pandas is not installed.
         """
-        return _frame(
+        return to_frame(
             [
                 {
                     "name": layer.name,
@@ -224,7 +224,7 @@ class CostModel:
                     "error": self.error(main) if known and main else float("nan"),
                 }
             )
-        return _frame(rows)
+        return to_frame(rows)
 
 
 def calibrate(
@@ -315,7 +315,3 @@ def _read(file: Path) -> dict[str, Any]:
             f"{file} is not a calibration of this version ({SCHEMA}). Fix: bnn-lab calibrate"
         )
     return content
-
-
-def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    return require_pandas().DataFrame(rows)

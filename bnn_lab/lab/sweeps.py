@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bnn_lab._pandas import to_frame
 from bnn_lab.errors import BnnLabError, InputError
 from bnn_lab.lab.results import Experiment, Point, run_points
 
@@ -61,8 +62,6 @@ def sweep(
         BnnLabError: Dask or pandas is not installed, or a point went down with its worker again
             and again.
     """
-    from bnn_lab.lab.experiments.base import to_frame
-
     points = grid_of(grid)
     if workers is not None and workers < 1:
         raise InputError(f"sweep({workers=}): must be at least 1.")

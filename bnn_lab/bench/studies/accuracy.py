@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bnn_lab._pandas import to_frame
 from bnn_lab.bench.model_bench import count_macs
-from bnn_lab.bench.studies.base import IMAGENET_MODELS, Run, frame_of, listing
+from bnn_lab.bench.studies.base import IMAGENET_MODELS, Run, listing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +35,7 @@ def measure(run: Run) -> pd.DataFrame:
         }
         for name, content in files.items()
     ]
-    frame = frame_of(rows)
+    frame = to_frame(rows)
     frame["best"] = [not _beaten(frame, row) for row in frame.itertuples()]
     return frame
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from bnn_lab._pandas import require_pandas
 from bnn_lab.bench.model_bench import litert_invoke, time_once
 from bnn_lab.bench.model_cache import cached_files
 from bnn_lab.bench.models import BINARY
@@ -122,15 +121,6 @@ class Run:
         """All models interleaved."""
         self.progress(f"timing {len(files)} models")
         return self.time({n: litert_invoke(f, **options) for n, f in files.items()})
-
-
-def frame_of(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """Rows as a `pandas.DataFrame`.
-
-    Raises:
-        BnnLabError: pandas is not installed.
-    """
-    return require_pandas().DataFrame(rows)
 
 
 def span(values: Any, digits: int = 1) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bnn_lab._pandas import to_frame
 from bnn_lab.bench.profile import ProfileRow, profile
-from bnn_lab.bench.studies.base import Run, frame_of
+from bnn_lab.bench.studies.base import Run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,7 +66,7 @@ def measure(run: Run) -> pd.DataFrame:
             totals[category(row)] += row.ms
         for key, ms in totals.items():
             rows.append({"name": name, "category": key, "ms": ms, "share": ms / found.sum_ms})
-    return frame_of(rows)
+    return to_frame(rows)
 
 
 def finding(frame: pd.DataFrame, run: Run) -> str:

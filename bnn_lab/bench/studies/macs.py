@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bnn_lab._pandas import to_frame
 from bnn_lab.bench import layer_shapes as kinds
 from bnn_lab.bench.kernels import PAPER_CONVS
 from bnn_lab.bench.model_bench import count_macs, litert_invoke
 from bnn_lab.bench.op_files import layer_file
-from bnn_lab.bench.studies.base import Run, frame_of
+from bnn_lab.bench.studies.base import Run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +40,7 @@ def measure(run: Run) -> pd.DataFrame:
                 "macs_ratio": ratio,
             }
         )
-    return frame_of(rows)
+    return to_frame(rows)
 
 
 def _ratio(run: Run) -> float:

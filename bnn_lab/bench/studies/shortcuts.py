@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bnn_lab._pandas import to_frame
 from bnn_lab.bench.model_bench import litert_invoke
-from bnn_lab.bench.studies.base import Run, frame_of
+from bnn_lab.bench.studies.base import Run
 from bnn_lab.bench.tflite_ops import ModelOps
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def measure(run: Run) -> pd.DataFrame:
                         "cost": cost,
                     }
                 )
-    return frame_of(rows)
+    return to_frame(rows)
 
 
 def finding(frame: pd.DataFrame, run: Run) -> str:

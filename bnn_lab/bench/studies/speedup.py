@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bnn_lab._pandas import to_frame
 from bnn_lab.bench import layer_shapes as kinds
 from bnn_lab.bench.kernels import PAPER_CONVS
 from bnn_lab.bench.layer_shapes import LayerShape
 from bnn_lab.bench.model_bench import litert_invoke
 from bnn_lab.bench.op_files import INT8, layer_file
-from bnn_lab.bench.studies.base import Run, frame_of, span
+from bnn_lab.bench.studies.base import Run, span
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,7 +68,7 @@ def measure(run: Run) -> pd.DataFrame:
                 "over_int8": table.speedup("binary", over="int8"),
             }
         )
-    return frame_of(rows)
+    return to_frame(rows)
 
 
 def finding(frame: pd.DataFrame, run: Run) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from bnn_lab._pandas import to_frame
 from bnn_lab.bench.profile import ProfileRow, profile
-from bnn_lab.bench.studies.base import IMAGENET_MODELS, Run, frame_of
+from bnn_lab.bench.studies.base import IMAGENET_MODELS, Run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,7 +84,7 @@ def measure(run: Run) -> pd.DataFrame:
                     "macs": sum(row.macs or 0 for row in chosen),
                 }
             )
-    return frame_of(rows)
+    return to_frame(rows)
 
 
 def finding(frame: pd.DataFrame, run: Run) -> str:

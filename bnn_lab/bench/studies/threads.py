@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from bnn_lab._pandas import to_frame
 from bnn_lab.bench.model_bench import litert_invoke
 from bnn_lab.bench.model_cache import cached_files
 from bnn_lab.bench.models import BINARY, FLOAT, INT8
-from bnn_lab.bench.studies.base import Run, frame_of
+from bnn_lab.bench.studies.base import Run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,7 +59,7 @@ def measure(run: Run) -> pd.DataFrame:
                         "speedup": table.speedup(f"{kind} {count}", over=f"{kind} 1"),
                     }
                 )
-    return frame_of(rows)
+    return to_frame(rows)
 
 
 def finding(frame: pd.DataFrame, run: Run) -> str:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from bnn_lab._pandas import require_pandas
 from bnn_lab.errors import InputError
 
 if TYPE_CHECKING:
@@ -84,15 +83,6 @@ def configure(default: Config, config: Config | None, changes: dict[str, Any]) -
         name = type(default).__name__
         raise InputError(f"{name} has no settings {unknown}; it has {', '.join(known)}.")
     return dataclasses.replace(chosen, **changes)  # type: ignore[type-var]
-
-
-def to_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """Rows to a pandas `DataFrame`.
-
-    Raises:
-        BnnLabError: pandas is not installed.
-    """
-    return require_pandas().DataFrame(rows)
 
 
 def needs(condition: bool, name: str, reason: str) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from bnn_lab._pandas import to_frame
 from bnn_lab.errors import InputError
-from bnn_lab.lab.experiments.base import ExperimentResult, Running, configure, needs, to_frame
+from bnn_lab.lab.experiments.base import ExperimentResult, Running, configure, needs
 from bnn_lab.lab.experiments.digits_run import METHODS, digits_run
 
 

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from bnn_lab._pandas import to_frame
 from bnn_lab.errors import InputError
-from bnn_lab.lab.experiments.base import ExperimentResult, Running, configure, needs, to_frame
+from bnn_lab.lab.experiments.base import ExperimentResult, Running, configure, needs
 from bnn_lab.lab.experiments.digits_run import (
     DigitsRun,
     digits_run,
