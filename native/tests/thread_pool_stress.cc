@@ -1,5 +1,5 @@
 // The thread pool under calls of changing size, with pauses, and from several threads at once.
-// Built with ThreadSanitizer (BNN_SANITIZE_THREADS); prints what it did, exits with 1 on an error.
+// Built with ThreadSanitizer (BNN_SANITIZE=thread); prints what it did, exits with 1 on an error.
 #include <algorithm>
 #include <atomic>
 #include <chrono>

@@ -27,7 +27,15 @@ ENVIRONMENT = {
 def build(cmake: str, name: str, *options: str) -> Path:
     directory = ROOT / "build" / name
     for command in (
-        [cmake, "-S", str(ROOT / "native"), "-B", str(directory), "-DBNN_SANITIZE=ON", *options],
+        [
+            cmake,
+            "-S",
+            str(ROOT / "native"),
+            "-B",
+            str(directory),
+            "-DBNN_SANITIZE=address,undefined",
+            *options,
+        ],
         [cmake, "--build", str(directory), "-j", "2", "--target", "fuzz_ops"],
     ):
         done = subprocess.run(command, capture_output=True, text=True, timeout=600)

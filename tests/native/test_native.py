@@ -16,7 +16,7 @@ from bnn_lab import kernels
 @pytest.fixture(scope="module")
 def directory(build_programs: Callable[..., Path]) -> Path:
     """The sanitized build."""
-    return build_programs("sanitized", "-DBNN_SANITIZE=ON")
+    return build_programs("sanitized", "-DBNN_SANITIZE=address,undefined")
 
 
 def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
@@ -80,7 +80,7 @@ def test_an_old_cpu_falls_back_to_scalar(
 
 def test_the_thread_pool_has_no_race(build_programs: Callable[..., Path]) -> None:
     program = "thread_pool_stress"
-    directory = build_programs("races", "-DBNN_SANITIZE_THREADS=ON", programs=(program,))
+    directory = build_programs("races", "-DBNN_SANITIZE=thread", programs=(program,))
     done = run(directory / program)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     assert "tasks run by workers" in done.stdout
