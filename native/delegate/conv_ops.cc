@@ -99,9 +99,46 @@ class ConvOp : public Op {
   const bnn_backend& backend_;
 };
 
-class Conv final : public ConvOp<BConv2D> {
+// Its tensors may lie in frames.
+class FramedConv : public ConvOp<BConv2D> {
  public:
-  Conv(const Options& options, const bnn_backend& backend) : ConvOp(options, backend) {
+  using ConvOp::ConvOp;
+
+  Frame frame() const override { return conv_->frame(); }
+  bool writes_frames() const override { return true; }
+  void lay_out(const OpTensors& tensors) override { conv_->take_framed(tensors.inputs[0].frame); }
+
+ protected:
+  void resize(int64_t height, int64_t width) override { conv_->resize(height, width); }
+
+ private:
+  void run_kernel(const uint32_t* x, int64_t batch, const OpTensors& tensors,
+                  const OpContext& context) override {
+    const TensorView &output = tensors.output, &shortcut = tensors.shortcut, &signs = tensors.signs;
+    OutputView view;
+    view.data = output.data;
+    if (!output.frame.empty()) {  // of float or bits
+      view.data = static_cast<uint32_t*>(output.data) + output.origin();
+      view.row_step = output.row_step();
+      view.image_step = output.image_step();
+    }
+    if (shortcut.index != tfl::kNoTensor) {
+      view.shortcut = static_cast<const float*>(shortcut.data) + shortcut.origin();
+      view.shortcut_row_step = shortcut.row_step();
+      view.shortcut_image_step = shortcut.image_step();
+    }
+    if (signs.index != tfl::kNoTensor) {
+      view.signs = static_cast<uint32_t*>(signs.data) + signs.origin();
+      view.signs_row_step = signs.row_step();
+      view.signs_image_step = signs.image_step();
+    }
+    conv_->run(x, batch, view, context.pool, context.threads);
+  }
+};
+
+class Conv final : public FramedConv {
+ public:
+  Conv(const Options& options, const bnn_backend& backend) : FramedConv(options, backend) {
     read_dilation_and_padding(options);
   }
 
@@ -109,15 +146,6 @@ class Conv final : public ConvOp<BConv2D> {
   void fuse(EpilogueStep step) override { p_.epilogue.push_back(std::move(step)); }
 
  private:
-  void run_kernel(const uint32_t* x, int64_t batch, const OpTensors& tensors,
-                  const OpContext& context) override {
-    OutputView view;
-    view.data = tensors.output.data;
-    view.shortcut = static_cast<const float*>(tensors.shortcut.data);
-    view.signs = static_cast<uint32_t*>(tensors.signs.data);
-    conv_->run(x, batch, view, context.pool, context.threads);
-  }
-
   // The file has no field for groups: a filter of fewer words than the input tells.
   void read_filter_shape(const Shape& shape) override {
     p_.channels_out = static_cast<int32_t>(shape[0]);
@@ -129,12 +157,11 @@ class Conv final : public ConvOp<BConv2D> {
                 " words does not fit channels_in = " + std::to_string(p_.channels_in));
     p_.groups = static_cast<int32_t>(words / filter_words);
   }
-  void resize(int64_t height, int64_t width) override { conv_->resize(height, width); }
 };
 
-class Depthwise final : public ConvOp<BConv2D> {
+class Depthwise final : public FramedConv {
  public:
-  Depthwise(const Options& options, const bnn_backend& backend) : ConvOp(options, backend) {
+  Depthwise(const Options& options, const bnn_backend& backend) : FramedConv(options, backend) {
     read_dilation_and_padding(options);
     p_.depthwise = true;
     const int64_t channels =
@@ -149,7 +176,6 @@ class Depthwise final : public ConvOp<BConv2D> {
             "a filter of shape " + text(shape) + " does not fit " +
                 std::to_string(p_.channels_out) + " channels");
   }
-  void resize(int64_t height, int64_t width) override { conv_->resize(height, width); }
 };
 
 class Transpose final : public ConvOp<BTransposeConv2D> {

@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "bnn/bconv2d.h"
+#include "bnn/row_split.h"
 #include "conv_ops.h"
 #include "op_checks.h"
 #include "options.h"
@@ -28,19 +29,59 @@ class Quantize final : public Op {
     return shape;
   }
 
+  bool writes_frames() const override { return true; }
+
   void run(const OpTensors& tensors, const OpContext& context) override {
-    const std::vector<TensorView>& inputs = tensors.inputs;
-    const TensorView& output = tensors.output;
-    const TensorView& x = inputs[0];
-    const auto [rows, channels] = rows_and_channels(x.shape);
-    auto* words = static_cast<uint32_t*>(output.data);
-    const bnn_backend& backend = *context.backend;
+    const TensorView& x = tensors.inputs[0];
+    const auto [pixels, channels] = rows_and_channels(x.shape);
+    // By rows of the image, as the convolutions that read and follow it.
+    const bool image = x.shape.size() == 4;
+    const int64_t width = image ? x.shape[2] : 1, rows = width > 0 ? pixels / width : 0;
+    const bool parallel =
+        context.pool != nullptr && context.threads > 1 && pixels * channels >= kWorthAThread;
+    if (!parallel) {
+      pack_rows(tensors, 0, rows, width, *context.backend);
+      return;
+    }
+    const RowSplit split(rows, 1, std::min(context.threads, context.pool->threads()));
+    const auto pack_piece = [&tensors, width, split, backend = context.backend](int64_t index) {
+      const RowSplit::Piece piece = split.piece(index);
+      pack_rows(tensors, piece.first_row, piece.last_row, width, *backend);
+    };
+    context.pool->parallel_for(split.count(), context.threads, pack_piece);
+  }
+
+ private:
+  // Elements. Waking a thread costs more than it brings here, but it is needed at once for the
+  // convolution, and half of the input may be in its cache.
+  static constexpr int64_t kWorthAThread = 16384;
+
+  static void pack_rows(const OpTensors& tensors, int64_t first, int64_t last, int64_t width,
+                        const bnn_backend& backend) {
+    const TensorView &x = tensors.inputs[0], &output = tensors.output;
+    const int64_t channels = x.shape.back();
+    if (output.frame.empty()) {
+      auto* words = static_cast<uint32_t*>(output.data) + first * width * words_for(channels);
+      pack(x, first * width, (last - first) * width, words, backend);
+      return;
+    }
+    for (int64_t row = first; row < last; ++row) {
+      const int64_t at = output.origin() + row / x.shape[1] * output.image_step() +
+                         row % x.shape[1] * output.row_step();
+      pack(x, row * width, width, static_cast<uint32_t*>(output.data) + at, backend);
+    }
+  }
+
+  static void pack(const TensorView& x, int64_t first, int64_t pixels, uint32_t* words,
+                   const bnn_backend& backend) {
+    const int64_t channels = x.shape.back(), at = first * channels;
     if (x.type == tfl::kFloat32) {
-      backend.bitpack_f32(static_cast<const float*>(x.data), rows, channels, words);
+      backend.bitpack_f32(static_cast<const float*>(x.data) + at, pixels, channels, words);
     } else if (x.type == tfl::kInt8) {
-      backend.bitpack_i8(static_cast<const int8_t*>(x.data), x.zero_point, rows, channels, words);
+      backend.bitpack_i8(static_cast<const int8_t*>(x.data) + at, x.zero_point, pixels, channels,
+                         words);
     } else {
-      backend.bitpack_bool(static_cast<const uint8_t*>(x.data), rows, channels, words);
+      backend.bitpack_bool(static_cast<const uint8_t*>(x.data) + at, pixels, channels, words);
     }
   }
 };

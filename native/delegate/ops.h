@@ -26,6 +26,14 @@ struct TensorView {
   bool constant = false;
   void* data = nullptr;
   size_t bytes = 0;  // of a constant
+  Frame frame;       // of [batch, height, width, channels or words]; data is then the frame's
+
+  // Elements from one row, and one image, to the next, and before the first pixel.
+  int64_t row_step() const { return (frame.empty() ? shape[2] : frame.width) * shape[3]; }
+  int64_t image_step() const { return (frame.empty() ? shape[1] : frame.height) * row_step(); }
+  int64_t origin() const {
+    return frame.empty() ? 0 : frame.top * row_step() + frame.left * shape[3];
+  }
 };
 
 // The tensors of one op. Absent operands are empty views.
@@ -55,6 +63,13 @@ class Op {
   // BNN_MAX_STEPS steps, before it is prepared.
   virtual bool fuses() const { return false; }
   virtual void fuse(EpilogueStep) {}
+
+  // After prepare(): the narrowest frame that inputs[0] may have, and whether output, shortcut and
+  // signs may have one.
+  virtual Frame frame() const { return {}; }
+  virtual bool writes_frames() const { return false; }
+  // Before run(), when the frames of all tensors are known.
+  virtual void lay_out(const OpTensors&) {}
 };
 
 // True for the custom ops that make_op() knows.

@@ -59,6 +59,8 @@ class Partition {
     Shape shape;
     size_t bytes = 0;
     size_t buffer = 0;  // index in buffers_
+    Frame frame;
+    bool bits = false;  // in the frame
   };
 
   void fuse(const tfl::Context* context, const tfl::DelegateParams& params);
@@ -66,8 +68,8 @@ class Partition {
   static void guarded(const tfl::Context* context, const Node& node, Action action);
   TensorView view(const tfl::Context* context, int index) const;
   void set_shape(tfl::Context* context, int index, const Shape& shape, tfl::Type type);
+  void plan_frames();
   void plan_buffers();
-  char* buffer_of(int index);
   void point(const tfl::Context* context, TensorView* view) const;
 
   DelegateState* state_;

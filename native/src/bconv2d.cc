@@ -267,17 +267,37 @@ void BConv2D::resize(int64_t height, int64_t width, const Windows& ys, const Win
                                               params_.dilation_height));
   image_width_ = left_ + std::max(width, end(xs, params_.stride_width, params_.filter_width,
                                              params_.dilation_width));
+  least_width_ = image_width_;
   copy_ = repack_ || image_height_ != height || image_width_ != width;
   // Divided instead of multiplied, which could overflow.
   require(!copy_ || image_height_ == 0 || image_width_ == 0 ||
               image_height_ <= kMaxImageWords / image_width_ / pixel_words_,
           "the padded input would be larger than 256 MiB");
-  image_ = AlignedBuffer<uint32_t>(
-      copy_ ? static_cast<size_t>(image_height_ * image_width_ * pixel_words_) : 0);
+  framed_ = false;
+  image_ = AlignedBuffer<uint32_t>(copy_ ? framed_words() : 0);
   height_ = height;
   width_ = width;
   prepare_runs();
   prepare_corrections();
+}
+
+Frame BConv2D::frame() const {
+  if (repack_) return {};
+  return {top_, left_, image_height_, least_width_};
+}
+
+void BConv2D::take_framed(const Frame& frame) {
+  Frame least = this->frame();
+  const int64_t width = frame.empty() ? least_width_ : frame.width;
+  least.width = std::max(least.width, frame.width);
+  require(frame.empty() || least == frame, "the frame of the input does not fit the padding");
+  framed_ = !frame.empty();
+  if (width != image_width_) {
+    image_width_ = width;
+    prepare_runs();
+  }
+  const size_t scratch = copy_ && !framed_ ? framed_words() : 0;
+  if (image_.size() != scratch) image_ = AlignedBuffer<uint32_t>(scratch);
 }
 
 void BConv2D::prepare_runs() {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "bnn/bconv2d.h"
+#include "bnn/row_split.h"
 
 namespace bnn {
 namespace {
@@ -133,13 +134,14 @@ void BConv2D::run_rows(const uint32_t* image, const OutputView& output, int64_t 
       }
       const int64_t first = bits ? channel / BNN_WORD_BITS : channel;
       span.output = row + (segment.begin * output.pixel_step + first) * element;
-      const int64_t pixel = y * xs_.out + segment.begin;
       span.shortcut = output.shortcut == nullptr
                           ? nullptr
-                          : output.shortcut + pixel * params_.channels_out + channel;
+                          : output.shortcut + y * output.shortcut_row_step +
+                                segment.begin * params_.channels_out + channel;
       span.signs = output.signs == nullptr
                        ? nullptr
-                       : output.signs + pixel * sign_words + channel / BNN_WORD_BITS;
+                       : output.signs + y * output.signs_row_step + segment.begin * sign_words +
+                             channel / BNN_WORD_BITS;
       call(span, fused);
     }
   }
@@ -151,6 +153,11 @@ void BConv2D::run(const uint32_t* x, int64_t batch, const OutputView& target, Th
   if (view.pixel_step == 0) view.pixel_step = out_channels();
   if (view.row_step == 0) view.row_step = xs_.out * view.pixel_step;
   if (view.image_step == 0) view.image_step = ys_.out * view.row_step;
+  if (view.shortcut_row_step == 0) view.shortcut_row_step = xs_.out * params_.channels_out;
+  if (view.shortcut_image_step == 0) view.shortcut_image_step = ys_.out * view.shortcut_row_step;
+  const int64_t sign_words = words_for(params_.channels_out);
+  if (view.signs_row_step == 0) view.signs_row_step = xs_.out * sign_words;
+  if (view.signs_image_step == 0) view.signs_image_step = ys_.out * view.signs_row_step;
   const bool adds = std::any_of(steps_.begin(), steps_.end(), [](const bnn_step& step) {
     return step.kind == BNN_STEP_SHORTCUT;
   });
@@ -164,19 +171,18 @@ void BConv2D::run(const uint32_t* x, int64_t batch, const OutputView& target, Th
   uint32_t* late_signs = nullptr;
   if (params_.groups > 1 && group_out_ % BNN_WORD_BITS != 0) std::swap(late_signs, view.signs);
   const int64_t all_blocks = int64_t{params_.groups} * blocks_;
-  const int64_t image_words = height_ * width_ * words_for(params_.channels_in);
+  const int64_t image_words = framed_ ? static_cast<int64_t>(framed_words())
+                                      : height_ * width_ * words_for(params_.channels_in);
   const int64_t element = params_.output == Output::kInt8 ? 1 : 4;
   const int64_t rows = ys_.out;
   const bool parallel = pool != nullptr && threads > 1 && macs() > kWorthAThread;
   // Blocks that share output words must stay on one thread.
-  const int64_t block_tasks = straddle_ ? 1 : all_blocks;
-  const int64_t wanted = parallel ? (4 * int64_t{threads} + block_tasks - 1) / block_tasks : 1;
-  const int64_t chunks = std::max<int64_t>(std::min(wanted, rows), 1);
+  const RowSplit split(rows, straddle_ ? 1 : all_blocks,
+                       parallel ? std::min(threads, pool->threads()) : 1);
 
-  const auto* dense_result = static_cast<const float*>(view.data);
   for (int64_t n = 0; n < batch; ++n) {
     const uint32_t* image = x + n * image_words;
-    if (copy_) {
+    if (copy_ && !framed_) {
       fill_image(image);
       image = image_.data();
     }
@@ -188,27 +194,27 @@ void BConv2D::run(const uint32_t* x, int64_t batch, const OutputView& target, Th
         }
       }
     }
-    const auto task = [&](int64_t index) {
-      const int64_t chunk = index % chunks;
-      const int64_t first = rows * chunk / chunks, last = rows * (chunk + 1) / chunks;
-      if (straddle_) {
-        for (int64_t b = 0; b < all_blocks; ++b) run_rows(image, view, b, first, last);
-      } else {
-        run_rows(image, view, index / chunks, first, last);
+    const auto run_piece = [this, image, view, all_blocks](const RowSplit::Piece& piece) {
+      const int64_t first = straddle_ ? 0 : piece.block;
+      const int64_t last = straddle_ ? all_blocks : piece.block + 1;
+      for (int64_t b = first; b < last; ++b) {
+        run_rows(image, view, b, piece.first_row, piece.last_row);
       }
     };
     if (parallel) {
-      pool->parallel_for(block_tasks * chunks, threads, task);
+      pool->parallel_for(split.count(), threads,
+                         [run_piece, split](int64_t index) { run_piece(split.piece(index)); });
     } else {
-      for (int64_t i = 0; i < block_tasks * chunks; ++i) task(i);
+      for (int64_t b = 0; b < (straddle_ ? 1 : all_blocks); ++b) run_piece({b, 0, rows});
+    }
+    for (int64_t y = 0; late_signs != nullptr && y < rows; ++y) {
+      backend_.bitpack_f32(static_cast<const float*>(view.data) + y * view.row_step, xs_.out,
+                           params_.channels_out,
+                           late_signs + n * view.signs_image_step + y * view.signs_row_step);
     }
     view.data = static_cast<char*>(view.data) + view.image_step * element;
-    const int64_t pixels = rows * xs_.out;
-    if (view.shortcut != nullptr) view.shortcut += pixels * params_.channels_out;
-    if (view.signs != nullptr) view.signs += pixels * words_for(params_.channels_out);
-  }
-  if (late_signs != nullptr) {
-    backend_.bitpack_f32(dense_result, batch * rows * xs_.out, params_.channels_out, late_signs);
+    if (view.shortcut != nullptr) view.shortcut += view.shortcut_image_step;
+    if (view.signs != nullptr) view.signs += view.signs_image_step;
   }
 }
 

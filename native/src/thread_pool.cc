@@ -41,14 +41,18 @@ ThreadPool::~ThreadPool() {
   for (auto& worker : workers_) worker.join();
 }
 
-void ThreadPool::drain(int own) {
-  for (int i = 0; i < job_.participants; ++i) {
-    Range& range = ranges_[(own + i) % job_.participants];
-    while (range.next.load(std::memory_order_relaxed) < range.end) {
-      const int64_t task = range.next.fetch_add(1, std::memory_order_relaxed);
-      if (task < range.end) job_.call(job_.task, task);
-    }
+void ThreadPool::take(Range* range, int64_t leave) {
+  const int64_t end = range->end;
+  while (range->next.load(std::memory_order_relaxed) < end - leave) {
+    const int64_t task = range->next.fetch_add(1, std::memory_order_relaxed);
+    if (task < end) job_.call(job_.task, task);
   }
+}
+
+void ThreadPool::drain(int own) {
+  take(&ranges_[own], 0);
+  // Who is about to finish is left alone: its data is in its own cache.
+  for (int i = 1; i < job_.participants; ++i) take(&ranges_[(own + i) % job_.participants], 1);
 }
 
 bool ThreadPool::called_after(uint64_t seen) const {
@@ -116,6 +120,8 @@ void ThreadPool::run(Job job, int64_t count, int threads) {
     pause_cpu();
     if (looks >= kLooks) std::this_thread::yield();  // the worker may wait for this very CPU
   }
+  // Of those that never came.
+  for (int t = 1; t < job_.participants; ++t) take(&ranges_[t], 0);
 }
 
 }  // namespace bnn

@@ -84,3 +84,11 @@ def test_the_thread_pool_has_no_race(build_programs: Callable[..., Path]) -> Non
     done = run(directory / program)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     assert "tasks run by workers" in done.stdout
+
+
+def test_rows_are_divided_among_threads(build_programs: Callable[..., Path]) -> None:
+    program = "row_split"
+    directory = build_programs("host", programs=(program,))
+    done = run(directory / program)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "divisions of rows are right" in done.stdout

@@ -61,15 +61,28 @@ struct BConv2DParams {
   int32_t transform_depth = 0;
 };
 
+// An image that lies inside a larger one of height x width pixels, its first pixel at (top, left).
+// What surrounds bits is zeros: the padding (+1) of the convolution that reads them. Empty if
+// height is 0.
+struct Frame {
+  int64_t top = 0, left = 0, height = 0, width = 0;
+  bool empty() const { return height == 0; }
+  bool operator==(const Frame& o) const {
+    return top == o.top && left == o.left && height == o.height && width == o.width;
+  }
+};
+
 // Where results go, beyond the plain case of one dense array. Steps count elements (words, for
 // bits); 0 means dense.
 struct OutputView {
   void* data = nullptr;
   int64_t pixel_step = 0, row_step = 0, image_step = 0;
-  // Float output only. shortcut has the layout of a dense output, and may be the output itself;
-  // signs has that of dense bit output.
+  // Float output only: what is added to it, which may be the output itself, and the signs of the
+  // result. Pixels of both are dense.
   const float* shortcut = nullptr;
+  int64_t shortcut_row_step = 0, shortcut_image_step = 0;
   uint32_t* signs = nullptr;
+  int64_t signs_row_step = 0, signs_image_step = 0;
 };
 
 // A convolution with its weights packed for one backend. Semantics: bnn_lab/reference.py.
@@ -87,6 +100,12 @@ class BConv2D {
   // what lies outside the image is padded with pad_values.
   void resize(int64_t height, int64_t width);
   void resize(int64_t height, int64_t width, const Windows& ys, const Windows& xs);
+
+  // The narrowest frame in which run() takes its input without copying it, empty if there is none.
+  // After take_framed() with that, or a wider one, and until the next resize(), x of run() is
+  // [batch, height, width, words] of the frame. An empty frame: as without the call.
+  Frame frame() const;
+  void take_framed(const Frame& frame);
 
   int64_t out_height() const { return ys_.out; }
   int64_t out_width() const { return xs_.out; }
@@ -133,6 +152,9 @@ class BConv2D {
   std::vector<int32_t> integrate_taps() const;
   void prepare_corrections();
   void prepare_runs();
+  size_t framed_words() const {
+    return static_cast<size_t>(image_height_ * image_width_ * pixel_words_);
+  }
   void fill_image(const uint32_t* x);
   void run_rows(const uint32_t* image, const OutputView& output, int64_t block, int64_t first_row,
                 int64_t last_row) const;
@@ -163,7 +185,9 @@ class BConv2D {
   Windows ys_, xs_;
   int64_t top_ = 0, left_ = 0;  // padding before the image
   int64_t image_height_ = 0, image_width_ = 0, pixel_words_ = 0;
+  int64_t least_width_ = 0;        // of image_width_
   bool copy_ = false;              // work on image_, not on the caller's input
+  bool framed_ = false;            // the caller's input already looks like image_
   AlignedBuffer<uint32_t> image_;  // padded and, if needed, rearranged input
   std::vector<ptrdiff_t> runs_;
   std::vector<Segment> segments_;

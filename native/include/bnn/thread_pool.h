@@ -14,8 +14,8 @@ namespace bnn {
 
 // Each thread begins with its own part of the tasks, the same in every call of the same count: what
 // it wrote in one layer is in its cache when it reads it in the next. Whoever is done takes from
-// the others. Which task runs on which thread thus varies; results do not, because tasks write
-// disjoint outputs and each computes its values in a fixed order.
+// those that are far behind. Which task runs on which thread thus varies; results do not, because
+// tasks write disjoint outputs and each computes its values in a fixed order.
 class ThreadPool {
  public:
   explicit ThreadPool(int threads);  // the caller included, so threads - 1 are started
@@ -27,11 +27,16 @@ class ThreadPool {
 
   // Runs task(0) ... task(count - 1), returns when all are done. Not reentrant. A call that finds
   // the pool busy (another thread's call) runs all tasks on its own thread. `threads` caps how
-  // many take part. Tasks must not throw. Allocates nothing.
+  // many take part. Tasks must not throw. Allocates nothing. A task should capture by value what it
+  // reads often: it is copied to cache lines that nobody writes, unlike the caller's stack.
   template <class Task>
   void parallel_for(int64_t count, int threads, const Task& task) {
-    const auto call = [](const void* t, int64_t i) { (*static_cast<const Task*>(t))(i); };
-    run({call, &task, 0}, count, threads);
+    struct alignas(kCacheLine) Alone {
+      Task task;
+    };
+    const Alone alone{task};
+    const auto call = [](const void* t, int64_t i) { static_cast<const Alone*>(t)->task(i); };
+    run({call, &alone, 0}, count, threads);
   }
 
  private:
@@ -52,6 +57,7 @@ class ThreadPool {
   bool called_after(uint64_t seen) const;
   void wait_for_call(uint64_t seen);
   bool enter(uint64_t* seen);
+  void take(Range* range, int64_t leave);
   void drain(int own);
 
   std::mutex busy_;
