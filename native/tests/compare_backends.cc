@@ -137,8 +137,11 @@ void fill_words(std::vector<uint32_t>& words, int kind, uint32_t value) {
 SpanCase random_span(bool depthwise, bool deep) {
   SpanCase c;
   bnn_span& s = c.shape;
+  // What has code of its own, if the block is whole: halves, and a residual block or no step.
+  const bool common = chance(30);
   s.pixels = static_cast<int32_t>(chance(20) ? 1 : random_int(1, deep ? 4 : 34));
   s.channels = static_cast<int32_t>(chance(40) ? BNN_BLOCK : random_int(1, BNN_BLOCK));
+  if (common && chance(80)) s.channels = one_of({BNN_BLOCK / 2, BNN_BLOCK, BNN_BLOCK});
   if (depthwise) {
     s.run_words = 1;
     s.run_count = static_cast<int32_t>(deep ? random_int(250, 1100) : random_int(1, 30));
@@ -172,14 +175,15 @@ SpanCase random_span(bool depthwise, bool deep) {
   const int32_t bits = depthwise ? s.run_count : depth * BNN_WORD_BITS;
   s.clamp_min = chance(50) ? 0 : static_cast<int32_t>(random_int(0, bits));
   s.clamp_max = chance(50) ? 2 * bits : static_cast<int32_t>(random_int(s.clamp_min, 2 * bits));
-  const bool corrected = chance(50);
-  if (!corrected && chance(70)) {
+  const bool corrected = !common && chance(50);
+  if (common || (!corrected && chance(70))) {
     s.halves = 1;
     s.plain = chance(50);
     s.clamp_min = s.plain ? 0 : s.clamp_min / 2 * 2;
     s.clamp_max = s.plain ? 2 * bits : s.clamp_max / 2 * 2;
   }
   const bool halves = chance(40);  // int8 results that lie between two integers
+  const bool zeros = common && chance(10);
   for (int i = 0; i < BNN_BLOCK; ++i) {
     c.offset.push_back(corrected ? static_cast<int32_t>(random_int(-bits, bits)) : 0);
     c.threshold.push_back(chance(5) ? one_of({std::numeric_limits<int32_t>::min(),
@@ -187,19 +191,22 @@ SpanCase random_span(bool depthwise, bool deep) {
                                     : static_cast<int32_t>(random_int(-2, 2 * bits + 2)));
     const float factor = halves ? one_of({-0.25f, 0.25f, 0.5f, -0.5f}) : random_float() / bits;
     const float shift = static_cast<float>(random_int(-2 * bits, 2 * bits)) / 4;
-    c.factor.push_back(factor);
+    c.factor.push_back(zeros ? -0.0f : factor);
     c.shift.push_back(halves ? shift : random_float() * (chance(20) ? 50.0f : 1.0f));
+    if (zeros) c.shift.back() = one_of({0.0f, -0.0f});
   }
   const float infinity = std::numeric_limits<float>::infinity();
   const bool shortcut = chance(60);
-  // Often the shortcut and little else, a residual block, which has code of its own.
+  // Often few steps, nearly what has code of its own.
   s.step_count = static_cast<int32_t>(random_int(0, shortcut && chance(50) ? 2 : BNN_MAX_STEPS));
+  if (common) s.step_count = shortcut ? one_of({1, 2}) : 0;
   if (shortcut && s.step_count == 0) s.step_count = 1;
-  const int64_t shortcut_at = shortcut ? random_int(0, s.step_count - 1) : -1;
+  const int64_t shortcut_at = !shortcut ? -1 : common ? 0 : random_int(0, s.step_count - 1);
   for (int32_t i = 0; i < s.step_count; ++i) {
     s.steps[i].kind = i == shortcut_at
                           ? static_cast<int32_t>(BNN_STEP_SHORTCUT)
                           : one_of<int32_t>({BNN_STEP_MULTIPLY, BNN_STEP_ADD, BNN_STEP_CLAMP});
+    if (common && i == 1) s.steps[i].kind = BNN_STEP_CLAMP;
     s.steps[i].min = one_of({-infinity, 0.0f, -1.0f});
     s.steps[i].max = one_of({infinity, 6.0f, 1.0f});
     for (int j = 0; j < BNN_BLOCK; ++j) c.step_values.push_back(random_float());
@@ -210,7 +217,10 @@ SpanCase random_span(bool depthwise, bool deep) {
   s.signs_step = static_cast<ptrdiff_t>(random_int(1, 4));
   if (shortcut) {
     c.shortcut.resize(static_cast<size_t>((s.pixels - 1) * s.shortcut_step + s.channels));
-    for (auto& v : c.shortcut) v = random_float();
+    for (auto& v : c.shortcut) {
+      v = zeros ? one_of({0.0f, -0.0f}) : random_float();
+      if (common && chance(1)) v = std::numeric_limits<float>::quiet_NaN();
+    }
   }
   c.signs = chance(60);
   c.in_place = shortcut && s.shortcut_step == s.output_step;
