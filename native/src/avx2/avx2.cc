@@ -91,24 +91,6 @@ void pack_weights(const uint32_t* filter, ptrdiff_t row_words, int32_t channels,
 
 /* --- counts ----------------------------------------------------------------------------------- */
 
-// Of one pixel: 16-bit counts of channels 16..31 (odd bytes), and sums of 16-bit lanes that hold
-// both bytes, modulo 65536: they spare a mask for each addition.
-struct Counts {
-  __m256i odd, both;
-
-  void add_bytes(__m256i bytes) {
-    odd = _mm256_add_epi16(odd, _mm256_srli_epi16(bytes, 8));
-    both = _mm256_add_epi16(both, bytes);
-  }
-  void widen(__m256i wide[4]) const {
-    const __m256i even = _mm256_sub_epi16(both, _mm256_slli_epi16(odd, 8));
-    wide[0] = _mm256_cvtepu16_epi32(_mm256_castsi256_si128(even));
-    wide[1] = _mm256_cvtepu16_epi32(_mm256_extracti128_si256(even, 1));
-    wide[2] = _mm256_cvtepu16_epi32(_mm256_castsi256_si128(odd));
-    wide[3] = _mm256_cvtepu16_epi32(_mm256_extracti128_si256(odd, 1));
-  }
-};
-
 // Table offsets of 8 words of the low and the high pixel, in the nibble order of the weights.
 inline void prepare8(__m256i low, __m256i high, uint16_t* offsets) {
   const __m256i fifteen = _mm256_set1_epi8(15);
@@ -246,6 +228,19 @@ __attribute__((noinline)) void count_tile(const bnn_span& s, int32_t pixel, int3
 }
 
 template <class Store>
+inline void store_tile(const bnn_span& s, int32_t pixel, int32_t n, const TileCounts& tile) {
+  if (!tile.widened && Store::store_pixels(s, pixel, n, tile.counts)) return;
+  for (int32_t p = 0; p < n; ++p) {
+    __m256i counts[4];
+    tile.counts[p].widen(counts);
+    if (tile.widened) {
+      for (int r = 0; r < 4; ++r) counts[r] = _mm256_add_epi32(counts[r], tile.wide[p][r]);
+    }
+    store_pixel<Store>(s, pixel + p, counts);
+  }
+}
+
+template <class Store>
 void bconv(const bnn_span* span) {
   const bnn_span s = *span;  // a copy, so that stores cannot be thought to change it
   int32_t pairs = (s.pixels + 1) / 2;
@@ -260,14 +255,7 @@ void bconv(const bnn_span* span) {
       case 3: count_tile<3>(*span, pixel, n, &tile); break;
       default: count_tile<4>(*span, pixel, n, &tile); break;
     }
-    for (int32_t p = 0; p < n; ++p) {
-      __m256i counts[4];
-      tile.counts[p].widen(counts);
-      if (tile.widened) {
-        for (int r = 0; r < 4; ++r) counts[r] = _mm256_add_epi32(counts[r], tile.wide[p][r]);
-      }
-      store_pixel<Store>(s, pixel + p, counts);
-    }
+    store_tile<Store>(s, pixel, n, tile);
     pixel += n;
     pairs -= width;
   }

@@ -50,6 +50,24 @@ inline __m256i narrow(const __m256i* x) {
   return _mm256_permutevar8x32_epi32(_mm256_packs_epi16(low, high), order);
 }
 
+// Of one pixel: 16-bit counts of channels 16..31 (odd bytes), and sums of 16-bit lanes that hold
+// both bytes, modulo 65536: they spare a mask for each addition.
+struct Counts {
+  __m256i odd, both;
+
+  void add_bytes(__m256i bytes) {
+    odd = _mm256_add_epi16(odd, _mm256_srli_epi16(bytes, 8));
+    both = _mm256_add_epi16(both, bytes);
+  }
+  void widen(__m256i wide[4]) const {
+    const __m256i even = _mm256_sub_epi16(both, _mm256_slli_epi16(odd, 8));
+    wide[0] = _mm256_cvtepu16_epi32(_mm256_castsi256_si128(even));
+    wide[1] = _mm256_cvtepu16_epi32(_mm256_extracti128_si256(even, 1));
+    wide[2] = _mm256_cvtepu16_epi32(_mm256_castsi256_si128(odd));
+    wide[3] = _mm256_cvtepu16_epi32(_mm256_extracti128_si256(odd, 1));
+  }
+};
+
 // Bits of a word to bytes 0 or -1, in the channel order of Counts or in that of the bits.
 template <bool kCountOrder>
 inline __m256i bits_to_bytes(uint32_t word) {
