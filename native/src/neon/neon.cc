@@ -146,7 +146,7 @@ template <class Store, int kPixels, int kRegisters>
 BNN_TILE tile_shallow(const bnn_span& s, int32_t pixel) {
   uint32x4_t counts[kPixels][kRegisters];
   popcounts_shallow<kPixels, kRegisters>(s, s.input + pixel * s.input_step, counts);
-  for (int p = 0; p < kPixels; ++p) store<Store, kRegisters>(s, pixel + p, counts[p]);
+  store_tile<Store>(s, pixel, counts);
 }
 
 template <class Store, int kRegisters>
@@ -254,7 +254,7 @@ BNN_TILE tile_deep(const bnn_span& s, int32_t pixel) {
     }
     weights += vectors * kVectorWords * BNN_BLOCK;
   }
-  for (int p = 0; p < kPixels; ++p) store<Store, kQuads>(s, pixel + p, counts[p]);
+  store_tile<Store>(s, pixel, counts);
 }
 
 template <class Store>
