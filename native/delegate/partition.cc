@@ -34,6 +34,15 @@ int64_t byte_size(const Shape& shape, tfl::Type type) {
   return bytes;
 }
 
+// LiteRT refuses such files itself; whoever calls the delegate otherwise may not.
+void require_data(const TensorView& v) {
+  const bool known = v.type == tfl::kFloat32 || v.type == tfl::kInt32 || v.type == tfl::kInt8 ||
+                     v.type == tfl::kBool;
+  if (v.constant && known && v.bytes < static_cast<size_t>(byte_size(v.shape, v.type))) {
+    throw std::invalid_argument("a constant has too little data for its shape");
+  }
+}
+
 }  // namespace
 
 ThreadPool* DelegateState::pool_of(int wanted) {
@@ -116,7 +125,7 @@ void Partition::fuse(const tfl::Context* context, const tfl::DelegateParams& par
       if (sum) at = next - 1;
     }
     for (size_t q = at + 1; q < nodes_.size(); ++q) {
-      if (!nodes_[q].quantize || nodes_[q].inputs.front() != nodes_[at].output) continue;
+      if (!nodes_[q].quantize || nodes_[q].inputs != std::vector<int>{nodes_[at].output}) continue;
       nodes_[at].signs = nodes_[q].output;
       nodes_.erase(nodes_.begin() + static_cast<ptrdiff_t>(q));
       break;
@@ -185,7 +194,10 @@ void Partition::prepare(tfl::Context* context) {
   for (Node& node : nodes_) {
     guarded(context, node, [&] {
       node.tensors.inputs.clear();
-      for (int index : node.inputs) node.tensors.inputs.push_back(view(context, index));
+      for (int index : node.inputs) {
+        node.tensors.inputs.push_back(view(context, index));
+        require_data(node.tensors.inputs.back());
+      }
       node.tensors.output = view(context, node.output);
       node.tensors.shortcut = view(context, node.shortcut);
       node.tensors.signs = view(context, node.signs);
@@ -331,20 +343,28 @@ void Partition::plan_buffers() {
   }
 }
 
-// LiteRT may move what it allocated between two runs.
+// LiteRT may move what it allocated between two runs. In a file whose ops are not in order, a later
+// op may have resized what was prepared already.
 void Partition::point(const tfl::Context* context, TensorView* v) const {
-  if (v->index != tfl::kNoTensor && !internal_.count(v->index)) {
-    v->data = context->tensors[v->index].data;
-  }
+  if (v->index == tfl::kNoTensor || internal_.count(v->index)) return;
+  const tfl::Tensor& tensor = context->tensors[v->index];
+  v->data = tensor.data;
+  const tfl::IntArray* dims = tensor.dims;
+  const bool same = dims == nullptr
+                        ? v->shape.empty()
+                        : std::equal(dims->begin(), dims->end(), v->shape.begin(), v->shape.end());
+  if (!same) throw std::invalid_argument("a tensor was resized by an op that comes later");
 }
 
 void Partition::run(tfl::Context* context) {
   for (Node& node : nodes_) {
-    for (TensorView& v : node.tensors.inputs) point(context, &v);
-    for (TensorView* v : {&node.tensors.output, &node.tensors.shortcut, &node.tensors.signs}) {
-      point(context, v);
-    }
-    node.op->run(node.tensors, context_);
+    guarded(context, node, [&] {
+      for (TensorView& v : node.tensors.inputs) point(context, &v);
+      for (TensorView* v : {&node.tensors.output, &node.tensors.shortcut, &node.tensors.signs}) {
+        point(context, v);
+      }
+      node.op->run(node.tensors, context_);
+    });
   }
 }
 

@@ -1,11 +1,6 @@
 // Fuzzes the delegate's ops as a hostile model file could set them up: options, operand types,
 // shapes, constants. Every input must either be refused with an exception or run within the memory
 // that it declared.
-//
-// With clang:  cmake -S native -B build/fuzz -DBNN_FUZZ=ON -DCMAKE_CXX_COMPILER=clang++
-//              build/fuzz/fuzz_ops native/fuzz/corpus -max_total_time=60
-// With any compiler, -DBNN_FUZZ_REPLAY=ON builds a program that runs the files named on its
-// command line once.
 #include <cstdint>
 #include <cstring>
 #include <memory>
@@ -14,47 +9,10 @@
 #include <vector>
 
 #include "bnn/dispatch.h"
+#include "fuzzing.h"
 #include "ops.h"
 
 namespace {
-
-constexpr int64_t kMaxElements = 1 << 14;  // of a tensor: larger ones only cost time
-
-// Takes the input apart; past its end everything is zero.
-class Bytes {
- public:
-  Bytes(const uint8_t* data, size_t size) : data_(data), size_(size) {}
-  uint8_t byte() { return position_ < size_ ? data_[position_++] : 0; }
-  uint32_t word() {
-    uint32_t value = 0;
-    for (int i = 0; i < 4; ++i) value = value << 8 | byte();
-    return value;
-  }
-  std::vector<uint8_t> take(size_t count) {
-    std::vector<uint8_t> bytes(count);
-    for (auto& b : bytes) b = byte();
-    return bytes;
-  }
-
- private:
-  const uint8_t* data_;
-  size_t size_;
-  size_t position_ = 0;
-};
-
-int64_t elements(const bnn::Shape& shape) {
-  int64_t count = 1;
-  for (int64_t d : shape) {
-    if (d < 0 || d > kMaxElements) return -1;
-    count *= d;
-    if (count > kMaxElements) return -1;
-  }
-  return count;
-}
-
-size_t element_size(bnn::tfl::Type type) {
-  return type == bnn::tfl::kInt8 || type == bnn::tfl::kBool ? 1 : 4;
-}
 
 // A tensor whose memory is exactly as large as it says, so that ASan sees each byte beyond.
 struct Owned {
@@ -96,7 +54,7 @@ bnn::Activation read_activation(Bytes* in) { return static_cast<bnn::Activation>
 
 bnn::EpilogueStep read_step(Bytes* in) {
   bnn::EpilogueStep step;
-  step.kind = in->byte() % 4;
+  step.kind = in->byte() % 5;
   step.activation = read_activation(in);
   for (int left = in->byte() % 70; left > 0; --left) {
     step.values.push_back(static_cast<float>(in->byte()) - 128.0f);
@@ -196,19 +154,3 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   return 0;
 }
-
-#if defined(BNN_FUZZ_REPLAY)
-#include <cstdio>
-#include <fstream>
-#include <iterator>
-
-int main(int argc, char** argv) {
-  for (int i = 1; i < argc; ++i) {
-    std::ifstream file(argv[i], std::ios::binary);
-    const std::vector<char> bytes{std::istreambuf_iterator<char>(file), {}};
-    LLVMFuzzerTestOneInput(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
-  }
-  std::printf("%d inputs replayed\n", argc - 1);
-  return 0;
-}
-#endif

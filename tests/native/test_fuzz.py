@@ -1,4 +1,4 @@
-"""The delegate's ops against hostile options, types and shapes, under ASan and UBSan."""
+"""The delegate against hostile options, types, shapes and graphs, under ASan and UBSan."""
 
 from __future__ import annotations
 
@@ -13,8 +13,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-CORPUS = ROOT / "native/fuzz/corpus"
-FOUND = ROOT / "native/fuzz/found.zip"  # what earlier fuzzing found worth keeping
+FUZZ = ROOT / "native/fuzz"
+# Target: (seeds, the script that makes them, what earlier fuzzing found worth keeping).
+TARGETS = {
+    "fuzz_ops": (FUZZ / "corpus", "make_corpus.py", "found.zip"),
+    "fuzz_graph": (FUZZ / "corpus_graph", "make_graph_corpus.py", "found_graph.zip"),
+}
 SECONDS = 60 if os.environ.get("BNN_LAB_REQUIRE_SYSTEM_TOOLS") == "1" else 10
 ENVIRONMENT = {
     **os.environ,
@@ -26,21 +30,14 @@ ENVIRONMENT = {
 
 def build(cmake: str, name: str, *options: str) -> Path:
     directory = ROOT / "build" / name
+    sanitized = ["-DBNN_SANITIZE=address,undefined", *options]
     for command in (
-        [
-            cmake,
-            "-S",
-            str(ROOT / "native"),
-            "-B",
-            str(directory),
-            "-DBNN_SANITIZE=address,undefined",
-            *options,
-        ],
-        [cmake, "--build", str(directory), "-j", "2", "--target", "fuzz_ops"],
+        [cmake, "-S", str(ROOT / "native"), "-B", str(directory), *sanitized],
+        [cmake, "--build", str(directory), "-j", "2", "--target", *TARGETS],
     ):
         done = subprocess.run(command, capture_output=True, text=True, timeout=600)
         assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
-    return directory / "fuzz_ops"
+    return directory
 
 
 def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
@@ -49,37 +46,48 @@ def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_corpus_is_what_the_script_makes(tmp_path: Path) -> None:
-    script = ROOT / "native/fuzz/make_corpus.py"
-    subprocess.run([sys.executable, str(script), str(tmp_path)], check=True, timeout=60)
+def all_inputs(target: str, folder: Path) -> list[Path]:
+    corpus, _, found = TARGETS[target]
+    with zipfile.ZipFile(FUZZ / found) as archive:
+        archive.extractall(folder)
+    return sorted([*corpus.iterdir(), *folder.iterdir()])
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_corpus_is_what_the_script_makes(target: str, tmp_path: Path) -> None:
+    corpus, script, _ = TARGETS[target]
+    subprocess.run([sys.executable, str(FUZZ / script), str(tmp_path)], check=True, timeout=60)
     made = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    assert made == {path.name: path.read_bytes() for path in CORPUS.iterdir()}
+    assert made == {path.name: path.read_bytes() for path in corpus.iterdir()}
 
 
-def test_corpus_runs(require_tool: Callable[[str, str], str], tmp_path: Path) -> None:
-    program = build(require_tool("cmake", "cmake"), "fuzz-replay", "-DBNN_FUZZ_REPLAY=ON")
-    with zipfile.ZipFile(FOUND) as found:
-        found.extractall(tmp_path)
-    files = sorted([*CORPUS.iterdir(), *tmp_path.iterdir()])
+@pytest.mark.parametrize("target", TARGETS)
+def test_corpus_runs(require_tool: Callable[[str, str], str], tmp_path: Path, target: str) -> None:
+    program = build(require_tool("cmake", "cmake"), "fuzz-replay", "-DBNN_FUZZ_REPLAY=ON") / target
+    files = all_inputs(target, tmp_path)
     assert len(files) > 500
     done = run(program, *files)
     assert done.returncode == 0, done.stderr[-4000:]
     assert f"{len(files)} inputs replayed" in done.stdout
 
 
-def test_fuzzing_finds_nothing(require_tool: Callable[[str, str], str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("target", TARGETS)
+def test_fuzzing_finds_nothing(
+    require_tool: Callable[[str, str], str], tmp_path: Path, target: str
+) -> None:
     cmake, clang = require_tool("cmake", "cmake"), require_tool("clang++-14", "clang-14")
     try:
-        program = build(cmake, "fuzz", "-DBNN_FUZZ=ON", f"-DCMAKE_CXX_COMPILER={clang}")
+        directory = build(cmake, "fuzz", "-DBNN_FUZZ=ON", f"-DCMAKE_CXX_COMPILER={clang}")
     except AssertionError as error:
         if "clang_rt" not in str(error):
             raise
         require_tool("clang-runtime-of-libFuzzer", "libclang-rt-14-dev")  # skips, or fails in CI
-    corpus = shutil.copytree(CORPUS, tmp_path / "corpus")
-    with zipfile.ZipFile(FOUND) as found:
-        found.extractall(corpus)
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    all_inputs(target, corpus)
+    shutil.copytree(TARGETS[target][0], corpus, dirs_exist_ok=True)
     done = run(
-        program,
+        directory / target,
         corpus,
         f"-max_total_time={SECONDS}",
         "-timeout=10",

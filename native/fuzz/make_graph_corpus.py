@@ -1,0 +1,170 @@
+"""Writes valid graphs as seeds for fuzz_graph: python native/fuzz/make_graph_corpus.py [FOLDER]."""
+
+from __future__ import annotations
+
+import struct
+import sys
+from pathlib import Path
+
+from make_corpus import BOOL, FLOAT, INT8, INT32, NAMES, options
+
+BUILTINS = [
+    "ADD",
+    "MUL",
+    "RELU",
+    "RELU_N1_TO_1",
+    "RELU6",
+    "MEAN",
+    "AVERAGE_POOL_2D",
+    "SUB",
+    "PRELU",
+    "LEAKY_RELU",
+    "CONV_2D",
+]
+WINDOW = {"padding": 0, "stride_height": 1, "stride_width": 1}
+CONV = {
+    **WINDOW,
+    "dilation_height_factor": 1,
+    "dilation_width_factor": 1,
+    "fused_activation_function": 0,
+    "pad_values": 1,
+}
+
+
+def constant(kind: int) -> int:
+    """A flags byte that is a constant of this type."""
+    return 0x80 | kind
+
+
+class Graph:
+    """Collects tensors and nodes; `bytes()` is what fuzz_graph reads."""
+
+    def __init__(
+        self,
+        channels: int = 64,
+        size: tuple[int, int] = (9, 7),
+        threads: int = 2,
+        backend: int = 2,
+    ) -> None:
+        self.channels, self.image = channels, (1, *size)
+        self.threads, self.backend = threads, backend  # of those that the CPU supports
+        self.words = -(-channels // 32)
+        self.tensors: list[bytes] = []
+        self.nodes: list[bytes] = []
+        self.x = self.tensor(FLOAT, *self.image, channels)
+
+    def tensor(self, flags: int, *shape: int) -> int:
+        """Of one of the types above; its number."""
+        grown = 0b011001
+        head = bytes([flags, len(shape), *shape, grown, 8, 3])
+        self.tensors.append(head)
+        return len(self.tensors) - 1
+
+    def node(
+        self, name: str, inputs: list[int], output: int, fields: bytes = b"", **pool: int
+    ) -> int:
+        """`fields`: options of a custom op; `pool`: of a builtin op. The output."""
+        if name in NAMES:
+            body = bytes([NAMES.index(name), len(fields)]) + fields
+        else:
+            keys = ("padding", "stride_width", "stride_height", "filter_width", "filter_height")
+            body = bytes([6 + BUILTINS.index(name)])
+            body += bytes([*(pool.get(key, 0) for key in keys), pool.get("activation", 0)])
+        absent = [255 if i is None else i for i in inputs]
+        self.nodes.append(body + bytes([len(inputs), *absent, output]))
+        return output
+
+    def quantize(self, x: int) -> int:
+        """The signs of `x`."""
+        return self.node("LceQuantize", [x], self.tensor(INT32, *self.image, self.words))
+
+    def conv(self, bits: int, output: int = FLOAT, kernel: int = 3, **changes: int) -> int:
+        """An LceBconv2d with constants of its own."""
+        c, w = self.channels, self.words
+        filters = self.tensor(constant(INT32), c, kernel, kernel, w)
+        if output == INT32:
+            operands = [255, 255, self.tensor(constant(INT32), c)]
+            y = self.tensor(INT32, *self.image, w)
+        else:
+            operands = [self.tensor(constant(FLOAT), c), self.tensor(constant(FLOAT), c), 255]
+            y = self.tensor(output, *self.image, c)
+        fields = options(channels_in=c, **{**CONV, **changes})
+        return self.node("LceBconv2d", [bits, filters, *operands], y, fields)
+
+    def float_op(self, name: str, *inputs: int, **pool: int) -> int:
+        """A builtin op on whole images."""
+        return self.node(name, list(inputs), self.tensor(FLOAT, *self.image, self.channels), **pool)
+
+    def bytes(self, *outputs: int) -> bytes:
+        """The input for the fuzz target."""
+        head = bytes([self.backend, self.threads - 1]) + struct.pack(">I", 12345)
+        return b"".join(
+            [
+                head,
+                bytes([len(self.tensors) - 1]),
+                *self.tensors,
+                bytes([len(self.nodes)]),
+                *self.nodes,
+                bytes([len(outputs), *outputs]),
+            ]
+        )
+
+
+def residual(threads: int, channels: int = 64, blocks: int = 3, **changes: int) -> bytes:
+    graph = Graph(channels, threads=threads)
+    x = graph.x
+    for _ in range(blocks):
+        y = graph.conv(graph.quantize(x), **changes)
+        x = graph.float_op("ADD", graph.float_op("RELU", y), x)
+    return graph.bytes(x)
+
+
+def channel_ops(backend: int) -> bytes:
+    graph = Graph(backend=backend)
+    y = graph.conv(graph.quantize(graph.x))
+    y = graph.float_op("MUL", y, graph.tensor(constant(FLOAT), 64))
+    y = graph.float_op("SUB", y, graph.tensor(constant(FLOAT), 1))
+    y = graph.float_op("PRELU", y, graph.tensor(constant(FLOAT), 1, 1, 64))
+    y = graph.float_op("LEAKY_RELU", y)
+    y = graph.float_op("ADD", y, graph.tensor(constant(FLOAT), 64), activation=1)
+    mean = graph.tensor(FLOAT, 1, 64)
+    graph.node("MEAN", [y, graph.tensor(constant(INT32), 2)], mean)
+    return graph.bytes(mean, y)
+
+
+def cases() -> dict[str, bytes]:
+    """File name to contents."""
+    made = {f"residual_{threads}": residual(threads) for threads in (1, 2, 3)}
+    made["residual_zero_padding"] = residual(2, pad_values=0)
+    made["residual_40"] = residual(3, channels=40, dilation_width_factor=2)
+
+    for backend in range(3):
+        made[f"channel_ops_{backend}"] = channel_ops(backend)
+
+    graph = Graph()
+    bits = graph.quantize(graph.x)
+    inner = graph.conv(bits, INT32)
+    a, b = graph.conv(inner), graph.conv(inner, kernel=5)
+    total = graph.float_op("ADD", a, b)
+    last = graph.conv(graph.quantize(total), INT8)
+    made["two_paddings"] = graph.bytes(last, total)
+
+    graph = Graph(size=(7, 7))
+    pooled = graph.tensor(INT32, *graph.image, 2)
+    bits = graph.quantize(graph.x)
+    graph.node("LceBMaxPool2d", [bits], pooled, options(filter_height=2, filter_width=2, **WINDOW))
+    plain = graph.tensor(BOOL, *graph.image, 64)
+    graph.node("LceDequantize", [pooled], plain)
+    average = graph.tensor(FLOAT, 1, 1, 1, 64)
+    window = {"stride_width": 1, "stride_height": 1, "filter_width": 7, "filter_height": 7}
+    y = graph.conv(pooled)
+    graph.node("AVERAGE_POOL_2D", [y], average, padding=2, **window)
+    made["pools"] = graph.bytes(plain, average, y)
+    return made
+
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent / "corpus_graph")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in cases().items():
+        (folder / name).write_bytes(content)
