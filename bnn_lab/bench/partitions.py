@@ -16,7 +16,7 @@ from bnn_lab.errors import BnnLabError
 
 OUR_DELEGATE = "BnnLabDelegate"  # the name that bnn_lab's delegate gives its nodes
 # What its convolutions take in. A LceQuantize after them is a second output of the same pass.
-_FUSED = ("ADD", "MUL", "RELU", "RELU6", "RELU_N1_TO_1")
+_FUSED = ("ADD", "SUB", "MUL", "RELU", "RELU6", "RELU_N1_TO_1", "PRELU", "LEAKY_RELU")
 
 _ROUND_SECONDS = 2e-4  # what an op runs alone in a round; its relative time is enough
 

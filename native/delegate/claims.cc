@@ -25,7 +25,7 @@ bool same_shape(const tfl::Context* context, int a, int b) {
          std::equal(std::as_const(*x).begin(), std::as_const(*x).end(), std::as_const(*y).begin());
 }
 
-// The activation fused into an ADD or MUL; false for one we have not.
+// The activation fused into an ADD, MUL or SUB; false for one we have not.
 bool read_activation(const tfl::Node& node, Activation* activation) {
   const auto* params = static_cast<const tfl::ArithmeticParams*>(node.builtin_data);
   if (params == nullptr || params->activation < 0 || params->activation > 3) return false;
@@ -55,6 +55,35 @@ void add_clamp(Activation activation, std::vector<EpilogueStep>* steps) {
   if (activation != Activation::kNone) steps->push_back({BNN_STEP_CLAMP, {}, activation});
 }
 
+// What an op with a constant for each channel does to operand `x`; no values if it is none of them.
+EpilogueStep channel_step(const tfl::Context* context, const GraphNode& n, int x) {
+  const tfl::IntArray& inputs = *n.node->inputs;
+  const bool first = inputs[0] == x;
+  EpilogueStep step;
+  switch (n.registration->builtin_code) {
+    case tfl::kAdd: step.kind = BNN_STEP_ADD; break;
+    case tfl::kMul: step.kind = BNN_STEP_MULTIPLY; break;
+    case tfl::kSub: step.kind = BNN_STEP_ADD; break;  // x - c is x + (-c), with the same rounding
+    default: step.kind = BNN_STEP_PRELU;
+  }
+  const bool ordered = n.registration->builtin_code == tfl::kSub || step.kind == BNN_STEP_PRELU;
+  const tfl::IntArray& dims = *context->tensors[x].dims;
+  const int other = inputs[first ? 1 : 0];
+  if ((ordered && !first) || dims.size == 0 ||
+      !is_per_channel(context, other, dims[dims.size - 1])) {
+    return step;
+  }
+  const tfl::Tensor& constant = context->tensors[other];
+  const auto* values = static_cast<const float*>(constant.data);
+  int64_t count = 1;
+  for (int d : *constant.dims) count *= d;
+  step.values.assign(values, values + count);
+  if (n.registration->builtin_code == tfl::kSub) {
+    for (float& value : step.values) value = -value;
+  }
+  return step;
+}
+
 // What a builtin op does to operand `x`, as steps of a convolution's epilogue; empty if it cannot
 // be taken in.
 std::vector<EpilogueStep> steps_of(const tfl::Context* context, const GraphNode& n, int x) {
@@ -65,23 +94,24 @@ std::vector<EpilogueStep> steps_of(const tfl::Context* context, const GraphNode&
     return steps;
   }
   const int code = n.registration->builtin_code;
-  if (activation_of(code) != Activation::kNone && inputs.size == 1) {
+  if (inputs.size == 1) {
     add_clamp(activation_of(code), &steps);
+    if (code == tfl::kLeakyRelu && n.node->builtin_data != nullptr) {
+      const float alpha = static_cast<const tfl::LeakyReluParams*>(n.node->builtin_data)->alpha;
+      steps.push_back({BNN_STEP_PRELU, {alpha}, Activation::kNone});
+    }
+    return steps;
   }
   Activation activation = Activation::kNone;
-  if ((code != tfl::kAdd && code != tfl::kMul) || inputs.size != 2 ||
-      !read_activation(*n.node, &activation)) {
+  const bool arithmetic = code == tfl::kAdd || code == tfl::kMul || code == tfl::kSub;
+  if (inputs.size != 2 ||
+      (arithmetic ? !read_activation(*n.node, &activation) : code != tfl::kPrelu)) {
     return steps;
   }
   const int other = inputs[0] == x ? inputs[1] : inputs[0];
-  const tfl::IntArray& dims = *context->tensors[x].dims;
-  if (dims.size > 0 && is_per_channel(context, other, dims[dims.size - 1])) {
-    const tfl::Tensor& constant = context->tensors[other];
-    const auto* values = static_cast<const float*>(constant.data);
-    int64_t count = 1;
-    for (int d : *constant.dims) count *= d;
-    steps.push_back({code == tfl::kAdd ? BNN_STEP_ADD : BNN_STEP_MULTIPLY,
-                     std::vector<float>(values, values + count), Activation::kNone});
+  EpilogueStep step = channel_step(context, n, x);
+  if (!step.values.empty()) {
+    steps.push_back(std::move(step));
   } else if (code == tfl::kAdd && is_float(context, other) && same_shape(context, other, x)) {
     steps.push_back({BNN_STEP_SHORTCUT, {}, Activation::kNone});
   } else {
@@ -254,6 +284,9 @@ const char* builtin_name(int code) {
   switch (code) {
     case tfl::kAdd: return "ADD";
     case tfl::kMul: return "MUL";
+    case tfl::kSub: return "SUB";
+    case tfl::kPrelu: return "PRELU";
+    case tfl::kLeakyRelu: return "LEAKY_RELU";
     case tfl::kMean: return "MEAN";
     case tfl::kAveragePool2d: return "AVERAGE_POOL_2D";
     default: return "RELU";

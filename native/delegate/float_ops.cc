@@ -49,7 +49,7 @@ class Sum final : public Op {
   const Bounds bounds_;
 };
 
-// MUL or ADD with a constant: one value, or one for each channel.
+// MUL, ADD or PRELU with a constant: one value, or one for each channel.
 class ChannelOp final : public Op {
  public:
   ChannelOp(EpilogueStep step, Activation activation)
@@ -77,12 +77,20 @@ class ChannelOp final : public Op {
     for (int64_t row = 0; row < rows; ++row, x += channels, y += channels) {
       const float* value = step_.values.data();
       for (int64_t c = 0; c < channels; ++c, value += step) {
-        y[c] = bounds_(step_.kind == BNN_STEP_ADD ? x[c] + *value : x[c] * *value);
+        y[c] = bounds_(apply(x[c], *value));
       }
     }
   }
 
  private:
+  float apply(float x, float value) const {
+    switch (step_.kind) {
+      case BNN_STEP_ADD: return x + value;
+      case BNN_STEP_PRELU: return x < 0 ? x * value : x;
+      default: return x * value;
+    }
+  }
+
   const EpilogueStep step_;
   const Bounds bounds_;
 };

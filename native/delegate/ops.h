@@ -78,7 +78,7 @@ bool is_binary_op(const char* custom_name);
 // Float ops that the delegate claims only to fuse them; run as they are where that fails.
 std::unique_ptr<Op> make_sum(Activation activation);
 std::unique_ptr<Op> make_activation(Activation activation);
-// step: BNN_STEP_MULTIPLY or _ADD.
+// step: BNN_STEP_MULTIPLY, _ADD or _PRELU.
 std::unique_ptr<Op> make_channel_op(EpilogueStep step, Activation activation);
 
 // AVERAGE_POOL_2D, or a MEAN over height and width.

@@ -25,6 +25,9 @@ enum Builtin : int {
   kReluN1To1 = 20,
   kRelu6 = 21,
   kMean = 40,
+  kSub = 41,
+  kPrelu = 54,
+  kLeakyRelu = 98,
   kCustom = 32,
   kDelegate = 51
 };
@@ -106,8 +109,12 @@ struct Context {
   int recommended_num_threads;
 };
 
-struct ArithmeticParams {  // builtin_data of ADD and MUL, as far as they agree
+struct ArithmeticParams {  // builtin_data of ADD, MUL and SUB, as far as they agree
   int activation;          // 0 none, 1 relu, 2 relu_n1_to_1, 3 relu6, ...
+};
+
+struct LeakyReluParams {  // builtin_data of LEAKY_RELU
+  float alpha;
 };
 
 struct PoolParams {  // builtin_data of AVERAGE_POOL_2D

@@ -66,12 +66,14 @@ void check(const BConv2DParams& p, const float* multiplier, const float* bias,
   int shortcuts = 0;
   for (const EpilogueStep& step : p.epilogue) {
     shortcuts += step.kind == BNN_STEP_SHORTCUT;
-    const bool per_channel = step.kind == BNN_STEP_MULTIPLY || step.kind == BNN_STEP_ADD;
-    require(!per_channel || step.values.size() == 1 ||
-                step.values.size() == static_cast<size_t>(p.channels_out),
-            "what is multiplied with or added to the result must have 1 or channels_out (" +
-                std::to_string(p.channels_out) + ") values, not " +
-                std::to_string(step.values.size()));
+    const bool per_channel =
+        step.kind == BNN_STEP_MULTIPLY || step.kind == BNN_STEP_ADD || step.kind == BNN_STEP_PRELU;
+    require(
+        !per_channel || step.values.size() == 1 ||
+            step.values.size() == static_cast<size_t>(p.channels_out),
+        "what the result is multiplied with, what is added to it, and its PReLU's slopes must have "
+        "1 or channels_out (" +
+            std::to_string(p.channels_out) + ") values, not " + std::to_string(step.values.size()));
   }
   require(shortcuts <= 1, "an epilogue adds one shortcut at most");
   if (p.output == Output::kBits) {

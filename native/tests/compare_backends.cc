@@ -203,9 +203,10 @@ SpanCase random_span(bool depthwise, bool deep) {
   if (shortcut && s.step_count == 0) s.step_count = 1;
   const int64_t shortcut_at = !shortcut ? -1 : common ? 0 : random_int(0, s.step_count - 1);
   for (int32_t i = 0; i < s.step_count; ++i) {
-    s.steps[i].kind = i == shortcut_at
-                          ? static_cast<int32_t>(BNN_STEP_SHORTCUT)
-                          : one_of<int32_t>({BNN_STEP_MULTIPLY, BNN_STEP_ADD, BNN_STEP_CLAMP});
+    s.steps[i].kind =
+        i == shortcut_at
+            ? static_cast<int32_t>(BNN_STEP_SHORTCUT)
+            : one_of<int32_t>({BNN_STEP_MULTIPLY, BNN_STEP_ADD, BNN_STEP_CLAMP, BNN_STEP_PRELU});
     if (common && i == 1) s.steps[i].kind = BNN_STEP_CLAMP;
     s.steps[i].min = one_of({-infinity, 0.0f, -1.0f});
     s.steps[i].max = one_of({infinity, 6.0f, 1.0f});

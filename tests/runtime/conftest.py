@@ -29,11 +29,14 @@ _TYPES = {
 _BUILTINS = {
     "ADD": schema.BuiltinOperator.ADD,
     "MUL": schema.BuiltinOperator.MUL,
+    "SUB": schema.BuiltinOperator.SUB,
     "MEAN": schema.BuiltinOperator.MEAN,
     "AVERAGE_POOL_2D": schema.BuiltinOperator.AVERAGE_POOL_2D,
     "RELU": schema.BuiltinOperator.RELU,
     "RELU6": schema.BuiltinOperator.RELU6,
     "RELU_N1_TO_1": schema.BuiltinOperator.RELU_N1_TO_1,
+    "PRELU": schema.BuiltinOperator.PRELU,
+    "LEAKY_RELU": schema.BuiltinOperator.LEAKY_RELU,
 }
 
 
@@ -62,10 +65,10 @@ class OpSpec:
     name: str
     inputs: list[str | None]
     outputs: list[str]
-    options: dict[str, int] | bytes = field(default_factory=dict)
+    options: dict[str, Any] | bytes = field(default_factory=dict)
 
 
-def _options(options: dict[str, int] | bytes) -> bytes:
+def _options(options: dict[str, Any] | bytes) -> bytes:
     if isinstance(options, bytes):
         return options
     builder = flexbuffers.Builder()
@@ -112,11 +115,15 @@ def _build(
         model.operatorCodes.append(code)
         op.inputs = [-1 if name is None else index[name] for name in spec.inputs]
         op.outputs = [index[name] for name in spec.outputs]
-        if spec.name in ("ADD", "MUL"):
+        if spec.name in ("ADD", "MUL", "SUB"):
             kind = spec.name.capitalize() + "Options"
             op.builtinOptionsType = getattr(schema.BuiltinOptions, kind)
             op.builtinOptions = getattr(schema, kind + "T")()
             op.builtinOptions.fusedActivationFunction = spec.options.get("activation", 0)
+        elif spec.name == "LEAKY_RELU":
+            op.builtinOptionsType = schema.BuiltinOptions.LeakyReluOptions
+            op.builtinOptions = schema.LeakyReluOptionsT()
+            op.builtinOptions.alpha = spec.options["alpha"]
         elif spec.name == "MEAN":
             op.builtinOptionsType = schema.BuiltinOptions.ReducerOptions
             op.builtinOptions = schema.ReducerOptionsT()

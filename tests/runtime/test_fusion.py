@@ -193,6 +193,55 @@ def test_scale_and_offset(graph, shape, first, activation):
     assert nodes(graph, last, fuse=False) > 1
 
 
+@pytest.mark.parametrize("shape", [(), None])
+@pytest.mark.parametrize("activation", [0, 1])
+def test_difference(graph, shape, activation):
+    y = graph.conv(graph.quantize("x", "q"), "c")
+    y = graph.float_op("SUB", [y, graph.constant("v", shape)], "y", activation=activation)
+    last = graph.conv(graph.quantize(graph.float_op("ADD", ["x", y], "s"), "r"), "d")
+    graph.check(last, "s", "r")
+    assert nodes(graph, last) == 1
+
+
+@pytest.mark.parametrize("shape", [(1,), "1x1xC"])
+def test_reactnet_block(graph, shape):
+    """BatchNorm, shortcut, and a PReLU between two biases, in one pass."""
+    y = graph.conv(graph.quantize("x", "q"), "c")
+    y = graph.float_op("MUL", [y, graph.constant("m")], "y1")
+    y = graph.float_op("ADD", [y, graph.constant("b")], "y2")
+    y = graph.float_op("ADD", ["x", y], "s")
+    y = graph.float_op("ADD", [y, graph.constant("b1")], "y3")
+    slopes = (1, 1, graph.channels) if shape == "1x1xC" else shape
+    y = graph.float_op("PRELU", [y, graph.constant("p", slopes)], "y4")
+    y = graph.float_op("SUB", [y, graph.constant("b2")], "y5")
+    last = graph.conv(graph.quantize(y, "r"), "d")
+    graph.check(last, "y5")
+    assert nodes(graph, last) == 1
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.25, -1.5])
+def test_leaky_relu(graph, alpha):
+    y = graph.conv(graph.quantize("x", "q"), "c")
+    y = graph.float_op("LEAKY_RELU", [y], "y", alpha=alpha)
+    last = graph.conv(graph.quantize(graph.float_op("ADD", [y, "x"], "s"), "r"), "d")
+    graph.check(last, "y")
+    assert nodes(graph, last) == 1
+
+
+def test_slopes_that_vary_over_the_image_are_left_alone(graph):
+    y = graph.conv(graph.quantize("x", "q"), "c")
+    y = graph.float_op("PRELU", [y, graph.constant("p", (*SIZE[1:], graph.channels))], "y")
+    graph.check(graph.conv(graph.quantize(y, "r"), "d"), "y")
+
+
+def test_other_differences_are_left_alone(graph):
+    """A convolution that is subtracted from something."""
+    y = graph.conv(graph.quantize("x", "q"), "c")
+    y = graph.float_op("SUB", [graph.constant("v"), y], "y1")
+    y = graph.float_op("SUB", ["x", y], "y2")
+    graph.check(graph.conv(graph.quantize(y, "r"), "d"), "y1", "y2")
+
+
 def test_scale_after_the_sum_and_activations_between(graph):
     y = graph.conv(graph.quantize("x", "q"), "c")
     y = graph.float_op("RELU6", [y], "a")

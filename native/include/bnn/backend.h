@@ -24,10 +24,10 @@ extern "C" {
 
 /* What happens to a float result after x * factor + shift, one rounding a step, in the order of the
  * ops that were fused. */
-enum { BNN_STEP_MULTIPLY, BNN_STEP_ADD, BNN_STEP_CLAMP, BNN_STEP_SHORTCUT };
+enum { BNN_STEP_MULTIPLY, BNN_STEP_ADD, BNN_STEP_CLAMP, BNN_STEP_SHORTCUT, BNN_STEP_PRELU };
 typedef struct {
   int32_t kind;
-  const float* values; /* [32] of this block: what is multiplied or added */
+  const float* values; /* [32] of this block: what is multiplied, added, or the slopes of PReLU */
   float min, max;      /* of a clamp, which leaves NaN as it is */
 } bnn_step;
 

@@ -31,7 +31,7 @@ Windows window_axis(int64_t size, int64_t kernel, int64_t stride, int64_t dilati
 // One step of the fused epilogue of float output.
 struct EpilogueStep {
   int32_t kind = BNN_STEP_SHORTCUT;
-  std::vector<float> values = {};             // of BNN_STEP_MULTIPLY, _ADD: one, or channels_out
+  std::vector<float> values = {};             // of MULTIPLY, ADD, PRELU: one, or channels_out
   Activation activation = Activation::kNone;  // of BNN_STEP_CLAMP
 };
 

@@ -127,6 +127,14 @@ inline void run_steps(const bnn_span& s, int32_t pixel, __m256 (&y)[4]) {
 #pragma GCC unroll 4
         for (int r = 0; r < 4; ++r) y[r] = clamp(y[r], step.min, step.max);
         break;
+      case BNN_STEP_PRELU:
+#pragma GCC unroll 4
+        for (int r = 0; r < 4; ++r) {
+          const __m256 below = _mm256_cmp_ps(y[r], _mm256_setzero_ps(), _CMP_LT_OQ);
+          const __m256 sloped = _mm256_mul_ps(y[r], _mm256_loadu_ps(values + 8 * r));
+          y[r] = _mm256_blendv_ps(y[r], sloped, below);
+        }
+        break;
       default:
 #pragma GCC unroll 4
         for (int r = 0; r < 4; ++r) {

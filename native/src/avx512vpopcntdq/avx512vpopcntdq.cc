@@ -154,6 +154,11 @@ inline __m512 run_steps(const bnn_span& s, int32_t pixel, int channel, __mmask16
       case BNN_STEP_MULTIPLY: y = _mm512_mul_ps(y, _mm512_loadu_ps(step.values + channel)); break;
       case BNN_STEP_ADD: y = _mm512_add_ps(y, _mm512_loadu_ps(step.values + channel)); break;
       case BNN_STEP_CLAMP: y = clamp(y, step.min, step.max); break;
+      case BNN_STEP_PRELU: {
+        const __mmask16 below = _mm512_cmp_ps_mask(y, _mm512_setzero_ps(), _CMP_LT_OQ);
+        y = _mm512_mask_mul_ps(y, below, y, _mm512_loadu_ps(step.values + channel));
+        break;
+      }
       default: {
         const float* shortcut = s.shortcut + pixel * s.shortcut_step + channel;
         y = _mm512_add_ps(y, _mm512_maskz_loadu_ps(valid, shortcut));

@@ -158,6 +158,13 @@ inline void run_steps(const bnn_span& s, int32_t pixel, float32x4_t (&y)[kRegist
 #pragma GCC unroll 8
         for (int r = 0; r < kRegisters; ++r) y[r] = clamp(y[r], step.min, step.max);
         break;
+      case BNN_STEP_PRELU:
+#pragma GCC unroll 8
+        for (int r = 0; r < kRegisters; ++r) {
+          const float32x4_t sloped = vmulq_f32(y[r], vld1q_f32(step.values + 4 * r));
+          y[r] = vbslq_f32(vcltzq_f32(y[r]), sloped, y[r]);
+        }
+        break;
       default:
 #pragma GCC unroll 8
         for (int r = 0; r < kRegisters; ++r) {

@@ -92,6 +92,7 @@ struct StoreFused {
         case BNN_STEP_MULTIPLY: y *= step.values[c]; break;
         case BNN_STEP_ADD: y += step.values[c]; break;
         case BNN_STEP_CLAMP: y = clamp(y, step.min, step.max); break;
+        case BNN_STEP_PRELU: y = y < 0 ? y * step.values[c] : y; break;
         default: y += s.shortcut[p * s.shortcut_step + c];
       }
     }
