@@ -108,6 +108,8 @@ def measure(
     rounds: int = 30,
     warmup: int = 3,
     round_seconds: float = 1e-3,
+    lead_in_seconds: float = 0.0,
+    before_round: Callable[[], object] | None = None,
     seed: int = 0,
     clock: Clock = time.perf_counter,
 ) -> TimingTable:
@@ -123,6 +125,10 @@ def measure(
         warmup: calls of each peer before anything counts, at least 1: they fill caches and tell
             how many calls a round needs.
         round_seconds: least time a peer should run in a round, seconds.
+        lead_in_seconds: how long a peer runs before each sample, untimed, at least one call if
+            above 0. Peers with threads need it: the first calls after another peer mainly wake
+            threads that went to sleep.
+        before_round: called before each round, for what should be known of the moment.
         seed: of the order of the peers.
         clock: returns seconds; for tests.
 
@@ -134,10 +140,10 @@ def measure(
     """
     if not peers:
         raise InputError("measure: there is nothing to time; pass at least one named callable.")
-    if rounds < 1 or warmup < 1 or round_seconds < 0:
+    if rounds < 1 or warmup < 1 or round_seconds < 0 or lead_in_seconds < 0:
         raise InputError(
-            f"measure({rounds=}, {warmup=}, {round_seconds=}): rounds and warmup must be at least "
-            "1, round_seconds at least 0."
+            f"measure({rounds=}, {warmup=}, {round_seconds=}, {lead_in_seconds=}): rounds and "
+            "warmup must be at least 1, the others at least 0."
         )
     calls = {
         name: _calls_needed(call, warmup, round_seconds, clock) for name, call in peers.items()
@@ -150,7 +156,11 @@ def measure(
     try:
         for _ in range(rounds):
             shuffler.shuffle(order)
+            if before_round is not None:
+                before_round()
             for name in order:
+                if lead_in_seconds > 0:
+                    _lead_in(peers[name], lead_in_seconds, clock)
                 samples[name].append(_time_calls(peers[name], calls[name], clock))
     finally:
         if collecting:
@@ -167,6 +177,13 @@ def _time_calls(call: Callable[[], object], count: int, clock: Clock) -> float:
     for _ in repeats:
         call()
     return (clock() - start) / count
+
+
+def _lead_in(call: Callable[[], object], seconds: float, clock: Clock) -> None:
+    start = clock()
+    call()
+    while clock() - start < seconds:
+        call()
 
 
 def _calls_needed(

@@ -19,6 +19,7 @@
 #include "bnn/bconv2d.h"
 #include "bnn/btransposeconv2d.h"
 #include "bnn/dispatch.h"
+#include "core_latency.h"
 
 namespace nb = nanobind;
 
@@ -371,6 +372,7 @@ NB_MODULE(_native, m) {
   m.def("unpack_i8", &unpack_i8);
   m.def("bmaxpool2d", &bmaxpool2d);
   m.def("peak", &peak);
+  m.def("core_latency_ns", &bnn::core_latency_ns, nb::call_guard<nb::gil_scoped_release>());
   m.def("repeat_bitpack", &repeat_bitpack);
   nb::class_<Options>(m, "Options")
       .def(nb::init<int32_t, int32_t, int32_t, int32_t, int32_t, std::string, int32_t, int32_t,

@@ -127,9 +127,33 @@ def test_a_real_clock_gives_positive_times() -> None:
 def test_errors() -> None:
     with pytest.raises(InputError, match="nothing to time"):
         measure({})
-    for options in ({"rounds": 0}, {"warmup": 0}, {"round_seconds": -1.0}):
+    for options in (
+        {"rounds": 0},
+        {"warmup": 0},
+        {"round_seconds": -1.0},
+        {"lead_in_seconds": -1.0},
+    ):
         with pytest.raises(InputError, match=next(iter(options))):
             measure({"a": lambda: None}, **options)
     table = measure({"a": lambda: None}, rounds=1)
     with pytest.raises(InputError, match="no peer named 'b'"):
         table["b"]
+
+
+def test_a_lead_in_is_not_timed() -> None:
+    clock = FakeClock()
+    # Warm-up, then in each round: calls until 4 s have passed, and a timed one.
+    durations = [9.0, *(3.0, 2.0, 1.0), *(5.0, 1.5)]
+    peers = {"a": clock.peer("a", *durations)}
+    table = measure(peers, rounds=2, warmup=1, lead_in_seconds=4.0, clock=clock)
+    np.testing.assert_array_equal(table["a"].seconds, [1.0, 1.5])
+
+
+def test_what_is_called_before_each_round() -> None:
+    clock = FakeClock()
+    peers = {"a": clock.peer("a", 2.0)}
+    looks: list[int] = []
+    measure(
+        peers, rounds=3, warmup=1, clock=clock, before_round=lambda: looks.append(len(clock.log))
+    )
+    assert looks == [1, 2, 3]

@@ -94,14 +94,28 @@ class Run:
     progress: Callable[[str], None] = lambda text: None
     skipped: dict[str, str] = field(default_factory=dict)
 
-    def time(self, peers: Mapping[str, Callable[[], object]], share: float = 1.0) -> TimingTable:
-        """Time peers interleaved, in as many rounds as fit this share of the budget."""
+    def time(
+        self,
+        peers: Mapping[str, Callable[[], object]],
+        share: float = 1.0,
+        *,
+        lead_in_seconds: float = 0.0,
+        **options: Any,
+    ) -> TimingTable:
+        """Time peers interleaved, in as many rounds as fit this share of the budget.
+
+        `options` are those of `measure`.
+        """
         once = {name: time_once(call) for name, call in peers.items()}
-        a_round = sum(max(seconds, 1e-3) for seconds in once.values())
+        a_round = sum(
+            max(seconds, 1e-3) + (max(seconds, lead_in_seconds) if lead_in_seconds else 0)
+            for seconds in once.values()
+        )
         most = 3 if self.quick else MOST_ROUNDS
         least = min(LEAST_ROUNDS, most)
         rounds = int(min(most, max(least, self.seconds * share / a_round)))
-        return measure_watched(peers, self.watch, rounds=rounds)
+        options["lead_in_seconds"] = lead_in_seconds
+        return measure_watched(peers, self.watch, rounds=rounds, **options)
 
     def binary_files(self, names: Iterable[str]) -> dict[str, bytes]:
         """Name to binary file; networks without a binary layer are noted in `skipped`."""

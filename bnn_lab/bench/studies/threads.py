@@ -1,20 +1,31 @@
-"""(f) What do more threads bring?"""
+"""(f) What do more threads bring?
+
+Threads exchange results through the cache. Whether two cores share one decides what a second thread
+brings, and on a virtual machine that may change while a process runs: on one host a cache line took
+29 ns from core to core at times and 146 ns at others. So the study looks before each round.
+"""
 
 from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
+from bnn_lab import _native
 from bnn_lab._pandas import to_frame
-from bnn_lab.bench.model_bench import litert_invoke
+from bnn_lab.bench.model_bench import THREADS_LEAD_IN, litert_invoke
 from bnn_lab.bench.model_cache import cached_files
 from bnn_lab.bench.models import BINARY, FLOAT, INT8
-from bnn_lab.bench.studies.base import Run
+from bnn_lab.bench.studies.base import Run, span
+from bnn_lab.bench.timing import TimingTable
 
 if TYPE_CHECKING:
     import pandas as pd
 
 QUESTION = "What do more threads bring?"
+_APART = 2.0  # times as far: then the rounds are told apart
 
 
 def thread_counts(cpus: int) -> list[int]:
@@ -32,9 +43,13 @@ def usable_counts() -> list[int]:
 
 
 def measure(run: Run) -> pd.DataFrame:
-    """A row per model, kind of file and number of threads: name, peer, threads, ms, speedup.
+    """A row per model, kind of file and number of threads.
 
-    `speedup` is over one thread, from the quotients within each round.
+    Columns: name, peer, threads, ms, speedup, core_ns, far_core_ns, near_speedup, far_speedup.
+    `speedup` is over one thread, from the quotients within each round. `core_ns` is how long a
+    cache line takes between two cores, the least of all rounds, NaN on a single CPU. If it was
+    `_APART` times as long or more in some rounds, `far_core_ns` is their median and the last two
+    columns are the speed-ups of the other rounds and of these; else all three are NaN.
     """
     names = ("quicknet_cifar",) if run.quick else ("quicknet_small", "quicknet", "quicknet_large")
     counts = usable_counts()
@@ -47,7 +62,14 @@ def measure(run: Run) -> pd.DataFrame:
             for count in counts
         }
         run.progress(f"timing {name}")
-        table = run.time(peers, share=1 / len(names))
+        looks: list[float] = []
+        table = run.time(
+            peers,
+            share=1 / len(names),
+            lead_in_seconds=THREADS_LEAD_IN,
+            before_round=lambda looks=looks: looks.append(_native.core_latency_ns()),
+        )
+        distance = core_distances(looks)
         for kind in files:
             for count in counts:
                 rows.append(
@@ -56,10 +78,34 @@ def measure(run: Run) -> pd.DataFrame:
                         "peer": kind,
                         "threads": count,
                         "ms": table[f"{kind} {count}"].median * 1e3,
-                        "speedup": table.speedup(f"{kind} {count}", over=f"{kind} 1"),
+                        **speedups(table, f"{kind} {count}", f"{kind} 1", distance),
                     }
                 )
     return to_frame(rows)
+
+
+def core_distances(looks: list[float]) -> NDArray[np.float64]:
+    """Of each round, in ns: the longer of the look before it and the one before the next round."""
+    found = np.array(looks, np.float64)
+    return np.maximum(found, np.append(found[1:], 0.0))
+
+
+def speedups(
+    table: TimingTable, name: str, over: str, distance: NDArray[np.float64]
+) -> dict[str, float]:
+    """The columns of `measure` from `speedup` on; `distance`: ns of each round, 0 if unknown."""
+    quotients = table[over].seconds / table[name].seconds
+    known = bool(distance.size) and distance.min() > 0
+    core = float(distance.min()) if known else np.nan
+    found = {"speedup": float(np.median(quotients)), "core_ns": core}
+    far = distance >= _APART * core if known else np.zeros(len(quotients), bool)
+    split = bool(far.any())  # the nearest round is never far
+    return {
+        **found,
+        "far_core_ns": float(np.median(distance[far])) if split else np.nan,
+        "near_speedup": float(np.median(quotients[~far])) if split else np.nan,
+        "far_speedup": float(np.median(quotients[far])) if split else np.nan,
+    }
 
 
 def finding(frame: pd.DataFrame, run: Run) -> str:
@@ -77,9 +123,24 @@ def finding(frame: pd.DataFrame, run: Run) -> str:
     serial = ((1 / binary.speedup - 1 / most) / (1 - 1 / most)).clip(0, 1)
     ahead = frame.pivot_table(index=["name", "threads"], columns="peer", values="ms")
     ratio = (ahead[FLOAT] / ahead[BINARY]).unstack()
-    return (
+    text = (
         f"With {most} threads instead of one, {'; '.join(parts)}. By Amdahl's law "
         f"{serial.min():.0%} to {serial.max():.0%} of the binary networks' time does not profit. "
         f"Over float files binary ones are {ratio[1].min():.1f} to {ratio[1].max():.1f} times "
         f"faster on one thread and {ratio[most].min():.1f} to {ratio[most].max():.1f} on {most}."
+    )
+    return text + _on_distance(binary)
+
+
+def _on_distance(binary: pd.DataFrame) -> str:
+    if binary.core_ns.isna().all():
+        return ""
+    text = f" A cache line takes {binary.core_ns.min():.0f} ns from one core to another"
+    split = binary[binary.far_speedup.notna()]
+    if split.empty:
+        return text + "."
+    return (
+        f"{text}, but {split.far_core_ns.median():.0f} ns in some rounds, when the cores shared no "
+        f"cache: there binary files run {span(split.far_speedup, 2)} times as fast, and "
+        f"{span(split.near_speedup, 2)} in the other rounds."
     )
