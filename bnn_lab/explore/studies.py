@@ -167,6 +167,41 @@ def _shortcuts(frame: pd.DataFrame) -> tuple[go.Figure, str]:
     return figure, f"Pairs of bars with and without shortcuts. Their cost: {', '.join(words)}."
 
 
+def _floor(frame: pd.DataFrame) -> tuple[go.Figure, str]:
+    figure = go.Figure()
+    parts = {
+        "float ops": (frame.float_floor_ms, theme.BLUE),
+        "binary convolutions alone": (frame.kernel_ms, theme.VERMILION),
+        "the rest": ((frame.beyond_floor_ms - frame.kernel_ms).clip(lower=0), theme.GREEN),
+    }
+    for label, (ms, colour) in parts.items():
+        figure.add_trace(
+            go.Bar(
+                name=label,
+                x=frame.name.tolist(),
+                y=ms.tolist(),
+                marker_color=colour,
+                text=[f"{value:.2f}" for value in ms],
+                hovertemplate=f"%{{x}}<br>{label}: %{{y:.3g}} ms<extra></extra>",
+            )
+        )
+    figure.update_layout(
+        **theme.layout("Where the time of a fused network goes, one thread", showlegend=True),
+        legend=_LEGEND,
+        barmode="stack",
+        height=420,
+        margin={"l": 10, "r": 20, "t": 60, "b": 60},
+        xaxis=theme.axis(""),
+        yaxis=theme.axis("latency, ms"),
+    )
+    words = ", ".join(
+        f"{row.model} {row.ms:.2f} ms, {row.float_floor_ms:.2f} of it float ops and "
+        f"{row.kernel_ms:.2f} binary convolutions"
+        for row in frame.rename(columns={"name": "model"}).itertuples()
+    )
+    return figure, f"Stacked bars of latency: {words}."
+
+
 def _threads(frame: pd.DataFrame) -> tuple[go.Figure, str]:
     figure = go.Figure()
     most = frame.threads.max()
@@ -308,6 +343,7 @@ _FIGURES: dict[str, Callable[[Any], tuple[go.Figure, str]]] = {
     "breakdown": _breakdown,
     "shortcuts": _shortcuts,
     "stem": _stem,
+    "floor": _floor,
     "threads": _threads,
     "accuracy": _accuracy,
 }

@@ -50,9 +50,10 @@ def load_delegate(
     Args:
         backend: name of a kernel backend; default BNN_LAB_BACKEND or the fastest available.
         num_threads: threads of the binary ops, default those of the interpreter.
-        fuse: also take over the float ops that fit into a binary convolution (MUL, ADD, SUB and PRELU
-            with a constant for each channel, LEAKY_RELU and the other activations, the addition of
-            one shortcut), and write its signs in the same pass. Results are the same bits.
+        fuse: also take over the float ops that fit into a binary convolution (MUL, ADD, SUB and
+            PRELU with a constant for each channel, LEAKY_RELU and the other activations, the
+            addition of one shortcut), and write its signs in the same pass. Results are the same
+            bits.
 
     Returns:
         An `ai_edge_litert.interpreter.Delegate`.

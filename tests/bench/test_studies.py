@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
@@ -23,6 +24,7 @@ from bnn_lab.bench.studies import (
     Run,
     accuracy,
     breakdown,
+    floor,
     macs,
     run_study,
     shortcuts,
@@ -31,6 +33,7 @@ from bnn_lab.bench.studies import (
     threads,
 )
 from bnn_lab.bench.tflite_ops import ModelOps
+from bnn_lab.bench.timing import Timing, TimingTable
 from bnn_lab.errors import InputError, NoBinaryLayerError
 from bnn_lab.explore.studies import study_figure
 
@@ -174,17 +177,76 @@ def test_shortcuts_finding() -> None:
     assert "cost less than as ops of their own" in text
 
 
+def test_floor_finding() -> None:
+    row = {
+        "name": "n",
+        "ms": 2.0,
+        "float_floor_ms": 0.5,
+        "beyond_floor_ms": 1.5,
+        "kernel_ms": 1.25,
+        "best_rate_ms": 1.0,
+        "ratio": 1.2,
+        "ratio_at_best": 1.5,
+    }
+    text = floor.finding(pd.DataFrame([row, {**row, "ratio": 1.3}]), RUN)
+    assert "Float ops take 25 to 25 %" in text
+    assert "1.20 to 1.30 times as long as their binary convolutions alone" in text
+    assert "1.50 to 1.50 times as long as their multiply-accumulates" in text
+
+
+def test_floor_counts_each_convolution_once_for_each_occurrence() -> None:
+    content = cached_files("quicknet_cifar", [BINARY])[BINARY]
+    counts = floor.binary_convs(content)
+    ops = [op for op in ModelOps(content).ops if op.kind == "LceBconv2d"]
+    assert sum(counts.values()) == len(ops) > len(counts)
+    assert sum(shape.macs * n for shape, n in counts.items()) == sum(op.macs or 0 for op in ops)
+    assert all(not shape.shortcuts and not shape.quantize for shape in counts)
+
+
+def test_rounds_between_distant_cores_are_told_apart() -> None:
+    looks = [30.0, 30.0, 150.0, 30.0]  # before each round
+    distance = threads.core_distances(looks)
+    assert distance.tolist() == [30.0, 150.0, 150.0, 30.0]
+    table = TimingTable(
+        (
+            Timing("one", np.array([2.0, 2.0, 2.0, 2.0]), 1),
+            Timing("two", np.array([1.0, 2.0, 1.6, 1.0]), 1),
+        )
+    )
+    found = threads.speedups(table, "two", "one", distance)
+    assert found == {
+        "speedup": 1.625,
+        "core_ns": 30.0,
+        "far_core_ns": 150.0,
+        "near_speedup": 2.0,
+        "far_speedup": 1.125,
+    }
+    near = threads.speedups(table, "two", "one", np.full(4, 30.0))
+    assert near["core_ns"] == 30.0 and np.isnan(near["far_speedup"])
+    single = threads.speedups(table, "two", "one", np.zeros(4))
+    assert np.isnan(single["core_ns"])
+
+
 def test_threads_finding() -> None:
     rows = []
     for peer, ms, speed in ((BINARY, 1.0, 1.6), ("float TFLite", 10.0, 1.9)):
         for count, factor in ((1, 1.0), (2, speed)):
             rows.append(
                 {"name": "n", "peer": peer, "threads": count, "ms": ms / factor, "speedup": factor}
+                | dict.fromkeys(("far_core_ns", "near_speedup", "far_speedup"), np.nan)
+                | {"core_ns": 30.0}
             )
     text = threads.finding(pd.DataFrame(rows), RUN)
     assert "binary files run 1.60 to 1.60 times as fast" in text
     assert "By Amdahl's law 25% to 25%" in text
     assert "10.0 to 10.0 times faster on one thread and 8.4 to 8.4 on 2" in text
+    assert text.endswith("A cache line takes 30 ns from one core to another.")
+    split = pd.DataFrame(rows).assign(far_core_ns=146.0, near_speedup=1.75, far_speedup=1.25)
+    text = threads.finding(split, RUN)
+    assert "30 ns from one core to another, but 146 ns in some rounds" in text
+    assert "there binary files run 1.25 to 1.25 times as fast, and 1.75 to 1.75" in text
+    unknown = pd.DataFrame(rows).assign(core_ns=np.nan)
+    assert "cache line" not in threads.finding(unknown, RUN)
     single = pd.DataFrame([{**rows[0]}])
     assert "nothing to compare" in threads.finding(single, RUN)
     assert threads.thread_counts(1) == [1]

@@ -19,6 +19,7 @@ from bnn_lab.bench.report import EmulatedError
 from bnn_lab.bench.studies import (
     accuracy,
     breakdown,
+    floor,
     macs,
     shortcuts,
     speedup,
@@ -56,6 +57,7 @@ STUDIES: dict[str, Entry] = {
     "breakdown": _entry(breakdown),
     "shortcuts": _entry(shortcuts),
     "stem": _entry(stem),
+    "floor": _entry(floor),
     "threads": _entry(threads),
     "accuracy": _entry(accuracy),
 }

@@ -1,4 +1,4 @@
-"""(g) Which networks give the most accuracy for their latency? Accuracies are cited."""
+"""(h) Which networks give the most accuracy for their latency? Accuracies are cited."""
 
 from __future__ import annotations
 
