@@ -119,9 +119,10 @@ inline void add_word(const uint32_t* word, ptrdiff_t step, const uint32_t* weigh
   }
 }
 
+// Always inlined, so that the counts stay in registers until they are results.
 template <int kPixels, int kRegisters>
-inline void popcounts_shallow(const bnn_span& s, const uint32_t* origin,
-                              uint32x4_t counts[kPixels][kRegisters]) {
+__attribute__((always_inline)) inline void popcounts_shallow(
+    const bnn_span& s, const uint32_t* origin, uint32x4_t counts[kPixels][kRegisters]) {
   const ptrdiff_t step = s.input_step;
   const uint32_t* weights = s.weights;
   const uint32_t* word = origin + s.runs[0];

@@ -120,7 +120,8 @@ inline void store_common(const bnn_span& s, int32_t pixel,
   }
 }
 
-// store() takes any pixel; store_pixels() takes several and says whether they are a common case.
+// store_pixels() takes some pixels and says whether they are a common case. store() takes any one,
+// out of line: with its code inside GCC kept sums of the tile in memory.
 struct StoreFloat {
   template <int kPixels, int kRegisters>
   static bool store_pixels(const bnn_span& s, int32_t pixel,
@@ -131,7 +132,8 @@ struct StoreFloat {
   }
 
   template <bool kPlain, int kRegisters>
-  static void store(const bnn_span& s, int32_t pixel, const uint32x4_t* counts) {
+  static __attribute__((noinline)) void store(const bnn_span& s, int32_t pixel,
+                                              const uint32x4_t* counts) {
     float* out = static_cast<float*>(s.output) + pixel * s.output_step;
     for (int c = 0; c < 4 * kRegisters && c < s.channels; c += 4) {
       store_floats(out + c, affine<kPlain>(s, counts[c / 4], c), s.channels - c);
@@ -191,7 +193,6 @@ struct StoreFused {
     return true;
   }
 
-  // Not inlined: tiles have the common cases' code already.
   template <bool kPlain, int kRegisters>
   static __attribute__((noinline)) void store(const bnn_span& s, int32_t pixel,
                                               const uint32x4_t* counts) {
