@@ -141,6 +141,38 @@ def test_fused_shortcut_and_signs(backend, data):
     np.testing.assert_array_equal(conv(x, shortcut=shortcut), expected)
 
 
+@pytest.mark.parametrize("channels_in", [64, 288])
+@pytest.mark.parametrize("sum_activation", [None, "none", "relu", "relu6"])
+@pytest.mark.parametrize("activation", ["none", "relu"])
+def test_residual_block(backend, activation, sum_activation, channels_in):
+    """What backends have fast code for, beside and in blocks that take the general path.
+
+    sum_activation None: signs alone. Widths make tiles of every size; with pad_values 0 the border
+    is corrected, the middle not.
+    """
+    rng = np.random.default_rng(4)
+    for channels, width, pad_values in itertools.product((16, 32, 72), range(1, 10), (0, 1)):
+        options = {
+            "channels_in": channels_in,
+            "padding": "same",
+            "pad_values": pad_values,
+            "activation": activation,
+            "sum_activation": sum_activation or "none",
+            "multiplier": rng.normal(size=channels).astype(np.float32),
+            "bias": rng.normal(size=channels).astype(np.float32),
+        }
+        x = words(rng, 1, 3, width, channels_in)
+        filters = words(rng, channels, 3, 3, channels_in)
+        shortcut = None
+        if sum_activation is not None:
+            shortcut = (30 * rng.normal(size=(1, 3, width, channels))).astype(np.float32)
+        expected = reference.bconv2d(x, filters, shortcut=shortcut, **options)
+        conv = kernels.BConv2D(filters, backend=backend, **options)
+        result, signs = conv.with_signs(x, shortcut=shortcut)
+        np.testing.assert_array_equal(result.view(np.int32), expected.view(np.int32))
+        np.testing.assert_array_equal(signs, reference.quantize(expected))
+
+
 def test_fused_epilogue_keeps_nan(backend):
     """A diverged model must show NaN, fused or not."""
     rng = np.random.default_rng(1)
@@ -153,6 +185,14 @@ def test_fused_epilogue_keeps_nan(backend):
         )
         result, _ = conv.with_signs(x)
         assert np.all(np.isnan(result[..., 5])) and not np.any(np.isnan(result[..., 6]))
+        shortcut = np.zeros_like(result)
+        shortcut[..., 7] = np.nan
+        conv = kernels.BConv2D(
+            filters, channels_in=32, bias=bias, sum_activation=activation, backend=backend
+        )
+        result, signs = conv.with_signs(x, shortcut=shortcut)
+        assert np.all(np.isnan(result[..., [5, 7]])) and not np.any(np.isnan(result[..., 6]))
+        assert not np.any(signs & (1 << 5 | 1 << 7)), "NaN counts as +1"
 
 
 def test_fused_options_that_do_not_apply(backend):
