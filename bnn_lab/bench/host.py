@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from bnn_lab import _native
 from bnn_lab.errors import InputError
 
 _ROOT = Path("/")
@@ -41,8 +42,9 @@ def describe_host() -> dict[str, Any]:
     Returns:
         cpu (model name), cpus, flags (those that choose kernels), frequency_mhz (mean over CPUs
         now, None if unknown), max_frequency_mhz, governor, affinity (CPUs this process may use),
-        load_average_1min, machine, system, kernel, emulated (how an emulator shows, None if this is
-        real or hardware-virtualized), python, packages (name to version).
+        core_latency_ns (that a cache line takes from one of them to another now, None if there is
+        one), load_average_1min, machine, system, kernel, emulated (how an emulator shows, None if
+        this is real or hardware-virtualized), python, packages (name to version).
     """
     return {
         "cpu": _cpu_name(),
@@ -52,6 +54,7 @@ def describe_host() -> dict[str, Any]:
         "max_frequency_mhz": _cpufreq("cpuinfo_max_freq"),
         "governor": _sysfs("governor"),
         "affinity": _affinity(),
+        "core_latency_ns": _native.core_latency_ns() or None,
         "load_average_1min": os.getloadavg()[0],
         "machine": platform.machine(),
         "system": platform.system(),

@@ -93,6 +93,8 @@ def test_this_host() -> None:
     assert host["cpu"] and host["cpus"] >= 1 and host["machine"] == os.uname().machine
     assert host["emulated"] is None
     assert "numpy" in host["packages"]
+    latency = host["core_latency_ns"]
+    assert latency is None if host["affinity"] and len(host["affinity"]) == 1 else latency > 0
     if os.uname().machine == "x86_64":
         assert "sse4_2" in host["flags"]
 

@@ -43,11 +43,21 @@ def test_schema_is_one_and_is_strict() -> None:
         {"unknown": 1},
         {"layers": [{"name": "x"}]},
         {"host": {**good["host"], "emulated": "qemu"}},
+        {"host": {**good["host"], "core_latency_ns": 0}},
         {"models": [{**made_up.model(), "peers": []}]},
         {"models": [{**made_up.model(), "macs": -1}]},
     ):
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate({**good, **change}, SCHEMA)
+
+
+def test_reports_may_say_how_far_apart_cores_are(tmp_path: Path) -> None:
+    old = made_up.report()  # lacks it, as reports of earlier versions do
+    for latency in (29.5, None):
+        new = {**old, "host": {**old["host"], "core_latency_ns": latency}}
+        jsonschema.validate(new, SCHEMA)
+        write_report(new, tmp_path / "r.json")
+        assert read_report(tmp_path / "r.json") == new
 
 
 def test_every_object_of_the_schema_is_described_or_obvious() -> None:

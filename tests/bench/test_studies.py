@@ -248,7 +248,7 @@ def test_floor_knows_float_ops_that_the_delegate_runs() -> None:
 
 
 def test_rounds_between_distant_cores_are_told_apart() -> None:
-    looks = [30.0, 30.0, 150.0, 30.0]  # before each round
+    looks = [30.0, 30.0, 150.0, 30.0, 30.0]  # before each round and after the last
     distance = threads.core_distances(looks)
     assert distance.tolist() == [30.0, 150.0, 150.0, 30.0]
     table = TimingTable(
@@ -321,7 +321,9 @@ def test_study_runs(name: str) -> None:
     assert len(study.frame) and study.finding.endswith(".") and study.alt.endswith(".")
     assert isinstance(study.figure, go.Figure) and study.figure.data
     assert study.question == STUDIES[name].question
-    assert not study.frame.isna().any().any()
+    # These columns of threads are known only if the distance between cores changed meanwhile.
+    split = ["far_core_ns", "near_speedup", "far_speedup"] if name == "threads" else []
+    assert not study.frame.drop(columns=split).isna().any().any()
     again, alt = study_figure(name, study.frame)
     assert (again, alt) == (study.figure, study.alt)
 

@@ -2,7 +2,8 @@
 
 Threads exchange results through the cache. Whether two cores share one decides what a second thread
 brings, and on a virtual machine that may change while a process runs: on one host a cache line took
-29 ns from core to core at times and 146 ns at others. So the study looks before each round.
+29 ns from core to core at times and 146 ns at others. So the study looks before and after each
+round.
 """
 
 from __future__ import annotations
@@ -69,6 +70,7 @@ def measure(run: Run) -> pd.DataFrame:
             lead_in_seconds=THREADS_LEAD_IN,
             before_round=lambda looks=looks: looks.append(_native.core_latency_ns()),
         )
+        looks.append(_native.core_latency_ns())
         distance = core_distances(looks)
         for kind in files:
             for count in counts:
@@ -85,9 +87,16 @@ def measure(run: Run) -> pd.DataFrame:
 
 
 def core_distances(looks: list[float]) -> NDArray[np.float64]:
-    """Of each round, in ns: the longer of the look before it and the one before the next round."""
+    """The longer of the looks before and after each round.
+
+    Args:
+        looks: ns, one before each round and one after the last; 0 if unknown.
+
+    Returns:
+        ns, float64 (rounds,).
+    """
     found = np.array(looks, np.float64)
-    return np.maximum(found, np.append(found[1:], 0.0))
+    return np.maximum(found[:-1], found[1:])
 
 
 def speedups(
@@ -140,7 +149,7 @@ def _on_distance(binary: pd.DataFrame) -> str:
     if split.empty:
         return text + "."
     return (
-        f"{text}, but {split.far_core_ns.median():.0f} ns in some rounds, when the cores shared no "
-        f"cache: there binary files run {span(split.far_speedup, 2)} times as fast, and "
+        f"{text}, but {split.far_core_ns.median():.0f} ns in some rounds, as between cores that "
+        f"share no cache: there binary files run {span(split.far_speedup, 2)} times as fast, and "
         f"{span(split.near_speedup, 2)} in the other rounds."
     )
