@@ -25,7 +25,7 @@ from bnn_lab.bench.timing import TimingTable
 from bnn_lab.errors import BnnLabError, InputError
 
 UNFUSED = "unfused"
-THREADS_LEAD_IN = 3e-3  # seconds before each sample of a peer with several threads
+LEAD_IN = 3e-3  # seconds that a peer runs before each sample
 _BINARY_MACS = ("LceBconv2d", "BnnLabDepthwise2d", "BnnLabTranspose2d")
 
 
@@ -104,8 +104,8 @@ def bench_model(
         name: to show.
         files: `BINARY`, and `FLOAT` and `INT8` if they are to be timed, to `.tflite` contents.
         num_threads: of every peer.
-        rounds: samples of each peer. With several threads each comes after `THREADS_LEAD_IN` of
-            untimed calls, so that waking threads is not what is measured.
+        rounds: samples of each peer. Each comes after `LEAD_IN` of untimed calls, so that waking
+            threads, or what other peers left in the caches, is not what is measured.
         backends: kernel backends, default all of this CPU. The active one is always timed.
         unfused: also time the active backend with each op for itself.
         with_lce: also time both kernels of the Larq Compute Engine; None does so if it is
@@ -138,8 +138,7 @@ def bench_model(
         if kind in files:
             peers[peer] = litert_invoke(files[kind], num_threads)
     peers |= _lce_peers(files[BINARY], num_threads, with_lce)
-    lead_in = THREADS_LEAD_IN if num_threads > 1 else 0.0
-    table = measure_watched(peers, watch, rounds=rounds, lead_in_seconds=lead_in)
+    table = measure_watched(peers, watch, rounds=rounds, lead_in_seconds=LEAD_IN)
     macs, binary_macs = count_macs(files[BINARY])
     result = ModelResult(
         name=name,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from bnn_lab import _native
 from bnn_lab._pandas import to_frame
-from bnn_lab.bench.model_bench import THREADS_LEAD_IN, litert_invoke
+from bnn_lab.bench.model_bench import LEAD_IN, litert_invoke
 from bnn_lab.bench.model_cache import cached_files
 from bnn_lab.bench.models import BINARY, FLOAT, INT8
 from bnn_lab.bench.studies.base import Run, span
@@ -67,7 +67,7 @@ def measure(run: Run) -> pd.DataFrame:
         table = run.time(
             peers,
             share=1 / len(names),
-            lead_in_seconds=THREADS_LEAD_IN,
+            lead_in_seconds=LEAD_IN,
             before_round=lambda looks=looks: looks.append(_native.core_latency_ns()),
         )
         looks.append(_native.core_latency_ns())
