@@ -114,8 +114,13 @@ def cases() -> dict[str, bytes]:
     return made
 
 
-if __name__ == "__main__":
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent / "corpus")
+def write(made: dict[str, bytes], default: str) -> None:
+    """To the folder that the command line names, or `default` beside this script."""
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent / default)
     folder.mkdir(parents=True, exist_ok=True)
-    for name, content in cases().items():
+    for name, content in made.items():
         (folder / name).write_bytes(content)
+
+
+if __name__ == "__main__":
+    write(cases(), "corpus")

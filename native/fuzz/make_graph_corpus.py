@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import struct
-import sys
-from pathlib import Path
 
-from make_corpus import BOOL, FLOAT, INT8, INT32, NAMES, options
+from make_corpus import BOOL, FLOAT, INT8, INT32, NAMES, options, write
 
 BUILTINS = [
     "ADD",
@@ -70,8 +68,7 @@ class Graph:
             keys = ("padding", "stride_width", "stride_height", "filter_width", "filter_height")
             body = bytes([6 + BUILTINS.index(name)])
             body += bytes([*(pool.get(key, 0) for key in keys), pool.get("activation", 0)])
-        absent = [255 if i is None else i for i in inputs]
-        self.nodes.append(body + bytes([len(inputs), *absent, output]))
+        self.nodes.append(body + bytes([len(inputs), *inputs, output]))
         return output
 
     def quantize(self, x: int) -> int:
@@ -164,7 +161,4 @@ def cases() -> dict[str, bytes]:
 
 
 if __name__ == "__main__":
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent / "corpus_graph")
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in cases().items():
-        (folder / name).write_bytes(content)
+    write(cases(), "corpus_graph")
