@@ -33,22 +33,26 @@ bool read_activation(const tfl::Node& node, Activation* activation) {
   return true;
 }
 
-// A float constant with one value, or one for each of `channels`.
-bool is_per_channel(const tfl::Context* context, int index, int channels) {
-  if (!is_float(context, index)) return false;
+// Of a float constant with one value, or one for each of `channels`; empty for any other tensor.
+std::vector<float> channel_values(const tfl::Context* context, int index, int channels) {
+  if (!is_float(context, index)) return {};
   const tfl::Tensor& tensor = context->tensors[index];
   if (tensor.allocation_type != tfl::kReadOnly || tensor.data == nullptr ||
       tensor.dims == nullptr) {
-    return false;
+    return {};
   }
   const tfl::IntArray& dims = *tensor.dims;
   int64_t count = 1;
   for (int i = 0; i < dims.size; ++i) {
-    if (dims[i] < 1 || (dims[i] > 1 && i + 1 < dims.size)) return false;
+    if (dims[i] < 1 || (dims[i] > 1 && i + 1 < dims.size)) return {};
     count *= dims[i];
   }
-  return (count == 1 || count == channels) &&
-         tensor.bytes >= static_cast<size_t>(count) * sizeof(float);
+  if ((count != 1 && count != channels) ||
+      tensor.bytes < static_cast<size_t>(count) * sizeof(float)) {
+    return {};
+  }
+  const auto* values = static_cast<const float*>(tensor.data);
+  return {values, values + count};
 }
 
 void add_clamp(Activation activation, std::vector<EpilogueStep>* steps) {
@@ -68,16 +72,8 @@ EpilogueStep channel_step(const tfl::Context* context, const GraphNode& n, int x
   }
   const bool ordered = n.registration->builtin_code == tfl::kSub || step.kind == BNN_STEP_PRELU;
   const tfl::IntArray& dims = *context->tensors[x].dims;
-  const int other = inputs[first ? 1 : 0];
-  if ((ordered && !first) || dims.size == 0 ||
-      !is_per_channel(context, other, dims[dims.size - 1])) {
-    return step;
-  }
-  const tfl::Tensor& constant = context->tensors[other];
-  const auto* values = static_cast<const float*>(constant.data);
-  int64_t count = 1;
-  for (int d : *constant.dims) count *= d;
-  step.values.assign(values, values + count);
+  if ((ordered && !first) || dims.size == 0) return step;
+  step.values = channel_values(context, inputs[first ? 1 : 0], dims[dims.size - 1]);
   if (n.registration->builtin_code == tfl::kSub) {
     for (float& value : step.values) value = -value;
   }
