@@ -87,7 +87,7 @@ test-deps:
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(SYSTEM_PACKAGES)
 
 bench: setup
-	@$(BIN)/python -m bnn_lab.bench kernels --json bench-results/kernels.json
+	@$(BIN)/bnn-lab bench kernels --json bench-results/kernels.json
 
 docs: setup
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html

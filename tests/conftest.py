@@ -24,7 +24,7 @@ class TrainedDigits(NamedTuple):
 @pytest.fixture(scope="session")
 def trained_digits() -> TrainedDigits:
     """Train once for the whole test run (about 15 s)."""
-    from bnn_lab.lab import train_digits
+    from bnn_lab.training import train_digits
 
     model, history = train_digits(seed=0)
     return TrainedDigits(model, history, load_digits())

@@ -105,7 +105,7 @@ def test_a_kernel_of_another_python(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_the_command_ends_with_1_if_something_is_wrong() -> None:
-    code = "import sys; from bnn_lab.cli import main; main(sys.argv[1:])"
+    code = "import sys; from bnn_lab.cli.main import main; main(sys.argv[1:])"
     command = [sys.executable, "-c", code, "doctor", "--no-training", "--no-notebooks", "--json"]
     good = subprocess.run(command, capture_output=True, text=True, check=False)
     assert good.returncode == 0, good.stderr

@@ -10,11 +10,10 @@ README = (ROOT / "README.md").read_text()
 
 
 def test_python_example(trained_digits, monkeypatch):
-    from bnn_lab import lab
 
     # As written, but for the training, which the whole run of tests does once.
     monkeypatch.setattr(
-        lab, "train_digits", lambda seed: (trained_digits.model, trained_digits.history)
+        training, "train_digits", lambda seed: (trained_digits.model, trained_digits.history)
     )
     (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     names: dict = {}

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bnn_lab.bench.cache import write_whole
+from bnn_lab._files import write_whole
 from bnn_lab.bench.report import Report, peers_of
 from bnn_lab.errors import BnnLabError, InputError
 
 if TYPE_CHECKING:
-    from bnn_lab.bench.studies.base import Study
+    from bnn_lab.experiments.latency.base import Study
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #8884; --quiet: #666; --back: #fff; --text: #1a1a1a;
@@ -83,7 +83,7 @@ def _device(page: _Page, report: Report) -> None:
         "</code>. All peers of a row ran interleaved; batch 1.</p>"
     )
     _problems(page, report["noise"] or {})
-    from bnn_lab.explore import bench_figures as figures
+    from bnn_lab.figures import bench_figures as figures
 
     for count, entries in _by_threads(report["models"]):
         page.add(f"<h3>Models, {count} thread(s)</h3>")

@@ -19,15 +19,15 @@ import numpy as np
 
 from bnn_lab import _native, kernels, reference
 from bnn_lab._quiet import without_native_chatter
-from bnn_lab.bench import layer_shapes as kinds
-from bnn_lab.bench.layer_shapes import LayerShape
 from bnn_lab.bench.models import litert_call
-from bnn_lab.bench.noise import NoiseWatch, measure_watched
-from bnn_lab.bench.op_files import INT8 as INT8_TYPE
-from bnn_lab.bench.op_files import layer_file
-from bnn_lab.bench.timing import TimingTable, measure
 from bnn_lab.errors import BnnLabError
-from bnn_lab.runtime.single_op import conv_file
+from bnn_lab.measure.noise import NoiseWatch, measure_watched
+from bnn_lab.measure.timing import TimingTable, measure
+from bnn_lab.tflite import layer_shapes as kinds
+from bnn_lab.tflite.layer_shapes import LayerShape
+from bnn_lab.tflite.op_files import INT8 as INT8_TYPE
+from bnn_lab.tflite.op_files import layer_file
+from bnn_lab.tflite.single_op import conv_file
 
 IN_LITERT = "bnn_lab in LiteRT"
 LCE_DEFAULT = "LCE default"

@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from bnn_lab import _native, kernels, reference
 from bnn_lab.bench.kernels import FLOAT, INT8, ConvCase, KernelResult, ours
 from bnn_lab.bench.models import litert_call
-from bnn_lab.bench.op_files import INT8 as INT8_TYPE
-from bnn_lab.bench.op_files import layer_file
-from bnn_lab.bench.timing import TimingTable, measure
 from bnn_lab.errors import BnnLabError, InputError
+from bnn_lab.measure.timing import TimingTable, measure
+from bnn_lab.tflite.op_files import INT8 as INT8_TYPE
+from bnn_lab.tflite.op_files import layer_file
 
 NUMPY_FLOAT = "NumPy, floats"
 NUMPY_BITS = "NumPy, bits"

@@ -16,13 +16,13 @@ from bnn_lab.bench.kernels import FLOAT as FLOAT_PEER
 from bnn_lab.bench.kernels import INT8 as INT8_PEER
 from bnn_lab.bench.kernels import LCE_DEFAULT, LCE_INDIRECT, ours
 from bnn_lab.bench.models import BINARY, FLOAT, INT8, lce_installed
-from bnn_lab.bench.node_clock import open_litert, set_inputs
-from bnn_lab.bench.noise import NoiseWatch, measure_watched
-from bnn_lab.bench.partitions import made_up
-from bnn_lab.bench.profile import Profile, profile
-from bnn_lab.bench.tflite_ops import ModelOps
-from bnn_lab.bench.timing import TimingTable
 from bnn_lab.errors import BnnLabError, InputError
+from bnn_lab.measure.noise import NoiseWatch, measure_watched
+from bnn_lab.measure.timing import TimingTable
+from bnn_lab.profiling.node_clock import open_litert, set_inputs
+from bnn_lab.profiling.partitions import made_up
+from bnn_lab.profiling.profile import Profile, profile
+from bnn_lab.tflite.ops import ModelOps
 
 UNFUSED = "unfused"
 LEAD_IN = 3e-3  # seconds that a peer runs before each sample

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 import bnn_lab
-from bnn_lab.bench.cache import cache_dir, write_whole
+from bnn_lab._files import cache_dir, write_whole
 from bnn_lab.bench.models import BINARY, FLOAT, INT8
 from bnn_lab.errors import InputError, NoBinaryLayerError
 
@@ -31,7 +31,7 @@ _SEED = 0
 def builders() -> dict[str, Callable[[], Any]]:
     """Name to function that builds the Keras model: published networks, small ones, variants."""
     from bnn_lab import models
-    from bnn_lab.bench.studies.variants import VARIANTS
+    from bnn_lab.models.variants import VARIANTS
 
     found: dict[str, Callable[[], Any]] = {entry.name: entry.build for entry in models.PUBLISHED}
     for small in ("binarynet_small", "birealnet_small", "quicknet_cifar"):
@@ -41,8 +41,8 @@ def builders() -> dict[str, Callable[[], Any]]:
 
 def _digits() -> Any:
     """Its weights belong to Bop and are ±1 only once that is seen to."""
-    from bnn_lab.lab import set_binary_signs
     from bnn_lab.models import digits_bnn
+    from bnn_lab.training import set_binary_signs
 
     model = digits_bnn()
     set_binary_signs(model)

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from bnn_lab import kernels
 from bnn_lab._quiet import without_native_chatter
-from bnn_lab.bench.timing import TimingTable, measure
 from bnn_lab.convert import convert_keras_model, stock_tflite
 from bnn_lab.errors import BnnLabError, InputError
+from bnn_lab.measure.timing import TimingTable, measure
 from bnn_lab.runtime import load_delegate
 
 BINARY = "binary"

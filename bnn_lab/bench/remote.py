@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import bnn_lab
-from bnn_lab.bench.cache import cache_dir
+from bnn_lab._files import cache_dir
 from bnn_lab.bench.report import Report, check_report
 from bnn_lab.errors import BnnLabError, InputError
 
@@ -172,7 +172,7 @@ class Remote:
         self.say(f"measuring on {self.target}")
         self.run(f"mkdir -p {shlex.quote(self.folder)}")
         result = f"{self.folder}/result.json"
-        words = [python, "-m", "bnn_lab.bench", *arguments, "--json", result]
+        words = [python, "-m", "bnn_lab.cli", "bench", *arguments, "--json", result]
         quoted = shlex.quote(result)
         text = self.run(
             f"rm -f {quoted}; {shlex.join(words)} >&2 && cat {quoted} && rm {quoted}", shown=False

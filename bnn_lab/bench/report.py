@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from bnn_lab import __version__, kernels
-from bnn_lab.bench.cache import write_whole
-from bnn_lab.bench.host import describe_host
+from bnn_lab._files import write_whole
 from bnn_lab.errors import BnnLabError, InputError
+from bnn_lab.measure.host import describe_host
 
 SCHEMA = "bnn_lab.bench/1"
 SCHEMA_FILE = Path(__file__).parent / "data" / "report.schema.json"

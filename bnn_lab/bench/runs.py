@@ -13,9 +13,9 @@ from bnn_lab.bench.kernels import CONVS, DENSE, ConvCase, DenseCase, KernelResul
 from bnn_lab.bench.model_bench import ModelResult, bench_model
 from bnn_lab.bench.model_cache import KINDS, cached_files, file_name, model_name
 from bnn_lab.bench.models import BINARY, FLOAT, INT8
-from bnn_lab.bench.noise import NoiseWatch
 from bnn_lab.bench.report import Report, make_report
 from bnn_lab.errors import ModelFileError
+from bnn_lab.measure.noise import NoiseWatch
 
 SUITE_MODELS = ("quicknet_small", "quicknet", "quicknet_large")
 # Without DoReFa-Net, of which no layer is binary because its activations have two bits, and without

@@ -8,7 +8,7 @@ from typing import Any
 
 from xdsl.dialects.builtin import ModuleOp
 
-from bnn_lab.convert.dialect import (
+from bnn_lab.convert.ir.dialect import (
     Bconv2d,
     BinaryConv,
     Const,
@@ -21,12 +21,12 @@ from bnn_lab.convert.dialect import (
     Transpose2d,
     is_tfl,
 )
-from bnn_lab.convert.importer import import_model
+from bnn_lab.convert.ir.importer import import_model
+from bnn_lab.convert.ir.lce_format import CODE_OF_LQ
 from bnn_lab.convert.layer_map import KerasLayer, LayerMap, reader_layer, source_and_filter
-from bnn_lab.convert.lce_format import CODE_OF_LQ
 from bnn_lab.convert.passes import Outcome
-from bnn_lab.convert.passes.build import shape_of
 from bnn_lab.convert.report import BINARY, FLOAT, FOLDED, NONE, PARTLY, LayerReport, Report, counted
+from bnn_lab.convert.rewrite.build import shape_of
 
 
 class _Tally:

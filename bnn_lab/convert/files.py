@@ -7,7 +7,7 @@ from typing import Any
 
 from bnn_lab._keras import require_tensorflow
 from bnn_lab._quiet import without_native_chatter
-from bnn_lab.convert.exporter import export_model
+from bnn_lab.convert.ir.exporter import export_model
 from bnn_lab.convert.pipeline import make_pipeline, run_pipeline
 from bnn_lab.convert.stages import SIGNATURE, import_stock, require_binary
 from bnn_lab.convert.stock import FixedFunction, Quantization, RepresentativeData

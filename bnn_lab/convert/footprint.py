@@ -14,8 +14,8 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bnn_lab.convert.exporter import export_model
-from bnn_lab.convert.importer import import_model
+from bnn_lab.convert.ir.exporter import export_model
+from bnn_lab.convert.ir.importer import import_model
 from bnn_lab.convert.pipeline import run_pipeline
 from bnn_lab.errors import InputError
 

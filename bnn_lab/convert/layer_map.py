@@ -15,7 +15,7 @@ from typing import Any
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, SSAValue
 
-from bnn_lab.convert.dialect import BinaryConv, LabOp, constant, is_tfl, name_of, producer
+from bnn_lab.convert.ir.dialect import BinaryConv, LabOp, constant, is_tfl, name_of, producer
 
 # Op -> (position of the input among its operands, of the filter).
 MULTIPLYING = {

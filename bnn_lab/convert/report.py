@@ -92,7 +92,7 @@ class Report:
         Returns:
             A `plotly.graph_objects.Figure`.
         """
-        from bnn_lab.explore.report import report_figure
+        from bnn_lab.figures.report import report_figure
 
         return report_figure(self)
 

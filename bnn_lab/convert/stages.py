@@ -8,10 +8,10 @@ from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr, UnitAttr
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import OpResult
 
-from bnn_lab.convert.attributes import Opaque
-from bnn_lab.convert.dialect import CALIBRATED, FUNC_INPUT_NAMES, MODULE_INFO, BinaryConv, LabOp
-from bnn_lab.convert.importer import import_model
-from bnn_lab.convert.model_info import ModelInfo, Signature
+from bnn_lab.convert.ir.attributes import Opaque
+from bnn_lab.convert.ir.dialect import CALIBRATED, FUNC_INPUT_NAMES, MODULE_INFO, BinaryConv, LabOp
+from bnn_lab.convert.ir.importer import import_model
+from bnn_lab.convert.ir.model_info import ModelInfo, Signature
 from bnn_lab.convert.pipeline import PassResult
 from bnn_lab.convert.stock import FixedFunction, Quantization, convert_function
 from bnn_lab.errors import NoBinaryLayerError

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from bnn_lab.lab.exercises import Feedback
+from bnn_lab.lessons.checks import Feedback
 
 RUN_ABOVE = "Run the cells above first: menu Run, Run All Above Selected Cell."
 

@@ -22,7 +22,8 @@ def digits_bnn(channels: int = 128, seed: int = 0) -> Any:
 
     The kernels carry larq's ``NoOp(precision=1)`` quantizer: they hold the binary weights
     themselves and no latent weights, which is what Bop trains (arXiv:1906.02107, section 4).
-    Call `bnn_lab.lab.set_binary_signs` before training; Keras initialises them to small floats.
+    Call `bnn_lab.training.set_binary_signs` before training; Keras initialises them to small
+    floats.
 
     Args:
         channels: output channels of the binary convolutions, a multiple of 64; the first

@@ -16,7 +16,7 @@ import numpy as np
 from bnn_lab import reference
 from bnn_lab._quiet import without_native_chatter
 from bnn_lab.errors import BnnLabError
-from bnn_lab.runtime.single_op import conv_file
+from bnn_lab.tflite.single_op import conv_file
 
 _LOCK = threading.Lock()
 _PASSED = False

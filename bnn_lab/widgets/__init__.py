@@ -1,30 +1,9 @@
-"""Widgets of the lessons: thin wiring of `bnn_lab.explore` to ipywidgets and plotly.
+"""Widgets of the lessons: thin wiring of `bnn_lab.figures` to ipywidgets and plotly.
 
-Each has a `static()` figure for documents without a running kernel.
+Each has a `static()` figure for documents without a running kernel. They are listed in
+``__init__.pyi``.
 """
 
-from bnn_lab.widgets.base import Explorer
-from bnn_lab.widgets.bitpack_stepper import BitpackStepper
-from bnn_lab.widgets.bop_explorer import BopExplorer
-from bnn_lab.widgets.flip_monitor import FlipMonitor
-from bnn_lab.widgets.inertia_explorer import InertiaExplorer
-from bnn_lab.widgets.kernel_ladder import KernelLadder
-from bnn_lab.widgets.op_profile import OpProfile
-from bnn_lab.widgets.pass_viewer import PassViewer
-from bnn_lab.widgets.prediction import Prediction
-from bnn_lab.widgets.quicknet_designer import QuickNetDesigner
-from bnn_lab.widgets.roofline import Roofline
+import lazy_loader
 
-__all__ = [
-    "BitpackStepper",
-    "BopExplorer",
-    "Explorer",
-    "FlipMonitor",
-    "InertiaExplorer",
-    "KernelLadder",
-    "OpProfile",
-    "PassViewer",
-    "Prediction",
-    "QuickNetDesigner",
-    "Roofline",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import ipywidgets
 
-from bnn_lab.explore.bitpack_stepper import (
+from bnn_lab.figures.bitpack_stepper import (
     WORDS,
     Scene,
     StepperState,

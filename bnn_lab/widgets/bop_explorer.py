@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bnn_lab.explore.bop_explorer import BopState, bop_explorer_figure, describe_bop
+from bnn_lab.figures.bop_explorer import BopState, bop_explorer_figure, describe_bop
 from bnn_lab.widgets.base import Explorer
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from bnn_lab.errors import InputError
-from bnn_lab.explore.flip_monitor import (
+from bnn_lab.figures.flip_monitor import (
     MOST_RUNS,
     MonitoredRun,
     describe_flip_monitor,
@@ -133,7 +133,7 @@ class FlipMonitor(ipywidgets.VBox):
 
 
 def _make_callback(monitor: FlipMonitor, label: str) -> Any:
-    from bnn_lab.lab.flips import FlipRecorder  # loads TensorFlow
+    from bnn_lab.training.flips import FlipRecorder  # loads TensorFlow
 
     class Watcher(FlipRecorder):
         def __init__(self) -> None:

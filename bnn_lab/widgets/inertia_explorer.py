@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bnn_lab.explore.inertia_explorer import (
+from bnn_lab.figures.inertia_explorer import (
     InertiaState,
     describe_inertia,
     inertia_explorer_figure,

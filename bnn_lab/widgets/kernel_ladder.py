@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from bnn_lab.bench.kernels import KernelResult
 from bnn_lab.errors import InputError
-from bnn_lab.explore.controls import Control
-from bnn_lab.explore.kernel_ladder import LadderState, describe_ladder, ladder_figure
+from bnn_lab.figures.controls import Control
+from bnn_lab.figures.kernel_ladder import LadderState, describe_ladder, ladder_figure
 from bnn_lab.widgets.base import Explorer
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import ipywidgets
 
 from bnn_lab.bench.report import Report, merge_reports, read_report
-from bnn_lab.explore.latency_explorer import (
+from bnn_lab.figures.latency_explorer import (
     LatencyState,
     describe_explorer,
     devices_of,

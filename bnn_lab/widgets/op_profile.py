@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from bnn_lab.errors import InputError
-from bnn_lab.explore.controls import Control
-from bnn_lab.explore.op_profile import ProfileState, describe_op_profile, op_profile_figure
+from bnn_lab.figures.controls import Control
+from bnn_lab.figures.op_profile import ProfileState, describe_op_profile, op_profile_figure
 from bnn_lab.widgets.base import Explorer
 
 if TYPE_CHECKING:
-    from bnn_lab.bench.profile import Profile
+    from bnn_lab.profiling.profile import Profile
 
 
 class OpProfile(Explorer[ProfileState]):

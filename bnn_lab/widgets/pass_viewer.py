@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
-from bnn_lab.explore.pass_viewer import (
+from bnn_lab.figures.pass_viewer import (
     WHOLE,
     PassView,
     describe_pass,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import ipywidgets
 import plotly.graph_objects as go
 
-from bnn_lab.explore.quicknet_designer import (
+from bnn_lab.figures.quicknet_designer import (
     Design,
     Measured,
     describe,

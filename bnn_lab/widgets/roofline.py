@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bnn_lab.bench.kernels import KernelResult
 from bnn_lab.bench.ladder import Machine
-from bnn_lab.explore.roofline import RooflineState, describe_roofline, roofline_figure
+from bnn_lab.figures.roofline import RooflineState, describe_roofline, roofline_figure
 from bnn_lab.widgets.base import Explorer
 
 

@@ -79,7 +79,7 @@ def make_command_line_page() -> None:
     import typer
     from typer.cli import get_docs_for_click
 
-    from bnn_lab.cli import app
+    from bnn_lab.cli.main import app
 
     command = typer.main.get_command(app)
     context = typer.Context(command, info_name="bnn-lab")

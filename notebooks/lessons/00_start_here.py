@@ -58,7 +58,7 @@ print("to mend, from the top down:", *wrong) if wrong else print("all is well")
 
 # %% tags=["nbval-ignore-output"]
 from bnn_lab import widgets
-from bnn_lab.explore import packed_sizes
+from bnn_lab.figures import packed_sizes
 
 state = packed_sizes.PackedSizes()
 widgets.Explorer(state, packed_sizes.figure, packed_sizes.describe, name="packed-sizes")
@@ -76,7 +76,7 @@ widgets.Explorer(state, packed_sizes.figure, packed_sizes.describe, name="packed
 # %%
 import plotly.io
 
-from bnn_lab.explore import lesson_map
+from bnn_lab.figures import lesson_map
 
 plotly.io.renderers.default = "plotly_mimetype"  # keeps the saved notebook small
 lesson_map.lesson_map()
@@ -166,7 +166,7 @@ print(f"{len(words_a)} XORs and popcounts:            {256 - 2 * differ}")
 # last word may be partly empty.)
 
 # %%
-from bnn_lab.lab.exercises.first_steps import check_packed_bytes
+from bnn_lab.lessons.checks.first_steps import check_packed_bytes
 
 packed_bytes = 1000  # change me
 
@@ -176,7 +176,7 @@ check_packed_bytes(packed_bytes)
 # **2.** Two vectors of 64 signs differ in 20 places. What is their dot product?
 
 # %%
-from bnn_lab.lab.exercises.first_steps import check_dot_of_differing
+from bnn_lab.lessons.checks.first_steps import check_dot_of_differing
 
 dot = 20  # change me
 
@@ -186,7 +186,7 @@ check_dot_of_differing(dot)
 # **3.** Complete Bop's rule: should this weight flip?
 
 # %%
-from bnn_lab.lab.exercises.first_steps import check_should_flip
+from bnn_lab.lessons.checks.first_steps import check_should_flip
 
 
 def should_flip(w, m, tau):

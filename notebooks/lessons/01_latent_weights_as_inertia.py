@@ -35,9 +35,11 @@
 import numpy as np
 import plotly.io
 
-from bnn_lab import explore, lab
-from bnn_lab.lab import closed_forms, exercises
-from bnn_lab.lab.simulate import LatentSGD, simulate_weights
+from bnn_lab import figures
+from bnn_lab.experiments import training as experiments
+from bnn_lab.lessons import checks
+from bnn_lab.training import closed_forms
+from bnn_lab.training.simulate import LatentSGD, simulate_weights
 from bnn_lab.widgets import InertiaExplorer, Prediction
 
 plotly.io.renderers.default = "plotly_mimetype"  # keeps the saved notebook small
@@ -73,14 +75,14 @@ def latent_step(latent, gradient, learning_rate, clip):
     return latent  # your step: against the gradient, then clipped
 
 
-exercises.check_latent_step(latent_step)
+checks.check_latent_step(latent_step)
 
 # %% [markdown]
 # The figure runs your step 120 times under a noisy gradient that changes its mind halfway. Yours
 # should lie on the green line.
 
 # %% tags=["nbval-ignore-output"]
-explore.answer_figure(exercises.latent_paths(latent_step), "latent weight")
+figures.answer_figure(checks.latent_paths(latent_step), "latent weight")
 
 # %% [markdown]
 # ## Many weights under noise
@@ -174,7 +176,7 @@ def steps_to_flip(initial, learning_rate, gradient):
     return initial / learning_rate  # not quite
 
 
-exercises.check_steps_to_flip(steps_to_flip)
+checks.check_steps_to_flip(steps_to_flip)
 
 # %% [markdown]
 # <details><summary>Hint</summary>
@@ -201,7 +203,7 @@ same = Prediction("After 300 steps, how many % of the binary weights are equal?"
 same
 
 # %%
-from bnn_lab.lab.experiments import DigitsRun, train_digits_run
+from bnn_lab.experiments.training import DigitsRun, train_digits_run
 
 C = 2.0**-7
 original = DigitsRun(method="sgd", hidden=(64, 64), learning_rate=20.0, epochs=15)
@@ -232,8 +234,8 @@ print(f"flips on the way: {first.flips.sum():,}")
 
 # %% tags=["nbval-ignore-output"]
 pairs = ((1.0, 1.0), (1 / 128, 1.0), (1 / 128, 1 / 128), (8.0, 1.0), (8.0, 8.0))
-rates = lab.experiments.learning_rate_is_inertia(
-    pairs=pairs, epochs=15, seeds=(0,), running=lab.experiments.Running(progress=False)
+rates = experiments.learning_rate_is_inertia(
+    pairs=pairs, epochs=15, seeds=(0,), running=experiments.Running(progress=False)
 )
 rates.figure
 
@@ -331,8 +333,8 @@ print("after every step: latent weight = -2 · average gradient, to the last bit
 
 # %% tags=["nbval-ignore-output"]
 cases = ("momentum", "weight clip fixed", "weight clip scaled", "L2 fixed", "L2 divided")
-invariance = lab.experiments.scaling_invariance(
-    C, cases=cases, epochs=15, running=lab.experiments.Running(progress=False)
+invariance = experiments.scaling_invariance(
+    C, cases=cases, epochs=15, running=experiments.Running(progress=False)
 )
 invariance.figure
 
@@ -364,7 +366,7 @@ def scaled_settings(learning_rate, initial, bound, l2, C):
     return learning_rate * C, initial * C, bound, l2  # two of them are not right yet
 
 
-exercises.check_scaled_settings(scaled_settings)
+checks.check_scaled_settings(scaled_settings)
 
 # %% [markdown]
 # <details><summary>Hint</summary>

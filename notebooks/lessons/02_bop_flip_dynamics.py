@@ -34,10 +34,12 @@
 import numpy as np
 import plotly.io
 
-from bnn_lab import explore, lab
+from bnn_lab import figures, training
 from bnn_lab.data import load_digits
-from bnn_lab.lab import closed_forms, exercises
-from bnn_lab.lab.simulate import Bop, simulate_weights
+from bnn_lab.experiments import training as experiments
+from bnn_lab.lessons import checks
+from bnn_lab.training import closed_forms
+from bnn_lab.training.simulate import Bop, simulate_weights
 from bnn_lab.widgets import BopExplorer, FlipMonitor, Prediction
 
 plotly.io.renderers.default = "plotly_mimetype"  # keeps the saved notebook small
@@ -76,10 +78,10 @@ def bop_step(w, m, gradient, gamma, tau):
     return w, m
 
 
-exercises.check_bop_step(bop_step)
+checks.check_bop_step(bop_step)
 
 # %% tags=["nbval-ignore-output"]
-explore.answer_figure(exercises.bop_paths(bop_step), "average gradient m")
+figures.answer_figure(checks.bop_paths(bop_step), "average gradient m")
 
 # %% [markdown]
 # <details><summary>Solution, if you are stuck</summary>
@@ -97,7 +99,7 @@ explore.answer_figure(exercises.bop_paths(bop_step), "average gradient m")
 # All get the same 200 gradients.
 
 # %%
-ours = lab.optimizers.Bop(threshold=0.2, gamma=0.1)
+ours = training.optimizers.Bop(threshold=0.2, gamma=0.1)
 
 # %%
 import larq as lq
@@ -187,7 +189,7 @@ def flip_step(gamma, tau, gradient):
     return tau / (gamma * gradient)  # what is wrong with this?
 
 
-exercises.check_flip_step(flip_step)
+checks.check_flip_step(flip_step)
 
 # %% [markdown]
 # <details><summary>Hint</summary>
@@ -207,11 +209,11 @@ exercises.check_flip_step(flip_step)
 # %%
 my_gamma, my_tau = 0.1, 0.1
 
-exercises.check_gamma_and_tau(my_gamma, my_tau)
+checks.check_gamma_and_tau(my_gamma, my_tau)
 
 # %% tags=["nbval-ignore-output"]
-explore.bop_explorer_figure(
-    explore.BopState(my_gamma, my_tau, drift=0.3, push="turns round halfway")
+figures.bop_explorer_figure(
+    figures.BopState(my_gamma, my_tau, drift=0.3, push="turns round halfway")
 )
 
 # %% [markdown]
@@ -231,7 +233,7 @@ def flip_measure(flips, weights):
     return flips / weights  # not yet
 
 
-exercises.check_flip_measure(flip_measure)
+checks.check_flip_measure(flip_measure)
 
 # %% [markdown]
 # $e^{-9}$ keeps the logarithm finite: $\pi_t = -9$ means that nothing flips. At -5 about one weight
@@ -256,7 +258,7 @@ digits = load_digits()
 def train_with_bop(monitor, label, gamma, threshold, epochs):
     model = digits_mlp(seed=0)
     model.compile(
-        lab.bop_optimizer(gamma, threshold, model=model),  # sets the weights to ±1, too
+        training.bop_optimizer(gamma, threshold, model=model),  # sets the weights to ±1, too
         tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
     )
@@ -287,8 +289,8 @@ print("frozen: hardly any flips, and it learns badly")
 
 # %% [markdown]
 # Why is a good $\tau$ so small here? The gradients are small, too: about 0.001. $\tau$ has the
-# gradient's unit. (`lab.bop_optimizer(..., relative_threshold=True)` counts it in the gradient's
-# size instead.)
+# gradient's unit. (`training.bop_optimizer(..., relative_threshold=True)` counts it in the
+# gradient's size instead.)
 
 # %% [markdown]
 # ## The map: gamma times tau
@@ -297,12 +299,12 @@ print("frozen: hardly any flips, and it learns badly")
 # does it stand still?
 
 # %% tags=["nbval-ignore-output"]
-grid = lab.experiments.bop_grid(
+grid = experiments.bop_grid(
     gammas=(1e-3, 1e-2, 1e-1),
     taus=(0.0, 1e-6, 1e-5, 1e-4),
     epochs=8,
     seeds=(0,),
-    running=lab.experiments.Running(progress=False),
+    running=experiments.Running(progress=False),
 )
 grid.figure
 
@@ -327,9 +329,9 @@ schedules = FlipMonitor(epochs=15, name="schedules")
 schedules.show()
 
 # %% tags=["nbval-ignore-output"]
-steps = 15 * lab.update_steps(digits, 64)
+steps = 15 * training.update_steps(digits, 64)
 train_with_bop(schedules, "γ stays at 0.01", 0.01, 1e-6, epochs=15)
-falling = lab.gamma_decay(start=0.01, end=1e-4, steps=steps)
+falling = training.gamma_decay(start=0.01, end=1e-4, steps=steps)
 train_with_bop(schedules, "γ falls to 1e-4", falling, 1e-6, epochs=15)
 
 # %%
@@ -346,7 +348,7 @@ print("a falling gamma freezes the flips, and the accuracy settles higher")
 #
 # An honest comparison needs three things: the same number of settings tried for each method, a
 # choice by *validation* images that training never sees, and several seeds.
-# `lab.experiments.bop_vs_latent` does it so. Here in miniature: two settings and three seeds for
+# `experiments.bop_vs_latent` does it so. Here in miniature: two settings and three seeds for
 # each. Adam trains the latent weights.
 
 # %% tags=["nbval-ignore-output"]
@@ -363,12 +365,12 @@ candidates = {
         {"learning_rate": rate, "weight_clip": 1.0, "ste_clip": 1.0} for rate in (3e-3, 1e-2)
     ),
 }
-comparison = lab.experiments.bop_vs_latent(
+comparison = experiments.bop_vs_latent(
     candidates=candidates,
     tuning_seeds=(100,),
     seeds=(0, 1, 2),
     epochs=15,
-    running=lab.experiments.Running(progress=False),
+    running=experiments.Running(progress=False),
 )
 comparison.figure
 
@@ -386,7 +388,7 @@ print("both get more than 93 % right; they lie within 3 points of each other")
 # **A tie.** There are 500 test images. An accuracy of 97 % measured on them is uncertain by about
 # 0.8 points, whatever the seeds say, so a smaller difference means nothing.
 #
-# A longer run, `lab.experiments.bop_vs_latent()` with its defaults, tries four settings and five
+# A longer run, `experiments.bop_vs_latent()` with its defaults, tries four settings and five
 # seeds for each method, 30 epochs each. It once gave these means ± standard deviations over the
 # seeds (cited, not run here):
 #
@@ -403,8 +405,8 @@ print("both get more than 93 % right; they lie within 3 points of each other")
 #
 # * In the flip monitor's cell add a fourth run with $\gamma = 10^{-3}$, $\tau = 10^{-6}$. Where
 #   does its $\pi_t$ lie?
-# * Replace `gamma_decay` by `lab.schedules.step_decay(0.01, 0.1, every=...)`. What do you see at
-#   each step down?
+# * Replace `gamma_decay` by `training.schedules.step_decay(0.01, 0.1, every=...)`. What do you see
+#   at each step down?
 # * Lesson 1 found that weight decay turns a latent weight into $-\frac{\alpha}{\gamma} m$. Which
 #   $\tau$ makes Bop the same as that? Show it with `simulate_weights`.
 

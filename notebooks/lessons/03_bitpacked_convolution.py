@@ -141,7 +141,7 @@ assert (unused == 0).all()
 # Complete the function and run the cell. It shows your bits below the expected ones.
 
 # %%
-from bnn_lab.lab.exercises import check_pack_word
+from bnn_lab.lessons.checks import check_pack_word
 
 
 def pack_word(signs):
@@ -190,7 +190,7 @@ print(bits)
 # that hold `channels` signs each; bits past `channels` are 0.
 
 # %%
-from bnn_lab.lab.exercises import check_binary_dot
+from bnn_lab.lessons.checks import check_binary_dot
 
 
 def binary_dot(a, w, channels):
@@ -278,7 +278,7 @@ assert ((ones - zeros)[0, 1:-1, 1:-1] == 0).all()
 # ### Exercise 3: correct the padding
 
 # %%
-from bnn_lab.lab.exercises import check_zero_padded
+from bnn_lab.lessons.checks import check_zero_padded
 
 
 def zero_padded(accumulator, filter_signs, outside):
@@ -414,7 +414,7 @@ for label, bits, output_bits in (
 # ### Exercise 4: the roof as a function
 
 # %%
-from bnn_lab.lab.exercises import check_attainable
+from bnn_lab.lessons.checks import check_attainable
 
 
 def attainable(intensity, ceiling, bandwidth):

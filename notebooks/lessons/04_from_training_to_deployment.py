@@ -41,7 +41,7 @@ import numpy as np
 import plotly.io
 
 import bnn_lab
-from bnn_lab import explore, lab, widgets
+from bnn_lab import figures, training, widgets
 from bnn_lab.data import load_digits
 
 plotly.io.renderers.default = "plotly_mimetype"  # keeps the saved notebook small
@@ -74,7 +74,7 @@ print("test images:    ", digits.test_images.shape)
 print("pixel values:   ", digits.train_images.min(), "to", digits.train_images.max())
 
 # %% tags=["nbval-ignore-output"]
-explore.digits_figure(digits.test_images[:10], digits.test_labels[:10])
+figures.digits_figure(digits.test_images[:10], digits.test_labels[:10])
 
 # %% [markdown]
 # ## The network
@@ -117,7 +117,7 @@ for name, count in macs.items():
 kernel = model.get_layer("conv_3_binary").kernel
 print(f"before: {kernel.numpy().min():.2f} to {kernel.numpy().max():.2f}")
 
-lab.set_binary_signs(model)
+training.set_binary_signs(model)
 print("after: ", *np.unique(kernel.numpy()))
 
 # %% [markdown]
@@ -132,9 +132,9 @@ print("after: ", *np.unique(kernel.numpy()))
 
 # %%
 epochs = 6
-steps = epochs * lab.update_steps(digits)
-optimizer = lab.bop_optimizer(
-    gamma=lab.gamma_decay(start=1e-2, end=5e-4, steps=steps),
+steps = epochs * training.update_steps(digits)
+optimizer = training.bop_optimizer(
+    gamma=training.gamma_decay(start=1e-2, end=5e-4, steps=steps),
     threshold=1e-6,
 )
 
@@ -151,15 +151,15 @@ def show(result):
     )
 
 
-history = lab.train(model, digits, optimizer, epochs=epochs, on_epoch=show)
+history = training.train(model, digits, optimizer, epochs=epochs, on_epoch=show)
 
 # %% [markdown]
 # The **flip measure** is $\pi_t = \log(\text{flips} / \text{weights} + e^{-9})$ at each training
 # step $t$. It starts high, while the network searches, and reaches -9 when nothing flips any more.
 
 # %% tags=["nbval-ignore-output"]
-print(explore.describe_training(history))
-explore.training_figure(history)
+print(figures.describe_training(history))
+figures.training_figure(history)
 
 # %%
 assert history.final_accuracy >= 0.95
@@ -195,13 +195,13 @@ viewer
 # sign(0) = +1), is padded, and is then convolved as floats:
 
 # %%
-print(explore.ops_between(trace.ir_before, after="conv_2_binary", through="conv_3_binary"))
+print(figures.ops_between(trace.ir_before, after="conv_2_binary", through="conv_3_binary"))
 
 # %% [markdown]
 # **After**, one op is left. It reads bits and writes bits: 128 channels are four 32-bit words.
 
 # %%
-print(explore.ops_between(trace.ir_after, after="conv_2_binary", through="conv_3_binary"))
+print(figures.ops_between(trace.ir_after, after="conv_2_binary", through="conv_3_binary"))
 
 # %% [markdown]
 # Where did the signs and the batch normalization go? Only the sign of the normalized sum matters to
@@ -218,7 +218,7 @@ print(explore.ops_between(trace.ir_after, after="conv_2_binary", through="conv_3
 # Find the whole number $t$ with: negative if and only if $p > t$.
 
 # %%
-from bnn_lab.lab.exercises import check_threshold
+from bnn_lab.lessons.checks import check_threshold
 
 
 def threshold(K, mean, beta):
@@ -261,7 +261,7 @@ report.figure()
 import larq as lq
 import tf_keras as keras
 
-from bnn_lab.lab.exercises import check_binary_layers
+from bnn_lab.lessons.checks import check_binary_layers
 
 
 def conv(name, **quantizers):
@@ -347,7 +347,7 @@ print("largest difference of the logits is below 0.0001")
 
 # %%
 mixed = trace_keras_model(model, representative_dataset=digits.train_images[:100], snapshots=False)
-for op, count in explore.op_counts(mixed.ir_after).items():
+for op, count in figures.op_counts(mixed.ir_after).items():
     print(f"{count} × {op}")
 
 # %% [markdown]
@@ -404,9 +404,9 @@ print("same file, same logits")
 # * **int8 TFLite**: the same network with 8-bit integers, the usual way to make networks faster.
 
 # %% tags=["nbval-ignore-output"]
-from bnn_lab.bench import measure
 from bnn_lab.bench.models import litert_call
 from bnn_lab.convert import stock_tflite
+from bnn_lab.measure import measure
 
 int8_file = stock_tflite(model, digits.train_images[:100])
 image = digits.test_images[0]
@@ -418,8 +418,8 @@ latency = measure(
         "int8 TFLite": litert_call(int8_file, image, binary=False),
     }
 )
-print(explore.describe_latency(latency))
-explore.latency_figure(latency)
+print(figures.describe_latency(latency))
+figures.latency_figure(latency)
 
 # %% [markdown]
 # And your guesses?
@@ -465,7 +465,7 @@ widgets.OpProfile(profiles)
 # no time at all. How many times faster would the network get? (This is *Amdahl's law*.)
 
 # %%
-from bnn_lab.lab.exercises import check_speed_limit
+from bnn_lab.lessons.checks import check_speed_limit
 
 
 def speed_limit(float_ms, binary_ms):

@@ -41,8 +41,8 @@ import numpy as np
 import plotly.io
 
 import bnn_lab
-from bnn_lab import explore, widgets
-from bnn_lab.explore import quicknet_designer as designer
+from bnn_lab import figures, widgets
+from bnn_lab.figures import quicknet_designer as designer
 
 plotly.io.renderers.default = "plotly_mimetype"  # keeps the saved notebook small
 guess_share = widgets.Prediction("How much of its time do the binary ops take?", unit="%")
@@ -74,8 +74,8 @@ print("filters:", *small.filters)
 
 # %% tags=["nbval-ignore-output"]
 profile = bnn_lab.profile(files["with shortcuts"], rounds=15)
-print(explore.describe_profile(profile))
-explore.profile_figure(profile)
+print(figures.describe_profile(profile))
+figures.profile_figure(profile)
 
 # %% [markdown]
 # Compare two shares: of the MACs, and of the time.
@@ -106,8 +106,8 @@ print("the few float ops take far more than their share of the time")
 # its shortcut and floats for output; and float.
 
 # %%
-from bnn_lab.bench.cost_fit import time_layers
-from bnn_lab.bench.layer_shapes import LayerShape
+from bnn_lab.costmodel.fit import time_layers
+from bnn_lab.tflite.layer_shapes import LayerShape
 
 shapes = [(56, 64), (28, 128), (14, 256), (7, 512)]
 kinds = {
@@ -175,7 +175,7 @@ for kind in sorted({row.kind for row in free}):
 from dataclasses import replace
 
 from bnn_lab.bench.model_bench import litert_invoke
-from bnn_lab.bench.timing import measure
+from bnn_lab.measure.timing import measure
 
 plain = designer.build(replace(small, shortcuts=designer.NONE))
 files["no shortcuts"] = bnn_lab.convert_keras_model(plain)
@@ -186,8 +186,8 @@ table = measure(
         "shortcuts, on their own": litert_invoke(files["with shortcuts"], fuse=False),
     }
 )
-print(explore.describe_latency(table))
-explore.latency_figure(table)
+print(figures.describe_latency(table))
+figures.latency_figure(table)
 
 # %% tags=["nbval-ignore-output"]
 cost = table.speedup("no shortcuts", over="shortcuts, fused") - 1
@@ -263,7 +263,7 @@ LatencyExplorer()
 # not seen:
 
 # %% tags=["nbval-ignore-output"]
-from bnn_lab.bench.cost_model import CostModel
+from bnn_lab.costmodel.model import CostModel
 
 cost_model = CostModel.load()
 print(cost_model.origin)
@@ -303,7 +303,7 @@ design_widget
 # stride)` pixels come out along each side. Complete the function:
 
 # %%
-from bnn_lab.lab.exercises.design import check_conv_macs
+from bnn_lab.lessons.checks.design import check_conv_macs
 
 
 def conv_macs(side, kernel, channels_in, channels_out, stride, groups):
@@ -319,7 +319,7 @@ check_conv_macs(conv_macs)
 # times faster. How many times faster does the whole network become?
 
 # %%
-from bnn_lab.lab.exercises.design import check_amdahl
+from bnn_lab.lessons.checks.design import check_amdahl
 
 
 def whole_speedup(share, factor):
@@ -338,7 +338,7 @@ check_amdahl(whole_speedup)
 # the sliders above and write `check_design(design_widget)`.
 
 # %%
-from bnn_lab.lab.exercises.design import check_design
+from bnn_lab.lessons.checks.design import check_design
 
 my_design = designer.design(blocks=(4, 4, 4, 4), filters=(64, 128, 256, 512))
 

@@ -10,11 +10,12 @@ from typer.testing import CliRunner
 
 from bnn_lab import kernels
 from bnn_lab.bench import kernels as bench
-from bnn_lab.bench import noise, runs
-from bnn_lab.bench.cli import app
+from bnn_lab.bench import runs
 from bnn_lab.bench.kernels import ConvCase, DenseCase
 from bnn_lab.bench.report import SCHEMA_FILE
+from bnn_lab.cli.bench import app
 from bnn_lab.errors import BnnLabError, InputError
+from bnn_lab.measure import noise
 
 SMALL = ConvCase(6, 32, 40)
 DEFAULTS = runs.run_kernels.__kwdefaults__

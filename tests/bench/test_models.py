@@ -10,9 +10,9 @@ from bnn_lab.bench import models as bench_models
 from bnn_lab.bench.models import BINARY, FLOAT, INT8, LCE, measure_latency, model_files
 from bnn_lab.data import load_digits
 from bnn_lab.errors import BnnLabError, InputError, ModelFileError
-from bnn_lab.lab import set_binary_signs
 from bnn_lab.models import digits_bnn
 from bnn_lab.runtime import Interpreter
+from bnn_lab.training import set_binary_signs
 
 IMAGES = load_digits().train_images[:20]
 

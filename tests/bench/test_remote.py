@@ -16,8 +16,8 @@ from typer.testing import CliRunner
 
 from bnn_lab.bench import remote as remote_module
 from bnn_lab.bench import runs
-from bnn_lab.bench.cli import app
 from bnn_lab.bench.remote import Remote, RemoteError, source_archive, source_root
+from bnn_lab.cli.bench import app
 from bnn_lab.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -73,9 +73,9 @@ def test_kernels_come_back_as_a_report(ssh_server: Any, tmp_path: Path) -> None:
 
 
 def test_model_files_are_sent(ssh_server: Any, tmp_path: Path) -> None:
-    from bnn_lab.bench import layer_shapes as kinds
-    from bnn_lab.bench.layer_shapes import LayerShape
-    from bnn_lab.bench.op_files import layer_file
+    from bnn_lab.tflite import layer_shapes as kinds
+    from bnn_lab.tflite.layer_shapes import LayerShape
+    from bnn_lab.tflite.op_files import layer_file
 
     binary, floating = tmp_path / "tiny.tflite", tmp_path / "float.tflite"
     binary.write_bytes(layer_file(LayerShape(kinds.BINARY_CONV, 8, 8, 32, kernel=(3, 3))))
@@ -208,7 +208,7 @@ def test_wheel_is_built_installed_and_measures(ssh_server: Any, tmp_path: Path) 
 
 
 def test_suite_without_models_sends_the_quicknets(monkeypatch: pytest.MonkeyPatch) -> None:
-    from bnn_lab.bench import remote_cli
+    from bnn_lab.cli import bench_remote as remote_cli
 
     sent: list[str] = []
     monkeypatch.setattr(

@@ -16,8 +16,8 @@ from xdsl.ir import Block, Region, SSAValue
 
 import bnn_lab
 from bnn_lab.convert import export_model, import_model, ir_text
-from bnn_lab.convert.attributes import F32, Opaque, Options, OptionsAttr, tensor_type
-from bnn_lab.convert.dialect import (
+from bnn_lab.convert.ir.attributes import F32, Opaque, Options, OptionsAttr, tensor_type
+from bnn_lab.convert.ir.dialect import (
     FUNC_INPUT_NAMES,
     FUNC_NAME,
     MODULE_INFO,

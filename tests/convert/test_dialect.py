@@ -10,8 +10,8 @@ from ai_edge_litert import schema_py_generated as schema
 from xdsl.traits import Pure
 
 from bnn_lab.convert import ir_text
-from bnn_lab.convert.attributes import F32, Blob, Options, QuantParams, tensor_type
-from bnn_lab.convert.dialect import (
+from bnn_lab.convert.ir.attributes import F32, Blob, Options, QuantParams, tensor_type
+from bnn_lab.convert.ir.dialect import (
     BUILTIN_CODES,
     constant,
     is_absent,

@@ -14,8 +14,8 @@ import larq as lq
 import numpy as np
 import pytest
 
-from bnn_lab import cli
 from bnn_lab._keras import require_tensorflow
+from bnn_lab.cli import main as cli
 from bnn_lab.convert import (
     convert_keras_model,
     export_model,

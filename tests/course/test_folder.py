@@ -12,8 +12,8 @@ import nbformat
 import pytest
 from typer.testing import CliRunner
 
+from bnn_lab.cli.course import app, main
 from bnn_lab.course import folder as folder_module
-from bnn_lab.course.cli import app, main
 from bnn_lab.course.collect import collect
 from bnn_lab.course.folder import (
     CourseFolder,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from bnn_lab.course.cli import app, main
+from bnn_lab.cli.course import app, main
 from bnn_lab.course.folder import CourseFolder, init_course, shipped_exercises
 from bnn_lab.course.grading import Limits, grade
 from bnn_lab.course.release import make_release

@@ -9,7 +9,7 @@ from typing import Any
 import nbformat
 import pytest
 
-from bnn_lab.course.cli import main
+from bnn_lab.cli.course import main
 from bnn_lab.course.folder import CourseFolder
 from bnn_lab.course.validate import Verdict, check_notebook, read_verdicts
 from bnn_lab.errors import BnnLabError, InputError

@@ -52,7 +52,7 @@ def script(page: Path) -> str:
                 if line.startswith("$ "):
                     words = shlex.split(line[2:], comments=True)
                     assert words[0] == "bnn-lab", f"{page.name}: {line}: use a `sh` block"
-                    start = "import sys; from bnn_lab.cli import main; main(sys.argv[1:])"
+                    start = "import sys; from bnn_lab.cli.main import main; main(sys.argv[1:])"
                     command = [sys.executable, "-c", start, *words[1:]]
                     parts.append(f"subprocess.run({command!r}, check=True)")
     return "\n".join(parts)

@@ -10,9 +10,9 @@ import pytest
 from bnn_lab import models
 from bnn_lab._keras import require_tensorflow
 from bnn_lab.errors import InputError
-from bnn_lab.lab import binary_variables, bop_optimizer
 from bnn_lab.models import PUBLISHED
 from bnn_lab.models.alexnet import filter_scaled_sign, layer_scaled_sign
+from bnn_lab.training import binary_variables, bop_optimizer
 
 tf = require_tensorflow()
 import larq as lq  # noqa: E402  (needs legacy Keras, which the line above makes sure of)

@@ -17,7 +17,7 @@ import pytest
 
 import bnn_lab
 from bnn_lab import kernels, reference
-from bnn_lab.runtime.single_op import conv_file
+from bnn_lab.tflite.single_op import conv_file
 
 ROOT = Path(__file__).resolve().parents[2]
 SYSROOT = "/usr/aarch64-linux-gnu"
@@ -99,8 +99,8 @@ def example(cmake: str, prefix: Path) -> Program:
 @pytest.fixture(scope="module")
 def network(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, np.ndarray]:
     """A file with float and binary layers, an input file, and what Python gets for it."""
-    from bnn_lab.lab import set_binary_signs
     from bnn_lab.models import digits_bnn
+    from bnn_lab.training import set_binary_signs
 
     model = digits_bnn(64)
     set_binary_signs(model)

@@ -7,7 +7,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter as LiteRt
 
 from bnn_lab import Interpreter, load_delegate
-from bnn_lab.bench.node_clock import NodeClock
+from bnn_lab.profiling.node_clock import NodeClock
 
 SIZE, CHANNELS = (5, 3), 40
 

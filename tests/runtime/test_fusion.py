@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bnn_lab import Interpreter, kernels, reference
-from bnn_lab.bench.node_clock import NodeClock
+from bnn_lab.profiling.node_clock import NodeClock
 
 SIZE = (1, 6, 5)
 

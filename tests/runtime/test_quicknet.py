@@ -12,8 +12,8 @@ import pytest
 
 from bnn_lab import Interpreter, convert_keras_model, kernels
 from bnn_lab._keras import require_tensorflow
-from bnn_lab.bench.tflite_ops import ModelOps
 from bnn_lab.models import quicknet_small
+from bnn_lab.tflite.ops import ModelOps
 
 larq_compute_engine = pytest.importorskip("larq_compute_engine")
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bnn_lab import lab
+from bnn_lab import training
 from bnn_lab._keras import require_tensorflow
 from bnn_lab.data import load_digits
 from bnn_lab.errors import InputError
@@ -15,7 +15,7 @@ def fit(monitor: FlipMonitor, label: str = "", metrics=("accuracy",), validate=T
     tf = require_tensorflow()
     model = digits_mlp((16,), seed=0)
     model.compile(
-        lab.bop_optimizer(1e-2, 1e-5, model=model),
+        training.bop_optimizer(1e-2, 1e-5, model=model),
         tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=list(metrics),
     )

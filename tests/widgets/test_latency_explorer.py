@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bnn_lab.errors import InputError
-from bnn_lab.explore.latency_explorer import AXES, PEERS
+from bnn_lab.figures.latency_explorer import AXES, PEERS
 from bnn_lab.widgets.latency_explorer import LatencyExplorer
 
 _path = Path(__file__).parents[1] / "bench" / "reports.py"

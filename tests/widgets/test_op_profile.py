@@ -2,16 +2,16 @@ from __future__ import annotations
 
 import pytest
 
-from bnn_lab.bench.profile import Profile, ProfileRow
 from bnn_lab.errors import InputError
-from bnn_lab.explore.controls import controls
-from bnn_lab.explore.op_profile import (
+from bnn_lab.figures.controls import controls
+from bnn_lab.figures.op_profile import (
     BY_KIND,
     ProfileState,
     describe_op_profile,
     op_profile_figure,
     profile_bars,
 )
+from bnn_lab.profiling.profile import Profile, ProfileRow
 from bnn_lab.widgets import OpProfile, base
 
 

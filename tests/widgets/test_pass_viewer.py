@@ -8,9 +8,9 @@ import pytest
 
 from bnn_lab.convert import trace_keras_model
 from bnn_lab.errors import InputError
-from bnn_lab.explore.pass_viewer import WHOLE, describe_pass, pass_html, pass_views
-from bnn_lab.lab import set_binary_signs
+from bnn_lab.figures.pass_viewer import WHOLE, describe_pass, pass_html, pass_views
 from bnn_lab.models import digits_bnn
+from bnn_lab.training import set_binary_signs
 from bnn_lab.widgets import PassViewer, pass_viewer
 
 

@@ -5,8 +5,8 @@ import itertools
 import pytest
 
 from bnn_lab.errors import ConversionError
-from bnn_lab.explore.controls import controls
-from bnn_lab.explore.quicknet_designer import Design, Measured
+from bnn_lab.figures.controls import controls
+from bnn_lab.figures.quicknet_designer import Design, Measured
 from bnn_lab.widgets import base, quicknet_designer
 from bnn_lab.widgets.quicknet_designer import QuickNetDesigner
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bnn_lab.convert.passes.base import Outcome, Pass, Refusal, Together
 from bnn_lab.convert.passes.binarize_conv import BinarizeConv
 from bnn_lab.convert.passes.binarize_other_convs import BinarizeOtherConvs
 from bnn_lab.convert.passes.cancel_dequantize import CancelDequantize
@@ -35,6 +34,7 @@ from bnn_lab.convert.passes.remove_dead_ops import RemoveDeadOps
 from bnn_lab.convert.passes.round_before_sign import RoundBeforeSign
 from bnn_lab.convert.passes.scale_before_pool import ScaleBeforePool
 from bnn_lab.convert.passes.shrink_filters import ShrinkFilters
+from bnn_lab.convert.rewrite.base import Outcome, Pass, Refusal, Together
 
 __all__ = [
     "BinarizeConv",

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter
 
-from bnn_lab.convert.attributes import F32
-from bnn_lab.convert.dialect import (
+from bnn_lab.convert.ir.attributes import F32
+from bnn_lab.convert.ir.dialect import (
     BUILTIN_CODES,
     Bconv2d,
     BconvOptions,
@@ -32,8 +32,8 @@ from bnn_lab.convert.dialect import (
     name_of,
     producer,
 )
-from bnn_lab.convert.passes.base import Pass, Refusal
-from bnn_lab.convert.passes.binary_values import (
+from bnn_lab.convert.rewrite.base import Pass, Refusal
+from bnn_lab.convert.rewrite.binary_values import (
     MOVES,
     bias_or_zeros,
     channel_magnitudes,
@@ -41,8 +41,8 @@ from bnn_lab.convert.passes.binary_values import (
     is_binary,
     pad_value,
 )
-from bnn_lab.convert.passes.build import binary_conv_ops
-from bnn_lab.convert.passes.windows import same_pads_nothing
+from bnn_lab.convert.rewrite.build import binary_conv_ops
+from bnn_lab.convert.rewrite.windows import same_pads_nothing
 from bnn_lab.reference import WORD_BITS
 
 _FUSABLE = ("relu", "relu6", "relu_n1_to_1")

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter
 
-from bnn_lab.convert.attributes import F32
-from bnn_lab.convert.dialect import (
+from bnn_lab.convert.ir.attributes import F32
+from bnn_lab.convert.ir.dialect import (
     BUILTIN_CODES,
     BinaryConv,
     Depthwise2d,
@@ -27,16 +27,16 @@ from bnn_lab.convert.dialect import (
     constant,
     is_tfl,
 )
-from bnn_lab.convert.passes.base import Pass, Refusal
 from bnn_lab.convert.passes.binarize_conv import explain_float_input
-from bnn_lab.convert.passes.binary_values import (
+from bnn_lab.convert.rewrite.base import Pass, Refusal
+from bnn_lab.convert.rewrite.binary_values import (
     bias_or_zeros,
     channel_magnitudes,
     describe_filter,
     is_binary,
 )
-from bnn_lab.convert.passes.build import binary_conv_ops, shape_of
-from bnn_lab.convert.passes.windows import same_pads_nothing
+from bnn_lab.convert.rewrite.build import binary_conv_ops, shape_of
+from bnn_lab.convert.rewrite.windows import same_pads_nothing
 from bnn_lab.reference import window_axis
 
 _WHAT = {"depthwise_conv_2d": "a depthwise", "transpose_conv": "a transposed"}

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter
 
-from bnn_lab.convert.dialect import Dequantize, Quantize, producer
-from bnn_lab.convert.passes.base import Pass
+from bnn_lab.convert.ir.dialect import Dequantize, Quantize, producer
+from bnn_lab.convert.rewrite.base import Pass
 
 
 class _Match(NamedTuple):

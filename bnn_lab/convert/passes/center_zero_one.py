@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter
 
-from bnn_lab.convert.attributes import F32, Options, OptionsAttr, tensor_type
-from bnn_lab.convert.dialect import (
+from bnn_lab.convert.ir.attributes import F32, Options, OptionsAttr, tensor_type
+from bnn_lab.convert.ir.dialect import (
     Const,
     TflOp,
     constant,
@@ -33,15 +33,15 @@ from bnn_lab.convert.dialect import (
     producer,
     tensor_names,
 )
-from bnn_lab.convert.passes.base import Pass, Refusal
-from bnn_lab.convert.passes.binary_values import (
+from bnn_lab.convert.rewrite.base import Pass, Refusal
+from bnn_lab.convert.rewrite.binary_values import (
     bias_or_zeros,
     channel_magnitudes,
     pad_value,
     pad_widths,
 )
-from bnn_lab.convert.passes.build import shape_of, with_operands
-from bnn_lab.convert.passes.comparison import (
+from bnn_lab.convert.rewrite.build import shape_of, with_operands
+from bnn_lab.convert.rewrite.comparison import (
     Comparison,
     bit_refusal,
     comparison_of,

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter
 
-from bnn_lab.convert.attributes import Options, OptionsAttr
-from bnn_lab.convert.dialect import (
+from bnn_lab.convert.ir.attributes import Options, OptionsAttr
+from bnn_lab.convert.ir.dialect import (
     Const,
     TflOp,
     constant,
@@ -30,14 +30,14 @@ from bnn_lab.convert.dialect import (
     producer,
     tensor_names,
 )
-from bnn_lab.convert.passes.base import Pass, Refusal
-from bnn_lab.convert.passes.binary_values import (
+from bnn_lab.convert.rewrite.base import Pass, Refusal
+from bnn_lab.convert.rewrite.binary_values import (
     channel_magnitudes,
     is_binary,
     pad_value,
     pad_widths,
 )
-from bnn_lab.convert.passes.build import shape_of, with_operands
+from bnn_lab.convert.rewrite.build import shape_of, with_operands
 
 
 class _Match(NamedTuple):

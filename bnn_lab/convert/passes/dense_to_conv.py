@@ -17,15 +17,15 @@ from numpy.typing import NDArray
 from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter
 
-from bnn_lab.convert.attributes import F32, Options, OptionsAttr, tensor_type
-from bnn_lab.convert.dialect import Const, constant, is_tfl, make_tfl, name_of, tensor_names
-from bnn_lab.convert.passes.base import Pass, Refusal
-from bnn_lab.convert.passes.binary_values import (
+from bnn_lab.convert.ir.attributes import F32, Options, OptionsAttr, tensor_type
+from bnn_lab.convert.ir.dialect import Const, constant, is_tfl, make_tfl, name_of, tensor_names
+from bnn_lab.convert.rewrite.base import Pass, Refusal
+from bnn_lab.convert.rewrite.binary_values import (
     bias_or_zeros,
     channel_magnitudes,
     is_binary,
 )
-from bnn_lab.convert.passes.build import reshape_ops, shape_of
+from bnn_lab.convert.rewrite.build import reshape_ops, shape_of
 
 
 class _Match(NamedTuple):

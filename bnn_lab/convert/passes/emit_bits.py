@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter
 
-from bnn_lab.convert.dialect import (
+from bnn_lab.convert.ir.dialect import (
     BinaryConv,
     Const,
     Depthwise2d,
@@ -30,7 +30,7 @@ from bnn_lab.convert.dialect import (
     name_of,
     producer,
 )
-from bnn_lab.convert.passes.base import Pass, Refusal
+from bnn_lab.convert.rewrite.base import Pass, Refusal
 from bnn_lab.reference import ACTIVATION_RANGES
 
 

@@ -16,11 +16,11 @@ from typing import Any, NamedTuple
 from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter
 
-from bnn_lab.convert.attributes import F32, quant_of, tensor_type
-from bnn_lab.convert.dialect import Bconv2d, BinaryConv, TflOp, is_tfl, producer, tensor_names
-from bnn_lab.convert.passes.base import Pass, Refusal
-from bnn_lab.convert.passes.build import shape_of, with_operands
-from bnn_lab.convert.passes.int8_values import is_int8
+from bnn_lab.convert.ir.attributes import F32, quant_of, tensor_type
+from bnn_lab.convert.ir.dialect import Bconv2d, BinaryConv, TflOp, is_tfl, producer, tensor_names
+from bnn_lab.convert.rewrite.base import Pass, Refusal
+from bnn_lab.convert.rewrite.build import shape_of, with_operands
+from bnn_lab.convert.rewrite.int8_values import is_int8
 
 
 class _Match(NamedTuple):

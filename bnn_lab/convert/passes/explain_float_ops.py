@@ -11,9 +11,9 @@ from typing import Any
 from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter
 
-from bnn_lab.convert.dialect import TflOp, constant, is_tfl, name_of
-from bnn_lab.convert.passes.base import Pass, Refusal
-from bnn_lab.convert.passes.binary_values import channel_magnitudes, is_binary
+from bnn_lab.convert.ir.dialect import TflOp, constant, is_tfl, name_of
+from bnn_lab.convert.rewrite.base import Pass, Refusal
+from bnn_lab.convert.rewrite.binary_values import channel_magnitudes, is_binary
 
 # Op -> (what it is, position of the input among its operands, of the filter).
 _SUBJECTS = {

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter
 
-from bnn_lab.convert.attributes import F32
-from bnn_lab.convert.dialect import Const, TflOp, constant, is_tfl
-from bnn_lab.convert.passes.base import Pass
-from bnn_lab.convert.passes.build import shape_of
+from bnn_lab.convert.ir.attributes import F32
+from bnn_lab.convert.ir.dialect import Const, TflOp, constant, is_tfl
+from bnn_lab.convert.rewrite.base import Pass
+from bnn_lab.convert.rewrite.build import shape_of
 
 _EVALUATORS: dict[str, Callable[..., NDArray]] = {
     "sign": np.sign,

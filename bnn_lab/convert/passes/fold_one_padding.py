@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter
 
-from bnn_lab.convert.dialect import (
+from bnn_lab.convert.ir.dialect import (
     Bconv2d,
     Depthwise2d,
     LqOptions,
@@ -25,10 +25,10 @@ from bnn_lab.convert.dialect import (
     is_tfl,
     producer,
 )
-from bnn_lab.convert.passes.base import Pass, Refusal
-from bnn_lab.convert.passes.binary_values import is_binary, pad_value, pad_widths
-from bnn_lab.convert.passes.build import quantize_of
-from bnn_lab.convert.passes.windows import same_padding_mismatch
+from bnn_lab.convert.rewrite.base import Pass, Refusal
+from bnn_lab.convert.rewrite.binary_values import is_binary, pad_value, pad_widths
+from bnn_lab.convert.rewrite.build import quantize_of
+from bnn_lab.convert.rewrite.windows import same_padding_mismatch
 
 
 class _Match(NamedTuple):

@@ -16,11 +16,11 @@ from typing import Any, NamedTuple
 from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter
 
-from bnn_lab.convert.attributes import OptionsAttr
-from bnn_lab.convert.dialect import constant, is_tfl, make_tfl, producer
-from bnn_lab.convert.passes.base import Pass, Refusal
-from bnn_lab.convert.passes.binary_values import is_binary, pad_value, pad_widths
-from bnn_lab.convert.passes.windows import same_padding_mismatch
+from bnn_lab.convert.ir.attributes import OptionsAttr
+from bnn_lab.convert.ir.dialect import constant, is_tfl, make_tfl, producer
+from bnn_lab.convert.rewrite.base import Pass, Refusal
+from bnn_lab.convert.rewrite.binary_values import is_binary, pad_value, pad_widths
+from bnn_lab.convert.rewrite.windows import same_padding_mismatch
 
 
 class _Match(NamedTuple):

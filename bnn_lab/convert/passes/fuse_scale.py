@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter
 
-from bnn_lab.convert.attributes import F32
-from bnn_lab.convert.dialect import (
+from bnn_lab.convert.ir.attributes import F32
+from bnn_lab.convert.ir.dialect import (
     BUILTIN_CODES,
     BinaryConv,
     Const,
@@ -30,7 +30,7 @@ from bnn_lab.convert.dialect import (
     producer,
     tensor_names,
 )
-from bnn_lab.convert.passes.base import Pass, Refusal
+from bnn_lab.convert.rewrite.base import Pass, Refusal
 
 
 class _Match(NamedTuple):

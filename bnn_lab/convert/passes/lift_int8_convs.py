@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter
 
-from bnn_lab.convert.attributes import F32, tensor_type
-from bnn_lab.convert.dialect import Const, is_absent, is_tfl, make_tfl, name_of, producer
-from bnn_lab.convert.passes.base import Pass
-from bnn_lab.convert.passes.binary_values import channel_magnitudes, is_binary
-from bnn_lab.convert.passes.build import shape_of, with_operands
-from bnn_lab.convert.passes.int8_values import dequantized, is_int8
+from bnn_lab.convert.ir.attributes import F32, tensor_type
+from bnn_lab.convert.ir.dialect import Const, is_absent, is_tfl, make_tfl, name_of, producer
+from bnn_lab.convert.rewrite.base import Pass
+from bnn_lab.convert.rewrite.binary_values import channel_magnitudes, is_binary
+from bnn_lab.convert.rewrite.build import shape_of, with_operands
+from bnn_lab.convert.rewrite.int8_values import dequantized, is_int8
 
 # Op -> positions of input, filter and bias among its operands.
 _SUBJECTS = {

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter
 
-from bnn_lab.convert.attributes import Options, OptionsAttr
-from bnn_lab.convert.dialect import Const, constant, is_tfl, make_tfl, producer
-from bnn_lab.convert.passes.base import Pass
-from bnn_lab.convert.passes.int8_values import dequantized
+from bnn_lab.convert.ir.attributes import Options, OptionsAttr
+from bnn_lab.convert.ir.dialect import Const, constant, is_tfl, make_tfl, producer
+from bnn_lab.convert.rewrite.base import Pass
+from bnn_lab.convert.rewrite.int8_values import dequantized
 
 
 class _Match(NamedTuple):

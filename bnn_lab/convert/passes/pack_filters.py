@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter
 
-from bnn_lab.convert.dialect import BinaryConv, Const, constant, name_of
-from bnn_lab.convert.passes.base import Pass
+from bnn_lab.convert.ir.dialect import BinaryConv, Const, constant, name_of
+from bnn_lab.convert.rewrite.base import Pass
 from bnn_lab.reference import Words, pack_bits
 
 

@@ -16,11 +16,11 @@ import numpy as np
 from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter
 
-from bnn_lab.convert.attributes import tensor_type
-from bnn_lab.convert.dialect import Const, TflOp, is_tfl, producer
-from bnn_lab.convert.passes.base import Pass, Refusal
-from bnn_lab.convert.passes.binary_values import is_binary, pad_widths
-from bnn_lab.convert.passes.build import reshape_ops, shape_of, with_operands
+from bnn_lab.convert.ir.attributes import tensor_type
+from bnn_lab.convert.ir.dialect import Const, TflOp, is_tfl, producer
+from bnn_lab.convert.rewrite.base import Pass, Refusal
+from bnn_lab.convert.rewrite.binary_values import is_binary, pad_widths
+from bnn_lab.convert.rewrite.build import reshape_ops, shape_of, with_operands
 
 
 class _Match(NamedTuple):

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter
 
-from bnn_lab.convert.attributes import F32, Options, OptionsAttr, tensor_type
-from bnn_lab.convert.dialect import (
+from bnn_lab.convert.ir.attributes import F32, Options, OptionsAttr, tensor_type
+from bnn_lab.convert.ir.dialect import (
     Const,
     TflOp,
     constant,
@@ -31,16 +31,16 @@ from bnn_lab.convert.dialect import (
     producer,
     tensor_names,
 )
-from bnn_lab.convert.passes.base import Pass, Refusal
-from bnn_lab.convert.passes.binary_values import (
+from bnn_lab.convert.rewrite.base import Pass, Refusal
+from bnn_lab.convert.rewrite.binary_values import (
     bias_or_zeros,
     channel_magnitudes,
     is_binary,
     pad_value,
     pad_widths,
 )
-from bnn_lab.convert.passes.build import reshape_ops, shape_of, with_operands
-from bnn_lab.convert.passes.windows import same_pads_nothing
+from bnn_lab.convert.rewrite.build import reshape_ops, shape_of, with_operands
+from bnn_lab.convert.rewrite.windows import same_pads_nothing
 from bnn_lab.reference import WORD_BITS, word_count
 
 

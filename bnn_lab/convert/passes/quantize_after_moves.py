@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter
 
-from bnn_lab.convert.attributes import F32, tensor_type
-from bnn_lab.convert.dialect import is_tfl, make_tfl, producer
-from bnn_lab.convert.passes.base import Pass
-from bnn_lab.convert.passes.binary_values import MOVES, is_binary
-from bnn_lab.convert.passes.build import shape_of, with_operands
-from bnn_lab.convert.passes.int8_values import is_int8
+from bnn_lab.convert.ir.attributes import F32, tensor_type
+from bnn_lab.convert.ir.dialect import is_tfl, make_tfl, producer
+from bnn_lab.convert.rewrite.base import Pass
+from bnn_lab.convert.rewrite.binary_values import MOVES, is_binary
+from bnn_lab.convert.rewrite.build import shape_of, with_operands
+from bnn_lab.convert.rewrite.int8_values import is_int8
 
 
 class _Match(NamedTuple):

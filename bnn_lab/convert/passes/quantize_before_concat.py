@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter
 
-from bnn_lab.convert.dialect import Quantize, TflOp, is_tfl, producer
-from bnn_lab.convert.passes.base import Pass, Refusal
-from bnn_lab.convert.passes.build import quantize_of, shape_of, with_operands
+from bnn_lab.convert.ir.dialect import Quantize, TflOp, is_tfl, producer
+from bnn_lab.convert.rewrite.base import Pass, Refusal
+from bnn_lab.convert.rewrite.build import quantize_of, shape_of, with_operands
 from bnn_lab.reference import WORD_BITS
 
 

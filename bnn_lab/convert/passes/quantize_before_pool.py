@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter
 
-from bnn_lab.convert.dialect import (
+from bnn_lab.convert.ir.dialect import (
     BMaxPool2d,
     BpoolOptions,
     LqOptions,
@@ -24,8 +24,8 @@ from bnn_lab.convert.dialect import (
     is_tfl,
     producer,
 )
-from bnn_lab.convert.passes.base import Pass, Refusal
-from bnn_lab.convert.passes.build import quantize_of
+from bnn_lab.convert.rewrite.base import Pass, Refusal
+from bnn_lab.convert.rewrite.build import quantize_of
 
 
 class _Match(NamedTuple):

@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter
 
-from bnn_lab.convert.attributes import F32
-from bnn_lab.convert.dialect import Quantize, is_tfl, producer
-from bnn_lab.convert.passes.base import Pass
-from bnn_lab.convert.passes.build import quantize_of
-from bnn_lab.convert.passes.int8_values import is_calibrated, is_int8
+from bnn_lab.convert.ir.attributes import F32
+from bnn_lab.convert.ir.dialect import Quantize, is_tfl, producer
+from bnn_lab.convert.rewrite.base import Pass
+from bnn_lab.convert.rewrite.build import quantize_of
+from bnn_lab.convert.rewrite.int8_values import is_calibrated, is_int8
 
 
 class _Match(NamedTuple):

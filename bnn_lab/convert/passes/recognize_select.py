@@ -19,9 +19,9 @@ import numpy as np
 from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter
 
-from bnn_lab.convert.dialect import constant, is_tfl, producer
-from bnn_lab.convert.passes.base import Pass, Refusal
-from bnn_lab.convert.passes.comparison import (
+from bnn_lab.convert.ir.dialect import constant, is_tfl, producer
+from bnn_lab.convert.rewrite.base import Pass, Refusal
+from bnn_lab.convert.rewrite.comparison import (
     SYMBOLS,
     Comparison,
     bit_refusal,

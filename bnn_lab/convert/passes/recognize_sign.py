@@ -17,8 +17,8 @@ import numpy as np
 from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter
 
-from bnn_lab.convert.attributes import F32, I32, tensor_type
-from bnn_lab.convert.dialect import (
+from bnn_lab.convert.ir.attributes import F32, I32, tensor_type
+from bnn_lab.convert.ir.dialect import (
     Dequantize,
     Quantize,
     constant,
@@ -27,7 +27,7 @@ from bnn_lab.convert.dialect import (
     producer,
     tensor_names,
 )
-from bnn_lab.convert.passes.base import Pass, Refusal
+from bnn_lab.convert.rewrite.base import Pass, Refusal
 from bnn_lab.reference import word_count
 
 

@@ -13,7 +13,7 @@ from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter
 from xdsl.transforms.dead_code_elimination import is_trivially_dead
 
-from bnn_lab.convert.passes.base import Pass
+from bnn_lab.convert.rewrite.base import Pass
 
 
 class RemoveDeadOps(Pass):

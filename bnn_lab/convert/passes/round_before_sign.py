@@ -17,8 +17,8 @@ import numpy as np
 from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter
 
-from bnn_lab.convert.attributes import F32, Options, OptionsAttr, quant_of
-from bnn_lab.convert.dialect import (
+from bnn_lab.convert.ir.attributes import F32, Options, OptionsAttr, quant_of
+from bnn_lab.convert.ir.dialect import (
     Const,
     Quantize,
     is_tfl,
@@ -27,9 +27,9 @@ from bnn_lab.convert.dialect import (
     producer,
     tensor_names,
 )
-from bnn_lab.convert.passes.base import Pass, Refusal
-from bnn_lab.convert.passes.build import quantize_of
-from bnn_lab.convert.passes.int8_values import is_calibrated, is_int8
+from bnn_lab.convert.rewrite.base import Pass, Refusal
+from bnn_lab.convert.rewrite.build import quantize_of
+from bnn_lab.convert.rewrite.int8_values import is_calibrated, is_int8
 
 
 class _Match(NamedTuple):

@@ -16,7 +16,7 @@ import numpy as np
 from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter
 
-from bnn_lab.convert.dialect import (
+from bnn_lab.convert.ir.dialect import (
     BinaryConv,
     TflOp,
     constant,
@@ -24,8 +24,8 @@ from bnn_lab.convert.dialect import (
     name_of,
     producer,
 )
-from bnn_lab.convert.passes.base import Pass, Refusal
-from bnn_lab.convert.passes.build import shape_of, with_operands
+from bnn_lab.convert.rewrite.base import Pass, Refusal
+from bnn_lab.convert.rewrite.build import shape_of, with_operands
 
 
 class _Match(NamedTuple):

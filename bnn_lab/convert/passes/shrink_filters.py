@@ -18,10 +18,10 @@ from xdsl.dialects.builtin import IntAttr
 from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter
 
-from bnn_lab.convert.attributes import I8, QuantParams, tensor_type
-from bnn_lab.convert.dialect import Const, constant, is_tfl, make_tfl, name_of, tensor_names
-from bnn_lab.convert.passes.base import Pass
-from bnn_lab.convert.passes.build import with_operands
+from bnn_lab.convert.ir.attributes import I8, QuantParams, tensor_type
+from bnn_lab.convert.ir.dialect import Const, constant, is_tfl, make_tfl, name_of, tensor_names
+from bnn_lab.convert.rewrite.base import Pass
+from bnn_lab.convert.rewrite.build import with_operands
 
 # The axis of the output channels in the filter.
 _SUBJECTS = {"conv_2d": 0, "depthwise_conv_2d": 3, "fully_connected": 0}

@@ -26,8 +26,8 @@
 import numpy as np
 
 from bnn_lab.course.checks import attempt, expect, expect_close, expect_equal, passed
-from bnn_lab.lab import closed_forms
-from bnn_lab.lab.simulate import LatentAdam, LatentSGD, simulate_weights
+from bnn_lab.training import closed_forms
+from bnn_lab.training.simulate import LatentAdam, LatentSGD, simulate_weights
 
 # %% [markdown]
 # ## Exercise 1: sign (2 points)

@@ -25,10 +25,10 @@
 # %%
 import numpy as np
 
-from bnn_lab import lab
+from bnn_lab import training
 from bnn_lab.course.checks import attempt, expect, expect_close, expect_equal, passed
-from bnn_lab.lab import closed_forms
-from bnn_lab.lab.simulate import Bop, simulate_weights
+from bnn_lab.training import closed_forms
+from bnn_lab.training.simulate import Bop, simulate_weights
 
 # %% [markdown]
 # ## Exercise 1: write Bop (4 points)
@@ -152,7 +152,7 @@ def flip_measure(flips, weights):
 expect_close(attempt(flip_measure, 0, 1000), -9.0, "Without any flip it is log(e^-9) = -9.")
 ### BEGIN HIDDEN TESTS
 for flips in (1, 37, 1000):
-    wanted = lab.flip_measure(flips, 1000)
+    wanted = training.flip_measure(flips, 1000)
     expect_close(attempt(flip_measure, flips, 1000), wanted, f"That is for {flips} of 1000.")
 ### END HIDDEN TESTS
 passed("-9 means frozen, -2 means noise. Training should go from high to low.")

@@ -27,9 +27,9 @@ import numpy as np
 
 import bnn_lab
 from bnn_lab import convert
-from bnn_lab.convert.dialect import Quantize, is_tfl, producer
+from bnn_lab.convert.ir.dialect import Quantize, is_tfl, producer
 from bnn_lab.convert.passes import RecognizeSign, RemoveDeadOps
-from bnn_lab.convert.passes.base import Pass, Refusal
+from bnn_lab.convert.rewrite.base import Pass, Refusal
 from bnn_lab.course.checks import attempt, expect, expect_equal, passed
 from bnn_lab.models import digits_bnn
 

@@ -25,11 +25,11 @@
 # %%
 
 import bnn_lab
-from bnn_lab.bench.cost_model import SHIPPED, CostModel
-from bnn_lab.bench.layer_shapes import LayerShape
-from bnn_lab.bench.profile import Profile, ProfileRow
+from bnn_lab.costmodel.model import SHIPPED, CostModel
 from bnn_lab.course.checks import attempt, expect, expect_close, expect_equal, passed
 from bnn_lab.models import quicknet
+from bnn_lab.profiling.profile import Profile, ProfileRow
+from bnn_lab.tflite.layer_shapes import LayerShape
 
 # %% [markdown]
 # ## Exercise 1: count the work (2 points)

@@ -7,8 +7,8 @@ import pytest
 from xdsl.dialects.builtin import IntegerType
 
 from bnn_lab.convert import ir_text
-from bnn_lab.convert.attributes import F32, tensor_type
-from bnn_lab.convert.dialect import make_tfl, tensor_names
+from bnn_lab.convert.ir.attributes import F32, tensor_type
+from bnn_lab.convert.ir.dialect import make_tfl, tensor_names
 from bnn_lab.convert.passes import BinarizeConv, CenterZeroOne, RecognizeSign, RemoveDeadOps
 
 SHAPE = (1, 5, 6, 40)

@@ -7,8 +7,16 @@ import pytest
 from xdsl.dialects.builtin import UnitAttr
 
 from bnn_lab.convert import ir_text
-from bnn_lab.convert.attributes import F32, I8, I32, Options, OptionsAttr, QuantParams, tensor_type
-from bnn_lab.convert.dialect import CALIBRATED, Const
+from bnn_lab.convert.ir.attributes import (
+    F32,
+    I8,
+    I32,
+    Options,
+    OptionsAttr,
+    QuantParams,
+    tensor_type,
+)
+from bnn_lab.convert.ir.dialect import CALIBRATED, Const
 from bnn_lab.convert.passes import (
     BinarizeConv,
     CancelDequantize,

@@ -10,8 +10,8 @@ import pytest
 from xdsl.dialects.builtin import IntegerType
 
 from bnn_lab.convert import ir_text
-from bnn_lab.convert.attributes import F32, I8, I32, QuantParams, tensor_type
-from bnn_lab.convert.dialect import (
+from bnn_lab.convert.ir.attributes import F32, I8, I32, QuantParams, tensor_type
+from bnn_lab.convert.ir.dialect import (
     Bconv2d,
     BconvOptions,
     LqOptions,

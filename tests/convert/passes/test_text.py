@@ -21,8 +21,8 @@ from filecheck.parser import Parser, pattern_for_opts
 from xdsl.dialects.builtin import IntegerType
 
 from bnn_lab.convert import ir_text, make_pipeline
-from bnn_lab.convert.attributes import F32, I8, I32, QuantParams, tensor_type
-from bnn_lab.convert.dialect import Const
+from bnn_lab.convert.ir.attributes import F32, I8, I32, QuantParams, tensor_type
+from bnn_lab.convert.ir.dialect import Const
 from bnn_lab.convert.passes import (
     BinarizeConv,
     BinarizeOtherConvs,

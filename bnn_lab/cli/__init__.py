@@ -1,0 +1,1 @@
+"""The `bnn-lab` command: one module for each command."""

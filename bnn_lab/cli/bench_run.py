@@ -1,0 +1,180 @@
+"""`bnn-lab bench kernels | model | suite`."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from bnn_lab.bench.report import Report, write_report
+from bnn_lab.bench.tables import print_report
+from bnn_lab.errors import InputError
+from bnn_lab.measure.host import pin_to_cpu
+from bnn_lab.measure.noise import NoiseWatch
+
+Rounds = Annotated[int, typer.Option(min=1, help="Samples of each peer.")]
+Threads = Annotated[
+    list[int] | None,
+    typer.Option(min=1, max=256, help="Threads of each peer; may be repeated."),
+]
+Pin = Annotated[int | None, typer.Option(help="Keep the process on this CPU; one thread only.")]
+Force = Annotated[
+    bool, typer.Option("--force", help="Report even if the machine is too noisy; marked so.")
+]
+Json = Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")]
+Html = Annotated[
+    Path | None, typer.Option("--html", help="Write a page with tables and plots to this file.")
+]
+Lce = Annotated[
+    bool | None,
+    typer.Option("--lce/--no-lce", help="Also LCE's kernels. Default: if it is installed."),
+]
+
+
+def kernels_command(
+    rounds: Rounds = 30,
+    threads: Threads = None,
+    pin: Pin = None,
+    json_file: Json = None,
+    html_file: Html = None,
+    float_peers: Annotated[bool, typer.Option(help="Also float32 and int8 TFLite.")] = True,
+    force: Force = False,
+) -> None:
+    """Binary convolutions on each backend, beside LCE and float and int8 TFLite."""
+    from bnn_lab.bench import runs
+
+    counts = threads or [1]
+    watch, console = _start(counts, pin, force), Console()
+    with _progress(console, runs.kernel_steps(counts)) as advance:
+        measured = runs.run_kernels(
+            counts, watch, rounds=rounds, float_peers=float_peers, advance=advance
+        )
+    finish(console, measured.report(["bench", "kernels"], watch), json_file, html_file)
+
+
+def model_command(
+    model: Annotated[str, typer.Argument(help="A .tflite file, or a network's name.")],
+    float_file: Annotated[
+        Path | None, typer.Option("--float", help="The same network as float TFLite.")
+    ] = None,
+    int8_file: Annotated[
+        Path | None, typer.Option("--int8", help="The same network as int8 TFLite.")
+    ] = None,
+    rounds: Rounds = 20,
+    threads: Threads = None,
+    pin: Pin = None,
+    lce: Lce = None,
+    json_file: Json = None,
+    html_file: Html = None,
+    force: Force = False,
+) -> None:
+    """A model on each backend, fused and not, beside LCE and float and int8 TFLite.
+
+    A network's name, such as quicknet-small, stands for its three files with random weights; they
+    are converted once and kept in the user's cache directory.
+    """
+    from bnn_lab.bench import runs
+
+    counts = threads or ([1] if pin is not None else runs.default_threads())
+    console = Console()
+    with console.status("") as status:
+        name, files = runs.files_of(
+            model,
+            float_file=float_file,
+            int8_file=int8_file,
+            progress=lambda text: status.update(text),
+        )
+    watch = _start(counts, pin, force)
+    with _progress(console, len(counts)) as advance:
+        measured = runs.run_models(
+            {name: files}, counts, watch, rounds=rounds, with_lce=lce, advance=advance
+        )
+    finish(console, measured.report(["bench", "model", name], watch), json_file, html_file)
+
+
+def suite_command(
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Network or .tflite file, or `published`: ten networks of the literature; may be "
+            "repeated. Default the QuickNets."
+        ),
+    ] = None,
+    rounds: Rounds = 20,
+    threads: Threads = None,
+    pin: Pin = None,
+    lce: Lce = None,
+    json_file: Json = None,
+    html_file: Html = None,
+    force: Force = False,
+) -> None:
+    """Layers and models on all peers, in one report (a few minutes)."""
+    from bnn_lab.bench import runs
+
+    counts = threads or ([1] if pin is not None else runs.default_threads())
+    console = Console()
+    files = {}
+    with console.status("") as status:
+        for entry in runs.expand_models(model):
+            name, found = runs.files_of(entry, progress=lambda text: status.update(text))
+            files[name] = found
+    watch = _start(counts, pin, force)
+    steps = runs.kernel_steps(counts) + len(files) * len(counts)
+    with _progress(console, steps) as advance:
+        measured = runs.run_kernels(counts, watch, rounds=rounds, advance=advance)
+        models = runs.run_models(files, counts, watch, rounds=rounds, with_lce=lce, advance=advance)
+    measured.models.extend(models.models)
+    finish(console, measured.report(["bench", "suite"], watch), json_file, html_file)
+
+
+def finish(
+    console: Console, report: Report, json_file: Path | None, html_file: Path | None
+) -> None:
+    """Show a report and write the files that were asked for."""
+    print_report(console, report)
+    if json_file is not None:
+        write_report(report, json_file)
+        console.print(f"figures written to {json_file}", soft_wrap=True)
+    if html_file is not None:
+        from bnn_lab.bench.html import write_page
+
+        write_page([report], html_file)
+        console.print(f"page written to {html_file}", soft_wrap=True)
+
+
+def _start(threads: list[int], pin: int | None, force: bool) -> NoiseWatch:
+    """Pin the process and look at the machine."""
+    if pin is not None:
+        if max(threads) > 1:
+            raise InputError("--pin keeps all threads on one CPU; use it with --threads 1")
+        pin_to_cpu(pin)
+    watch = NoiseWatch(max(threads), force=force)
+    watch.before()
+    return watch
+
+
+@contextlib.contextmanager
+def _progress(console: Console, total: int) -> Iterator[Callable[[str], None]]:
+    """A bar that vanishes at the end; its function is called as each step begins."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    # Drawn only between steps: a thread that draws while peers are timed would be noise.
+    with Progress(*columns, console=console, transient=True, auto_refresh=False) as bar:
+        task = bar.add_task("starting", total=total)
+        begun = 0
+
+        def advance(text: str) -> None:
+            nonlocal begun
+            bar.update(task, description=text, completed=begun, refresh=True)
+            begun += 1
+
+        yield advance

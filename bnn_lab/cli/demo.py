@@ -1,0 +1,223 @@
+"""The whole path in the terminal: train, convert, run, compare.
+
+Run it with ``bnn-lab demo``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from bnn_lab.errors import BnnLabError
+
+if TYPE_CHECKING:
+    from bnn_lab.bench.models import ModelLatency
+    from bnn_lab.convert import ConversionTrace
+    from bnn_lab.data import Digits
+    from bnn_lab.training import EpochResult
+
+LOGIT_TOLERANCE = 1e-4
+
+
+class ParityError(BnnLabError, AssertionError):
+    """The converted model does not give Keras' answers."""
+
+
+def run(
+    console: Console | None = None,
+    *,
+    epochs: int = 10,
+    seed: int = 0,
+    num_threads: int = 1,
+    rounds: int = 30,
+) -> None:
+    """Show training, conversion, parity and latency of the digits network.
+
+    Args:
+        console: where to print, default the terminal.
+        epochs: of training, at least 1.
+        seed: of initialisation and shuffling.
+        num_threads: of every peer of the latency table.
+        rounds: samples of each peer.
+
+    Raises:
+        ParityError: a converted prediction differs from Keras'.
+        InputError: an argument is out of range.
+        BnnLabError: something is not installed or cannot run.
+    """
+    # Everything is imported late: `bnn-lab --help` must not wait for TensorFlow. What can be wrong
+    # with the set-up is found out before the training, not after it.
+    from bnn_lab import kernels
+    from bnn_lab.runtime.delegate import check_threads
+
+    check_threads(num_threads)
+    backend = kernels.active_backend()
+    console = console or Console()
+    with console.status("Loading TensorFlow ..."):
+        from bnn_lab.bench.models import BINARY, FLOAT, INT8, measure_latency, model_files
+        from bnn_lab.convert import trace_keras_model
+        from bnn_lab.data import load_digits
+
+    console.rule("[bold]1. Data[/]")
+    data = load_digits()
+    console.print(
+        f"scikit-learn digits: {len(data.train_images)} training and {len(data.test_images)} test "
+        f"images, {data.input_shape[0]}×{data.input_shape[1]} pixels, {data.classes} classes"
+    )
+
+    console.rule("[bold]2. Training with Bop[/]")
+    model, results = _train(console, epochs, seed)
+    console.print(training_table(results))
+
+    console.rule("[bold]3. Conversion[/]")
+    with console.status("Converting ..."):
+        trace = trace_keras_model(model, snapshots=False)
+    console.print(layer_table(trace))
+
+    console.rule("[bold]4. Same answers as Keras?[/]")
+    available = ", ".join(kernels.available_backends())
+    console.print(f"kernel backend: [bold]{backend}[/] (available: {available})")
+    check_parity(console, model, trace.tflite, data)
+
+    console.rule("[bold]5. Latency[/]")
+    with console.status("Measuring ..."):
+        files = model_files(model, data.train_images)
+        files[BINARY] = trace.tflite
+        latency = measure_latency(
+            {kind: files[kind] for kind in (BINARY, FLOAT, INT8)},
+            data.test_images[0],
+            num_threads=num_threads,
+            rounds=rounds,
+        )
+    console.print(latency_table(latency))
+    console.print(
+        f"{rounds} interleaved rounds, one image at a time, {num_threads} "
+        f"{'thread' if num_threads == 1 else 'threads'}"
+    )
+
+
+def _train(console: Console, epochs: int, seed: int) -> tuple[Any, list[EpochResult]]:
+    from bnn_lab.training import train_digits
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("starting", total=max(1, epochs))
+
+        def show(result: EpochResult) -> None:
+            text = f"epoch {result.epoch}: test accuracy {result.test_accuracy:.1%}"
+            progress.update(task, completed=result.epoch, description=text)
+
+        model, history = train_digits(epochs=epochs, seed=seed, on_epoch=show)
+    return model, history.epochs
+
+
+def training_table(results: list[EpochResult]) -> Table:
+    """One row per epoch: accuracy and flips."""
+    table = Table()
+    for heading in ("epoch", "training acc.", "test acc.", "flips", "flip measure π", "time"):
+        table.add_column(heading, justify="right")
+    for result in results:
+        table.add_row(
+            str(result.epoch),
+            f"{result.train_accuracy:.1%}",
+            f"{result.test_accuracy:.1%}",
+            f"{result.flips:,}",
+            f"{result.pi:.2f}",
+            f"{result.seconds:.1f} s",
+        )
+    return table
+
+
+def layer_table(trace: ConversionTrace) -> Table:
+    """Which layers became binary, which stayed float and why, and the files' sizes."""
+    table = Table(show_footer=True)
+    before, after = len(trace.stock), len(trace.tflite)
+    table.add_column("layer", footer="file")
+    table.add_column("runs as", footer=f"{after / 1000:,.0f} kB")
+    table.add_column("because", footer=f"{before / after:.0f}× less than {before / 1000:,.0f} kB")
+    for layer, binary, reason in layer_verdicts(trace):
+        kind = "[bold green]binary[/]" if binary else "float"
+        table.add_row(layer, kind, reason)
+    return table
+
+
+def layer_verdicts(trace: ConversionTrace) -> list[tuple[str, bool, str]]:
+    """What became of every layer that could have been binary.
+
+    Args:
+        trace: of a conversion.
+
+    Returns:
+        (layer, is binary, reason), in model order. A layer of several operations has one entry for
+        each. A binary layer without some optimisation is still binary.
+    """
+    from bnn_lab.convert.attribution import says_why_float
+
+    verdicts: dict[tuple[str, str], tuple[str, bool, str]] = {}
+    for outcome in trace.outcomes:
+        key = outcome.layer, outcome.tensor
+        if outcome.applied and outcome.pass_name in ("binarize_conv", "binarize_other_convs"):
+            verdicts[key] = outcome.layer, True, outcome.reason
+        elif says_why_float(outcome) and not verdicts.get(key, ("", False, ""))[1]:
+            verdicts[key] = outcome.layer, False, outcome.reason
+    return list(verdicts.values())
+
+
+def check_parity(console: Console, model: Any, tflite: bytes, data: Digits) -> None:
+    """Compare the converted model with Keras on all test images, and say so.
+
+    Args:
+        console: where to print.
+        model: the Keras model.
+        tflite: the converted file's contents.
+        data: its test images are used.
+
+    Raises:
+        ParityError: a class differs, or a logit by 1e-4 or more.
+    """
+    import numpy as np
+
+    from bnn_lab.runtime import Interpreter
+
+    expected = model.predict(data.test_images, verbose=0)
+    logits = np.asarray(Interpreter(tflite).predict(data.test_images))
+    same = int(np.sum(logits.argmax(-1) == expected.argmax(-1)))
+    difference = float(np.abs(logits - expected).max())
+    count = len(expected)
+    if same != count or not difference < LOGIT_TOLERANCE:
+        raise ParityError(
+            f"the converted model disagrees with Keras: {count - same} of {count} classes differ, "
+            f"largest difference of a logit {difference:.2g}. Fix: please report this."
+        )
+    accuracy = float(np.mean(logits.argmax(-1) == data.test_labels))
+    console.print(
+        f"[bold green]yes[/]: {same} of {count} classes equal, logits within {difference:.1e}; "
+        f"test accuracy {accuracy:.1%}"
+    )
+
+
+def latency_table(latency: ModelLatency) -> Table:
+    """One row per peer: times, ratio to the first peer, file size."""
+    from bnn_lab.bench.models import BINARY, LCE
+    from bnn_lab.figures.latency import format_factor, format_seconds
+
+    table = Table()
+    table.add_column("form")
+    for heading in ("min", "median", "p90", "time / binary", "file"):
+        table.add_column(heading, justify="right")
+    for timing in latency.table.timings:
+        size = latency.sizes.get(BINARY if timing.name == LCE else timing.name, 0)
+        binary = timing.name == BINARY
+        table.add_row(
+            timing.name,
+            format_seconds(timing.minimum),
+            format_seconds(timing.median),
+            format_seconds(timing.p90),
+            f"{format_factor(latency.table.speedup(BINARY, over=timing.name))}×",
+            f"{size / 1000:,.0f} kB",
+            style="bold green" if binary else None,
+        )
+    return table

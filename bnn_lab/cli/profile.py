@@ -1,0 +1,45 @@
+"""`bnn-lab profile`: where a model's time goes, in the terminal."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+
+def profile_command(
+    file: Annotated[Path, typer.Argument(help="A .tflite file.")],
+    threads: Annotated[int, typer.Option(min=1, max=256, help="Of the interpreter.")] = 1,
+    backend: Annotated[
+        str | None, typer.Option(help="Kernel backend; default BNN_LAB_BACKEND or the fastest.")
+    ] = None,
+    fuse: Annotated[
+        bool, typer.Option(help="Let binary convolutions take in the float ops around them.")
+    ] = True,
+    rounds: Annotated[int, typer.Option(min=1, help="Timing samples.")] = 30,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the figures to this file.")
+    ] = None,
+) -> None:
+    """Show how long each op of a .tflite file takes."""
+    from bnn_lab import __version__
+    from bnn_lab.measure.host import describe_host
+    from bnn_lab.profiling.profile import profile
+
+    result = profile(file, num_threads=threads, backend=backend, fuse=fuse, rounds=rounds)
+    console = Console()
+    console.print(result)
+    if json_file is not None:
+        report = {
+            "schema": "bnn_lab.profile/1",
+            "bnn_lab": __version__,
+            "file": str(file),
+            "host": describe_host(),
+            **result.as_dict(),
+        }
+        json_file.parent.mkdir(parents=True, exist_ok=True)
+        json_file.write_text(json.dumps(report, indent=1))
+        console.print(f"figures written to {json_file}")

@@ -1,0 +1,1 @@
+"""The intermediate representation: TFLite and `lq` ops in xDSL, read from and written to files."""

@@ -1,0 +1,266 @@
+"""IR to `.tflite` bytes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import flatbuffers
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr, TensorType
+from xdsl.dialects.func import FuncOp, ReturnOp
+from xdsl.ir import Attribute, SSAValue
+
+from bnn_lab.convert.ir.attributes import Opaque, QuantParams, code_of_element, quant_of
+from bnn_lab.convert.ir.dialect import (
+    BUILTIN_CODES,
+    FUNC_INPUT_NAMES,
+    FUNC_NAME,
+    MODULE_INFO,
+    Const,
+    CustomOp,
+    LabOp,
+    NoValue,
+    TflOp,
+    Variable,
+)
+from bnn_lab.convert.ir.lce_format import CODE_OF_LQ, encode_options
+from bnn_lab.convert.ir.model_info import ModelInfo, Signature
+from bnn_lab.errors import ConversionError, ModelFileError
+
+ALIGNMENT = 16  # bytes; TFLite maps constants in place
+_CUSTOM = schema.BuiltinOperator.CUSTOM
+_DEPRECATED_LIMIT = 127  # the old 8-bit field holds "see builtinCode" from here on
+
+
+class _Buffer(schema.BufferT):
+    """A buffer whose data starts on a 16-byte boundary: Python's packing ignores `force_align`."""
+
+    def Pack(self, builder: Any) -> Any:
+        data = None if self.data is None else _aligned_vector(builder, self.data)
+        schema.BufferStart(builder)
+        if data is not None:
+            schema.BufferAddData(builder, data)
+        return schema.BufferEnd(builder)
+
+
+def _aligned_vector(builder: Any, data: bytes) -> Any:
+    builder.StartVector(1, len(data), ALIGNMENT)
+    start = builder.Head() - len(data)
+    builder.head = start
+    builder.Bytes[start : start + len(data)] = data
+    builder.vectorNumElems = len(data)
+    return builder.EndVector()
+
+
+def export_model(module: ModuleOp) -> bytes:
+    """Write a module as a `.tflite` model.
+
+    Args:
+        module: as `import_model` makes it, possibly rewritten.
+
+    Returns:
+        The file's contents. Equal constants share one buffer; buffers are 16-byte aligned.
+
+    Raises:
+        ConversionError: the module holds an op that a `.tflite` file cannot.
+        ModelFileError: the result would exceed the 2 GB that a flatbuffer can address.
+    """
+    model = _Exporter().model(module)
+    builder = flatbuffers.Builder(1 << 20)
+    try:
+        builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+    except flatbuffers.builder.BuilderSizeError as error:
+        raise ModelFileError("the model exceeds 2 GB, the most a .tflite file holds") from error
+    return bytes(builder.Output())
+
+
+class _Exporter:
+    def __init__(self) -> None:
+        self.buffers: list[_Buffer] = [_Buffer()]  # by convention buffer 0 is empty
+        self.buffer_of: dict[Any, int] = {}
+        self.codes: list[Any] = []
+        self.code_of: dict[tuple[int, str, int], int] = {}
+
+    def model(self, module: ModuleOp) -> Any:
+        stored = module.attributes.get(MODULE_INFO)
+        info: ModelInfo = stored.data if isinstance(stored, Opaque) else ModelInfo()
+        functions = [op for op in module.ops if isinstance(op, FuncOp)]
+        model = schema.ModelT(version=info.version, description=info.description)
+        model.subgraphs = [_FunctionExporter(self, function).subgraph() for function in functions]
+        model.metadata = [
+            schema.MetadataT(name=name, buffer=self.bytes_buffer(data))
+            for name, data in info.metadata
+        ] or None
+        model.metadataBuffer = [self.bytes_buffer(data) for data in info.metadata_buffers] or None
+        model.signatureDefs = [
+            _signature(entry, model.subgraphs[entry.subgraph]) for entry in info.signatures
+        ] or None
+        model.operatorCodes = self.codes
+        model.buffers = self.buffers
+        return model
+
+    def bytes_buffer(self, data: bytes | None) -> int:
+        return 0 if not data else self._buffer(data, data)
+
+    def array_buffer(self, op: Const) -> int:
+        array = op.value.data
+        if not array.values.size:
+            return 0
+        # Digest before bytes: an equal constant is not copied again.
+        key = (array.digest, array.values.nbytes)
+        if key in self.buffer_of:
+            return self.buffer_of[key]
+        return self._buffer(key, array.values.tobytes())
+
+    def _buffer(self, key: Any, data: bytes) -> int:
+        if key not in self.buffer_of:
+            self.buffer_of[key] = len(self.buffers)
+            self.buffers.append(_Buffer(data=data))
+        return self.buffer_of[key]
+
+    def op_code(self, builtin: int, custom: str, version: int) -> int:
+        key = (builtin, custom, version)
+        if key not in self.code_of:
+            self.code_of[key] = len(self.codes)
+            self.codes.append(
+                schema.OperatorCodeT(
+                    deprecatedBuiltinCode=min(builtin, _DEPRECATED_LIMIT),
+                    customCode=custom or None,
+                    version=version,
+                    builtinCode=builtin,
+                )
+            )
+        return self.code_of[key]
+
+
+class _FunctionExporter:
+    def __init__(self, parent: _Exporter, function: FuncOp) -> None:
+        self.parent = parent
+        self.function = function
+        self.tensors: list[Any] = []
+        self.index_of: dict[SSAValue, int] = {}
+
+    def subgraph(self) -> Any:
+        block = self.function.body.block
+        names = self.function.attributes.get(FUNC_INPUT_NAMES)
+        shown = [name.data for name in names.data] if isinstance(names, ArrayAttr) else []
+        for position, argument in enumerate(block.args):
+            name = shown[position] if position < len(shown) else f"input_{position}"
+            self._tensor(argument, name)
+        operators = []
+        outputs: list[int] = []
+        for op in block.ops:
+            if isinstance(op, ReturnOp):
+                outputs = [self.index_of[value] for value in op.operands]
+            elif isinstance(op, Const):
+                tensor = self._tensor(op.result, op.tensor_name())
+                tensor.buffer = self.parent.array_buffer(op)
+                tensor.sparsity = None if op.extra is None else op.extra.data
+            elif isinstance(op, Variable):
+                self._tensor(op.result, op.tensor_name()).isVariable = op.extra.data
+            elif isinstance(op, NoValue):
+                self.index_of[op.result] = -1
+            elif isinstance(op, LabOp):
+                operators.append(self._operator(op))
+            else:
+                raise ConversionError(f"{op.name} has no counterpart in a .tflite file")
+        stored_name = self.function.attributes.get(FUNC_NAME)
+        name = stored_name.data if isinstance(stored_name, StringAttr) else "main"
+        return schema.SubGraphT(
+            tensors=self.tensors,
+            inputs=[self.index_of[argument] for argument in block.args],
+            outputs=outputs,
+            operators=operators,
+            name=name,
+        )
+
+    def _tensor(self, value: SSAValue, name: str) -> Any:
+        self.index_of[value] = len(self.tensors)
+        return self._tensor_of(value.type, name)
+
+    def _tensor_of(self, type_: Attribute, name: str) -> Any:
+        tensor = schema.TensorT(name=name)
+        if isinstance(type_, TensorType):
+            dims = type_.get_shape()
+            tensor.shape = [1 if dim < 0 else dim for dim in dims]
+            if min(dims, default=0) < 0:
+                tensor.shapeSignature = [-1 if dim < 0 else dim for dim in dims]
+            tensor.hasRank = True
+        else:
+            tensor.shape = []
+        tensor.type = code_of_element(type_.element_type)  # type: ignore[attr-defined]
+        tensor.quantization = _quantization(quant_of(type_))
+        self.tensors.append(tensor)
+        return tensor
+
+    def _operator(self, op: LabOp) -> Any:
+        operator = schema.OperatorT()
+        operator.inputs = [self.index_of[value] for value in op.operands]
+        if isinstance(op, TflOp | CustomOp):
+            version = 1 if op.version is None else op.version.data
+            self._restore_extra(operator, op.extra)
+        if isinstance(op, TflOp):
+            operator.opcodeIndex = self.parent.op_code(BUILTIN_CODES[op.MNEMONIC], "", version)
+            if op.options is not None:
+                table = op.options.data
+                operator.builtinOptionsType = getattr(schema.BuiltinOptions, table.table)
+                operator.builtinOptions = table.to_object()
+        elif isinstance(op, CustomOp):
+            operator.opcodeIndex = self.parent.op_code(_CUSTOM, op.code.data, version)
+            operator.customOptions = _bytes_vector(op.custom_options.data)
+        else:
+            operator.opcodeIndex = self.parent.op_code(_CUSTOM, CODE_OF_LQ[type(op)], 1)
+            operator.customOptions = _bytes_vector(encode_options(op))
+        operator.outputs = []
+        for position, result in enumerate(op.results):
+            operator.outputs.append(len(self.tensors))
+            self._tensor(result, op.tensor_name(position))
+        return operator
+
+    def _restore_extra(self, operator: Any, extra: Opaque | None) -> None:
+        if extra is None:
+            return
+        stored = dict(extra.data)
+        if stored["intermediates"]:
+            operator.intermediates = []
+            for name, type_ in stored["intermediates"]:
+                operator.intermediates.append(len(self.tensors))
+                self._tensor_of(type_, name)
+        if stored["mutatingVariableInputs"]:
+            operator.mutatingVariableInputs = list(stored["mutatingVariableInputs"])
+        if (second := stored["builtinOptions2"]) is not None:
+            operator.builtinOptions2Type = getattr(schema.BuiltinOptions2, second.table)
+            operator.builtinOptions2 = second.to_object()
+
+
+def _bytes_vector(data: bytes | None) -> Any:
+    return None if data is None else np.frombuffer(data, np.uint8)
+
+
+def _quantization(quant: QuantParams | None) -> Any:
+    if quant is None:
+        return None
+    stored = schema.QuantizationParametersT(
+        min=list(quant.low) or None,
+        max=list(quant.high) or None,
+        scale=list(quant.scale) or None,
+        zeroPoint=list(quant.zero_point) or None,
+        quantizedDimension=quant.axis,
+    )
+    if quant.details is not None:
+        stored.detailsType = getattr(schema.QuantizationDetails, quant.details.table)
+        stored.details = quant.details.to_object()
+    return stored
+
+
+def _signature(entry: Signature, subgraph: Any) -> Any:
+    def maps(items: tuple[tuple[str, int], ...], tensors: list[int]) -> list[Any]:
+        return [schema.TensorMapT(name=name, tensorIndex=tensors[at]) for name, at in items]
+
+    return schema.SignatureDefT(
+        signatureKey=entry.key,
+        subgraphIndex=entry.subgraph,
+        inputs=maps(entry.inputs, subgraph.inputs),
+        outputs=maps(entry.outputs, subgraph.outputs),
+    )

@@ -1,0 +1,158 @@
+"""What a pass is: one rewrite that says what it did and, where it did nothing, why.
+
+A pass is a class with a name, a summary and two steps:
+
+* `check(op)` looks and changes nothing. It returns None (the op is not this pass's subject), a
+  `Refusal` (it is, but the rewrite would not be right) or a match: whatever `rewrite` needs.
+* `rewrite(op, match, rewriter)` changes the graph and returns one line about it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from xdsl.dialects.builtin import ModuleOp, UnrankedTensorType
+from xdsl.ir import Operation
+from xdsl.pattern_rewriter import (
+    GreedyRewritePatternApplier,
+    PatternRewriter,
+    PatternRewriteWalker,
+    RewritePattern,
+)
+from xdsl.transforms.dead_code_elimination import is_trivially_dead
+
+from bnn_lab.convert.ir.dialect import LabOp
+from bnn_lab.convert.layer_names import layer_of
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a rewrite does not apply, and what the user can change."""
+
+    reason: str
+    advice: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a pass did with one op.
+
+    Attributes:
+        pass_name: name of the pass.
+        op: the op's name, such as "tfl.conv_2d".
+        layer: the Keras layer, as far as tensor names tell.
+        tensor: name of the op's first result.
+        applied: False for a refusal.
+        reason: what was done, or why not.
+        advice: what to change in the model so that the rewrite applies; "" if nothing helps.
+    """
+
+    pass_name: str
+    op: str
+    layer: str
+    tensor: str
+    applied: bool
+    reason: str
+    advice: str = ""
+
+    def __str__(self) -> str:
+        verdict = "applied" if self.applied else "refused"
+        tail = f" Fix: {self.advice}." if self.advice else ""
+        return f"{self.pass_name}: {verdict} on {self.op} '{self.layer}': {self.reason}.{tail}"
+
+
+class Pass(ABC):
+    """One rewrite; see the module's docstring."""
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    includes_dead_ops: ClassVar[bool] = False  # ops that a rewrite left without readers
+
+    @abstractmethod
+    def check(self, op: Operation) -> Any:
+        """Return None, a `Refusal`, or the match that `rewrite` needs. Changes nothing."""
+
+    @abstractmethod
+    def rewrite(self, op: Any, match: Any, rewriter: PatternRewriter) -> str:
+        """Change the graph; return one line saying what was done."""
+
+    def run(self, module: ModuleOp) -> list[Outcome]:
+        """Apply the pass wherever it matches, until nothing changes.
+
+        Args:
+            module: rewritten in place.
+
+        Returns:
+            One outcome per op that was rewritten or refused, in graph order of the visits.
+        """
+        pattern = _Pattern(self)
+        PatternRewriteWalker(pattern, walk_reverse=self.includes_dead_ops).rewrite_module(module)
+        return pattern.outcomes()
+
+
+class Together:
+    """Passes that make room for each other, applied in turn until none finds anything.
+
+    Attributes:
+        name: of the group.
+        summary: one line about what it does as a whole.
+        passes: the members.
+    """
+
+    def __init__(self, name: str, summary: str, *passes: Pass) -> None:
+        self.name = name
+        self.summary = summary
+        self.passes = passes
+
+    def run(self, module: ModuleOp) -> list[Outcome]:
+        """Apply all members; see `Pass.run`."""
+        patterns = [_Pattern(member) for member in self.passes]
+        applier = GreedyRewritePatternApplier(list(patterns))
+        PatternRewriteWalker(applier).rewrite_module(module)
+        return [outcome for pattern in patterns for outcome in pattern.outcomes()]
+
+
+class _Pattern(RewritePattern):
+    """Drives `check` and `rewrite` and keeps the last word about each op."""
+
+    def __init__(self, owner: Pass) -> None:
+        self.owner = owner
+        self.seen: dict[Operation, Outcome] = {}
+
+    def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter, /) -> None:
+        if not isinstance(op, LabOp):
+            return
+        if not self.owner.includes_dead_ops and is_trivially_dead(op):
+            self.seen.pop(op, None)
+            return
+        if not _shapes_are_known(op):
+            return
+        match = self.owner.check(op)
+        if match is None:
+            self.seen.pop(op, None)
+            return
+        layer, tensor = layer_of(op), op.tensor_name()
+        if isinstance(match, Refusal):
+            applied, reason, advice = False, match.reason, match.advice
+        else:
+            applied, reason, advice = True, self.owner.rewrite(op, match, rewriter), ""
+        self.seen[op] = Outcome(self.owner.name, op.name, layer, tensor, applied, reason, advice)
+
+    def outcomes(self) -> list[Outcome]:
+        # An op refused first may have been rewritten away since: then the refusal is stale.
+        return [
+            outcome for op, outcome in self.seen.items() if outcome.applied or op.parent is not None
+        ]
+
+
+def _shapes_are_known(op: LabOp) -> bool:
+    """Whether the tensors of an op, and those its producers read, have a rank.
+
+    Files of old converters may leave it out; no rewrite is certain then.
+    """
+    values = [*op.results, *op.operands]
+    for operand in op.operands:
+        values.extend(operand.owner.operands if isinstance(operand.owner, Operation) else ())
+    return not any(isinstance(value.type, UnrankedTensorType) for value in values)

@@ -1,0 +1,1 @@
+"""Experiments: a configuration gives a tidy table; of training, and of latency."""

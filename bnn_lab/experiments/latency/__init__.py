@@ -1,0 +1,118 @@
+"""Studies: each answers one question about speed by measuring, here and now.
+
+from bnn_lab.experiments.latency import run_study
+
+study = run_study("speedup")
+study.frame, study.figure, study.finding
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from bnn_lab.bench.report import EmulatedError
+from bnn_lab.errors import InputError
+from bnn_lab.experiments.latency import (
+    accuracy,
+    breakdown,
+    floor,
+    macs,
+    shortcuts,
+    speedup,
+    stem,
+    threads,
+)
+from bnn_lab.experiments.latency.base import Run, Study
+from bnn_lab.measure.host import describe_host
+from bnn_lab.measure.noise import NoiseWatch
+
+__all__ = ["STUDIES", "Entry", "Run", "Study", "run_study"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One study.
+
+    Attributes:
+        question: that it answers.
+        measure: a `Run` to the frame of measurements.
+        finding: frame and `Run` to a paragraph.
+    """
+
+    question: str
+    measure: Callable[[Run], Any]
+    finding: Callable[[Any, Run], str]
+
+
+def _entry(module: ModuleType) -> Entry:
+    return Entry(module.QUESTION, module.measure, module.finding)
+
+
+STUDIES: dict[str, Entry] = {
+    "speedup": _entry(speedup),
+    "macs": _entry(macs),
+    "breakdown": _entry(breakdown),
+    "shortcuts": _entry(shortcuts),
+    "stem": _entry(stem),
+    "floor": _entry(floor),
+    "threads": _entry(threads),
+    "accuracy": _entry(accuracy),
+}
+
+
+def run_study(
+    name: str,
+    *,
+    seconds: float = 120.0,
+    quick: bool = False,
+    force: bool = False,
+    progress: Callable[[str], None] = lambda text: None,
+) -> Study:
+    """Measure and answer.
+
+    Args:
+        name: a key of `STUDIES`.
+        seconds: time budget of the measurement. Models that are not in the cache are converted
+            first, which takes up to three minutes for all of them.
+        quick: few small cases, in seconds; the answer is then not worth much.
+        force: answer even if the machine is too noisy.
+        progress: told what is being done.
+
+    Returns:
+        The answer.
+
+    Raises:
+        InputError: there is no such study, or no time.
+        NoisyMachineError: the machine is too noisy, and not `force`.
+        EmulatedError: this CPU is emulated.
+        BnnLabError: pandas or plotly, or TensorFlow for networks, is not installed.
+    """
+    from bnn_lab.figures.studies import study_figure
+
+    if name not in STUDIES:
+        raise InputError(f"there is no study {name!r}; known are {', '.join(STUDIES)}.")
+    if seconds <= 0:
+        raise InputError(f"run_study: seconds must be above 0, not {seconds}.")
+    host = describe_host()
+    if host["emulated"]:
+        raise EmulatedError(f"run_study: this CPU is emulated ({host['emulated']}).")
+    watch = NoiseWatch(max(threads.usable_counts()) if name == "threads" else 1, force=force)
+    watch.before()
+    run = Run(seconds=seconds, quick=quick, watch=watch, progress=progress)
+    entry = STUDIES[name]
+    frame = entry.measure(run)
+    noise = watch.after()
+    figure, alt = study_figure(name, frame)
+    return Study(
+        name=name,
+        question=entry.question,
+        frame=frame,
+        figure=figure,
+        finding=entry.finding(frame, run),
+        alt=alt,
+        noise=noise,
+        host=host,
+    )

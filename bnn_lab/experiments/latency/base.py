@@ -1,0 +1,154 @@
+"""What all studies share: the result, the time budget and the models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from bnn_lab.bench.model_bench import litert_invoke, time_once
+from bnn_lab.bench.model_cache import cached_files
+from bnn_lab.bench.models import BINARY
+from bnn_lab.errors import NoBinaryLayerError
+from bnn_lab.measure.noise import NoiseWatch, measure_watched
+from bnn_lab.measure.timing import TimingTable
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
+    from rich.table import Table
+
+LEAST_ROUNDS = 7
+MOST_ROUNDS = 31
+_SHOWN_ROWS = 60
+
+IMAGENET_MODELS = (
+    "quicknet_small",
+    "quicknet",
+    "quicknet_large",
+    "birealnet",
+    "r2b",
+    "meliusnet22",
+    "binary_densenet_28",
+    "binary_densenet_37",
+    "binary_densenet_45",
+    "binary_alexnet",
+    "xnornet",
+    "dorefanet",
+)
+SMALL_MODELS = ("quicknet_cifar", "birealnet_small", "binarynet_small", "digits_bnn")
+
+
+@dataclass(frozen=True)
+class Study:
+    """An answer.
+
+    Attributes:
+        name: of the study.
+        question: that it answers.
+        frame: `pandas.DataFrame` of the measurements.
+        figure: of them.
+        finding: one paragraph, its numbers computed from the frame.
+        alt: the figure in words.
+        noise: whether the machine was quiet (see `NoiseWatch.after`).
+        host: the machine (see `describe_host`).
+    """
+
+    name: str
+    question: str
+    frame: pd.DataFrame
+    figure: go.Figure
+    finding: str
+    alt: str
+    noise: dict[str, Any]
+    host: dict[str, Any]
+
+    def as_table(self) -> Table:
+        """The frame for a terminal; of a long one the first rows."""
+        from rich.table import Table
+
+        rows = self.frame.head(_SHOWN_ROWS)
+        table = Table(*map(str, rows.columns), title=self.question, title_justify="left")
+        for values in rows.itertuples(index=False):
+            table.add_row(*(_cell(value) for value in values))
+        if len(rows) < len(self.frame):
+            table.caption = f"the first {len(rows)} of {len(self.frame)} rows; all: --csv FILE"
+        return table
+
+
+@dataclass
+class Run:
+    """How a study may measure.
+
+    Attributes:
+        seconds: budget of all timing; conversion comes on top.
+        quick: few small cases, for tests and a first look.
+        watch: looks at the machine's noise.
+        progress: told what is being done.
+        skipped: what was left out, and why; findings say it.
+    """
+
+    seconds: float
+    quick: bool
+    watch: NoiseWatch | None = None
+    progress: Callable[[str], None] = lambda text: None
+    skipped: dict[str, str] = field(default_factory=dict)
+
+    def time(
+        self,
+        peers: Mapping[str, Callable[[], object]],
+        share: float = 1.0,
+        *,
+        lead_in_seconds: float = 0.0,
+        **options: Any,
+    ) -> TimingTable:
+        """Time peers interleaved, in as many rounds as fit this share of the budget.
+
+        `options` are those of `measure`.
+        """
+        once = {name: time_once(call) for name, call in peers.items()}
+        a_round = sum(
+            max(seconds, 1e-3) + (max(seconds, lead_in_seconds) if lead_in_seconds else 0)
+            for seconds in once.values()
+        )
+        most = 3 if self.quick else MOST_ROUNDS
+        least = min(LEAST_ROUNDS, most)
+        rounds = int(min(most, max(least, self.seconds * share / a_round)))
+        options["lead_in_seconds"] = lead_in_seconds
+        return measure_watched(peers, self.watch, rounds=rounds, **options)
+
+    def binary_files(self, names: Iterable[str]) -> dict[str, bytes]:
+        """Name to binary file; networks without a binary layer are noted in `skipped`."""
+        found = {}
+        for name in names:
+            try:
+                found[name] = cached_files(name, [BINARY], progress=self.progress)[BINARY]
+            except NoBinaryLayerError:
+                self.skipped[name] = "no layer of it can be binary"
+        return found
+
+    def models(self) -> tuple[str, ...]:
+        """The networks that studies of all networks measure."""
+        return SMALL_MODELS if self.quick else (*IMAGENET_MODELS, "binarynet", *SMALL_MODELS)
+
+    def time_models(self, files: Mapping[str, bytes], **options: Any) -> TimingTable:
+        """All models interleaved."""
+        self.progress(f"timing {len(files)} models")
+        return self.time({n: litert_invoke(f, **options) for n, f in files.items()})
+
+
+def span(values: Any, digits: int = 1) -> str:
+    """Smallest to largest, such as "15.2 to 21.0"."""
+    return f"{min(values):.{digits}f} to {max(values):.{digits}f}"
+
+
+def listing(items: Iterable[str]) -> str:
+    """ "a, b and c"."""
+    found = list(items)
+    if len(found) < 2:
+        return "".join(found)
+    return f"{', '.join(found[:-1])} and {found[-1]}"
+
+
+def _cell(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

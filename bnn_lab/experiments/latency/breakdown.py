@@ -1,0 +1,90 @@
+"""(c) Where does the time go? Stacked per architecture (arXiv:2011.09398)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bnn_lab._pandas import to_frame
+from bnn_lab.experiments.latency.base import Run
+from bnn_lab.profiling.profile import ProfileRow, profile
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+QUESTION = "Where does the time of each network go?"
+
+BINARY = "binary convolution (with what is fused)"
+PACKING = "bitpacking"
+FLOAT_CONV = "float convolution"
+POOLING = "pooling"
+ELEMENTWISE = "element-wise, concatenation"
+DENSE = "dense, softmax"
+OTHER = "other"
+CATEGORIES = (BINARY, PACKING, FLOAT_CONV, POOLING, ELEMENTWISE, DENSE, OTHER)
+
+_OF_KIND = {
+    "LceBconv2d": BINARY,
+    "BnnLabDepthwise2d": BINARY,
+    "BnnLabTranspose2d": BINARY,
+    "LceQuantize": PACKING,
+    "LceDequantize": PACKING,
+    "LceBMaxPool2d": POOLING,
+    "CONV_2D": FLOAT_CONV,
+    "DEPTHWISE_CONV_2D": FLOAT_CONV,
+    "MAX_POOL_2D": POOLING,
+    "AVERAGE_POOL_2D": POOLING,
+    "MEAN": POOLING,
+    "FULLY_CONNECTED": DENSE,
+    "SOFTMAX": DENSE,
+    "ADD": ELEMENTWISE,
+    "SUB": ELEMENTWISE,
+    "MUL": ELEMENTWISE,
+    "RELU": ELEMENTWISE,
+    "PRELU": ELEMENTWISE,
+    "LOGISTIC": ELEMENTWISE,
+    "CONCATENATION": ELEMENTWISE,
+    "PAD": ELEMENTWISE,
+    "SPLIT": ELEMENTWISE,
+}
+
+
+def category(row: ProfileRow) -> str:
+    """What a row of a profile counts as: fused ops as the binary convolution they run in."""
+    parts = row.kind.split(" + ")
+    return BINARY if "LceBconv2d" in parts else _OF_KIND.get(parts[0], OTHER)
+
+
+def measure(run: Run) -> pd.DataFrame:
+    """A row per model and category: name, category, ms, share (of the model's time)."""
+    files = run.binary_files(run.models())
+    rows = []
+    for name, content in files.items():
+        run.progress(f"profiling {name}")
+        found = profile(content, rounds=2 if run.quick else 12)
+        totals = dict.fromkeys(CATEGORIES, 0.0)
+        for row in found.rows:
+            totals[category(row)] += row.ms
+        for key, ms in totals.items():
+            rows.append({"name": name, "category": key, "ms": ms, "share": ms / found.sum_ms})
+    return to_frame(rows)
+
+
+def finding(frame: pd.DataFrame, run: Run) -> str:
+    """Share of the binary convolutions, and what else is large."""
+    binary = frame[frame.category == BINARY].set_index("name").share
+    rest = frame[frame.category != BINARY]
+    largest = rest.loc[rest.groupby("name").share.idxmax()].sort_values("share", ascending=False)
+    others = "; ".join(
+        f"{row.name_}: {row.category} {row.share:.0%}"
+        for row in largest.rename(columns={"name": "name_"}).itertuples()
+    )
+    mean = frame.groupby("category").share.mean()
+    left = "".join(f" Left out: {name} ({why})." for name, why in run.skipped.items())
+    return (
+        f"Binary convolutions, with what is fused into them, take {binary.min():.0%} "
+        f"({binary.idxmin()}) to {binary.max():.0%} ({binary.idxmax()}) of the time of "
+        f"{len(binary)} models, on average {mean[BINARY]:.0%}; float convolutions take "
+        f"{mean[FLOAT_CONV]:.0%} on average, element-wise ops {mean[ELEMENTWISE]:.0%}, pooling "
+        f"{mean[POOLING]:.0%}, bitpacking {mean[PACKING]:.0%}. The largest part beside the binary "
+        f"convolutions is, in each model: {others}.{left}"
+    )

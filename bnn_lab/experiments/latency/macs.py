@@ -1,0 +1,90 @@
+"""(b) Do multiply-accumulates predict latency? MACs and equivalent MACs (arXiv:2011.09398)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bnn_lab._pandas import to_frame
+from bnn_lab.bench.kernels import PAPER_CONVS
+from bnn_lab.bench.model_bench import count_macs, litert_invoke
+from bnn_lab.experiments.latency.base import Run
+from bnn_lab.tflite import layer_shapes as kinds
+from bnn_lab.tflite.op_files import layer_file
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+QUESTION = "Do multiply-accumulates predict a binary network's latency?"
+
+
+def measure(run: Run) -> pd.DataFrame:
+    """A row per model: name, macs, binary_macs, equivalent_macs, ms, macs_ratio.
+
+    Equivalent MACs are the float ones plus the binary ones divided by `macs_ratio`, which is how
+    many binary MACs this machine does in the time of one float MAC: the median over the paper's
+    convolutions in the same run.
+    """
+    files = run.binary_files(run.models())
+    ratio = _ratio(run)
+    table = run.time_models(files)
+    rows = []
+    for name, content in files.items():
+        macs, binary = count_macs(content)
+        rows.append(
+            {
+                "name": name,
+                "macs": macs,
+                "binary_macs": binary,
+                "equivalent_macs": macs - binary + binary / ratio,
+                "ms": table[name].median * 1e3,
+                "macs_ratio": ratio,
+            }
+        )
+    return to_frame(rows)
+
+
+def _ratio(run: Run) -> float:
+    cases = PAPER_CONVS[-1:] if run.quick else PAPER_CONVS
+    factors = []
+    for case in cases:
+        run.progress(f"binary against float: {case.name}")
+        peers = {
+            "binary": litert_invoke(layer_file(case.layer(kinds.BINARY_CONV))),
+            "float": litert_invoke(layer_file(case.layer())),
+        }
+        factors.append(run.time(peers, share=0.1).speedup("binary", over="float"))
+    return sorted(factors)[len(factors) // 2]
+
+
+def correlations(frame: pd.DataFrame) -> dict[str, tuple[float, float]]:
+    """Of ms with each count of MACs: (Pearson on logarithms, Spearman)."""
+    import numpy as np
+
+    found = {}
+    for column in ("macs", "binary_macs", "equivalent_macs"):
+        # Ranks, and logarithms because models differ by orders of magnitude.
+        pearson = np.corrcoef(np.log(frame[column]), np.log(frame.ms))[0, 1]
+        spearman = np.corrcoef(frame[column].rank(), frame.ms.rank())[0, 1]
+        found[column] = (float(pearson), float(spearman))
+    return found
+
+
+def finding(frame: pd.DataFrame, run: Run) -> str:
+    """Correlations, and the two models that MACs mislead about most."""
+    found = correlations(frame)
+    speed = frame.macs / frame.ms / 1e6
+    fast, slow = frame.name[speed.idxmax()], frame.name[speed.idxmin()]
+    equivalent = frame.equivalent_macs / frame.ms / 1e6
+    left = "".join(f" Left out: {name} ({why})." for name, why in run.skipped.items())
+    better = found["equivalent_macs"][0] > found["macs"][0]
+    return (
+        f"Over {len(frame)} models the logarithms of MACs and latency correlate with "
+        f"{found['macs'][0]:.2f} (ranks: {found['macs'][1]:.2f}). One float MAC takes the time of "
+        f"{frame.macs_ratio.iloc[0]:.1f} binary ones here; counted so, equivalent MACs correlate "
+        f"with {found['equivalent_macs'][0]:.2f} (ranks: {found['equivalent_macs'][1]:.2f}), "
+        f"{'better' if better else 'not better'} than plain MACs. MACs alone mislead: per "
+        f"millisecond {fast} does {speed.max() / speed.min():.1f} times as many as {slow}. Even "
+        f"of equivalent MACs the models do from {equivalent.min():.1f} to {equivalent.max():.1f} "
+        "million per millisecond, because memory, element-wise ops and calls cost time that no "
+        f"MAC counts.{left}"
+    )

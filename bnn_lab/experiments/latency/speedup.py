@@ -1,0 +1,96 @@
+"""(a) How much faster than float and int8 is a binary convolution? (arXiv:2011.09398)"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bnn_lab._pandas import to_frame
+from bnn_lab.bench.kernels import PAPER_CONVS
+from bnn_lab.bench.model_bench import litert_invoke
+from bnn_lab.experiments.latency.base import Run, span
+from bnn_lab.tflite import layer_shapes as kinds
+from bnn_lab.tflite.layer_shapes import LayerShape
+from bnn_lab.tflite.op_files import INT8, layer_file
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+QUESTION = "How many times faster is a binary convolution than float32 and int8?"
+PAPER_RANGE = (8.5, 18.5)  # LCE paper, over float on a Pixel 1
+
+_CHANNELS = (32, 64, 128, 256, 512, 1024)
+_SIZES = (7, 14, 28, 56)
+_KERNELS = (1, 3, 5)
+_MOST_MACS = 4.7e8  # what 3x3 on 56 pixels and 128 channels has; more would eat the budget
+
+
+def grid(quick: bool) -> list[tuple[bool, int, int, int]]:
+    """(from the paper, kernel, size, channels) of each convolution."""
+    paper = [(True, c.kernel, c.size, c.channels_in) for c in PAPER_CONVS]
+    if quick:
+        return [*paper[-1:], (False, 1, 7, 32), (False, 3, 7, 64)]
+    known = {case[1:] for case in paper}
+    rest = [
+        (False, kernel, size, channels)
+        for kernel in _KERNELS
+        for size in _SIZES
+        for channels in _CHANNELS
+        if (kernel, size, channels) not in known and (size * channels * kernel) ** 2 <= _MOST_MACS
+    ]
+    return paper + rest
+
+
+def measure(run: Run) -> pd.DataFrame:
+    """A row per convolution: paper, kernel, size, channels, macs, *_ms, over_float, over_int8.
+
+    Each peer is one op inside LiteRT, one thread; the binary one reads bits and writes floats.
+    """
+    cases, rows = grid(run.quick), []
+    for paper, kernel, size, channels in cases:
+        run.progress(f"{kernel}x{kernel}, {size} pixels, {channels} channels")
+        sizes = (size, size, channels, channels, (kernel, kernel))
+        binary, conv = LayerShape(kinds.BINARY_CONV, *sizes), LayerShape(kinds.CONV, *sizes)
+        peers = {
+            "binary": litert_invoke(layer_file(binary)),
+            "float": litert_invoke(layer_file(conv)),
+            "int8": litert_invoke(layer_file(conv, INT8)),
+        }
+        table = run.time(peers, share=1 / len(cases))
+        rows.append(
+            {
+                "paper": paper,
+                "kernel": kernel,
+                "size": size,
+                "channels": channels,
+                "macs": conv.macs,
+                **{f"{name}_ms": table[name].median * 1e3 for name in peers},
+                "over_float": table.speedup("binary", over="float"),
+                "over_int8": table.speedup("binary", over="int8"),
+            }
+        )
+    return to_frame(rows)
+
+
+def finding(frame: pd.DataFrame, run: Run) -> str:
+    """The ranges, and where binary gains least and most."""
+    paper = frame[frame.paper]
+    least, most = frame.loc[frame.over_float.idxmin()], frame.loc[frame.over_float.idxmax()]
+    narrow, wide = frame.channels.min(), frame.channels.max()
+    inside = paper.over_float.between(*PAPER_RANGE).sum()
+    above = (paper.over_float > PAPER_RANGE[1]).sum()
+    return (
+        f"On the paper's {len(paper)} convolutions binary is {span(paper.over_float)} times faster "
+        f"than float32 and {span(paper.over_int8)} times faster than int8, on one thread (the "
+        f"paper reports {PAPER_RANGE[0]} to {PAPER_RANGE[1]} over float32 on a Pixel 1: {inside} "
+        f"of ours lie in that range, {above} above). Over all {len(frame)} convolutions it is "
+        f"{span(frame.over_float)} times faster than float32, the median is "
+        f"{frame.over_float.median():.1f}; over int8 {span(frame.over_int8)}, median "
+        f"{frame.over_int8.median():.1f}. Least is gained at {_name(least)}, most at "
+        f"{_name(most)}. With {narrow} channels the median over float32 is "
+        f"{frame[frame.channels == narrow].over_float.median():.1f}, with {wide} channels "
+        f"{frame[frame.channels == wide].over_float.median():.1f}."
+    )
+
+
+def _name(row: pd.Series) -> str:
+    return f"{row.kernel}x{row.kernel} on {row['size']} pixels and {row.channels} channels"

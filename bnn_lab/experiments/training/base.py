@@ -1,0 +1,95 @@
+"""What every experiment returns, and how it runs its points."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from bnn_lab.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
+
+Config = TypeVar("Config")
+
+
+@dataclass(frozen=True)
+class ExperimentResult:
+    """Settings and results of an experiment.
+
+    Attributes:
+        config: the settings, a frozen dataclass.
+        frame: tidy pandas `DataFrame`, one row a run or case.
+        draw: makes the figure from the frame.
+    """
+
+    config: Any
+    frame: pd.DataFrame
+    draw: Callable[[pd.DataFrame], go.Figure]
+
+    @property
+    def figure(self) -> go.Figure:
+        """The result as a plotly figure."""
+        return self.draw(self.frame)
+
+
+@dataclass(frozen=True)
+class Running:
+    """How an experiment runs, apart from what it computes.
+
+    Attributes:
+        folder: keeps each point's result, so that a second call only does what is missing; None
+            keeps nothing.
+        progress: show a bar.
+        client: a `distributed.Client` to run on; None runs here.
+    """
+
+    folder: str | Path | None = None
+    progress: bool = True
+    client: Any = None
+
+    def points(
+        self, experiment: Callable[..., Any], points: Sequence[dict[str, Any]], label: str
+    ) -> list[dict[str, Any]]:
+        """`bnn_lab.training.results.run_points` in this manner."""
+        from bnn_lab.training.results import run_points
+
+        return run_points(
+            experiment,
+            points,
+            folder=self.folder,
+            progress=self.progress,
+            client=self.client,
+            label=label,
+        )
+
+
+def configure(default: Config, config: Config | None, changes: dict[str, Any]) -> Config:
+    """The settings of a call: `config` or the default, with changes.
+
+    Raises:
+        InputError: `config` has another type, or a change names no field.
+    """
+    chosen = default if config is None else config
+    if type(chosen) is not type(default):
+        raise InputError(f"config must be a {type(default).__name__}, not {config!r}.")
+    known = [field.name for field in dataclasses.fields(chosen)]  # type: ignore[arg-type]
+    unknown = sorted(set(changes) - set(known))
+    if unknown:
+        name = type(default).__name__
+        raise InputError(f"{name} has no settings {unknown}; it has {', '.join(known)}.")
+    return dataclasses.replace(chosen, **changes)  # type: ignore[type-var]
+
+
+def needs(condition: bool, name: str, reason: str) -> None:
+    """Refuse a setting.
+
+    Raises:
+        InputError: the condition does not hold.
+    """
+    if not condition:
+        raise InputError(f"{name}: {reason}.")

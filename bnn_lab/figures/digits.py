@@ -1,0 +1,66 @@
+"""Small grey images side by side."""
+
+from __future__ import annotations
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+from plotly.subplots import make_subplots
+
+from bnn_lab.errors import InputError
+from bnn_lab.figures import theme
+
+MOST_IMAGES = 12
+
+
+def digits_figure(images: NDArray[np.float32], labels: NDArray[np.int64]) -> go.Figure:
+    """A row of images with their labels above.
+
+    Args:
+        images: float32 in [-1, 1], shape (N, H, W, 1), 1 to 12 of them; -1 is shown black.
+        labels: shape (N,).
+
+    Returns:
+        A static figure.
+
+    Raises:
+        InputError: a shape does not fit, or there are too many images.
+    """
+    count = len(images)
+    if images.ndim != 4 or images.shape[-1] != 1 or labels.shape != (count,):
+        raise InputError(
+            f"digits_figure: images of shape {images.shape} with labels of shape {labels.shape}; "
+            "needs (N, H, W, 1) and (N,)."
+        )
+    if not 1 <= count <= MOST_IMAGES:
+        raise InputError(
+            f"digits_figure: {count} images; show 1 to {MOST_IMAGES}, e.g. images[:10]."
+        )
+    figure = make_subplots(
+        rows=1,
+        cols=count,
+        subplot_titles=[f"<b>{label}</b>" for label in labels],
+        horizontal_spacing=0.01,
+    )
+    for column, image in enumerate(images, start=1):
+        heatmap = go.Heatmap(
+            z=image[..., 0],
+            zmin=-1,
+            zmax=1,
+            colorscale="gray",
+            showscale=False,
+            hovertemplate="row %{y}, column %{x}<br>%{z}<extra></extra>",
+        )
+        figure.add_trace(heatmap, row=1, col=column)
+    shown = ", ".join(str(label) for label in labels)
+    figure.update_layout(
+        **theme.layout("", meta={"alt": f"Images of handwritten digits: {shown}."}),
+        height=150,
+        margin={"l": 0, "r": 0, "t": 40, "b": 10},
+    )
+    figure.update_xaxes(visible=False, constrain="domain")
+    figure.update_yaxes(visible=False, autorange="reversed", constrain="domain")
+    for column in range(1, count + 1):
+        anchor = "x" if column == 1 else f"x{column}"
+        figure.update_yaxes(scaleanchor=anchor, row=1, col=column)
+    return figure

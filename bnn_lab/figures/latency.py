@@ -1,0 +1,133 @@
+"""Latency bars: how long each peer takes, and how much faster one of them is."""
+
+from __future__ import annotations
+
+import numpy as np
+import plotly.graph_objects as go
+
+from bnn_lab.figures import theme
+from bnn_lab.measure.timing import TimingTable
+
+
+def format_seconds(seconds: float) -> str:
+    """Three significant digits with a fitting unit: "21.3 µs", "1.17 ms", "2.5 s"."""
+    for unit, size in (("s", 1.0), ("ms", 1e-3)):
+        if seconds >= size:
+            return f"{_three_digits(seconds / size)} {unit}"
+    return f"{_three_digits(seconds / 1e-6)} µs"
+
+
+def format_factor(factor: float) -> str:
+    """How many times, with two significant digits below 10: "4.9", "17"."""
+    return f"{factor:.1f}" if factor < 9.95 else f"{factor:.0f}"
+
+
+def latency_figure(table: TimingTable, highlight: str | None = None) -> go.Figure:
+    """Horizontal bars of the peers' median latency, labelled with times and ratios.
+
+    The line inside a bar reaches back to the fastest round. Slow rounds tell more about the
+    machine's other work than about a peer; the hover text has them. The scale is linear and starts
+    at 0, so the bars' lengths compare honestly.
+
+    Args:
+        table: from `bnn_lab.measure.timing.measure`.
+        highlight: the peer that the others are compared with, default the first.
+
+    Returns:
+        A static figure.
+
+    Raises:
+        InputError: there is no peer named `highlight`.
+    """
+    reference = table[highlight or table.names[0]]
+    unit, size = ("µs", 1e-6) if reference.median < 1e-3 else ("ms", 1e-3)
+    labels = []
+    for timing in table.timings:
+        label = f"<b>{format_seconds(timing.median)}</b>"
+        if timing is not reference:
+            label += f"  {_comparison(table, timing.name, reference.name)}"
+        labels.append(label)
+    medians = np.array([timing.median for timing in table.timings]) / size
+    fastest = np.array([timing.minimum for timing in table.timings]) / size
+    figure = go.Figure(
+        go.Bar(
+            x=medians.tolist(),
+            y=list(table.names),
+            orientation="h",
+            marker_color=[
+                theme.VERMILION if timing is reference else theme.BLUE for timing in table.timings
+            ],
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": [0.0] * len(medians),
+                "arrayminus": (medians - fastest).tolist(),
+                "color": theme.TEXT,
+                "thickness": 1,
+            },
+            customdata=[[t.minimum / size, t.p90 / size, len(t.seconds)] for t in table.timings],
+            hovertemplate=(
+                f"%{{y}}<br>median %{{x:.3g}} {unit}<br>minimum %{{customdata[0]:.3g}} {unit}"
+                f"<br>90 %% of rounds under %{{customdata[1]:.3g}} {unit}"
+                "<br>%{customdata[2]} rounds<extra></extra>"
+            ).replace("%%", "%"),
+        )
+    )
+    figure.update_layout(
+        **theme.layout("Time for one image: shorter is better"),
+        xaxis=theme.axis(f"median latency, {unit}", range=[0, 1.45 * float(medians.max())]),
+        yaxis=theme.axis("", autorange="reversed", ticksuffix="  ", showgrid=False),
+        height=110 + 58 * len(medians),
+        margin={"l": 10, "r": 20, "t": 50, "b": 50},
+    )
+    # Annotations rather than bar text: they stand beside short bars too.
+    for name, label, end in zip(table.names, labels, medians, strict=True):
+        figure.add_annotation(
+            x=float(end),
+            y=name,
+            text=label,
+            showarrow=False,
+            xanchor="left",
+            xshift=8,
+        )
+    return figure
+
+
+def describe_latency(table: TimingTable, highlight: str | None = None) -> str:
+    """The figure in words, as alternative text.
+
+    Args:
+        table: from `bnn_lab.measure.timing.measure`.
+        highlight: see `latency_figure`.
+
+    Returns:
+        A sentence per peer, each on its own line.
+
+    Raises:
+        InputError: there is no peer named `highlight`.
+    """
+    reference = table[highlight or table.names[0]]
+    sentences = [
+        "Bar chart of the median time for one image.",
+        f"{reference.name}: {format_seconds(reference.median)}.",
+    ]
+    for timing in table.timings:
+        if timing is not reference:
+            sentences.append(
+                f"{timing.name}: {format_seconds(timing.median)}, "
+                f"{_comparison(table, timing.name, reference.name)} than {reference.name}."
+            )
+    return "\n".join(sentences)
+
+
+def _comparison(table: TimingTable, name: str, reference: str) -> str:
+    factor = table.speedup(reference, over=name)
+    if factor >= 1:
+        return f"{format_factor(factor)}× slower"
+    return f"{format_factor(1 / factor)}× faster"
+
+
+def _three_digits(value: float) -> str:
+    if value >= 99.95:
+        return f"{value:.0f}"
+    return f"{value:.1f}" if value >= 9.995 else f"{value:.2f}"

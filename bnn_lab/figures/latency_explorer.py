@@ -1,0 +1,347 @@
+"""Latency explorer: models of several devices as points; a click shows a model's ops.
+
+Measured points are filled and come from reports of `bnn-lab bench`. Cited ones are hollow, and come
+with their source from `bench/data/cited.json`. Accuracies are always cited.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from math import log10
+from pathlib import Path
+from typing import Any
+
+import plotly.graph_objects as go
+
+from bnn_lab.bench import report as bench_report
+from bnn_lab.bench.kernels import FLOAT, INT8, LCE_DEFAULT, LCE_INDIRECT
+from bnn_lab.bench.models import BINARY as BINARY_FILE
+from bnn_lab.bench.models import FLOAT as FLOAT_FILE
+from bnn_lab.bench.models import INT8 as INT8_FILE
+from bnn_lab.bench.report import Report, peers_of
+from bnn_lab.figures import theme
+from bnn_lab.figures.bench_figures import entry_profile_figure
+from bnn_lab.figures.controls import check_state, choice, toggle
+from bnn_lab.models.published import PUBLISHED
+
+CITED_FILE = Path(bench_report.__file__).parent / "data" / "cited.json"
+
+OURS = "bnn_lab, fastest"
+LATENCY = "latency"
+ACCURACY = "top-1 accuracy"
+MACS = "MACs"
+BINARY_MACS = "binary MACs"
+SIZE = "file size"
+AXES = (LATENCY, ACCURACY, MACS, BINARY_MACS, SIZE)
+PEERS = (
+    OURS,
+    "bnn_lab, unfused",
+    "bnn_lab scalar",
+    "bnn_lab avx2",
+    "bnn_lab avx512vpopcntdq",
+    "bnn_lab neon",
+    FLOAT,
+    INT8,
+    LCE_INDIRECT,
+    LCE_DEFAULT,
+)
+_TITLES = {
+    LATENCY: "latency, ms",
+    ACCURACY: "ImageNet top-1, % (cited)",
+    MACS: "multiply-accumulates, millions",
+    BINARY_MACS: "binary multiply-accumulates, millions",
+    SIZE: "size of the .tflite file, MB",
+}
+_FILE_OF_PEER = {FLOAT: FLOAT_FILE, INT8: INT8_FILE}
+_SYMBOLS = ("circle", "square", "diamond", "triangle-up", "star", "hexagon")
+
+
+@dataclass(frozen=True)
+class LatencyState:
+    """What is shown.
+
+    Attributes:
+        x: quantity on the horizontal axis.
+        y: quantity on the vertical axis.
+        peer: what runs the models; `OURS` is the fused run on each device's fastest backend.
+        threads: their number.
+        cited: also show cited latencies of other devices.
+        devices: names of measured devices; empty means all.
+        models: names; empty means all.
+        profile_of: (device, model) whose ops are shown; empty strings mean none.
+    """
+
+    x: str = choice(LATENCY, options=AXES, label="horizontal axis")
+    y: str = choice(ACCURACY, options=AXES, label="vertical axis")
+    peer: str = choice(OURS, options=PEERS, label="runs on", help="Runtime and kernel backend.")
+    threads: str = choice("1", options=("1", "2", "4", "8"), label="threads")
+    cited: bool = toggle(
+        True, label="cited figures", help="Hollow points: published by others, not measured here."
+    )
+    devices: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    profile_of: tuple[str, str] = ("", "")
+
+    def __post_init__(self) -> None:
+        check_state(self)
+
+
+@dataclass(frozen=True)
+class Point:
+    """One model on one device.
+
+    Attributes:
+        device: name.
+        model: name.
+        values: quantity (of `AXES`) to value; absent where unknown.
+        source: of a cited latency, "" if it was measured.
+    """
+
+    device: str
+    model: str
+    values: dict[str, float]
+    source: str = ""
+
+
+def example_reports() -> list[Report]:
+    """The measurements that come with bnn_lab: of one machine, for a first look without a run."""
+    return [bench_report.read_report(bench_report.EXAMPLE)]
+
+
+def devices_of(reports: Sequence[Report]) -> tuple[str, ...]:
+    """Names of the measured devices."""
+    return tuple(dict.fromkeys(report["device"] for report in reports))
+
+
+def models_of(reports: Sequence[Report]) -> tuple[str, ...]:
+    """Names of the measured models."""
+    return tuple(dict.fromkeys(entry["name"] for report in reports for entry in report["models"]))
+
+
+def measured_points(reports: Sequence[Report], state: LatencyState) -> list[Point]:
+    """Points of the chosen devices, models, peer and threads.
+
+    Args:
+        reports: from `read_report` or `merge_reports`.
+        state: what is shown.
+
+    Returns:
+        In the order of the reports.
+    """
+    points = []
+    for report in reports:
+        if state.devices and report["device"] not in state.devices:
+            continue
+        for entry in report["models"]:
+            chosen = not state.models or entry["name"] in state.models
+            if not chosen or entry["num_threads"] != int(state.threads):
+                continue
+            peer = peers_of(entry).get(_peer_name(state.peer, entry))
+            if peer is None:
+                continue
+            values = {
+                LATENCY: peer["median_s"] * 1e3,
+                MACS: entry["macs"] / 1e6,
+                BINARY_MACS: entry["binary_macs"] / 1e6,
+            }
+            size = entry["file_bytes"].get(_FILE_OF_PEER.get(state.peer, BINARY_FILE))
+            if size:
+                values[SIZE] = size / 1e6
+            points.append(Point(report["device"], entry["name"], _with_accuracy(entry, values)))
+    return points
+
+
+def cited_points(state: LatencyState) -> list[Point]:
+    """Points that others have published; none if they are switched off or not for these threads."""
+    content = _cited()
+    if not state.cited or int(state.threads) != content["num_threads"]:
+        return []
+    published = {entry.name: entry for entry in PUBLISHED}
+    points = []
+    for device in content["devices"]:
+        for name, ms in device["latency_ms"].items():
+            if state.models and name not in state.models:
+                continue
+            binary, macs = published[name].macs
+            values = {LATENCY: ms, MACS: macs / 1e6, BINARY_MACS: binary / 1e6}
+            if (top1 := published[name].top1) is not None:
+                values[ACCURACY] = top1
+            points.append(Point(device["name"], name, values, content["source"]))
+    return points
+
+
+def explorer_figure(reports: Sequence[Report], state: LatencyState) -> go.Figure:
+    """The scatter plot: a trace per measured device, then one per cited device.
+
+    Args:
+        reports: from `read_report` or `merge_reports`.
+        state: what is shown.
+
+    Returns:
+        A figure whose traces are the same for all states of the same reports; each point's
+        customdata is [device, model, text].
+    """
+    figure = go.Figure()
+    measured, cited = measured_points(reports, state), cited_points(state)
+    for index, device in enumerate(devices_of(reports)):
+        points = [point for point in measured if point.device == device]
+        colour = theme.COLOURS[index % len(theme.COLOURS)]
+        symbol = _SYMBOLS[index % len(_SYMBOLS)]
+        figure.add_trace(_trace(points, state, device, {"color": colour, "symbol": symbol}))
+    peer = _cited()["peer"]
+    for index, entry in enumerate(_cited()["devices"]):
+        points = [point for point in cited if point.device == entry["name"]]
+        marker = {"color": theme.TEXT, "symbol": f"{_SYMBOLS[index]}-open", "line": {"width": 2}}
+        figure.add_trace(_trace(points, state, f"{entry['name']}, {peer} (cited)", marker))
+    figure.update_layout(
+        **theme.layout(f"{state.y} over {state.x}", showlegend=True),
+        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": -0.2, "yanchor": "top"},
+        height=500,
+        margin={"l": 10, "r": 30, "t": 60, "b": 60},
+        xaxis=_axis(state.x, [*measured, *cited]),
+        yaxis=_axis(state.y, [*measured, *cited]),
+        clickmode="event",
+    )
+    if not any(trace.x for trace in figure.data):
+        figure.add_annotation(
+            text="nothing was measured so: choose another runtime, device or number of threads",
+            showarrow=False,
+            xref="paper",
+            yref="paper",
+            x=0.5,
+            y=0.5,
+        )
+    return figure
+
+
+def describe_explorer(reports: Sequence[Report], state: LatencyState) -> str:
+    """The figure in words."""
+    measured, cited = measured_points(reports, state), cited_points(state)
+    if not measured:
+        return (
+            f"No model was measured on {state.peer} with {state.threads} thread(s) on the chosen "
+            f"devices. {_cited_words(cited)}"
+        )
+    fastest = min(measured, key=lambda point: point.values[LATENCY])
+    slowest = max(measured, key=lambda point: point.values[LATENCY])
+    return (
+        f"{len(measured)} measured points on {state.peer} with {state.threads} thread(s), from "
+        f"{fastest.model} with {fastest.values[LATENCY]:.3g} ms on {fastest.device} to "
+        f"{slowest.model} with {slowest.values[LATENCY]:.3g} ms on {slowest.device}. Accuracies "
+        f"are cited, not reproduced. {_cited_words(cited)}"
+    )
+
+
+def profile_entry(reports: Sequence[Report], state: LatencyState) -> dict[str, Any] | None:
+    """The measured model whose ops are to be shown, with its profile; None if there is none."""
+    device, model = state.profile_of
+    for report in reports:
+        for entry in report["models"]:
+            same = (report["device"], entry["name"]) == (device, model)
+            if same and entry["num_threads"] == int(state.threads) and entry["profile"]:
+                found: dict[str, Any] = entry
+                return found
+    return None
+
+
+def ops_figure(reports: Sequence[Report], state: LatencyState) -> tuple[go.Figure, str]:
+    """The ops of the chosen point, and the same in words; empty bars if there are none.
+
+    Args:
+        reports: from `read_report` or `merge_reports`.
+        state: its `profile_of` chooses; ops are those of our fused run.
+
+    Returns:
+        A figure of two bar traces, and a sentence.
+    """
+    entry = profile_entry(reports, state)
+    if entry is not None:
+        return entry_profile_figure(entry)
+    device, model = state.profile_of
+    if not model:
+        words = "Click a filled point, or choose a model in the list, to see where its time goes."
+    elif device in {entry["name"] for entry in _cited()["devices"]}:
+        words = f"{model} on {device} is a cited figure: only its latency was published."
+    else:
+        words = f"{model} on {device} was not profiled with {state.threads} thread(s)."
+    figure = go.Figure([go.Bar(orientation="h"), go.Bar(orientation="h")])
+    figure.update_layout(
+        **theme.layout(words),
+        height=120,
+        xaxis={"visible": False},
+        yaxis={"visible": False},
+    )
+    return figure, words
+
+
+def _trace(
+    points: Sequence[Point], state: LatencyState, name: str, marker: dict[str, Any]
+) -> go.Scatter:
+    shown = [p for p in points if state.x in p.values and state.y in p.values]
+    return go.Scatter(
+        name=name,
+        x=[point.values[state.x] for point in shown],
+        y=[point.values[state.y] for point in shown],
+        text=[point.model for point in shown],
+        mode="markers+text",
+        textposition="bottom center" if any(p.source for p in shown) else "top center",
+        textfont={"size": 10},
+        cliponaxis=False,
+        marker={"size": 12, **marker},
+        customdata=[[point.device, point.model, _words(point)] for point in shown],
+        hovertemplate="%{customdata[2]}<extra></extra>",
+    )
+
+
+def _words(point: Point) -> str:
+    lines = [f"<b>{point.model}</b> on {point.device}"]
+    kind = "cited" if point.source else "measured"
+    for quantity, value in point.values.items():
+        note = f" ({kind})" if quantity == LATENCY else ""
+        lines.append(f"{_TITLES[quantity]}: {value:.4g}{note}")
+    if point.source:
+        lines.append(point.source.replace(": ", ":<br>", 1).replace(", https", ",<br>https"))
+    return "<br>".join(lines)
+
+
+def _axis(quantity: str, points: Sequence[Point]) -> dict[str, Any]:
+    if quantity == ACCURACY:
+        return theme.axis(_TITLES[quantity])
+    axis = theme.axis(_TITLES[quantity], type="log", dtick="D2")
+    values = [point.values[quantity] for point in points if quantity in point.values]
+    if values:
+        axis["range"] = [log10(min(values) / 1.5), log10(max(values) * 1.7)]
+    return axis
+
+
+def _peer_name(peer: str, entry: Report) -> str:
+    if peer == OURS:
+        return str(entry["reference"])
+    if peer == "bnn_lab, unfused":
+        return f"{entry['reference']} unfused"
+    return peer
+
+
+def _with_accuracy(entry: Report, values: dict[str, float]) -> dict[str, float]:
+    for known in PUBLISHED:
+        # BinaryNet's accuracy is that of CIFAR-10.
+        same = known.name == entry["name"] and known.name != "binarynet"
+        if same and known.top1 is not None:
+            values[ACCURACY] = known.top1
+    return values
+
+
+def _cited_words(points: Sequence[Point]) -> str:
+    if not points:
+        return "No cited figures are shown."
+    devices = ", ".join(dict.fromkeys(point.device for point in points))
+    return f"Hollow points are cited: {devices}. Source: {points[0].source}."
+
+
+@cache
+def _cited() -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(CITED_FILE.read_text())
+    return content

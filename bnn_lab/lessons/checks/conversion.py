@@ -1,0 +1,164 @@
+"""Exercises on deployment: thresholds, what stays float, and how much faster it can get."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from bnn_lab.lessons.checks.feedback import Feedback
+
+Threshold = Callable[[int, float, float], Any]
+Limit = Callable[[float, float], Any]
+
+_DEPTH = 20
+
+
+def check_threshold(answer: Threshold) -> None:
+    """Check lesson 4's exercise on thresholds; prints the verdict and a picture of all counts."""
+    print(review_threshold(answer))
+    print(threshold_picture(answer))
+
+
+def review_threshold(answer: Threshold) -> Feedback:
+    """Try to replace a batch normalization and a sign by one comparison of the popcount.
+
+    Args:
+        answer: ``answer(depth, mean, beta)`` for K and a normalization (accumulator - mean) + beta
+            should return the int t for which the result is negative iff popcount > t.
+
+    Returns:
+        The verdict, with a hint that fits the mistake where it is a common one.
+    """
+    for depth, mean, beta in ((_DEPTH, 5.3, 2.0), (_DEPTH, 4.0, 0.0), (64, -3.0, 2.5), (9, 0, 0)):
+        try:
+            given = answer(depth, mean, beta)
+            t = float(given)
+        except TypeError as error:
+            return Feedback(False, f"Your function should return a whole number ({error}).")
+        except Exception as error:  # whatever a student's code raises becomes a hint
+            return Feedback(False, f"Your function raised {type(error).__name__}: {error}.")
+        expected = math.floor((depth - mean + beta) / 2)
+        if t == expected:
+            continue
+        case = f"For K = {depth}, mean {mean:g} and beta {beta:g} it gives {given:g}. "
+        exact = (depth - mean + beta) / 2
+        hints = (
+            (exact, "Almost: popcounts are whole numbers, so round down with math.floor."),
+            (depth / 2, "That ignores mean and beta, which shift the accumulator."),
+            (math.floor(depth / 2), "That ignores mean and beta, which shift the accumulator."),
+            (math.floor((depth - mean) / 2), "beta is missing: it is added after the mean."),
+            (math.floor((depth - mean - beta) / 2), "beta has the wrong sign."),
+            (math.floor((depth + mean - beta) / 2), "The mean is subtracted: mind the signs."),
+            (depth - mean + beta, "The accumulator is K - 2 p: each place counts twice."),
+            (mean - beta, "That is a bound for the accumulator; p is (K - accumulator) / 2."),
+            (math.ceil(exact), "Round down, not up: at p = t the result is not yet negative."),
+        )
+        for value, hint in hints:
+            if t == value:
+                return Feedback(False, case + hint)
+        return Feedback(False, case + "Solve (K - 2 p) - mean + beta < 0 for p.")
+    return Feedback(True, "So a whole batch normalization costs the kernel one comparison.")
+
+
+def threshold_picture(answer: Threshold) -> str:
+    """For every popcount, what normalization and sign say, and what the answer's threshold says.
+
+    Args:
+        answer: see `review_threshold`.
+
+    Returns:
+        Three lines of text.
+    """
+    mean, beta = 4.0, 0.0
+    counts = np.arange(_DEPTH + 1)
+    wanted = _DEPTH - 2 * counts - mean + beta < 0
+    lines = [
+        f"popcount 0 to {_DEPTH}, mean {mean:g}:",
+        "normalize, then sign  " + _signs(wanted),
+    ]
+    try:
+        lines.append("your threshold        " + _signs(counts > float(answer(_DEPTH, mean, beta))))
+    except Exception:  # the verdict says what is wrong
+        lines.append("your threshold        (none yet)")
+    return "\n".join(lines)
+
+
+def check_binary_layers(model: Any, expected: Sequence[str]) -> None:
+    """Check lesson 4's exercise of mending a network; prints each layer's verdict."""
+    print(review_binary_layers(model, expected))
+
+
+def review_binary_layers(model: Any, expected: Sequence[str]) -> Feedback:
+    """See whether layers of a Keras model would be binary after conversion.
+
+    Args:
+        model: of the student.
+        expected: names of the layers that should be.
+
+    Returns:
+        The verdict; the hint is the converter's own reason for the first layer that is not.
+    """
+    from bnn_lab.convert import explain
+    from bnn_lab.errors import BnnLabError
+
+    try:
+        report = explain(model)
+    except BnnLabError as error:
+        return Feedback(False, f"The network cannot be converted: {error}")
+    known = {layer.name: layer for layer in report.layers}
+    for name in expected:
+        layer = known.get(name)
+        if layer is None:
+            return Feedback(False, f"There is no layer {name!r}; keep the layers' names.")
+        if layer.verdict != "binary":
+            advice = f" It advises: {layer.advice}." if layer.advice else ""
+            reason = f"The converter says of {name!r}: {layer.reason}.{advice}"
+            return Feedback(False, reason)
+    binary = sum(layer.macs_binary for layer in report.layers)
+    total = binary + sum(layer.macs_float for layer in report.layers)
+    return Feedback(True, f"{binary / total:.0%} of the multiply-accumulates are binary now.")
+
+
+def check_speed_limit(answer: Limit) -> None:
+    """Check lesson 4's exercise on the speed limit and print what `review_speed_limit` finds."""
+    print(review_speed_limit(answer))
+
+
+def review_speed_limit(answer: Limit) -> Feedback:
+    """Try Amdahl's law: how many times faster a network gets if its binary ops cost nothing.
+
+    Args:
+        answer: ``answer(float_ms, binary_ms)`` should return old time over new time.
+
+    Returns:
+        The verdict, with a hint that fits the mistake where it is a common one.
+    """
+    for float_ms, binary_ms in ((1.0, 3.0), (2.0, 2.0), (5.0, 0.0)):
+        try:
+            given = float(answer(float_ms, binary_ms))
+        except TypeError as error:
+            return Feedback(False, f"Your function should return a number ({error}).")
+        except Exception as error:  # whatever a student's code raises becomes a hint
+            return Feedback(False, f"Your function raised {type(error).__name__}: {error}.")
+        total = float_ms + binary_ms
+        expected = total / float_ms
+        if math.isclose(given, expected):
+            continue
+        case = f"{float_ms:g} ms float and {binary_ms:g} ms binary: it gives {given:g}. "
+        hints = {
+            binary_ms / float_ms: "The old time is the float and the binary part together.",
+            float_ms / total: "Turned round: old time over new time, which is at least 1.",
+            binary_ms / total: "That is the binary share. What time is left without it?",
+            float_ms: "That is the new time. How many times shorter than the old one is it?",
+            total: "That is the old time. Divide it by the new one.",
+        }
+        fallback = "Old time: float and binary. New time: float alone. Divide."
+        return Feedback(False, case + hints.get(given, fallback))
+    return Feedback(True, "Whatever the kernels do, the float ops set this limit.")
+
+
+def _signs(negative: Any) -> str:
+    return "".join("-" if value else "+" for value in negative)

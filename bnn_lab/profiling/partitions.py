@@ -1,0 +1,205 @@
+"""From the times of a runtime's nodes to times of a model's ops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bnn_lab.errors import BnnLabError
+from bnn_lab.measure.timing import measure
+from bnn_lab.profiling.node_clock import NodeClock, PlanNode, set_inputs
+from bnn_lab.tflite.ops import FileOp, ModelOps
+
+OUR_DELEGATE = "BnnLabDelegate"  # the name that bnn_lab's delegate gives its nodes
+# What its convolutions take in. A LceQuantize after them is a second output of the same pass.
+_FUSED = ("ADD", "SUB", "MUL", "RELU", "RELU6", "RELU_N1_TO_1", "PRELU", "LEAKY_RELU")
+
+_ROUND_SECONDS = 2e-4  # what an op runs alone in a round; its relative time is enough
+
+
+@dataclass(frozen=True)
+class Part:
+    """Ops that are timed as one.
+
+    Attributes:
+        ops: in the order of the file.
+        seconds: per inference.
+        binary: whether they are binary ops, with what bnn_lab's delegate fuses into them.
+        split: whether `seconds` is a share of a partition's time.
+    """
+
+    ops: tuple[FileOp, ...]
+    seconds: float
+    binary: bool
+    split: bool
+
+
+def quiet_rounds(*peers: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """The half of the rounds in which all peers together were fastest.
+
+    Other work on the machine comes in bursts longer than a call: it would hit the rounds of one
+    peer, and their sum would not be that of the other.
+
+    Args:
+        *peers: seconds of each call, float64 (rounds, calls).
+
+    Returns:
+        bool (rounds,), at least one True.
+    """
+    spent = np.sum([np.median(seconds, axis=1) for seconds in peers], axis=0)
+    mask: NDArray[np.bool_] = spent <= np.median(spent)
+    return mask
+
+
+def node_seconds(seconds: NDArray[np.float64], totals: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Typical time of each node: the mean over the runs whose total is near the median.
+
+    Means add up, medians do not; without the slowest and the fastest third of the runs the mean is
+    as little moved by disturbances.
+
+    Args:
+        seconds: of each node in each run, float64 (runs, nodes).
+        totals: of each run, float64 (runs,).
+
+    Returns:
+        float64 (nodes,).
+    """
+    low, high = np.percentile(totals, [35, 65])
+    mean: NDArray[np.float64] = seconds[(totals >= low) & (totals <= high)].mean(axis=0)
+    return mean
+
+
+def split_nodes(
+    model: ModelOps,
+    nodes: Sequence[PlanNode],
+    seconds: Sequence[float],
+    *,
+    rounds: int,
+    clock: Callable[[], float],
+    **options: Any,
+) -> list[Part]:
+    """Give each op its part of the time of the node it belongs to.
+
+    Args:
+        model: the file.
+        nodes: in the order they run.
+        seconds: of each node.
+        rounds: timing samples of ops alone.
+        clock: returns seconds.
+        **options: of `open_litert`, as the model was run.
+
+    Returns:
+        In the order of the nodes and, within a node, of the file. A partition whose ops cannot run
+        alone is one part.
+    """
+    parts = []
+    for node, spent in zip(nodes, seconds, strict=True):
+        ours = node.custom_name == OUR_DELEGATE
+        groups = group_fused(ops_of_node(node, model.ops), fuse=ours and options.get("fuse", True))
+        weights = None
+        if len(groups) > 1:
+            try:
+                weights = _times_alone(model, groups, rounds, clock, options)
+            except BnnLabError:
+                groups = [tuple(op for group in groups for op in group)]
+        for group, part in zip(groups, split_time(spent, weights or [1.0]), strict=True):
+            binary = ours and any(op.custom for op in group)
+            parts.append(Part(group, part, binary, len(groups) > 1))
+    return parts
+
+
+def ops_of_node(node: PlanNode, ops: Sequence[FileOp]) -> list[FileOp]:
+    """The ops of the file that a node runs, in the order of the file.
+
+    A partition's ops are those found from its outputs backwards, up to its inputs.
+    """
+    if node.index < len(ops):
+        return [ops[node.index]]
+    maker = {tensor: op for op in ops for tensor in op.outputs}
+    outside = set(node.inputs)
+    found: dict[int, FileOp] = {}
+    pending = list(node.outputs)
+    while pending:
+        tensor = pending.pop()
+        op = maker.get(tensor)
+        if tensor in outside or op is None or op.index in found:
+            continue
+        found[op.index] = op
+        pending += op.inputs
+    return [found[index] for index in sorted(found)]
+
+
+def group_fused(ops: Sequence[FileOp], *, fuse: bool) -> list[tuple[FileOp, ...]]:
+    """Ops that bnn_lab's delegate may run in one pass, together.
+
+    It claims most builtin ops only to run them inside the binary convolution before, and writes the
+    bits of a following LceQuantize in the same pass.
+
+    Args:
+        ops: of one partition.
+        fuse: False leaves each op alone.
+
+    Returns:
+        The groups, by their first op.
+    """
+    groups: list[list[FileOp]] = []
+    result_of: dict[int, list[FileOp]] = {}  # the tensor that a group ends in, so far
+    for op in ops:
+        before = [result_of[t] for t in op.inputs if t in result_of]
+        fits = fuse and bool(before) and op.kind in (*_FUSED, "LceQuantize")
+        group = max(before, key=lambda found: found[-1].index) if fits else []
+        if not fits:
+            groups.append(group)
+        group.append(op)
+        if op.kind == "LceQuantize":
+            for tensor in [t for t, owner in result_of.items() if owner is group]:
+                del result_of[tensor]  # one set of bits is written, no more
+        elif op.kind in (*_FUSED, "LceBconv2d"):
+            result_of = {t: owner for t, owner in result_of.items() if owner is not group}
+            result_of[op.outputs[0]] = group
+    return [tuple(group) for group in groups]
+
+
+def split_time(seconds: float, weights: Sequence[float]) -> list[float]:
+    """Split a time in proportion to weights; evenly if they are all 0."""
+    total = sum(weights)
+    if total <= 0:
+        return [seconds / len(weights)] * len(weights)
+    return [seconds * weight / total for weight in weights]
+
+
+def made_up(shape: tuple[int, ...], dtype: np.dtype) -> NDArray:
+    """Values to run a model on when none are given: normal floats, 8-bit integers of any value."""
+    random = np.random.default_rng(0)
+    if dtype.kind == "f":
+        return random.normal(size=shape).astype(dtype)
+    if dtype.itemsize == 1 and dtype.kind in "iu":
+        limits = np.iinfo(dtype)
+        return random.integers(limits.min, limits.max, size=shape, dtype=dtype, endpoint=True)
+    return np.zeros(shape, dtype)  # an index, say, must lie within what it indexes
+
+
+def _times_alone(
+    model: ModelOps,
+    groups: Sequence[tuple[FileOp, ...]],
+    rounds: int,
+    clock: Callable[[], float],
+    options: dict[str, Any],
+) -> list[float]:
+    alone = []
+    for group in groups:
+        interpreter = NodeClock(model.cut(op.index for op in group), clock=clock, **options)
+        details = interpreter.litert.get_input_details()
+        arrays = [made_up(tuple(t["shape"]), np.dtype(t["dtype"])) for t in details]
+        set_inputs(interpreter.litert, arrays)
+        alone.append(interpreter)
+    peers = {str(index): interpreter.run for index, interpreter in enumerate(alone)}
+    try:
+        measure(peers, rounds=rounds, round_seconds=_ROUND_SECONDS, clock=clock)
+    except (ValueError, RuntimeError) as error:
+        raise BnnLabError(f"an op cannot run alone: {error}") from error
+    return [float(node_seconds(np.array(i.seconds), np.array(i.totals)).sum()) for i in alone]

@@ -1,0 +1,252 @@
+"""A training loop that records accuracy and flips."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bnn_lab._keras import require_tensorflow
+from bnn_lab.data import Digits, load_digits
+from bnn_lab.errors import InputError
+from bnn_lab.models import digits_bnn
+from bnn_lab.training.bop import (
+    binary_variables,
+    bop_optimizer,
+    check_legacy_optimizer,
+    gamma_decay,
+    is_bop,
+    latent_value,
+    set_binary_signs,
+)
+from bnn_lab.training.flips import FlipRecorder, flip_measure
+
+BATCH_SIZE = 50
+EPOCHS = 10
+
+
+@dataclass(frozen=True)
+class EpochResult:
+    """What one epoch of training gave.
+
+    Attributes:
+        epoch: 1 for the first.
+        loss: mean training loss.
+        train_accuracy: in 0..1, averaged over the epoch while the weights changed.
+        test_accuracy: in 0..1, after the epoch.
+        flips: binary weights flipped, summed over the epoch's steps.
+        pi: the flip measure of the epoch's mean step (see `flip_measure`).
+        seconds: wall-clock time since training began.
+    """
+
+    epoch: int
+    loss: float
+    train_accuracy: float
+    test_accuracy: float
+    flips: int
+    pi: float
+    seconds: float
+
+
+@dataclass
+class TrainingHistory:
+    """Record of one training run.
+
+    Attributes:
+        epochs: one result per epoch.
+        total_weights: binary weights of the model.
+        step_flips: layer name to flips at each training step, int64 (steps,).
+    """
+
+    epochs: list[EpochResult] = field(default_factory=list)
+    total_weights: int = 0
+    step_flips: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+
+    @property
+    def final_accuracy(self) -> float:
+        """Test accuracy after the last epoch, in 0..1."""
+        if not self.epochs:
+            raise InputError("this history is empty: no epoch has ended yet.")
+        return self.epochs[-1].test_accuracy
+
+    @property
+    def step_pi(self) -> NDArray[np.float64]:
+        """The flip measure pi_t of every training step, float64 (steps,)."""
+        flips = np.sum(list(self.step_flips.values()), axis=0)
+        return np.atleast_1d(flip_measure(flips, self.total_weights))
+
+    def column(self, name: str) -> list[Any]:
+        """One field of `EpochResult` over all epochs, e.g. ``column("pi")``.
+
+        Raises:
+            InputError: `EpochResult` has no such field.
+        """
+        if name not in EpochResult.__dataclass_fields__:
+            known = ", ".join(EpochResult.__dataclass_fields__)
+            raise InputError(f"column({name!r}): known columns are {known}.")
+        return [getattr(result, name) for result in self.epochs]
+
+
+def train(
+    model: Any,
+    data: Digits,
+    optimizer: Any,
+    *,
+    epochs: int = EPOCHS,
+    batch_size: int = BATCH_SIZE,
+    seed: int = 0,
+    on_epoch: Callable[[EpochResult], None] | None = None,
+    recorder: FlipRecorder | None = None,
+) -> TrainingHistory:
+    """Train a classifier that ends in logits, with cross-entropy.
+
+    The test images are only measured on: nothing is chosen by them.
+
+    Args:
+        model: built Keras model, (N, *data.input_shape) to logits (N, data.classes), with
+            binary weights. It is compiled and trained in place.
+        data: training and test images with labels.
+        optimizer: a legacy Keras optimizer, such as `bop_optimizer()`.
+        epochs: passes over the training images, at least 1.
+        batch_size: images per step, at least 1.
+        seed: of shuffling; sets the random state of Python, NumPy and TensorFlow.
+        on_epoch: called with each epoch's result, e.g. to print it.
+        recorder: a fresh one of your own, such as `InertiaRecorder`, to look into afterwards or,
+            by its own `on_epoch`, at each epoch's end.
+
+    Returns:
+        The history.
+
+    Raises:
+        InputError: the model has no binary weights or does not fit the data, the optimizer is not
+            a legacy one, a binary weight under Bop is not ±1, a count is below 1, or `recorder`
+            has been used before.
+    """
+    tf = require_tensorflow()
+    if recorder is not None and recorder.weights:
+        raise InputError("train(recorder=...): this recorder has been used. Fix: make a new one.")
+    if epochs < 1 or batch_size < 1:
+        raise InputError(f"train({epochs=}, {batch_size=}): both must be at least 1.")
+    check_legacy_optimizer(optimizer, "optimizer")
+    variables = binary_variables(model)
+    _check_signs(variables, optimizer)
+    _check_shapes(model, data)
+
+    tf.keras.utils.set_random_seed(seed)
+    model.compile(
+        optimizer,
+        tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    recorder = FlipRecorder() if recorder is None else recorder
+    history = TrainingHistory()
+    started = time.perf_counter()
+    steps_seen = 0
+
+    def end_epoch(epoch: int, logs: dict[str, float]) -> None:
+        nonlocal steps_seen
+        flips = recorder.flips_per_step()[steps_seen:]
+        steps_seen += len(flips)
+        result = EpochResult(
+            epoch=epoch + 1,
+            loss=float(logs["loss"]),
+            train_accuracy=float(logs["accuracy"]),
+            test_accuracy=float(logs["val_accuracy"]),
+            flips=int(flips.sum()),
+            pi=float(flip_measure(flips.mean(), recorder.total_weights)),
+            seconds=time.perf_counter() - started,
+        )
+        history.epochs.append(result)
+        if on_epoch is not None:
+            on_epoch(result)
+
+    model.fit(
+        data.train_images,
+        data.train_labels,
+        batch_size=batch_size,
+        epochs=epochs,
+        validation_data=(data.test_images, data.test_labels),
+        validation_batch_size=len(data.test_labels),
+        verbose=0,
+        callbacks=[recorder, tf.keras.callbacks.LambdaCallback(on_epoch_end=end_epoch)],
+    )
+    history.total_weights = recorder.total_weights
+    history.step_flips = {
+        name: np.asarray(flips, np.int64) for name, flips in recorder.step_flips.items()
+    }
+    return history
+
+
+def train_digits(
+    *,
+    epochs: int = EPOCHS,
+    seed: int = 0,
+    on_epoch: Callable[[EpochResult], None] | None = None,
+    recorder: FlipRecorder | None = None,
+) -> tuple[Any, TrainingHistory]:
+    """Build the digits network and train it with Bop, as lesson 4 does.
+
+    gamma falls from 0.01 to 0.0005 at tau = 1e-6: about 98 % of the test images are right
+    after 10 epochs.
+
+    Args:
+        epochs: passes over the training images, at least 1.
+        seed: of initialisation and shuffling.
+        on_epoch: called with each epoch's result.
+        recorder: see `train`.
+
+    Returns:
+        (trained Keras model, history).
+
+    Raises:
+        InputError: `epochs` is below 1.
+    """
+    data = load_digits()
+    model = digits_bnn(seed=seed)
+    set_binary_signs(model)
+    steps = max(1, epochs) * update_steps(data, BATCH_SIZE)
+    optimizer = bop_optimizer(gamma=gamma_decay(1e-2, 5e-4, steps), threshold=1e-6)
+    history = train(
+        model, data, optimizer, epochs=epochs, seed=seed, on_epoch=on_epoch, recorder=recorder
+    )
+    return model, history
+
+
+def update_steps(data: Digits, batch_size: int = BATCH_SIZE) -> int:
+    """Training steps in one epoch: batches that cover all training images."""
+    return -(-len(data.train_images) // batch_size)
+
+
+def _check_signs(variables: dict[str, Any], optimizer: Any) -> None:
+    import larq as lq
+
+    if not isinstance(optimizer, lq.optimizers.CaseOptimizer):
+        if is_bop(optimizer):
+            raise InputError(
+                "optimizer is a bare Bop, which would also flip batch-normalization offsets. "
+                "Fix: use bnn_lab.training.bop_optimizer(...)."
+            )
+        return
+    bops = [predicate for predicate, part in optimizer.pred_opt_pairs if is_bop(part)]
+    for name, variable in variables.items():
+        if any(predicate(variable) for predicate in bops):
+            value = latent_value(variable)
+            if not np.all(np.abs(value) == 1):
+                raise InputError(
+                    f"layer '{name}': its binary weights are not all +1 or -1, and Bop never sets "
+                    "magnitudes. Fix: call bnn_lab.training.set_binary_signs(model) before "
+                    "training."
+                )
+
+
+def _check_shapes(model: Any, data: Digits) -> None:
+    wanted_in, wanted_out = (None, *data.input_shape), (None, data.classes)
+    if tuple(model.input_shape) != wanted_in or tuple(model.output_shape) != wanted_out:
+        raise InputError(
+            f"model '{model.name}' maps {model.input_shape} to {model.output_shape}, but this data "
+            f"needs {wanted_in} to {wanted_out}."
+        )

@@ -1,0 +1,299 @@
+"""Running a recipe: checkpoints that survive a kill at any step, logs, several devices."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bnn_lab._keras import require_tensorflow
+from bnn_lab.errors import BnnLabError, InputError
+from bnn_lab.training.bop import binary_variables
+from bnn_lab.training.flips import FlipRecorder
+from bnn_lab.training.latents import latent_scope
+from bnn_lab.training.pi import flip_measure
+from bnn_lab.training.recipe import Recipe, build_model, build_optimizer
+from bnn_lab.training.recipe_data import SMOKE_BATCH, open_data
+
+STRATEGIES = ("none", "mirrored", "multiworker")
+CHECKPOINT, SETTINGS, HISTORY, WEIGHTS = (
+    "checkpoint.npz",
+    "settings.json",
+    "history.json",
+    "weights.h5",
+)
+
+
+def run_recipe(
+    recipe: Recipe,
+    folder: str | Path,
+    *,
+    data_folder: str | Path | None = None,
+    seed: int = 0,
+    smoke: bool = False,
+    strategy: str = "none",
+    checkpoint_steps: int = 500,
+    report: Callable[[str], None] = print,
+) -> Any:
+    """Train; if the folder holds a checkpoint of the same training, go on from it.
+
+    Batches and hyper-parameters are functions of the step alone, and a checkpoint holds all
+    weights and the optimizers' state, so on a CPU a training that was killed ends with the very
+    weights of one that was not.
+
+    Args:
+        recipe: what to do.
+        folder: gets the checkpoint, ``history.json`` (a record an epoch; an epoch that was
+            interrupted has the loss of its last part), TensorBoard logs (``tb``), ``weights.h5``
+            (latent weights, at the end) and ``settings.json``.
+        data_folder: of CIFAR-10's or ImageNet's files.
+        seed: of weights, order and augmentation.
+        smoke: the same code in seconds: two epochs of a few small batches, synthetic images in
+            place of CIFAR-10 and ImageNet. The digits keep their batch and images.
+        strategy: ``none``, ``mirrored`` (`tf.distribute.MirroredStrategy`: all GPUs of this
+            machine) or ``multiworker`` (`MultiWorkerMirroredStrategy`, set up by TF_CONFIG).
+        checkpoint_steps: steps between checkpoints, at least 1; there is one after each epoch too.
+        report: gets lines of text.
+
+    Returns:
+        The trained Keras model.
+
+    Raises:
+        InputError: the folder holds another training, or an argument is out of range.
+        BnnLabError: the data is not to be had, or TensorBoard is not installed.
+    """
+    if strategy not in STRATEGIES:
+        raise InputError(f"run_recipe({strategy=}): must be one of {STRATEGIES}.")
+    if checkpoint_steps < 1:
+        raise InputError(f"run_recipe({checkpoint_steps=}): must be at least 1.")
+    tf = require_tensorflow()
+    folder = Path(folder)
+    if smoke:
+        batch = recipe.training["batch"] if recipe.data["name"] == "digits" else SMOKE_BATCH
+        recipe = recipe.with_training(epochs=2, batch=batch)
+    _claim(folder, {"recipe": asdict(recipe), "seed": seed, "smoke": smoke})
+
+    with _strategy(tf, strategy).scope():
+        batches = open_data(recipe, folder=data_folder, seed=seed, smoke=smoke)
+        report(f"data: {batches.name}; {batches.steps_per_epoch} steps an epoch")
+        model = build_model(recipe, batches.input_shape, batches.classes, seed)
+        optimizer = build_optimizer(recipe, model, batches.steps_per_epoch)
+        logits = model.layers[-1].__class__.__name__ not in ("Activation", "Softmax")
+        model.compile(
+            optimizer,
+            tf.keras.losses.SparseCategoricalCrossentropy(from_logits=logits),
+            metrics=["accuracy"],
+        )
+    saver = _saver_class(tf)(folder, batches.steps_per_epoch, checkpoint_steps, report)
+    done = saver.restore(model, batches)
+    epochs = recipe.training["epochs"]
+    total = epochs * batches.steps_per_epoch
+    if done:
+        report(f"resumed after step {done} of {total}")
+    epoch, inside = divmod(done, batches.steps_per_epoch)
+    if inside:
+        rest = batches.steps_per_epoch - inside
+        _fit(model, batches, saver, done, epoch, epoch + 1, rest)
+        epoch += 1
+    if epoch < epochs:
+        start = epoch * batches.steps_per_epoch
+        _fit(model, batches, saver, start, epoch, epochs, batches.steps_per_epoch)
+    with latent_scope():
+        model.save_weights(str(folder / WEIGHTS))
+    return model
+
+
+def _fit(
+    model: Any, batches: Any, saver: Any, start: int, first: int, last: int, steps: int
+) -> None:
+    model.fit(
+        batches.train_from(start),
+        initial_epoch=first,
+        epochs=last,
+        steps_per_epoch=steps,
+        validation_data=batches.test,
+        verbose=0,
+        callbacks=[saver],
+    )
+
+
+def _strategy(tf: Any, name: str) -> Any:
+    if name == "mirrored":
+        return tf.distribute.MirroredStrategy()
+    if name == "multiworker":
+        if "TF_CONFIG" not in os.environ:
+            raise InputError(
+                "strategy multiworker needs the environment variable TF_CONFIG, which names the "
+                "cluster's workers and this one. Fix: set it, or use mirrored."
+            )
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    return tf.distribute.get_strategy()
+
+
+def _claim(folder: Path, settings: dict[str, Any]) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder} cannot be made a folder ({error}). Fix: choose another.") from (
+            error
+        )
+    path = folder / SETTINGS
+    text = json.dumps(settings, indent=2, sort_keys=True)
+    if not path.exists():
+        if (folder / CHECKPOINT).exists():
+            raise InputError(
+                f"{folder} holds a checkpoint but no {SETTINGS}, so what was trained is not known. "
+                "Fix: use another folder."
+            )
+        _write(path, lambda part: part.write_text(text))
+        return
+    try:
+        before = json.loads(path.read_text())
+        differences = _differences(before, json.loads(text))
+    except (ValueError, AttributeError) as error:
+        raise InputError(
+            f"{path} is damaged ({error}). Fix: delete {folder} and start anew, or use another "
+            "folder."
+        ) from error
+    if differences:
+        raise InputError(
+            f"{folder} holds a training with other settings: {'; '.join(differences)}. Fix: use "
+            "the same recipe, seed and options to go on with it, or another folder."
+        )
+
+
+def _differences(before: dict[str, Any], now: dict[str, Any], name: str = "") -> list[str]:
+    """Settings by their dotted names, where two nested dictionaries differ."""
+    found: list[str] = []
+    for key in sorted({*before, *now}):
+        old, new = before.get(key), now.get(key)
+        if isinstance(old, dict) and isinstance(new, dict):
+            found += _differences(old, new, f"{name}{key}.")
+        elif old != new:
+            found.append(f"{name}{key} was {old!r}, now {new!r}")
+    return found
+
+
+def _write(path: Path, write: Callable[[Path], Any]) -> None:
+    """Whole or not at all, also if the machine goes down."""
+    part = path.with_name(f".part-{path.name}")
+    write(part)
+    with part.open("rb") as file:
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+def _saver_class(tf: Any) -> Any:
+    class Saver(FlipRecorder):
+        """Checkpoints, history and logs; counts flips over a kill."""
+
+        def __init__(
+            self, folder: Path, steps: int, every: int, report: Callable[[str], None]
+        ) -> None:
+            super().__init__()
+            self.folder, self.steps, self.every, self.report = folder, steps, every, report
+            self.step = 0
+            self.flips = 0  # in the present epoch
+            self.history: list[dict[str, float]] = []
+            self.writer: Any = None
+
+        def restore(self, model: Any, batches: Any) -> int:
+            """Load the checkpoint, if any; returns the number of steps done."""
+            self._open_logs()
+            path = self.folder / CHECKPOINT
+            if not path.exists():
+                return 0
+            try:
+                with np.load(path, allow_pickle=False) as file:
+                    state = json.loads(str(file["state"]))
+                    weights = [file[f"model_{i}"] for i in range(state["model"])]
+                    slots = [
+                        [file[f"optimizer_{k}_{i}"] for i in range(count)]
+                        for k, count in enumerate(state["optimizers"])
+                    ]
+            except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
+                raise InputError(
+                    f"{path} is damaged ({error}). Fix: delete {self.folder} and start anew."
+                ) from error
+            # One step makes the optimizers create their slots; all it changed is overwritten.
+            model.fit(batches.train_from(0).take(1), verbose=0)
+            with latent_scope():
+                model.set_weights(weights)
+            for part, values in zip(model.optimizer.optimizers, slots, strict=True):
+                part.set_weights(values)
+            self.step, self.flips, self.history = state["step"], state["flips"], state["history"]
+            return self.step
+
+        def _save(self) -> None:
+            with latent_scope():
+                weights = self.model.get_weights()
+            parts = [part.get_weights() for part in self.model.optimizer.optimizers]
+            state = {
+                "step": self.step,
+                "flips": self.flips,
+                "history": self.history,
+                "model": len(weights),
+                "optimizers": [len(values) for values in parts],
+            }
+            arrays = {f"model_{i}": value for i, value in enumerate(weights)}
+            for k, values in enumerate(parts):
+                arrays |= {f"optimizer_{k}_{i}": value for i, value in enumerate(values)}
+
+            def write(part: Path) -> None:
+                with part.open("wb") as file:
+                    np.savez(file, state=np.array(json.dumps(state)), **arrays)
+
+            _write(self.folder / CHECKPOINT, write)
+
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            """Count flips; save if it is time."""
+            super().on_train_batch_end(batch, logs)
+            self.step += 1
+            if self.step % self.every == 0 and self.step % self.steps:
+                self._count()
+                self._save()
+
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            """Record, log, save."""
+            self._count()
+            total = self.total_weights
+            record = {name: float(value) for name, value in (logs or {}).items()}
+            record |= {"flips": self.flips, "pi": flip_measure(self.flips / self.steps, total)}
+            self.history.append({"epoch": epoch + 1, **record})
+            self.flips = 0
+            with self.writer.as_default(step=epoch + 1):
+                for name, value in record.items():
+                    tf.summary.scalar(name, value)
+                for name, variable in binary_variables(self.model).items():
+                    latent = getattr(variable, "latent_variable", variable)
+                    tf.summary.scalar(f"share_plus_one/{name}", np.mean(latent.numpy() >= 0))
+            self.writer.flush()
+            text = json.dumps(self.history, indent=1)
+            _write(self.folder / HISTORY, lambda part: part.write_text(text))
+            self._save()
+            self.report(
+                f"epoch {epoch + 1}: loss {record['loss']:.4f}, test accuracy "
+                f"{record['val_accuracy']:.1%}, {record['flips']:,} flips, π {record['pi']:.2f}"
+            )
+
+        def _count(self) -> None:
+            for flips in self.step_flips.values():
+                self.flips += sum(flips)
+                flips.clear()
+
+        def _open_logs(self) -> None:
+            try:
+                import tensorboard  # noqa: F401
+            except ImportError as error:
+                raise BnnLabError(
+                    'TensorBoard is not installed. Fix: pip install "bnn-lab[train]"'
+                ) from error
+            self.writer = tf.summary.create_file_writer(str(self.folder / "tb"))
+
+    return Saver

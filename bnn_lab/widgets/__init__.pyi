@@ -1,0 +1,12 @@
+from .base import Explorer as Explorer
+from .bitpack_stepper import BitpackStepper as BitpackStepper
+from .bop_explorer import BopExplorer as BopExplorer
+from .flip_monitor import FlipMonitor as FlipMonitor
+from .inertia_explorer import InertiaExplorer as InertiaExplorer
+from .kernel_ladder import KernelLadder as KernelLadder
+from .latency_explorer import LatencyExplorer as LatencyExplorer
+from .op_profile import OpProfile as OpProfile
+from .pass_viewer import PassViewer as PassViewer
+from .prediction import Prediction as Prediction
+from .quicknet_designer import QuickNetDesigner as QuickNetDesigner
+from .roofline import Roofline as Roofline

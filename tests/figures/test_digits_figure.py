@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bnn_lab.data import load_digits
+from bnn_lab.errors import InputError
+from bnn_lab.figures import digits_figure
+
+DIGITS = load_digits()
+
+
+def test_shows_every_image_under_its_label() -> None:
+    figure = digits_figure(DIGITS.test_images[:4], DIGITS.test_labels[:4])
+    assert len(figure.data) == 4
+    for heatmap, image in zip(figure.data, DIGITS.test_images, strict=False):
+        np.testing.assert_array_equal(heatmap.z, image[..., 0])
+        assert (heatmap.zmin, heatmap.zmax) == (-1, 1)
+    titles = [annotation.text for annotation in figure.layout.annotations]
+    assert titles == [f"<b>{label}</b>" for label in DIGITS.test_labels[:4]]
+    assert figure.layout.yaxis4.autorange == "reversed"  # row 0 is at the top
+
+
+def test_errors() -> None:
+    with pytest.raises(InputError, match="12"):
+        digits_figure(DIGITS.test_images, DIGITS.test_labels)
+    with pytest.raises(InputError, match="needs"):
+        digits_figure(DIGITS.test_images[:3, ..., 0], DIGITS.test_labels[:3])
+    with pytest.raises(InputError, match="needs"):
+        digits_figure(DIGITS.test_images[:3], DIGITS.test_labels[:2])

@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+
+from bnn_lab.errors import InputError
+from bnn_lab.figures import (
+    describe_latency,
+    describe_training,
+    latency_figure,
+    theme,
+    training_figure,
+)
+from bnn_lab.figures.latency import format_factor, format_seconds
+from bnn_lab.measure.timing import Timing, TimingTable
+from bnn_lab.training import EpochResult, TrainingHistory
+
+
+def table(**medians: float) -> TimingTable:
+    spread = np.array([0.9, 1.0, 1.0, 1.0, 1.2])
+    return TimingTable(tuple(Timing(name, spread * s, 1) for name, s in medians.items()))
+
+
+def history(epochs: int = 3, steps: int = 4) -> TrainingHistory:
+    flips = np.arange(epochs * steps)[::-1].copy()
+    results = [
+        EpochResult(e + 1, 1.0, 0.5 + e / 10, 0.4 + e / 10, int(flips[e * steps]), -2.0 - e, e + 1)
+        for e in range(epochs)
+    ]
+    return TrainingHistory(results, 100, {"a": flips, "b": np.zeros_like(flips)})
+
+
+def texts(figure: go.Figure) -> list[str]:
+    return [annotation.text for annotation in figure.layout.annotations]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (2.13e-5, "21.3 µs"),
+        (4.2e-7, "0.42 µs"),
+        (3.631e-4, "363 µs"),
+        (1.1655e-3, "1.17 ms"),
+        (9.996e-3, "10.0 ms"),
+        (2.5, "2.50 s"),
+    ],
+)
+def test_seconds_are_readable(seconds: float, text: str) -> None:
+    assert format_seconds(seconds) == text
+
+
+def test_factors_are_readable() -> None:
+    assert [format_factor(f) for f in (1.04, 4.92, 9.96, 17.4)] == ["1.0", "4.9", "10", "17"]
+
+
+def test_bars_show_medians_and_labels_show_ratios() -> None:
+    figure = latency_figure(table(binary=2e-5, float=4e-4, int8=1e-5))
+    (bar,) = figure.data
+    np.testing.assert_allclose(bar.x, [20, 400, 10])
+    assert list(bar.y) == ["binary", "float", "int8"]
+    assert texts(figure) == [
+        "<b>20.0 µs</b>",
+        "<b>400 µs</b>  20× slower",
+        "<b>10.0 µs</b>  2.0× faster",
+    ]
+    assert bar.marker.color == (theme.VERMILION, theme.BLUE, theme.BLUE)
+    assert figure.layout.xaxis.range[0] == 0
+    assert "µs" in figure.layout.xaxis.title.text
+
+
+def test_lines_reach_back_to_the_fastest_round_and_slow_rounds_push_nothing_out() -> None:
+    seconds = np.array([1, 2, 3, 4, 500]) * 1e-5
+    figure = latency_figure(TimingTable((Timing("a", seconds, 1),)))
+    (bar,) = figure.data
+    np.testing.assert_allclose(bar.x[0] - bar.error_x.arrayminus[0], 10)
+    assert bar.error_x.array == (0,)
+    assert figure.layout.annotations[0].x == pytest.approx(30)
+    assert figure.layout.xaxis.range[1] == pytest.approx(1.45 * 30)
+
+
+def test_slow_peers_are_shown_in_milliseconds() -> None:
+    figure = latency_figure(table(a=2e-3, b=4e-3))
+    np.testing.assert_allclose(figure.data[0].x, [2, 4])
+    assert "ms" in figure.layout.xaxis.title.text
+
+
+def test_any_peer_can_be_the_reference() -> None:
+    figure = latency_figure(table(a=1e-5, b=4e-5), highlight="b")
+    assert texts(figure)[0].endswith("4.0× faster")
+    with pytest.raises(InputError, match="no peer named 'c'"):
+        latency_figure(table(a=1.0), highlight="c")
+
+
+def test_latency_in_words() -> None:
+    words = describe_latency(table(binary=2e-5, float=4e-4))
+    assert "\nbinary: 20.0 µs.\n" in words
+    assert "float: 400 µs, 20× slower than binary." in words
+
+
+def test_training_curves_show_the_history() -> None:
+    training, test, flips = training_figure(history()).data
+    np.testing.assert_allclose(training.y, [50, 60, 70])
+    np.testing.assert_allclose(test.y, [40, 50, 60])
+    np.testing.assert_allclose(flips.y, history().step_pi)
+    np.testing.assert_allclose(flips.x, np.arange(1, 13) / 4)
+    assert flips.y[-1] == pytest.approx(-9)
+    assert sorted(texts(training_figure(history()))) == [
+        "<b>flips</b>",
+        "<b>test</b>",
+        "<b>training</b>",
+    ]
+
+
+def test_training_in_words() -> None:
+    words = describe_training(history())
+    assert "40.0 % to 60.0 %" in words
+    assert "-2.0 to -4.0" in words
+    assert "11 weights flipped in the first epoch, 3 in the last" in words
+
+
+def test_empty_histories_are_refused() -> None:
+    for function in (training_figure, describe_training):
+        with pytest.raises(InputError, match="empty"):
+            function(TrainingHistory())
+
+
+def luminance(colour: str) -> float:
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return float(np.dot(linear, [0.2126, 0.7152, 0.0722]))
+
+
+def contrast(a: str, b: str) -> float:
+    low, high = sorted((luminance(a), luminance(b)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("background", ["#FFFFFF", "#111111"])  # JupyterLab's two themes
+@pytest.mark.parametrize("colour", [*theme.COLOURS, theme.TEXT])
+def test_colours_read_in_light_and_dark_themes(colour: str, background: str) -> None:
+    assert contrast(colour, background) >= 3
+
+
+@pytest.mark.parametrize(
+    "figure", [latency_figure(table(a=1.0, b=2.0)), training_figure(history())]
+)
+def test_figures_are_static_transparent_and_small(figure: go.Figure) -> None:
+    assert type(figure) is go.Figure
+    assert figure.layout.paper_bgcolor == figure.layout.plot_bgcolor == theme.CLEAR
+    assert len(json.dumps(figure.to_plotly_json(), default=list)) < 20_000

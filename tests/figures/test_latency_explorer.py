@@ -1,0 +1,183 @@
+"""The latency explorer's pure part: states to points, figures and words."""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+from pathlib import Path
+
+import pytest
+
+from bnn_lab.errors import InputError
+from bnn_lab.figures.bench_figures import entry_profile_figure, models_figure, speedups_figure
+from bnn_lab.figures.latency_explorer import (
+    ACCURACY,
+    AXES,
+    BINARY_MACS,
+    LATENCY,
+    MACS,
+    OURS,
+    PEERS,
+    SIZE,
+    LatencyState,
+    cited_points,
+    describe_explorer,
+    devices_of,
+    example_reports,
+    explorer_figure,
+    measured_points,
+    models_of,
+    ops_figure,
+    profile_entry,
+)
+
+_path = Path(__file__).parents[1] / "bench" / "reports.py"
+_spec = importlib.util.spec_from_file_location("reports", _path)
+assert _spec and _spec.loader
+made_up = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(made_up)
+
+REPORTS = [
+    made_up.report("A", models=[made_up.model("quicknet"), made_up.model("mine", times=2.0)]),
+    made_up.report("B", models=[made_up.model("quicknet", 2, times=3.0)]),
+]
+
+
+def test_values_of_a_point() -> None:
+    points = measured_points(REPORTS, LatencyState())
+    assert [(p.device, p.model) for p in points] == [("A", "quicknet"), ("A", "mine")]
+    known, own = points
+    assert known.values == {
+        LATENCY: pytest.approx(1.0),
+        MACS: 2.0,
+        BINARY_MACS: 1.9995,
+        SIZE: 4.0,
+        ACCURACY: 63.3,
+    }
+    assert ACCURACY not in own.values  # nobody published one
+    assert known.source == ""
+
+
+def test_choices_choose() -> None:
+    def found(**changes: object) -> list[tuple[str, str, float]]:
+        points = measured_points(REPORTS, LatencyState(**changes))  # type: ignore[arg-type]
+        return [(p.device, p.model, round(p.values[LATENCY], 6)) for p in points]
+
+    assert found(threads="2") == [("B", "quicknet", 3.0)]
+    assert found(threads="4") == []
+    assert found(peer="bnn_lab scalar", models=("mine",)) == [("A", "mine", 8.0)]
+    assert found(peer="bnn_lab, unfused", models=("mine",)) == [("A", "mine", 3.0)]
+    assert found(peer="float32 TFLite")[0] == ("A", "quicknet", 20.0)
+    assert found(peer="LCE default") == []
+    assert found(devices=("B",)) == []
+    float_size = measured_points(REPORTS, LatencyState(peer="float32 TFLite"))[0].values[SIZE]
+    assert float_size == 50.0
+
+
+def test_cited_points_have_a_source_and_are_of_one_thread() -> None:
+    points = cited_points(LatencyState())
+    assert {p.device for p in points} == {"Pixel 1", "Raspberry Pi 4B", "Mac mini M1"}
+    assert len(points) == 9 and all("README of the Larq Compute Engine" in p.source for p in points)
+    latency = {(p.device, p.model): p.values[LATENCY] for p in points}
+    assert latency["Pixel 1", "quicknet_small"] == 16.8
+    assert latency["Raspberry Pi 4B", "quicknet"] == 45.0
+    assert latency["Mac mini M1", "quicknet_large"] == 9.9
+    assert not any(SIZE in p.values for p in points)
+    assert cited_points(LatencyState(cited=False)) == cited_points(LatencyState(threads="2")) == []
+    assert {p.model for p in cited_points(LatencyState(models=("quicknet",)))} == {"quicknet"}
+
+
+def test_measured_and_cited_look_different() -> None:
+    figure = explorer_figure(REPORTS, LatencyState())
+    assert [trace.name for trace in figure.data] == [
+        "A",
+        "B",
+        "Pixel 1, LCE (cited)",
+        "Raspberry Pi 4B, LCE (cited)",
+        "Mac mini M1, LCE (cited)",
+    ]
+    measured, cited = figure.data[0], figure.data[2]
+    assert not measured.marker.symbol.endswith("-open")
+    assert cited.marker.symbol.endswith("-open")
+    assert measured.marker.color != cited.marker.color
+    assert "(measured)" in measured.customdata[0][2]
+    assert "(cited)" in cited.customdata[0][2] and "https://" in cited.customdata[0][2]
+
+
+def test_any_axes_any_state_same_traces() -> None:
+    shapes = set()
+    for x, y in itertools.product(AXES, AXES):
+        figure = explorer_figure(REPORTS, LatencyState(x=x, y=y))
+        shapes.add(tuple(trace.type for trace in figure.data))
+        kind = "log" if x != ACCURACY else None
+        assert figure.layout.xaxis.type == kind
+    for peer, threads in itertools.product(PEERS, ("1", "8")):
+        state = LatencyState(peer=peer, threads=threads, cited=False)
+        figure = explorer_figure(REPORTS, state)
+        shapes.add(tuple(trace.type for trace in figure.data))
+        empty = not measured_points(REPORTS, state)
+        assert ("nothing was measured" in str(figure.layout.annotations)) is empty
+        assert describe_explorer(REPORTS, state).startswith("No model was measured") is empty
+    assert len(shapes) == 1
+
+
+def test_words() -> None:
+    text = describe_explorer(REPORTS, LatencyState())
+    assert "2 measured points on bnn_lab, fastest with 1 thread(s), from quicknet with 1 ms" in text
+    assert "Hollow points are cited: Pixel 1, Raspberry Pi 4B, Mac mini M1. Source: README" in text
+
+
+def test_ops_of_a_point() -> None:
+    state = LatencyState(profile_of=("A", "mine"))
+    entry = profile_entry(REPORTS, state)
+    assert entry is not None and entry["name"] == "mine"
+    figure, words = ops_figure(REPORTS, state)
+    float_ops, binary_ops = sorted(figure.data, key=lambda trace: trace.name.startswith("binary"))
+    assert list(binary_ops.y) == ["2. LceBconv2d + ADD"] and list(binary_ops.x) == [1.2]
+    assert list(float_ops.y) == ["1. CONV_2D"]
+    assert words == "Bars of 2 ops of mine; binary ones take 60%."
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (LatencyState(), "Click a filled point"),
+        (LatencyState(profile_of=("Pixel 1", "quicknet")), "is a cited figure"),
+        (LatencyState(profile_of=("A", "mine"), threads="2"), "was not profiled with 2 thread"),
+    ],
+)
+def test_no_ops_to_show(state: LatencyState, words: str) -> None:
+    assert profile_entry(REPORTS, state) is None
+    figure, told = ops_figure(REPORTS, state)
+    assert words in told
+    kinds = [trace.type for trace in ops_figure(REPORTS, LatencyState())[0].data]
+    assert [trace.type for trace in figure.data] == kinds == ["bar", "bar"]
+
+
+def test_wrong_states() -> None:
+    for changes in ({"x": "colour"}, {"peer": "magic"}, {"threads": "3"}, {"cited": 1}):
+        with pytest.raises(InputError, match=next(iter(changes))):
+            LatencyState(**changes)  # type: ignore[arg-type]
+    assert OURS in PEERS
+
+
+def test_shipped_example_fills_the_figure() -> None:
+    reports = example_reports()
+    assert devices_of(reports) and "quicknet" in models_of(reports)
+    figure = explorer_figure(reports, LatencyState())
+    assert len(figure.data[0].x) >= 3
+
+
+def test_figures_of_reports() -> None:
+    figure, words = speedups_figure(REPORTS[0]["layers"])
+    assert [trace.name for trace in figure.data] == [
+        "over float32 TFLite",
+        "over int8 TFLite",
+        "over LCE indirect",
+    ]
+    assert list(figure.data[0].y) == [20.0] and "over int8 TFLite 5.0 to 5.0" in words
+    figure, words = models_figure(REPORTS[0]["models"])
+    assert [trace.name for trace in figure.data] == ["quicknet", "mine"]
+    assert "quicknet takes 1.00 ms, 20 times faster than float32 TFLite" in words
+    figure, words = entry_profile_figure(REPORTS[0]["models"][0])
+    assert len(figure.data) == 2 and "binary ones take 60%" in words

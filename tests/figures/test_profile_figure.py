@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import pytest
+
+from bnn_lab.figures import describe_profile, profile_figure
+from bnn_lab.profiling.profile import Profile, ProfileRow
+
+
+def row(kind: str, ms: float, binary: bool, macs: int | None = None) -> ProfileRow:
+    return ProfileRow(f"{kind} result", kind, (1, 8, 8, 64), ms, ms / 0.5, macs, binary, False)
+
+
+@pytest.fixture
+def profile() -> Profile:
+    rows = (
+        row("CONV_2D", 0.1, False, 10**6),
+        row("LceBconv2d", 0.3, True, 3 * 10**8),
+        row("LceBconv2d", 0.099, True, 10**8),
+        row("SOFTMAX", 0.001, False),
+    )
+    return Profile(rows, 0.51, "scalar", 1, 30)
+
+
+def test_each_row_is_a_bar_in_the_order_of_running(profile: Profile) -> None:
+    figure = profile_figure(profile)
+    binary, other = figure.data
+    assert list(binary.x) == [0.3, 0.099]
+    assert list(binary.y) == ["2. LceBconv2d", "3. LceBconv2d"]
+    assert list(other.y) == ["1. CONV_2D", "4. SOFTMAX"]
+    assert binary.marker.color != other.marker.color
+    assert list(figure.layout.yaxis.categoryarray) == [
+        "1. CONV_2D",
+        "2. LceBconv2d",
+        "3. LceBconv2d",
+        "4. SOFTMAX",
+    ]
+    assert "1000.0 GMAC/s" in binary.customdata[0][3]
+    assert other.customdata[1][3] == ""
+    assert "500 µs of 510 µs" in figure.layout.title.text
+    assert [a.text for a in figure.layout.annotations] == ["20%", "60%", "20%"]
+
+
+def test_the_method_makes_the_same_figure(profile: Profile) -> None:
+    assert profile.figure() == profile_figure(profile)
+
+
+def test_words(profile: Profile) -> None:
+    assert describe_profile(profile).splitlines() == [
+        "Bar chart of the time of 4 ops, together 500 µs.",
+        "Binary ops: 80%.",
+        "LceBconv2d: 80%.",
+        "CONV_2D: 20%.",
+    ]
+
+
+def test_no_rows() -> None:
+    figure = profile_figure(Profile((), 0.0, "scalar", 1, 1))
+    assert all(not trace.x for trace in figure.data)

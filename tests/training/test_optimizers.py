@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bnn_lab._keras import require_tensorflow
+from bnn_lab.errors import InputError
+from bnn_lab.models import digits_bnn
+from bnn_lab.training import bop_optimizer, schedules, simulate
+from bnn_lab.training.optimizers import Bop, Bop2ndOrder
+
+tf = require_tensorflow()
+import larq as lq  # noqa: E402  (needs legacy Keras, which the line above makes sure of)
+
+legacy = tf.keras.optimizers.legacy
+
+
+def signs(count: int = 50) -> np.ndarray:
+    return np.where(np.arange(count) % 2, 1.0, -1.0).astype(np.float32)
+
+
+def run(optimizer, gradients, start=None) -> np.ndarray:
+    """Weights after each step, (steps, weights)."""
+    weights = tf.Variable(signs(gradients.shape[1]) if start is None else start)
+    rows = []
+    for gradient in gradients:
+        optimizer.apply_gradients([(tf.constant(gradient, tf.float32), weights)])
+        rows.append(weights.numpy())
+    return np.array(rows)
+
+
+def noise(steps: int = 300, count: int = 50, scale: float = 1.0) -> np.ndarray:
+    return (np.random.default_rng(0).standard_normal((steps, count)) * scale).astype(np.float32)
+
+
+@pytest.mark.parametrize("gamma", [0.3, 1e-2, "decay"])
+@pytest.mark.parametrize("threshold", [0.0, 0.05, "decay"])
+def test_bop_equals_larqs_step_for_step(gamma, threshold) -> None:
+    if gamma == "decay":
+        gamma = schedules.exponential_decay(0.5, 1e-3, 300)
+    if threshold == "decay":
+        threshold = schedules.step_decay(0.1, 0.5, 50)
+    ours = run(Bop(threshold, gamma), noise())
+    np.testing.assert_array_equal(ours, run(lq.optimizers.Bop(threshold, gamma), noise()))
+    assert (ours[1:] != ours[:-1]).sum() > 20
+    assert set(np.unique(ours)) == {-1.0, 1.0}
+
+
+def test_at_exactly_the_threshold_bop_keeps_the_weight_and_larqs_sets_plus_one() -> None:
+    # w m = tau for both: +1 under m = 0.25, -1 under m = -0.25
+    gradient = np.array([[0.5, -0.5]], np.float32)
+    start = np.array([1.0, -1.0], np.float32)
+    assert run(Bop(0.25, 0.5), gradient, start).tolist() == [[1.0, -1.0]]
+    assert run(lq.optimizers.Bop(0.25, 0.5), gradient, start).tolist() == [[1.0, 1.0]]
+
+
+def test_bop_equals_the_simulator() -> None:
+    trajectory = simulate.simulate_weights(simulate.Bop(0.25, 0.125), steps=200)
+    gradients = trajectory.gradients.astype(np.float32)
+    ours = run(Bop(0.125, 0.25), gradients, np.ones(64, np.float32))
+    assert np.mean(ours == trajectory.signs[1:]) > 0.9999  # float32 against float64
+
+
+@pytest.mark.parametrize("unbiased", [False, True])
+def test_second_order_bop_equals_the_papers_formula(unbiased: bool) -> None:
+    gamma, sigma, threshold = 0.05, 0.01, 0.1
+    rule = simulate.Bop2ndOrder(gamma, sigma, threshold, unbiased)
+    trajectory = simulate.simulate_weights(rule, steps=200)
+    gradients = trajectory.gradients.astype(np.float32)
+    ours = run(Bop2ndOrder(threshold, gamma, sigma, unbiased), gradients, np.ones(64, np.float32))
+    assert np.mean(ours == trajectory.signs[1:]) > 0.999
+    assert trajectory.flips.sum() > 100
+
+
+def test_second_order_bop_ignores_the_losss_scale() -> None:
+    runs = [run(Bop2ndOrder(0.2, 0.05, 0.01), noise(scale=c)) for c in (1.0, 2.0**10)]
+    np.testing.assert_array_equal(*runs)
+    assert (runs[0][1:] != runs[0][:-1]).sum() > 20
+
+
+def test_unbiased_rates_as_small_as_the_papers_keep_their_digits() -> None:
+    # After one step the corrected averages are g and g^2, so their ratio is 1 whatever the rate.
+    ours = run(Bop2ndOrder(0.999, 1e-7, 1e-3, unbiased=True), np.full((1, 2), 3.0, np.float32))
+    assert ours.tolist() == [[-1.0, -1.0]]
+    ours = run(Bop2ndOrder(1.001, 1e-7, 1e-3, unbiased=True), np.full((1, 2), 3.0, np.float32))
+    assert ours.tolist() == [[-1.0, 1.0]]
+
+
+def test_relative_threshold_follows_the_gradients_size() -> None:
+    gradients = noise()
+    small = run(Bop(0.05, 0.01, relative_threshold=True), gradients)
+    large = run(Bop(0.05, 0.01, relative_threshold=True), gradients * 2.0**10)
+    np.testing.assert_array_equal(small, large)
+    # A normal gradient's rms is 1, so here relative and absolute tau are nearly the same.
+    absolute = run(Bop(0.05, 0.01), gradients)
+    assert np.mean(small == absolute) > 0.97
+    assert (run(Bop(0.05, 0.01), gradients * 2.0**-10)[-1] == signs()).all()  # absolute: frozen
+
+
+def test_optimizers_survive_saving() -> None:
+    for make in (
+        lambda: Bop(schedules.linear_decay(1e-4, 1e-6, 10), 1e-3, relative_threshold=True),
+        lambda: Bop2ndOrder(1e-4, 1e-3, schedules.step_decay(1e-2, 0.1, 5)),
+        lambda: Bop2ndOrder(unbiased=True, epsilon=1e-8),
+    ):
+        config = make().get_config()
+        again = type(make()).from_config(config)
+        assert again.get_config() == config
+        np.testing.assert_array_equal(run(again, noise(20)), run(make(), noise(20)))
+    case = bop_optimizer(order=2, gamma=1e-2)
+    layer = lq.layers.QuantDense(4, kernel_quantizer=lq.quantizers.NoOp(precision=1))
+    layer.build((None, 3))
+    case.apply_gradients([(tf.ones_like(v), v) for v in layer.trainable_variables])
+    again = lq.optimizers.CaseOptimizer.from_config(case.get_config())
+    assert isinstance(again.optimizers[0], Bop2ndOrder)
+    assert again.optimizers[0].get_config()["gamma"] == pytest.approx(1e-2)
+
+
+def test_bop_optimizer_chooses_the_algorithm() -> None:
+    assert isinstance(bop_optimizer().optimizers[0], lq.optimizers.Bop)
+    assert bop_optimizer(relative_threshold=True).optimizers[0].relative_threshold
+    second = bop_optimizer(order=2, sigma=0.5, unbiased=True).optimizers[0]
+    assert second.unbiased and second.get_config()["sigma"] == 0.5
+    model = digits_bnn(64)
+    bop_optimizer(model=model)
+    assert (
+        np.abs(model.get_layer("conv_2_binary").kernel.numpy()).tolist()
+        == np.ones((3, 3, 32, 64)).tolist()
+    )
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: bop_optimizer(order=3), "order"),
+        (lambda: bop_optimizer(unbiased=True), "order=2"),
+        (lambda: bop_optimizer(order=2, relative_threshold=True), "order=1"),
+        (lambda: bop_optimizer(order=2, sigma=0.0), "sigma"),
+        (lambda: Bop2ndOrder(gamma=schedules.step_decay(1, 0.1, 5), unbiased=True), "constant"),
+        (lambda: schedules.step_decay(0.0, 0.1, 5), "start"),
+        (lambda: schedules.linear_decay(-1.0, 0.1, 5), "at least 0"),
+        (lambda: schedules.exponential_decay(1.0, 0.0, 5), "end"),
+        (lambda: schedules.warmup_cosine(1.0, 10, 10), "steps"),
+        (lambda: schedules.step_decay(1.0, 0.1, 0), "every"),
+    ],
+)
+def test_bad_values_are_refused(make, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        make()
+
+
+def test_sparse_gradients_are_refused_with_the_variables_name() -> None:
+    table = tf.Variable(np.ones((4, 2), np.float32), name="table")
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(tf.gather(table, [1, 2]))
+    with pytest.raises(InputError, match="table"):
+        Bop().apply_gradients([(tape.gradient(loss, table), table)])
+
+
+@pytest.mark.parametrize(
+    ("schedule", "points"),
+    [
+        (schedules.step_decay(1e-4, 0.1, 100), {0: 1e-4, 99: 1e-4, 100: 1e-5, 250: 1e-6}),
+        (schedules.linear_decay(1e-4, 1e-6, 100), {0: 1e-4, 50: 5.05e-5, 100: 1e-6, 999: 1e-6}),
+        (schedules.exponential_decay(1e-2, 1e-4, 100), {0: 1e-2, 50: 1e-3, 100: 1e-4}),
+        (schedules.warmup_cosine(1.0, 10, 110), {0: 0, 5: 0.5, 10: 1, 60: 0.5, 110: 0}),
+    ],
+)
+def test_schedules_pass_through_their_points(schedule, points) -> None:
+    for step, value in points.items():
+        assert float(schedule(step)) == pytest.approx(value, rel=1e-4, abs=1e-9)

@@ -1,0 +1,289 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bnn_lab._keras import require_tensorflow
+from bnn_lab.cli.main import main
+from bnn_lab.data import load_synthetic
+from bnn_lab.errors import InputError
+from bnn_lab.models import digits_mlp
+from bnn_lab.training import recipe as recipes
+from bnn_lab.training import recipe_run
+from bnn_lab.training.recipe import build_optimizer, load_recipe, recipe_names
+from bnn_lab.training.recipe_data import in_memory
+from bnn_lab.training.recipe_run import run_recipe
+
+tf = require_tensorflow()
+OPTIONS = {"smoke": True, "checkpoint_steps": 3, "report": lambda line: None}
+
+
+def final(folder: Path) -> list[np.ndarray]:
+    with np.load(folder / "checkpoint.npz") as file:
+        return [file[name] for name in sorted(file.files) if name != "state"]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("whole")
+    run_recipe(load_recipe("digits"), folder, **OPTIONS)
+    return folder
+
+
+# Runs in a process of its own, which it kills itself at a chosen moment.
+KILLED = """
+import os, signal, sys
+import numpy as np
+from bnn_lab.training import recipe_run
+from bnn_lab.training.recipe import load_recipe
+
+moment, folder = sys.argv[1:]
+calls = 0
+if moment == "step":
+    original = recipe_run.FlipRecorder.on_train_batch_end
+    def count(self, batch, logs=None):
+        global calls
+        calls += 1
+        if calls == 29:
+            os.kill(os.getpid(), signal.SIGKILL)
+        original(self, batch, logs)
+    recipe_run.FlipRecorder.on_train_batch_end = count
+else:
+    original = np.savez
+    def half(file, **arrays):
+        global calls
+        calls += 1
+        if calls == 5:
+            file.write(b"half a file")
+            file.flush()
+            os.kill(os.getpid(), signal.SIGKILL)
+        original(file, **arrays)
+    np.savez = half
+recipe_run.run_recipe(load_recipe("digits"), folder, smoke=True, checkpoint_steps=3)
+"""
+
+
+@pytest.mark.parametrize(("moment", "saved"), [("step", 27), ("saving", 12)])
+def test_a_killed_training_goes_on_as_if_nothing_had_happened(
+    moment, saved, whole, tmp_path
+) -> None:
+    command = [sys.executable, "-c", KILLED, moment, str(tmp_path)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert result.returncode == -signal.SIGKILL, result.stderr
+    assert not (tmp_path / "weights.h5").exists()
+    with np.load(tmp_path / "checkpoint.npz") as file:
+        assert json.loads(str(file["state"]))["step"] == saved  # in mid-epoch: 20 steps each
+    lines: list[str] = []
+    run_recipe(load_recipe("digits"), tmp_path, **{**OPTIONS, "report": lines.append})
+    assert f"resumed after step {saved} of 40" in lines
+    for a, b in zip(final(whole), final(tmp_path), strict=True):
+        np.testing.assert_array_equal(a, b)
+    one, other = (json.loads((f / "history.json").read_text()) for f in (whole, tmp_path))
+    for key in ("epoch", "flips", "pi", "val_accuracy"):
+        assert [row[key] for row in one] == [row[key] for row in other]
+
+
+def test_a_training_leaves_what_it_promises(whole) -> None:
+    history = json.loads((whole / "history.json").read_text())
+    assert [row["epoch"] for row in history] == [1, 2]
+    assert history[1]["val_accuracy"] > 0.85 and history[0]["flips"] > history[1]["flips"] > 0
+    model = digits_mlp()
+    model.load_weights(str(whole / "weights.h5"))
+    assert set(np.unique(model.get_layer("dense_1").get_weights()[0])) == {-1.0, 1.0}
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    logs = EventAccumulator(str(whole / "tb"))
+    logs.Reload()
+    tags = set(logs.Tags()["tensors"])
+    assert {"loss", "val_accuracy", "pi", "share_plus_one/dense_1"} <= tags
+
+
+def test_a_finished_training_is_not_repeated(whole) -> None:
+    before = final(whole)
+    run_recipe(load_recipe("digits"), whole, **OPTIONS)
+    for a, b in zip(before, final(whole), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_another_training_is_kept_apart(whole) -> None:
+    with pytest.raises(InputError, match="other settings: seed was 0, now 1"):
+        run_recipe(load_recipe("digits"), whole, seed=1, **OPTIONS)
+    changed = replace(load_recipe("digits"), rest={"optimizer": "adam", "learning_rate": 0.5})
+    with pytest.raises(InputError, match=r"recipe\.rest\.learning_rate was 0\.01, now 0\.5"):
+        run_recipe(changed, whole, **OPTIONS)
+
+
+def test_folders_that_cannot_be_used(tmp_path) -> None:
+    digits = load_recipe("digits")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot be made a folder"):
+        run_recipe(digits, tmp_path / "file", **OPTIONS)
+    (tmp_path / "settings.json").write_text('{"recipe": {"bat')
+    with pytest.raises(InputError, match=r"settings\.json is damaged"):
+        run_recipe(digits, tmp_path, **OPTIONS)
+    (tmp_path / "settings.json").rename(tmp_path / "checkpoint.npz")
+    with pytest.raises(InputError, match=r"no settings\.json"):
+        run_recipe(digits, tmp_path, **OPTIONS)
+
+
+def test_an_interrupted_command_says_how_to_go_on(tmp_path, monkeypatch, capsys) -> None:
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(recipe_run, "_fit", interrupt)
+    with pytest.raises(SystemExit) as stop:
+        main(["train", "--recipe", "digits", "--smoke", "--out", str(tmp_path)])
+    assert stop.value.code == 130
+    assert "the same command goes on" in capsys.readouterr().out
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path) -> None:
+    run_recipe(load_recipe("digits"), tmp_path, **{**OPTIONS, "checkpoint_steps": 100})
+    (tmp_path / "checkpoint.npz").write_bytes(b"PK")
+    with pytest.raises(InputError, match=r"checkpoint\.npz is damaged"):
+        run_recipe(load_recipe("digits"), tmp_path, **{**OPTIONS, "checkpoint_steps": 100})
+
+
+def test_cifar_recipe_smokes_through_the_command(tmp_path, capsys) -> None:
+    out = tmp_path / "run"
+    code = ["train", "--recipe", "bop-cifar10", "--smoke", "--out", str(out)]
+    with pytest.raises(SystemExit) as stop:
+        main(code)
+    assert stop.value.code == 0
+    printed = capsys.readouterr().out
+    assert "synthetic" in printed and "epoch 2" in printed
+    assert (out / "weights.h5").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", [n for n in recipe_names() if n not in ("digits", "bop-cifar10", "bop-cifar10-study")]
+)
+def test_every_imagenet_recipe_smokes(name, tmp_path) -> None:
+    run_recipe(load_recipe(name), tmp_path, smoke=True, report=lambda line: None)
+    history = json.loads((tmp_path / "history.json").read_text())
+    assert len(history) == 2 and np.isfinite(history[-1]["loss"])
+    tf.keras.backend.clear_session()
+
+
+MIRRORED = """
+import sys
+from bnn_lab._keras import require_tensorflow
+tf = require_tensorflow()
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+real = tf.distribute.MirroredStrategy
+tf.distribute.MirroredStrategy = lambda: real(["/cpu:0", "/cpu:1"])
+from bnn_lab.training.recipe import load_recipe
+from bnn_lab.training.recipe_run import run_recipe
+run_recipe(load_recipe("digits"), sys.argv[1], smoke=True, strategy="mirrored")
+print("replicas", tf.distribute.MirroredStrategy().num_replicas_in_sync)
+"""
+
+
+@pytest.mark.slow
+def test_two_replicas_learn_together(tmp_path) -> None:
+    command = [sys.executable, "-c", MIRRORED, str(tmp_path)]
+    environment = {k: v for k, v in os.environ.items() if k != "TF_CONFIG"}
+    result = subprocess.run(command, capture_output=True, text=True, timeout=180, env=environment)
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert "replicas 2" in result.stdout
+    history = json.loads((tmp_path / "history.json").read_text())
+    assert history[-1]["val_accuracy"] > 0.8 and history[0]["flips"] > 1000
+
+
+def test_recipes_are_the_papers() -> None:
+    assert {"digits", "bop-cifar10", "bop-imagenet-alexnet"} <= set(recipe_names())
+    cifar = load_recipe("bop-cifar10")
+    assert cifar.training == {"epochs": 500, "batch": 50} and cifar.data["augment"]
+    bop, rest = build_optimizer(cifar, digits_mlp(), 1000).optimizers
+    gamma = bop._get_hyper("gamma")
+    for epoch, value in ((0, 1e-4), (99, 1e-4), (100, 1e-5), (450, 1e-8)):
+        assert float(gamma(epoch * 1000.0)) == pytest.approx(value, rel=1e-4)
+    assert float(bop._get_hyper("threshold")) == pytest.approx(1e-8)
+    assert float(rest._get_hyper("learning_rate")) == pytest.approx(0.01)
+    for name, epochs in (("alexnet", 150), ("xnornet", 100), ("birealnet", 300)):
+        imagenet = load_recipe(f"bop-imagenet-{name}")
+        assert imagenet.training == {"epochs": epochs, "batch": 1024}
+        bop, rest = build_optimizer(imagenet, digits_mlp(), 1251).optimizers
+        end = epochs * 1251.0
+        assert float(bop._get_hyper("gamma")(end)) == pytest.approx(1e-6, rel=1e-4)
+        assert float(rest._get_hyper("learning_rate")(0.0)) == pytest.approx(2.5e-3)
+        assert float(rest._get_hyper("learning_rate")(end)) == pytest.approx(5e-6, rel=1e-4)
+    quicknet = load_recipe("quicknet-large")
+    assert not quicknet.bop and quicknet.training == {"epochs": 600, "batch": 2048}
+
+
+def test_batches_are_functions_of_seed_and_step() -> None:
+    data = load_synthetic(50, 10)
+    batches = in_memory(data, 8, seed=3, augment=True)
+    assert batches.steps_per_epoch == 6
+    run = [(x.numpy(), y.numpy()) for x, y in batches.train_from(0).take(13)]
+    for step in (4, 6, 12):
+        x, y = next(iter(batches.train_from(step)))
+        np.testing.assert_array_equal(x, run[step][0])
+        np.testing.assert_array_equal(y, run[step][1])
+    other = next(iter(in_memory(data, 8, seed=4, augment=True).train_from(0)))[0]
+    assert not np.array_equal(other, run[0][0])
+    plain = in_memory(data, 8, seed=3)
+    epoch = np.concatenate([x.numpy() for x, _ in plain.train_from(6).take(6)])
+    assert len(np.unique(epoch.reshape(48, -1), axis=0)) == 48  # no image twice in an epoch
+
+
+DIGITS = (recipes.FOLDER / "digits.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (("[rest]", "[remainder]"), "missing sections"),
+        (("epochs = 30", "epochs = 0"), "at least 1"),
+        (("epochs = 30", "epochs = true"), "wrong kind"),
+        (("epochs = 30", "epoch = 30"), "has no 'epoch'"),
+        (('"digits_mlp"', '"resnet"'), "must be one of"),
+        (('name = "digits"', 'name = "mnist"'), "must be one of"),
+        (('name = "digits"', 'name = "cifar10"'), "is for digits"),
+        (('"bop"', '"adam"'), "needs exactly"),
+        (('"step"', '"jump"'), "schedules are"),
+        (("factor = 0.1, ", ""), "schedules are"),
+        (("threshold = 1e-6", "threshold = "), "no TOML"),
+        (('optimizer = "adam"', 'optimizer = "bop"'), "one of"),
+    ],
+)
+def test_bad_recipes_are_refused(change, words: str, tmp_path) -> None:
+    path = tmp_path / "mine.toml"
+    assert change[0] in DIGITS
+    path.write_text(DIGITS.replace(*change))
+    with pytest.raises(InputError, match=words):
+        load_recipe(path)
+
+
+def test_other_errors(tmp_path, monkeypatch) -> None:
+    digits = load_recipe("digits")
+    with pytest.raises(InputError, match="bop-cifar10"):
+        load_recipe("nothing")
+    with pytest.raises(InputError, match="strategy"):
+        run_recipe(digits, tmp_path, strategy="magic")
+    with pytest.raises(InputError, match="checkpoint_steps"):
+        run_recipe(digits, tmp_path, checkpoint_steps=0)
+    with pytest.raises(InputError, match="no data folder"):
+        run_recipe(digits, tmp_path / "a", data_folder=tmp_path)
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    with pytest.raises(InputError, match="TF_CONFIG"):
+        run_recipe(digits, tmp_path / "b", strategy="multiworker")
+    with pytest.raises(InputError, match="do not fill"):
+        in_memory(load_synthetic(10, 10), 11, seed=0)
+
+
+def test_the_command_lists_recipes(capsys) -> None:
+    with pytest.raises(SystemExit):
+        main(["train"])
+    assert "bop-imagenet-xnornet" in capsys.readouterr().out
