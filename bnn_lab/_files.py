@@ -1,9 +1,12 @@
-"""Where measurements and converted models are kept between runs."""
+"""Where measurements and converted models are kept between runs, and how files are written."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
+
+from bnn_lab.errors import InputError
 
 CACHE_VARIABLE = "BNN_LAB_CACHE"
 
@@ -17,8 +20,19 @@ def cache_dir() -> Path:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that others see all of it or nothing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write a file so that others see all of it or nothing; folders are made.
+
+    Raises:
+        InputError: it cannot be written; what was there before is still there.
+    """
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    part.write_bytes(content)
-    part.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(content)
+        part.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise InputError(
+            f"cannot write {path}: {error.strerror}. Fix: choose another place, or make room"
+        ) from error

@@ -58,17 +58,16 @@ def examine(*, training: bool = True, notebooks: bool = True) -> list[Check]:
 
 def table(checks: list[Check]) -> Table:
     """The checks as a rich table, fixes included."""
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
     shown = Table(title="bnn-lab doctor", title_justify="left")
     for column in ("", "check", "found", "fix"):
         shown.add_column(column, overflow="fold")
-    marks = {OK: "[green]✓[/]", NOTE: "[yellow]·[/]", WRONG: "[red]✗[/]"}
+    marks = {OK: ("✓", "green"), NOTE: ("·", "yellow"), WRONG: ("✗", "red")}
     for check in checks:
-        shown.add_row(
-            marks[check.status], escape(check.name), escape(check.found), escape(check.fix)
-        )
+        # Texts, not markup: what was found may hold brackets.
+        shown.add_row(Text(*marks[check.status]), *map(Text, (check.name, check.found, check.fix)))
     return shown
 
 
@@ -285,5 +284,5 @@ def run(console: Any, *, as_json: bool = False, **which: bool) -> bool:
     else:
         console.print(table(checks))
         wrong = sum(check.status == WRONG for check in checks)
-        console.print("all is well" if not wrong else f"{wrong} to mend, from the top down")
+        console.print("all is well" if not wrong else f"{wrong} to fix, from the top down")
     return all(check.status != WRONG for check in checks)

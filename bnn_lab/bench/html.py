@@ -199,10 +199,7 @@ class _Page:
             f"<title>{_text(self._title)}</title><style>{_STYLE}</style></head>\n"
             f"<body>{''.join(self._parts)}</body></html>\n"
         )
-        try:
-            write_whole(Path(path), text.encode())
-        except OSError as error:
-            raise InputError(f"cannot write {path}: {error.strerror}") from error
+        write_whole(Path(path), text.encode())
 
 
 def _text(value: Any) -> str:

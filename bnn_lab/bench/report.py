@@ -75,10 +75,7 @@ def write_report(report: Report, path: str | os.PathLike[str]) -> None:
     Raises:
         InputError: the file cannot be written.
     """
-    try:
-        write_whole(Path(path), json.dumps(report, indent=1).encode())
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}") from error
+    write_whole(Path(path), json.dumps(report, indent=1).encode())
 
 
 def read_report(path: str | os.PathLike[str]) -> Report:

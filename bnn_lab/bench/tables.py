@@ -33,7 +33,7 @@ def print_report(console: Console, report: Report) -> None:
     for entry in report["models"]:
         console.print(_model_table(entry))
     for problem in (report["noise"] or {}).get("problems", ()):
-        console.print(f"[yellow]noisy:[/] {problem}")
+        console.print(f"noisy: {problem}", style="yellow")
 
 
 def _layer_table(entries: Sequence[Mapping[str, Any]], num_threads: int) -> Table:

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from typer.core import TyperGroup
 
 from bnn_lab.cli.bench_run import finish, kernels_command, model_command, suite_command
 from bnn_lab.cli.predict import predict_command
 from bnn_lab.cli.study import study_command
+from bnn_lab.cli.terminal import console, say, warn, write_file, written
 
 
 class _BenchGroup(TyperGroup):
@@ -25,9 +25,7 @@ class _BenchGroup(TyperGroup):
         return run_there(ctx, ctx.params, [*ctx._protected_args, *ctx.args])
 
 
-app = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="Measure speed.", cls=_BenchGroup
-)
+app = typer.Typer(no_args_is_help=True, help="Measure speed.", cls=_BenchGroup)
 
 
 @app.callback()
@@ -75,13 +73,12 @@ def compare_command(
     from bnn_lab.bench.report import read_report
 
     reports = read_report(first), read_report(second)
-    console = Console()
     rows = compare_reports(*reports)
-    console.print(comparison_table(rows, str(first), str(second)))
-    console.print(agreement(rows))
+    console().print(comparison_table(rows, str(first), str(second)))
+    say(agreement(rows))
     devices = [report["device"] for report in reports]
     if devices[0] != devices[1]:
-        console.print(f"different devices: {devices[0]} and {devices[1]}", style="yellow")
+        warn(f"{devices[0]} and {devices[1]}", "different devices")
 
 
 @app.command("merge")
@@ -99,25 +96,22 @@ def merge_command(
     from bnn_lab.bench.report import merge_reports, read_report, write_report
 
     merged = merge_reports([read_report(file) for file in files])
-    console = Console()
     for number, report in enumerate(merged):
-        finish(console, report, None, None)
+        finish(report, None, None)
         if json_file is not None:
             name = "".join(c if c.isalnum() else "-" for c in report["device"]).strip("-").lower()
             target = json_file / f"{name or number}.json"
             write_report(report, target)
-            console.print(f"figures written to {target}", soft_wrap=True)
+            written(target, "figures")
     if markdown_file is not None:
-        from bnn_lab._files import write_whole
         from bnn_lab.bench.markdown import markdown
 
-        write_whole(markdown_file, markdown(merged).encode())
-        console.print(f"tables written to {markdown_file}", soft_wrap=True)
+        write_file(markdown_file, markdown(merged), "tables")
     if html_file is not None:
         from bnn_lab.bench.html import write_page
 
         write_page(merged, html_file)
-        console.print(f"page written to {html_file}", soft_wrap=True)
+        written(html_file, "page")
 
 
 @app.command("cache")
@@ -129,4 +123,4 @@ def cache_command(
 
     size = clear_models() if clear else cache_size()
     what = "deleted from" if clear else "in"
-    Console().print(f"{size / 1e6:.0f} MB {what} {models_dir()}", soft_wrap=True)
+    say(f"{size / 1e6:.0f} MB {what} {models_dir()}")

@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from bnn_lab.bench import runs
 from bnn_lab.bench.model_cache import KINDS, file_name
 from bnn_lab.bench.remote import Remote
 from bnn_lab.cli.bench_run import finish
+from bnn_lab.cli.terminal import console
 from bnn_lab.errors import InputError
 
 _COMMANDS = ("kernels", "model", "suite")
@@ -41,8 +40,7 @@ def run_there(context: Any, ssh: Mapping[str, Any], arguments: Sequence[str]) ->
     # The command's own parser: wrong arguments are refused before anything is sent.
     with command.make_context(name, list(arguments[1:]), parent=context) as parsed:
         values = dict(parsed.params)
-    console = Console()
-    with console.status("") as status:
+    with console().status("") as status:
 
         def say(text: str) -> None:
             status.update(text)
@@ -67,7 +65,7 @@ def run_there(context: Any, ssh: Mapping[str, Any], arguments: Sequence[str]) ->
         ready = ssh["ssh_installed"]
         python = remote.python if ready else remote.install(ssh["ssh_wheel"])
         report = remote.bench(words, python=python)
-    finish(console, report, values["json_file"], values["html_file"])
+    finish(report, values["json_file"], values["html_file"])
 
 
 def _options(command: Any, values: Mapping[str, Any]) -> list[str]:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bnn_lab.bench.report import Report, write_report
-from bnn_lab.bench.tables import print_report
+from bnn_lab.cli.terminal import console, written
 from bnn_lab.errors import InputError
-from bnn_lab.measure.host import pin_to_cpu
-from bnn_lab.measure.noise import NoiseWatch
+
+if TYPE_CHECKING:
+    from bnn_lab.bench.report import Report
+    from bnn_lab.measure.noise import NoiseWatch
 
 Rounds = Annotated[int, typer.Option(min=1, help="Samples of each peer.")]
 Threads = Annotated[
@@ -49,12 +49,12 @@ def kernels_command(
     from bnn_lab.bench import runs
 
     counts = threads or [1]
-    watch, console = _start(counts, pin, force), Console()
-    with _progress(console, runs.kernel_steps(counts)) as advance:
+    watch = _start(counts, pin, force)
+    with _progress(console(), runs.kernel_steps(counts)) as advance:
         measured = runs.run_kernels(
             counts, watch, rounds=rounds, float_peers=float_peers, advance=advance
         )
-    finish(console, measured.report(["bench", "kernels"], watch), json_file, html_file)
+    finish(measured.report(["bench", "kernels"], watch), json_file, html_file)
 
 
 def model_command(
@@ -81,8 +81,7 @@ def model_command(
     from bnn_lab.bench import runs
 
     counts = threads or ([1] if pin is not None else runs.default_threads())
-    console = Console()
-    with console.status("") as status:
+    with console().status("") as status:
         name, files = runs.files_of(
             model,
             float_file=float_file,
@@ -90,11 +89,11 @@ def model_command(
             progress=lambda text: status.update(text),
         )
     watch = _start(counts, pin, force)
-    with _progress(console, len(counts)) as advance:
+    with _progress(console(), len(counts)) as advance:
         measured = runs.run_models(
             {name: files}, counts, watch, rounds=rounds, with_lce=lce, advance=advance
         )
-    finish(console, measured.report(["bench", "model", name], watch), json_file, html_file)
+    finish(measured.report(["bench", "model", name], watch), json_file, html_file)
 
 
 def suite_command(
@@ -117,38 +116,41 @@ def suite_command(
     from bnn_lab.bench import runs
 
     counts = threads or ([1] if pin is not None else runs.default_threads())
-    console = Console()
     files = {}
-    with console.status("") as status:
+    with console().status("") as status:
         for entry in runs.expand_models(model):
             name, found = runs.files_of(entry, progress=lambda text: status.update(text))
             files[name] = found
     watch = _start(counts, pin, force)
     steps = runs.kernel_steps(counts) + len(files) * len(counts)
-    with _progress(console, steps) as advance:
+    with _progress(console(), steps) as advance:
         measured = runs.run_kernels(counts, watch, rounds=rounds, advance=advance)
         models = runs.run_models(files, counts, watch, rounds=rounds, with_lce=lce, advance=advance)
     measured.models.extend(models.models)
-    finish(console, measured.report(["bench", "suite"], watch), json_file, html_file)
+    finish(measured.report(["bench", "suite"], watch), json_file, html_file)
 
 
-def finish(
-    console: Console, report: Report, json_file: Path | None, html_file: Path | None
-) -> None:
+def finish(report: Report, json_file: Path | None, html_file: Path | None) -> None:
     """Show a report and write the files that were asked for."""
-    print_report(console, report)
+    from bnn_lab.bench.report import write_report
+    from bnn_lab.bench.tables import print_report
+
+    print_report(console(), report)
     if json_file is not None:
         write_report(report, json_file)
-        console.print(f"figures written to {json_file}", soft_wrap=True)
+        written(json_file, "figures")
     if html_file is not None:
         from bnn_lab.bench.html import write_page
 
         write_page([report], html_file)
-        console.print(f"page written to {html_file}", soft_wrap=True)
+        written(html_file, "page")
 
 
 def _start(threads: list[int], pin: int | None, force: bool) -> NoiseWatch:
     """Pin the process and look at the machine."""
+    from bnn_lab.measure.host import pin_to_cpu
+    from bnn_lab.measure.noise import NoiseWatch
+
     if pin is not None:
         if max(threads) > 1:
             raise InputError("--pin keeps all threads on one CPU; use it with --threads 1")
@@ -161,6 +163,8 @@ def _start(threads: list[int], pin: int | None, force: bool) -> NoiseWatch:
 @contextlib.contextmanager
 def _progress(console: Console, total: int) -> Iterator[Callable[[str], None]]:
     """A bar that vanishes at the end; its function is called as each step begins."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
+
+from bnn_lab.cli.terminal import console, say, written
 
 
 def calibrate_command(
@@ -26,13 +26,14 @@ def calibrate_command(
     force: Annotated[bool, typer.Option(help="Measure even if the machine is too noisy.")] = False,
 ) -> None:
     """Measure layers of many shapes and fit the cost model to this machine (about a minute)."""
+    from rich.table import Table
+
     from bnn_lab.costmodel.model import CostModel, calibrate, save_calibration
     from bnn_lab.measure.noise import NoiseWatch
 
-    console = Console()
     watch = NoiseWatch(max(threads or [1]), force=force)
     watch.before()
-    with console.status("calibrating") as status:
+    with console().status("calibrating") as status:
         content = calibrate(
             threads=tuple(threads or [1]),
             backends=backend,
@@ -54,7 +55,7 @@ def calibrate_command(
                 f"{fit['median_error']:.1%}",
                 f"{fit['p90_error']:.1%}",
             )
-    console.print(table)
+    console().print(table)
     model = CostModel.load(file, num_threads=(threads or [1])[0])
-    console.print(f"all kinds together, {model.backend}: median error {model.median_error:.1%}")
-    console.print(f"written to {file}", soft_wrap=True)
+    say(f"all kinds together, {model.backend}: median error {model.median_error:.1%}")
+    written(file, "calibration")

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from bnn_lab.errors import BnnLabError, InputError
+from bnn_lab.cli.terminal import console, say, warn, write_file
+from bnn_lab.errors import InputError
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     help="Exercises for a class: release, check, grade, report (over nbgrader).",
 )
 
@@ -26,10 +24,6 @@ UNTRUSTED = (
 )
 
 
-def _console() -> Console:
-    return Console(soft_wrap=True, highlight=False)
-
-
 @app.command()
 def init(
     folder: Annotated[Path, typer.Argument(help="New folder of the course.")],
@@ -39,10 +33,9 @@ def init(
     from bnn_lab.course.folder import init_course
 
     course = init_course(folder, empty=empty)
-    console = _console()
     for name in course.assignments():
-        console.print(f"  {name}")
-    console.print(f"Course made in {course.root}. Next: cd {folder} && bnn-lab course release")
+        say(f"  {name}")
+    say(f"Course made in {course.root}. Next: cd {folder} && bnn-lab course release")
 
 
 @app.command()
@@ -55,19 +48,19 @@ def release(
     from bnn_lab.course.folder import open_course
     from bnn_lab.course.release import lint_assignment, make_release
 
-    opened, console = open_course(course), _console()
+    opened = open_course(course)
     chosen = opened.choose(assignments)
     failed = False
-    for name in chosen:  # first all mistakes, so that they can be mended in one go
+    for name in chosen:  # first all mistakes, so that they can be fixed in one go
         for problem in lint_assignment(opened, name):
             failed = failed or problem.serious
-            console.print(f"{name}: {problem}", style="red" if problem.serious else "yellow")
+            say(f"{name}: {problem}", "red" if problem.serious else "yellow")
     if failed:
-        raise InputError("nothing was released. Fix: mend the errors above")
+        raise InputError("nothing was released. Fix: correct the errors above")
     for name in chosen:
-        with console.status(f"releasing {name} ..."):
+        with console().status(f"releasing {name} ..."):
             target = make_release(opened, name, no_database=no_db)
-        console.print(f"{name}: {target}")
+        say(f"{name}: {target}")
 
 
 @app.command()
@@ -82,7 +75,7 @@ def collect(
     from bnn_lab.course.folder import open_course
 
     name, target = collect_file(open_course(course), student, file, assignment)
-    _console().print(f"{name} of {student}: {target}")
+    say(f"{name} of {student}: {target}")
 
 
 @app.command()
@@ -93,17 +86,16 @@ def check(
     """For students: run a notebook and say which exercises are right, with hints."""
     from bnn_lab.course.validate import BY_HAND, PASSED, check_notebook
 
-    console = _console()
-    with console.status("running the notebook ..."):
+    with console().status("running the notebook ..."):
         verdicts = check_notebook(notebook, seconds=seconds)
     for verdict in verdicts:
         right, by_hand = verdict.state == PASSED, verdict.state == BY_HAND
         sign, style = ("✓", "green") if right else ("·", "") if by_hand else ("✗", "yellow")
         note = "your teacher reads it" if by_hand else verdict.hint
         line = f"{sign} {verdict.grade_id} ({verdict.points:g} points)"
-        console.print(f"{line}: {note}" if note else line, style=style, markup=False)
+        say(f"{line}: {note}" if note else line, style)
     states = [verdict.state for verdict in verdicts]
-    console.print(f"{states.count(PASSED)} of {len(states)} exercises pass the visible checks.")
+    say(f"{states.count(PASSED)} of {len(states)} exercises pass the visible checks.")
     if any(state not in (PASSED, BY_HAND) for state in states):
         raise typer.Exit(1)
 
@@ -128,9 +120,8 @@ def grade(
     from bnn_lab.course.grading import grade as grade_all
     from bnn_lab.course.report import summary
 
-    console = _console()
     if sandbox == "none":
-        Console(stderr=True, soft_wrap=True).print(f"warning: {UNTRUSTED}", style="yellow")
+        warn(UNTRUSTED, stderr=True)
     rows = grade_all(
         open_course(course),
         assignments,
@@ -138,10 +129,10 @@ def grade(
         limits=Limits(cell_seconds, total_seconds),
         sandbox_kind=sandbox,
         database=not no_db,
-        progress=lambda line: console.print(line, markup=False),
+        progress=say,
     )
-    console.print(summary(rows))
-    console.print("Feedback is in feedback/, the points of each exercise in reports/.")
+    console().print(summary(rows))
+    say("Feedback is in feedback/, the points of each exercise in reports/.")
 
 
 @app.command()
@@ -164,7 +155,7 @@ def report(
         write_report,
     )
 
-    opened, console = open_course(course), _console()
+    opened = open_course(course)
     chosen = opened.choose(assignments)
     if no_db or not opened.gradebook.is_file():
         rows = read_reports(opened, chosen)
@@ -174,19 +165,6 @@ def report(
             raise InputError("nothing is graded yet. Fix: `bnn-lab course grade`.")
         for name in sorted({row.assignment for row in rows}):
             write_report(opened, name, [row for row in rows if row.assignment == name])
-    console.print(summary(rows))
+    console().print(summary(rows))
     if csv:
-        csv.write_text(to_csv(rows), encoding="utf-8")
-        console.print(f"written: {csv}")
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Run the commands on their own; errors of bnn_lab become one line and exit code 1."""
-    try:
-        app(args=arguments, prog_name="bnn-lab course")
-    except BnnLabError as error:
-        message = " ".join(str(error).split())
-        Console(stderr=True, soft_wrap=True).print(
-            f"error: {message}", style="red", markup=False, highlight=False
-        )
-        sys.exit(1)
+        write_file(csv, to_csv(rows), "points")

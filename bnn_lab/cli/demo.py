@@ -1,19 +1,18 @@
-"""The whole path in the terminal: train, convert, run, compare.
-
-Run it with ``bnn-lab demo``.
-"""
+"""`bnn-lab demo`: the whole path in the terminal: train, convert, run, compare."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
+from bnn_lab.cli import terminal
 from bnn_lab.errors import BnnLabError
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from bnn_lab.bench.models import ModelLatency
     from bnn_lab.convert import ConversionTrace
     from bnn_lab.data import Digits
@@ -24,6 +23,16 @@ LOGIT_TOLERANCE = 1e-4
 
 class ParityError(BnnLabError, AssertionError):
     """The converted model does not give Keras' answers."""
+
+
+def demo_command(
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs of training.")] = 10,
+    seed: Annotated[int, typer.Option(min=0, help="Of initialisation and shuffling.")] = 0,
+    threads: Annotated[int, typer.Option(min=1, max=256, help="Of every measurement.")] = 1,
+    rounds: Annotated[int, typer.Option(min=1, help="Timing samples of each form.")] = 30,
+) -> None:
+    """Train a small BNN on digits, convert it, check it and time it (under two minutes)."""
+    run(epochs=epochs, seed=seed, num_threads=threads, rounds=rounds)
 
 
 def run(
@@ -40,8 +49,8 @@ def run(
         console: where to print, default the terminal.
         epochs: of training, at least 1.
         seed: of initialisation and shuffling.
-        num_threads: of every peer of the latency table.
-        rounds: samples of each peer.
+        num_threads: of every measurement.
+        rounds: timing samples of each form of the network.
 
     Raises:
         ParityError: a converted prediction differs from Keras'.
@@ -55,34 +64,34 @@ def run(
 
     check_threads(num_threads)
     backend = kernels.active_backend()
-    console = console or Console()
+    console = console or terminal.console()
     with console.status("Loading TensorFlow ..."):
         from bnn_lab.bench.models import BINARY, FLOAT, INT8, measure_latency, model_files
         from bnn_lab.convert import trace_keras_model
         from bnn_lab.data import load_digits
 
-    console.rule("[bold]1. Data[/]")
+    _heading(console, "1. Data")
     data = load_digits()
     console.print(
         f"scikit-learn digits: {len(data.train_images)} training and {len(data.test_images)} test "
         f"images, {data.input_shape[0]}×{data.input_shape[1]} pixels, {data.classes} classes"
     )
 
-    console.rule("[bold]2. Training with Bop[/]")
+    _heading(console, "2. Training with Bop")
     model, results = _train(console, epochs, seed)
     console.print(training_table(results))
 
-    console.rule("[bold]3. Conversion[/]")
+    _heading(console, "3. Conversion")
     with console.status("Converting ..."):
         trace = trace_keras_model(model, snapshots=False)
     console.print(layer_table(trace))
 
-    console.rule("[bold]4. Same answers as Keras?[/]")
+    _heading(console, "4. Same answers as Keras?")
     available = ", ".join(kernels.available_backends())
-    console.print(f"kernel backend: [bold]{backend}[/] (available: {available})")
+    console.print(f"kernel backend: {backend} (available: {available})")
     check_parity(console, model, trace.tflite, data)
 
-    console.rule("[bold]5. Latency[/]")
+    _heading(console, "5. Latency")
     with console.status("Measuring ..."):
         files = model_files(model, data.train_images)
         files[BINARY] = trace.tflite
@@ -99,7 +108,15 @@ def run(
     )
 
 
+def _heading(console: Console, text: str) -> None:
+    from rich.text import Text
+
+    console.rule(Text(text, "bold"))
+
+
 def _train(console: Console, epochs: int, seed: int) -> tuple[Any, list[EpochResult]]:
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
     from bnn_lab.training import train_digits
 
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
@@ -116,6 +133,8 @@ def _train(console: Console, epochs: int, seed: int) -> tuple[Any, list[EpochRes
 
 def training_table(results: list[EpochResult]) -> Table:
     """One row per epoch: accuracy and flips."""
+    from rich.table import Table
+
     table = Table()
     for heading in ("epoch", "training acc.", "test acc.", "flips", "flip measure π", "time"):
         table.add_column(heading, justify="right")
@@ -133,14 +152,17 @@ def training_table(results: list[EpochResult]) -> Table:
 
 def layer_table(trace: ConversionTrace) -> Table:
     """Which layers became binary, which stayed float and why, and the files' sizes."""
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(show_footer=True)
     before, after = len(trace.stock), len(trace.tflite)
     table.add_column("layer", footer="file")
     table.add_column("runs as", footer=f"{after / 1000:,.0f} kB")
     table.add_column("because", footer=f"{before / after:.0f}× less than {before / 1000:,.0f} kB")
     for layer, binary, reason in layer_verdicts(trace):
-        kind = "[bold green]binary[/]" if binary else "float"
-        table.add_row(layer, kind, reason)
+        kind = Text("binary", "bold green") if binary else "float"
+        table.add_row(Text(layer), kind, Text(reason))
     return table
 
 
@@ -194,13 +216,16 @@ def check_parity(console: Console, model: Any, tflite: bytes, data: Digits) -> N
         )
     accuracy = float(np.mean(logits.argmax(-1) == data.test_labels))
     console.print(
-        f"[bold green]yes[/]: {same} of {count} classes equal, logits within {difference:.1e}; "
-        f"test accuracy {accuracy:.1%}"
+        f"yes: {same} of {count} classes equal, logits within {difference:.1e}; "
+        f"test accuracy {accuracy:.1%}",
+        style="green",
     )
 
 
 def latency_table(latency: ModelLatency) -> Table:
-    """One row per peer: times, ratio to the first peer, file size."""
+    """One row per form of the network: times, ratio to the binary one, file size."""
+    from rich.table import Table
+
     from bnn_lab.bench.models import BINARY, LCE
     from bnn_lab.figures.latency import format_factor, format_seconds
 

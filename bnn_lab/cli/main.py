@@ -1,60 +1,50 @@
-"""The `bnn-lab` command."""
+"""The `bnn-lab` command.
+
+Modules of commands import what they need when they are called, so that `bnn-lab --help` and the
+shell's completion need only typer and rich.
+"""
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from bnn_lab.cli.bench import app as bench_app
 from bnn_lab.cli.calibrate import calibrate_command
-from bnn_lab.cli.convert import convert_command, inspect_command
+from bnn_lab.cli.convert import convert_command
 from bnn_lab.cli.course import app as course_app
+from bnn_lab.cli.demo import demo_command
+from bnn_lab.cli.doctor import doctor_command
+from bnn_lab.cli.inspect import inspect_command
 from bnn_lab.cli.profile import profile_command
+from bnn_lab.cli.terminal import console, fail, show_anything
 from bnn_lab.cli.train import train_command
 from bnn_lab.errors import BnnLabError
 
-app = typer.Typer(
-    add_completion=False,
-    no_args_is_help=True,
-    help="Binarized neural networks you can see.",
-)
+app = typer.Typer(no_args_is_help=True, help="Binarized neural networks you can see.")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from bnn_lab import __version__
+
+        console().print(f"bnn-lab {__version__}")
+        raise typer.Exit
 
 
 @app.callback()
-def _commands() -> None:
-    """Binarized neural networks you can see."""  # without it typer would drop the name `demo`
-
-
-@app.command()
-def demo(
-    epochs: Annotated[int, typer.Option(min=1, help="Epochs of training.")] = 10,
-    seed: Annotated[int, typer.Option(min=0, help="Of initialisation and shuffling.")] = 0,
-    num_threads: Annotated[int, typer.Option(min=1, help="Threads of every peer.")] = 1,
-    rounds: Annotated[int, typer.Option(min=1, help="Timing samples of each peer.")] = 30,
+def _commands(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True),
+    ] = False,
 ) -> None:
-    """Train a small BNN on digits, convert it, check it and time it (under two minutes)."""
-    from bnn_lab.cli.demo import run
-
-    run(epochs=epochs, seed=seed, num_threads=num_threads, rounds=rounds)
+    """Binarized neural networks you can see."""
 
 
-@app.command()
-def doctor(
-    training: Annotated[bool, typer.Option(help="Also start TensorFlow and larq.")] = True,
-    notebooks: Annotated[bool, typer.Option(help="Also look at Jupyter and its widgets.")] = True,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
-    """Check this installation, and say how to mend what is wrong (exit code 1 if anything is)."""
-    from bnn_lab import doctor as checks
-
-    well = checks.run(Console(), as_json=as_json, training=training, notebooks=notebooks)
-    if not well:
-        raise typer.Exit(1)
-
-
+app.command("demo")(demo_command)
+app.command("doctor")(doctor_command)
 app.command("convert")(convert_command)
 app.command("inspect")(inspect_command)
 app.command("profile")(profile_command)
@@ -70,11 +60,8 @@ def main(arguments: list[str] | None = None) -> None:
     Args:
         arguments: default `sys.argv[1:]`.
     """
+    show_anything()
     try:
         app(args=arguments, prog_name="bnn-lab")
     except BnnLabError as error:
-        message = " ".join(str(error).split())
-        Console(stderr=True, soft_wrap=True).print(
-            f"error: {message}", style="red", markup=False, highlight=False
-        )
-        sys.exit(1)
+        fail(error)

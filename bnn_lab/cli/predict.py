@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
+
+from bnn_lab.cli.terminal import console, say, warn
 
 
 def predict_command(
@@ -19,14 +19,15 @@ def predict_command(
     measure: Annotated[bool, typer.Option(help="Also profile the file here, to compare.")] = True,
 ) -> None:
     """Predict the latency of each op of a model from its shape, and compare with a measurement."""
+    from rich.table import Table
+
     from bnn_lab.bench import runs
     from bnn_lab.bench.models import BINARY
     from bnn_lab.costmodel.model import CostModel
     from bnn_lab.profiling.profile import profile
 
-    console = Console()
     cost = CostModel.load(calibration, num_threads=threads)
-    with console.status("") as status:
+    with console().status("") as status:
         name, files = runs.files_of(
             model, kinds=[BINARY], progress=lambda text: status.update(text)
         )
@@ -42,14 +43,14 @@ def predict_command(
     for row, ms in zip(frame.itertuples(), rows, strict=False):
         cells = [row.kind, row.shape, f"{row.ms:.4f}"]
         table.add_row(*cells, *([f"{ms:.4f}"] if found else []))
-    console.print(table)
-    console.print(cost.origin)
+    console().print(table)
+    say(cost.origin)
     if unknown := sorted(set(frame.kind[frame.ms.isna()])):
-        console.print(f"not predicted: {', '.join(unknown)}")
+        say(f"not predicted: {', '.join(unknown)}")
     if found is not None:
-        console.print(
+        say(
             f"predicted {frame.ms.sum() / found.end_to_end_ms:.2f} of the measured "
             f"{found.end_to_end_ms:.3f} ms: layers were timed alone, with their weights in cache"
         )
         if found.warning:
-            console.print(f"[yellow]noisy:[/] {found.warning}")
+            warn(found.warning, "noisy")

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
+
+from bnn_lab.cli.terminal import console, write_file
 
 
 def profile_command(
@@ -30,8 +31,7 @@ def profile_command(
     from bnn_lab.profiling.profile import profile
 
     result = profile(file, num_threads=threads, backend=backend, fuse=fuse, rounds=rounds)
-    console = Console()
-    console.print(result)
+    console().print(result)
     if json_file is not None:
         report = {
             "schema": "bnn_lab.profile/1",
@@ -40,6 +40,4 @@ def profile_command(
             "host": describe_host(),
             **result.as_dict(),
         }
-        json_file.parent.mkdir(parents=True, exist_ok=True)
-        json_file.write_text(json.dumps(report, indent=1))
-        console.print(f"figures written to {json_file}")
+        write_file(json_file, json.dumps(report, indent=1), "figures")

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
+
+from bnn_lab.cli.terminal import console, say, warn, write_file, written
 
 
 def study_command(
@@ -27,14 +27,15 @@ def study_command(
     """Answer one question about speed by measuring: table, figure and finding."""
     from bnn_lab.experiments.latency import STUDIES, run_study
 
-    console = Console()
     if name is None:
+        from rich.table import Table
+
         table = Table("study", "question")
         for key, entry in STUDIES.items():
             table.add_row(key, entry.question)
-        console.print(table)
+        console().print(table)
         return
-    with console.status("") as status:
+    with console().status("") as status:
         study = run_study(
             name,
             seconds=seconds,
@@ -42,16 +43,14 @@ def study_command(
             force=force,
             progress=lambda text: status.update(text),
         )
-    console.print(study.as_table())
-    console.print(study.finding)
+    console().print(study.as_table())
+    say(study.finding)
     for problem in study.noise.get("problems", ()):
-        console.print(f"[yellow]noisy:[/] {problem}")
+        warn(problem, "noisy")
     if csv_file is not None:
-        csv_file.parent.mkdir(parents=True, exist_ok=True)
-        study.frame.to_csv(csv_file, index=False)
-        console.print(f"table written to {csv_file}", soft_wrap=True)
+        write_file(csv_file, study.frame.to_csv(index=False), "table")
     if html_file is not None:
         from bnn_lab.bench.html import write_study_page
 
         write_study_page(study, html_file)
-        console.print(f"page written to {html_file}", soft_wrap=True)
+        written(html_file, "page")

@@ -1,4 +1,4 @@
-"""The command ``bnn-lab train``."""
+"""`bnn-lab train`: a paper's recipe, with checkpoints."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
+
+from bnn_lab.cli.terminal import console, say
 
 
 def train_command(
@@ -31,20 +31,21 @@ def train_command(
         int, typer.Option(min=1, help="Steps between checkpoints; one after each epoch too.")
     ] = 500,
 ) -> None:
-    """Train by a paper's recipe; an interrupted training goes on where it was."""
-    console = Console(soft_wrap=True, highlight=False)
+    """Train by a paper's recipe; an interrupted training resumes from its last checkpoint."""
     from bnn_lab.training.recipe import load_recipe, recipe_names
 
     if recipe is None:
+        from rich.table import Table
+
         table = Table("recipe", "what", "source")
         for name in recipe_names():
             entry = load_recipe(name)
             table.add_row(name, entry.description, entry.source)
-        console.print(table)
+        console().print(table)
         return
     chosen = load_recipe(recipe)
-    console.print(f"[bold]{chosen.name}[/]: {chosen.description} ({chosen.source})")
-    with console.status("Loading TensorFlow ..."):
+    say(f"{chosen.name}: {chosen.description} ({chosen.source})", "bold")
+    with console().status("Loading TensorFlow ..."):
         from bnn_lab.training.recipe_run import run_recipe
     default = Path("runs") / (f"{chosen.name}-smoke" if smoke else chosen.name)
     folder = out or default
@@ -57,12 +58,9 @@ def train_command(
             smoke=smoke,
             strategy=strategy,
             checkpoint_steps=checkpoint_steps,
-            report=lambda line: console.print(line, markup=False),
+            report=say,
         )
     except KeyboardInterrupt:
-        console.print(
-            f"interrupted; the same command goes on from the last checkpoint in {folder}",
-            markup=False,
-        )
+        say(f"interrupted; the same command resumes from the last checkpoint in {folder}")
         raise typer.Exit(130) from None
-    console.print(f"results: {folder}   logs: tensorboard --logdir {folder / 'tb'}", markup=False)
+    say(f"results: {folder}   logs: tensorboard --logdir {folder / 'tb'}")

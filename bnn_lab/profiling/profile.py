@@ -141,6 +141,7 @@ class Profile:
 
     def __rich__(self) -> Table:
         from rich.table import Table
+        from rich.text import Text
 
         title = f"{self.num_threads} thread(s), binary ops on {self.backend}"
         table = Table(title=title, title_justify="left", show_footer=True)
@@ -156,20 +157,22 @@ class Profile:
             speed = row.gmacs_per_s
             table.add_row(
                 row.kind,
-                row.name,
+                Text(row.name),  # not markup: names of tensors may hold brackets
                 "x".join(map(str, row.output_shape)),
                 f"{'~' if row.split else ''}{row.ms:.{digits}f}",
                 f"{row.share:.1%}",
                 "" if speed is None else f"{speed:.1f}",
                 style="bold" if row.binary else "",
             )
-        table.caption = (
+        caption = Text(
             "bold: bnn_lab's kernels; ~: measured for a partition of several ops, split in "
             "proportion to their times alone; share of the sum, which is compared with the median "
-            "of whole inferences"
+            "of whole inferences",
+            "table.caption",
         )
         if self.warning:
-            table.caption += f"\n[yellow]warning: {self.warning}[/]"
+            caption.append(f"\nwarning: {self.warning}", "yellow")
+        table.caption = caption
         return table
 
     def figure(self) -> go.Figure:

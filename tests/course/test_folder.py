@@ -12,7 +12,8 @@ import nbformat
 import pytest
 from typer.testing import CliRunner
 
-from bnn_lab.cli.course import app, main
+from bnn_lab.cli.course import app
+from bnn_lab.cli.main import main
 from bnn_lab.course import folder as folder_module
 from bnn_lab.course.collect import collect
 from bnn_lab.course.folder import (
@@ -56,7 +57,7 @@ def test_exercises_of_an_installed_package(tmp_path: Path, monkeypatch: pytest.M
 
 def test_a_folder_that_is_no_course(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        main(["release", "--course", str(tmp_path)])
+        main(["course", "release", "--course", str(tmp_path)])
     assert "is no course" in " ".join(capsys.readouterr().err.split())
 
 
@@ -95,7 +96,7 @@ def test_release_names_every_mistake_and_writes_nothing(
     broken = broken.replace('"points": 3, ', "")
     (course.exercises / "tiny.py").write_text(broken)
     with pytest.raises(SystemExit):
-        main(["release", "--course", str(course.root)])
+        main(["course", "release", "--course", str(course.root)])
     out, err = capsys.readouterr()
     out = " ".join(out.split())
     assert "another cell has the same grade_id" in out and "its points are None" in out

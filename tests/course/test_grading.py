@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from bnn_lab.cli.course import app, main
+from bnn_lab.cli.course import app
+from bnn_lab.cli.main import main
 from bnn_lab.course.folder import CourseFolder, init_course, shipped_exercises
 from bnn_lab.course.grading import Limits, grade
 from bnn_lab.course.release import make_release
@@ -244,7 +245,7 @@ def test_grading_warns_of_untrusted_code(
     tiny_course: CourseFolder, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit):
-        main(["grade", "--course", str(tiny_course.root)])
+        main(["course", "grade", "--course", str(tiny_course.root)])
     text = " ".join(capsys.readouterr().err.split())
     assert "Student code is about to run on this machine with your rights" in text
     assert "error: nothing was handed in" in text

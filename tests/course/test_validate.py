@@ -9,7 +9,7 @@ from typing import Any
 import nbformat
 import pytest
 
-from bnn_lab.cli.course import main
+from bnn_lab.cli.main import main
 from bnn_lab.course.folder import CourseFolder
 from bnn_lab.course.validate import Verdict, check_notebook, read_verdicts
 from bnn_lab.errors import BnnLabError, InputError
@@ -84,7 +84,7 @@ def test_exit_code_and_text(
     tiny_course: CourseFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as caught:
-        main(["check", str(tiny_course.release("tiny"))])
+        main(["course", "check", str(tiny_course.release("tiny"))])
     assert caught.value.code == 1
     out = " ".join(capsys.readouterr().out.split())
     assert "✗ check_double (2 points): double returns None." in out

@@ -142,7 +142,7 @@ def test_an_interrupted_command_says_how_to_go_on(tmp_path, monkeypatch, capsys)
     with pytest.raises(SystemExit) as stop:
         main(["train", "--recipe", "digits", "--smoke", "--out", str(tmp_path)])
     assert stop.value.code == 130
-    assert "the same command goes on" in capsys.readouterr().out
+    assert "the same command resumes" in capsys.readouterr().out
 
 
 def test_a_damaged_checkpoint_is_named(tmp_path) -> None:

@@ -1,0 +1,148 @@
+"""`bnn-lab inspect`: what a `.tflite` file holds, and what the converter's passes do to it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bnn_lab.cli.terminal import console, say
+from bnn_lab.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+    from xdsl.dialects.builtin import ModuleOp
+    from xdsl.ir import SSAValue
+
+SCHEMA = "bnn_lab.inspect/1"
+
+
+def inspect_command(
+    file: Annotated[Path, typer.Argument(help="A .tflite file.")],
+    ir: Annotated[bool, typer.Option("--ir", help="Print the graph as text.")] = False,
+    passes: Annotated[
+        bool, typer.Option("--passes", help="Run the converter's passes and print what they did.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show inputs, outputs and ops of a .tflite file."""
+    if not file.is_file():
+        raise InputError(f"there is no file '{file}'. Fix: check the path")
+    found = describe_file(file.read_bytes(), ir=ir, passes=passes)
+    if as_json:
+        typer.echo(json.dumps({"schema": SCHEMA, "file": str(file), **found}, indent=1))
+        return
+    say(f"{file}: {found['bytes']:,} bytes")
+    console().print(_ends_table(found))
+    console().print(_op_table(found))
+    for entry in found.get("passes", ()):
+        console().print(f"{entry['name']}: {entry['summary']}", style="bold")
+        for outcome in entry["outcomes"]:
+            if outcome["pass_name"] != "remove_dead_ops":
+                console().print(f"    {outcome['text']}")
+    if ir:
+        say(found["ir"])
+
+
+def describe_file(content: bytes, *, ir: bool = False, passes: bool = False) -> dict[str, Any]:
+    """What a `.tflite` file holds, as plain values.
+
+    Args:
+        content: of the file.
+        ir: also the graph's text (after the passes, if they run).
+        passes: also run the converter's passes on the graph, and say what each did.
+
+    Returns:
+        ``bytes``, ``inputs`` and ``outputs`` (function, name, type, shape; -1 where a dimension is
+        unknown, null for a shape of unknown rank), ``ops`` (op, count, bytes of constants that it
+        reads), and if asked for ``passes`` (name, summary, outcomes) and ``ir``.
+
+    Raises:
+        ModelFileError: the file is corrupt or not understood.
+    """
+    from bnn_lab.convert.ir.importer import import_model
+    from bnn_lab.convert.pipeline import ir_text, run_pipeline
+
+    module = import_model(content)
+    found = {"bytes": len(content), **_ends(module), "ops": _ops(module)}
+    if passes:
+        found["passes"] = [
+            {
+                "name": result.name,
+                "summary": result.summary,
+                "outcomes": [{**vars(o), "text": str(o)} for o in result.outcomes],
+            }
+            for result in run_pipeline(module)
+        ]
+    if ir:
+        found["ir"] = ir_text(module)
+    return found
+
+
+def _ends(module: ModuleOp) -> dict[str, list[dict[str, Any]]]:
+    from xdsl.dialects.func import FuncOp
+
+    found: dict[str, list[dict[str, Any]]] = {"inputs": [], "outputs": []}
+    for function in module.ops:
+        if not isinstance(function, FuncOp) or function.body.block.last_op is None:
+            continue
+        block, name = function.body.block, function.sym_name.data
+        found["inputs"] += [_value(name, value) for value in block.args]
+        found["outputs"] += [_value(name, value) for value in function.body.block.last_op.operands]
+    return found
+
+
+def _value(function: str, value: SSAValue) -> dict[str, Any]:
+    from xdsl.dialects.builtin import TensorType
+
+    from bnn_lab.convert.ir.dialect import name_of
+
+    kind = value.type
+    return {
+        "function": function,
+        "name": name_of(value),
+        "type": str(kind),
+        "shape": list(kind.get_shape()) if isinstance(kind, TensorType) else None,
+    }
+
+
+def _ops(module: ModuleOp) -> list[dict[str, Any]]:
+    from bnn_lab.convert.ir.dialect import Const, LabOp, NoValue
+
+    counts: Counter[str] = Counter()
+    sizes: Counter[str] = Counter()
+    for op in module.walk():
+        if not isinstance(op, LabOp) or isinstance(op, Const | NoValue):
+            continue
+        counts[op.name] += 1
+        constants = {operand.owner for operand in op.operands}
+        sizes[op.name] += sum(c.value.values.nbytes for c in constants if isinstance(c, Const))
+    return [
+        {"op": name, "count": count, "constant_bytes": sizes[name]}
+        for name, count in counts.most_common()
+    ]
+
+
+def _ends_table(found: Mapping[str, Any]) -> Table:
+    from rich.table import Table
+
+    table = Table("", "name", "type", title="inputs and outputs", title_justify="left")
+    for end in ("input", "output"):
+        for value in found[f"{end}s"]:
+            table.add_row(f"{value['function']} {end}", value["name"], value["type"])
+    return table
+
+
+def _op_table(found: Mapping[str, Any]) -> Table:
+    from rich.table import Table
+
+    table = Table("op", title="ops", title_justify="left")
+    table.add_column("count", justify="right")
+    table.add_column("bytes of constants", justify="right")
+    for entry in found["ops"]:
+        table.add_row(entry["op"], str(entry["count"]), f"{entry['constant_bytes']:,}")
+    return table
