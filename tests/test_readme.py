@@ -10,6 +10,7 @@ README = (ROOT / "README.md").read_text()
 
 
 def test_python_example(trained_digits, monkeypatch):
+    from bnn_lab import training
 
     # As written, but for the training, which the whole run of tests does once.
     monkeypatch.setattr(
