@@ -17,9 +17,9 @@ STAMP := $(VENV)/.installed
 EXTRAS := train,notebooks,course,docs,test,dev
 NATIVE := $(shell find native -name '*.cc' -o -name '*.h' -o -name CMakeLists.txt)
 # Debian packages that some tests need: compiler, emulator and pipeline model for ARM; a fuzzer; a
-# browser; a sandbox for student code; an SSH server on localhost.
+# browser; a sandbox for student code; an SSH server on localhost; real images.
 SYSTEM_PACKAGES := g++-aarch64-linux-gnu qemu-user pkg-config llvm-19 clang-14 libclang-rt-14-dev \
-  chromium bubblewrap openssh-server openssh-client
+  chromium bubblewrap openssh-server openssh-client dataset-fashion-mnist
 
 .PHONY: help check setup lab demo test test-deps bench docs lint format notebooks lock clean
 .DEFAULT_GOAL := help

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from bnn_lab.data import Digits, load_digits
+from bnn_lab.data import ImageData, load_digits
 
 
 class TrainedDigits(NamedTuple):
@@ -18,7 +18,7 @@ class TrainedDigits(NamedTuple):
 
     model: Any
     history: Any
-    data: Digits
+    data: ImageData
 
 
 @pytest.fixture(scope="session")

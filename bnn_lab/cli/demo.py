@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from bnn_lab.bench.models import ModelLatency
     from bnn_lab.convert import ConversionTrace
-    from bnn_lab.data import Digits
+    from bnn_lab.data import ImageData
     from bnn_lab.training import EpochResult
 
 LOGIT_TOLERANCE = 1e-4
@@ -188,7 +188,7 @@ def layer_verdicts(trace: ConversionTrace) -> list[tuple[str, bool, str]]:
     return list(verdicts.values())
 
 
-def check_parity(console: Console, model: Any, tflite: bytes, data: Digits) -> None:
+def check_parity(console: Console, model: Any, tflite: bytes, data: ImageData) -> None:
     """Compare the converted model with Keras on all test images, and say so.
 
     Args:

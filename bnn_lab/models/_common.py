@@ -119,3 +119,26 @@ def softmax(x: Any) -> Any:
     """Class probabilities in float32, also under mixed precision."""
     _, layers, _ = tools()
     return layers.Activation("softmax", dtype="float32")(x)
+
+
+def check_images(
+    network: str, input_shape: tuple[int, int, int], classes: int, *, smallest: int
+) -> None:
+    """Refuse images or classes that a network cannot be built for.
+
+    Args:
+        network: its name, for the message.
+        input_shape: (height, width, channels).
+        classes: number of classes.
+        smallest: least height and width.
+
+    Raises:
+        InputError: it cannot.
+    """
+    if len(input_shape) != 3 or min(input_shape[:2]) < smallest or input_shape[2] < 1:
+        raise InputError(
+            f"{network}({input_shape=}): needs (height, width, channels) with at least {smallest} "
+            "pixels a side and one channel."
+        )
+    if classes < 2:
+        raise InputError(f"{network}({classes=}): needs at least 2 classes.")

@@ -1,4 +1,4 @@
-"""A small convolutional BNN for the 8×8 digits."""
+"""A small convolutional BNN for the 8×8 digits, or other small images."""
 
 from __future__ import annotations
 
@@ -7,11 +7,18 @@ from typing import Any
 from bnn_lab._keras import require_tensorflow
 from bnn_lab.data.digits import CLASSES, IMAGE_SHAPE
 from bnn_lab.errors import InputError
+from bnn_lab.models._common import check_images
 
 WORD_CHANNELS = 32
 
 
-def digits_bnn(channels: int = 128, seed: int = 0) -> Any:
+def digits_bnn(
+    channels: int = 128,
+    seed: int = 0,
+    *,
+    input_shape: tuple[int, int, int] = IMAGE_SHAPE,
+    classes: int = CLASSES,
+) -> Any:
     """Build the digits network: four 3×3 convolutions with ±1 weights.
 
     The first one reads the grey image, so its input is float ("binary weights, float input", as in
@@ -29,12 +36,16 @@ def digits_bnn(channels: int = 128, seed: int = 0) -> Any:
         channels: output channels of the binary convolutions, a multiple of 64; the first
             convolution has half as many, so that all inputs fill whole 32-bit words.
         seed: of the initial weights; the global random state is not touched.
+        input_shape: (height, width, channels) of an image, at least (2, 2, 1).
+        classes: number of classes, at least 2.
 
     Returns:
-        An uncompiled `tf.keras.Sequential`: float32 (N, 8, 8, 1) in [-1, 1] to logits (N, 10).
+        An uncompiled `tf.keras.Sequential`: float32 (N, *input_shape) in [-1, 1] to logits
+        (N, classes).
 
     Raises:
-        InputError: `channels` is not a positive multiple of 64.
+        InputError: `channels` is not a positive multiple of 64, or there is no such image or
+            number of classes.
         BnnLabError: TensorFlow is not installed.
     """
     if channels <= 0 or channels % (2 * WORD_CHANNELS):
@@ -42,6 +53,7 @@ def digits_bnn(channels: int = 128, seed: int = 0) -> Any:
             f"digits_bnn(channels={channels}): must be a positive multiple of 64, so that half of "
             "it fills whole 32-bit words. Fix: try 64, 128 or 192."
         )
+    check_images("digits_bnn", input_shape, classes, smallest=2)
     tf = require_tensorflow()
     import larq as lq
 
@@ -76,7 +88,7 @@ def digits_bnn(channels: int = 128, seed: int = 0) -> Any:
 
     return tf.keras.Sequential(
         [
-            tf.keras.Input(IMAGE_SHAPE, name="image"),
+            tf.keras.Input(input_shape, name="image"),
             binary_weights(channels // 2, "conv_1_float_input"),
             norm("norm_1"),
             binary_conv(channels, 2),
@@ -87,7 +99,7 @@ def digits_bnn(channels: int = 128, seed: int = 0) -> Any:
             binary_conv(channels, 4),
             norm("norm_4"),
             layers.GlobalAveragePooling2D(name="average"),
-            layers.Dense(CLASSES, kernel_initializer=glorot(), name="classifier"),
+            layers.Dense(classes, kernel_initializer=glorot(), name="classifier"),
         ],
         name="digits_bnn",
     )

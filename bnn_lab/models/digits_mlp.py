@@ -1,4 +1,4 @@
-"""A fully connected BNN for the digits, small enough to train in a second."""
+"""A fully connected BNN for small images; on the 8×8 digits it trains in a second."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from bnn_lab._keras import require_tensorflow
 from bnn_lab.data.digits import CLASSES, IMAGE_SHAPE
 from bnn_lab.errors import InputError
+from bnn_lab.models._common import check_images
 
 
 def digits_mlp(
@@ -19,8 +20,10 @@ def digits_mlp(
     kernel_constraint: Callable[[], Any] | None = None,
     kernel_regularizer: Callable[[], Any] | None = None,
     binary: bool = True,
+    input_shape: tuple[int, int, int] = IMAGE_SHAPE,
+    classes: int = CLASSES,
 ) -> Any:
-    """Build 64 - hidden - 10 with batch normalization after each dense layer.
+    """Build pixels - hidden - classes with batch normalization after each dense layer.
 
     All kernels are binary, also the first, which reads the image as it is, and the last. The
     factories are called once a layer: larq wants one quantizer instance each.
@@ -35,23 +38,28 @@ def digits_mlp(
         kernel_regularizer: default none.
         binary: False builds the float network of the same shape, with ReLU; the two quantizers
             must then be left out.
+        input_shape: (height, width, channels) of an image.
+        classes: number of classes, at least 2.
 
     Returns:
-        An uncompiled `tf.keras.Sequential`: float32 (N, 8, 8, 1) in [-1, 1] to logits (N, 10).
+        An uncompiled `tf.keras.Sequential`: float32 (N, *input_shape) in [-1, 1] to logits
+        (N, classes).
 
     Raises:
-        InputError: a layer has no units, or a quantizer was given for a float network.
+        InputError: a layer has no units, there is no such image or number of classes, or a
+            quantizer was given for a float network.
         BnnLabError: TensorFlow is not installed.
     """
     if any(units < 1 for units in hidden):
         raise InputError(f"digits_mlp({hidden=}): every layer needs at least one unit.")
     if not binary and (kernel_quantizer or input_quantizer):
         raise InputError("digits_mlp(binary=False): a float network has no quantizers.")
+    check_images("digits_mlp", input_shape, classes, smallest=1)
     tf = require_tensorflow()
     import larq as lq
 
-    layers = [tf.keras.Input(IMAGE_SHAPE, name="image"), tf.keras.layers.Flatten(name="flatten")]
-    for number, units in enumerate([*hidden, CLASSES], start=1):
+    layers = [tf.keras.Input(input_shape, name="image"), tf.keras.layers.Flatten(name="flatten")]
+    for number, units in enumerate([*hidden, classes], start=1):
         options: dict[str, Any] = {
             "use_bias": False,
             "kernel_initializer": tf.keras.initializers.GlorotUniform(seed * 100 + number),

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnn_lab._keras import require_tensorflow
-from bnn_lab.data import Digits, load_digits
+from bnn_lab.data import ImageData, load_digits
 from bnn_lab.errors import InputError
 from bnn_lab.models import digits_bnn
 from bnn_lab.training.bop import (
@@ -93,7 +93,7 @@ class TrainingHistory:
 
 def train(
     model: Any,
-    data: Digits,
+    data: ImageData,
     optimizer: Any,
     *,
     epochs: int = EPOCHS,
@@ -185,6 +185,7 @@ def train_digits(
     *,
     epochs: int = EPOCHS,
     seed: int = 0,
+    data: ImageData | None = None,
     on_epoch: Callable[[EpochResult], None] | None = None,
     recorder: FlipRecorder | None = None,
 ) -> tuple[Any, TrainingHistory]:
@@ -196,6 +197,7 @@ def train_digits(
     Args:
         epochs: passes over the training images, at least 1.
         seed: of initialisation and shuffling.
+        data: images of at least 2×2 pixels; default `bnn_lab.data.load_digits()`.
         on_epoch: called with each epoch's result.
         recorder: see `train`.
 
@@ -205,8 +207,8 @@ def train_digits(
     Raises:
         InputError: `epochs` is below 1.
     """
-    data = load_digits()
-    model = digits_bnn(seed=seed)
+    data = load_digits() if data is None else data
+    model = digits_bnn(seed=seed, input_shape=data.input_shape, classes=data.classes)
     set_binary_signs(model)
     steps = max(1, epochs) * update_steps(data, BATCH_SIZE)
     optimizer = bop_optimizer(gamma=gamma_decay(1e-2, 5e-4, steps), threshold=1e-6)
@@ -216,7 +218,7 @@ def train_digits(
     return model, history
 
 
-def update_steps(data: Digits, batch_size: int = BATCH_SIZE) -> int:
+def update_steps(data: ImageData, batch_size: int = BATCH_SIZE) -> int:
     """Training steps in one epoch: batches that cover all training images."""
     return -(-len(data.train_images) // batch_size)
 
@@ -243,7 +245,7 @@ def _check_signs(variables: dict[str, Any], optimizer: Any) -> None:
                 )
 
 
-def _check_shapes(model: Any, data: Digits) -> None:
+def _check_shapes(model: Any, data: ImageData) -> None:
     wanted_in, wanted_out = (None, *data.input_shape), (None, data.classes)
     if tuple(model.input_shape) != wanted_in or tuple(model.output_shape) != wanted_out:
         raise InputError(

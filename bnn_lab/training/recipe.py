@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bnn_lab._keras import require_tensorflow
+from bnn_lab.data.named import LOADERS
 from bnn_lab.errors import InputError
 
 FOLDER = Path(__file__).parent / "recipes"
@@ -34,7 +35,7 @@ MODELS = (
 )
 # Without latent weights only: built with NoOp quantizers.
 _BOP_ONLY = ("digits_mlp", "digits_bnn")
-DATA = ("digits", "synthetic", "cifar10", "imagenet")
+DATA = (*LOADERS, "imagenet")
 _SECTIONS: dict[str, dict[str, type | tuple[type, ...]]] = {
     "model": {"name": str, "options": dict},
     "data": {"name": str, "augment": bool, "size": int},

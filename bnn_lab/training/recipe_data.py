@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from bnn_lab._keras import require_tensorflow
-from bnn_lab.data import ImageData, load_cifar10, load_digits, load_imagenet, load_synthetic
+from bnn_lab.data import (
+    ImageData,
+    load_cifar10,
+    load_fashion_mnist,
+    load_imagenet,
+    load_named,
+    load_synthetic,
+)
 from bnn_lab.data.cifar10 import pad_crop_flip
 from bnn_lab.errors import InputError
 from bnn_lab.training.recipe import Recipe
 
+# With a package: they are small, so a smoke run takes them as they are.
+SHIPPED = ("digits", "mnist5k")
 SMOKE_BATCH = 4
 SMOKE_STEPS = 3
 
@@ -45,9 +54,10 @@ def open_data(
 
     Args:
         recipe: says which.
-        folder: of CIFAR-10's or ImageNet's files; default Keras' loader or TensorFlow Datasets.
+        folder: of CIFAR-10's, Fashion-MNIST's or ImageNet's files; default Keras' loader or
+            TensorFlow Datasets.
         seed: of order and augmentation.
-        smoke: synthetic images in the same shape in place of CIFAR-10 and ImageNet.
+        smoke: synthetic images in the same shape in place of downloads.
 
     Returns:
         The batches.
@@ -57,32 +67,22 @@ def open_data(
         BnnLabError: data is not to be had.
     """
     name, batch = recipe.data["name"], recipe.training["batch"]
-    if folder is not None and name in ("digits", "synthetic"):
+    if folder is not None and name in (*SHIPPED, "synthetic"):
         raise InputError(f"recipe {recipe.name}: {name} needs no data folder.")
     augment = recipe.data.get("augment", False)
-    if name == "digits":
-        digits = load_digits()
-        return in_memory(
-            ImageData(
-                "digits (scikit-learn)",
-                digits.train_images,
-                digits.train_labels,
-                digits.test_images,
-                digits.test_labels,
-                digits.classes,
-            ),
-            batch,
-            seed,
-            augment,
-        )
+    if name in SHIPPED:
+        return in_memory(load_named(name), batch, seed, augment)
     if smoke:
-        size = recipe.data.get("size", 32)
         data = load_synthetic(max(10, batch * SMOKE_STEPS), 10, seed)
-        return in_memory(data, batch, seed, augment, size=size)
+        if name == "fashion_mnist":
+            return in_memory(_grey(data), batch, seed, augment, size=28)
+        return in_memory(data, batch, seed, augment, size=recipe.data.get("size", 32))
     if name == "synthetic":
         return in_memory(load_synthetic(seed=seed), batch, seed, augment)
     if name == "cifar10":
         return in_memory(load_cifar10(folder), batch, seed, augment)
+    if name == "fashion_mnist":
+        return in_memory(load_fashion_mnist(folder), batch, seed, augment)
     size = recipe.data.get("size", 224)
     stream = load_imagenet(folder, batch=batch, size=size, seed=seed)
     return Batches(
@@ -92,6 +92,14 @@ def open_data(
         stream.train_images // batch,
         stream.train_from,
         stream.test,
+    )
+
+
+def _grey(data: ImageData) -> ImageData:
+    return replace(
+        data,
+        train_images=data.train_images.mean(-1, keepdims=True),
+        test_images=data.test_images.mean(-1, keepdims=True),
     )
 
 

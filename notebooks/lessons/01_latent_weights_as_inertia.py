@@ -203,15 +203,13 @@ same = Prediction("After 300 steps, how many % of the binary weights are equal?"
 same
 
 # %%
-from bnn_lab.experiments.training import DigitsRun, train_digits_run
+from bnn_lab.experiments.training import MlpRun, train_mlp_run
 
 C = 2.0**-7
-original = DigitsRun(method="sgd", hidden=(64, 64), learning_rate=20.0, epochs=15)
-scaled = DigitsRun(
-    method="sgd", hidden=(64, 64), learning_rate=20.0 * C, initial_scale=C, epochs=15
-)
-first = train_digits_run(original, keep_signs=True)
-second = train_digits_run(scaled, keep_signs=True)
+original = MlpRun(method="sgd", hidden=(64, 64), learning_rate=20.0, epochs=15)
+scaled = MlpRun(method="sgd", hidden=(64, 64), learning_rate=20.0 * C, initial_scale=C, epochs=15)
+first = train_mlp_run(original, keep_signs=True)
+second = train_mlp_run(scaled, keep_signs=True)
 
 # %%
 assert first.signs.shape == second.signs.shape == (300, 8832)
@@ -394,7 +392,7 @@ checks.check_scaled_settings(scaled_settings)
 # * In the first explorer set noise 3 and clip at 0.3. How often does one weight flip? Why does the
 #   green line no longer fit?
 # * Set `C = 3` in the theorem's cell. Why may a few weights differ, after many flips?
-# * Train `DigitsRun(method="adam", ...)` with both settings (learning rate 0.02). Adam's update is
+# * Train `MlpRun(method="adam", ...)` with both settings (learning rate 0.02). Adam's update is
 #   a function of the gradients alone. Does the theorem hold?
 
 # %% [markdown]

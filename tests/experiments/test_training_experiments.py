@@ -10,7 +10,7 @@ import pytest
 from bnn_lab._keras import require_tensorflow
 from bnn_lab.errors import InputError
 from bnn_lab.experiments import training as experiments
-from bnn_lab.experiments.training import DigitsRun, Running, digits_run, train_digits_run
+from bnn_lab.experiments.training import MlpRun, Running, mlp_run, train_mlp_run
 from bnn_lab.experiments.training.inertia import CASES
 from bnn_lab.models.digits_mlp import digits_mlp
 from bnn_lab.training import latents
@@ -46,25 +46,25 @@ def test_every_case_of_the_theorem() -> None:
 
 
 def test_bops_regimes() -> None:
-    good = digits_run(method="bop", gamma=1e-3, threshold=1e-6)
+    good = mlp_run(method="bop", gamma=1e-3, threshold=1e-6)
     assert good["accuracy"] > 0.96
     assert good["pi"][0] > good["pi"][-1] + 2  # flips decay
-    noisy = digits_run(gamma=0.1, threshold=0.0, epochs=10)
+    noisy = mlp_run(gamma=0.1, threshold=0.0, epochs=10)
     assert noisy["accuracy"] < 0.8 and noisy["pi"][-1] > -3
-    frozen = digits_run(gamma=1e-4, threshold=3e-4, epochs=10)
+    frozen = mlp_run(gamma=1e-4, threshold=3e-4, epochs=10)
     assert frozen["pi"][-1] < -8.5 and frozen["accuracy"] < 0.8
 
 
 @pytest.mark.slow
 def test_bop_reaches_97_percent_on_five_seeds() -> None:
-    runs = [digits_run(gamma=1e-3, threshold=1e-6, seed=seed) for seed in range(5)]
+    runs = [mlp_run(gamma=1e-3, threshold=1e-6, seed=seed) for seed in range(5)]
     assert np.mean([run["accuracy"] for run in runs]) >= 0.97
     assert all(run["pi"][0] > run["pi"][-1] + 2 for run in runs)
 
 
 def test_a_run_repeats_exactly_and_its_numbers_agree() -> None:
-    run = DigitsRun(epochs=2, hidden=(16,), gamma=1e-2, validation=100)
-    first, second = (train_digits_run(run, keep_signs=True) for _ in range(2))
+    run = MlpRun(epochs=2, hidden=(16,), gamma=1e-2, validation=100)
+    first, second = (train_mlp_run(run, keep_signs=True) for _ in range(2))
     np.testing.assert_array_equal(first.signs, second.signs)
     assert first.test_accuracy.tolist() == second.test_accuracy.tolist()
     assert first.weights == 64 * 16 + 16 * 10 == first.signs.shape[1]
@@ -73,7 +73,7 @@ def test_a_run_repeats_exactly_and_its_numbers_agree() -> None:
         (first.signs[1:] != first.signs[:-1]).sum(axis=1), first.flips[1:]
     )
     assert first.pi.shape == (2,) and 0 < first.validation_accuracy[-1] <= 1
-    other = train_digits_run(DigitsRun(epochs=2, hidden=(16,), gamma=1e-2, seed=1))
+    other = train_mlp_run(MlpRun(epochs=2, hidden=(16,), gamma=1e-2, seed=1))
     assert other.flips.tolist() != first.flips.tolist()
 
 
@@ -113,9 +113,9 @@ def test_grid_resumes_and_draws(tmp_path) -> None:
 
 FRESH = """
 import json
-from bnn_lab.experiments.training import digits_run
+from bnn_lab.experiments.training import mlp_run
 runs = ({"seed": 3, "epochs": 3}, {"method": "adam", "epochs": 2})
-print(json.dumps([digits_run(**run, validation=100) for run in runs]))
+print(json.dumps([mlp_run(**run, validation=100) for run in runs]))
 """
 
 
@@ -125,9 +125,9 @@ def test_the_same_seed_gives_the_same_numbers_in_a_fresh_process() -> None:
     )
     assert fresh.returncode == 0, fresh.stderr
     first, second = json.loads(fresh.stdout)
-    assert first == digits_run(seed=3, epochs=3, validation=100)
-    assert second == digits_run(method="adam", epochs=2, validation=100)
-    assert first["total_flips"] != digits_run(seed=4, epochs=3)["total_flips"]
+    assert first == mlp_run(seed=3, epochs=3, validation=100)
+    assert second == mlp_run(method="adam", epochs=2, validation=100)
+    assert first["total_flips"] != mlp_run(seed=4, epochs=3)["total_flips"]
 
 
 def test_a_scale_that_rounds_parts_the_runs_sooner_or_later() -> None:
@@ -159,13 +159,13 @@ def test_comparison_tunes_equally_and_reports_fresh_seeds() -> None:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: digits_run(method="magic"), "method"),
-        (lambda: digits_run(speed=1), "unknown settings"),
-        (lambda: digits_run(learning_rate=0.5), "does not use"),
-        (lambda: digits_run(method="adam", gamma=0.5), "does not use"),
-        (lambda: digits_run(method="float", ste_clip=1.0), "does not use"),
-        (lambda: digits_run(epochs=0), "epochs"),
-        (lambda: digits_run(batch=2000, epochs=1), "2000"),
+        (lambda: mlp_run(method="magic"), "method"),
+        (lambda: mlp_run(speed=1), "unknown settings"),
+        (lambda: mlp_run(learning_rate=0.5), "does not use"),
+        (lambda: mlp_run(method="adam", gamma=0.5), "does not use"),
+        (lambda: mlp_run(method="float", ste_clip=1.0), "does not use"),
+        (lambda: mlp_run(epochs=0), "epochs"),
+        (lambda: mlp_run(batch=2000, epochs=1), "2000"),
         (lambda: experiments.scaling_invariance(-1.0), "scale"),
         (lambda: experiments.scaling_invariance(2.0, cases=("x",)), "no case"),
         (lambda: experiments.bop_grid([2.0], [0.0]), "gammas"),

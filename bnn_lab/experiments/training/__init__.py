@@ -2,12 +2,6 @@
 
 from bnn_lab.experiments.training.base import ExperimentResult, Running
 from bnn_lab.experiments.training.bop import BopGrid, BopVsLatent, bop_grid, bop_vs_latent
-from bnn_lab.experiments.training.digits_run import (
-    DigitsRun,
-    DigitsTrace,
-    digits_run,
-    train_digits_run,
-)
 from bnn_lab.experiments.training.inertia import (
     ClipAndDecay,
     LearningRateIsInertia,
@@ -16,22 +10,28 @@ from bnn_lab.experiments.training.inertia import (
     learning_rate_is_inertia,
     scaling_invariance,
 )
+from bnn_lab.experiments.training.mlp_run import (
+    MlpRun,
+    MlpTrace,
+    mlp_run,
+    train_mlp_run,
+)
 
 __all__ = [
     "BopGrid",
     "BopVsLatent",
     "ClipAndDecay",
-    "DigitsRun",
-    "DigitsTrace",
     "ExperimentResult",
     "LearningRateIsInertia",
+    "MlpRun",
+    "MlpTrace",
     "Running",
     "ScalingInvariance",
     "bop_grid",
     "bop_vs_latent",
     "clip_and_decay",
-    "digits_run",
     "learning_rate_is_inertia",
+    "mlp_run",
     "scaling_invariance",
-    "train_digits_run",
+    "train_mlp_run",
 ]

@@ -9,7 +9,7 @@ from typing import Any
 from bnn_lab._pandas import to_frame
 from bnn_lab.errors import InputError
 from bnn_lab.experiments.training.base import ExperimentResult, Running, configure, needs
-from bnn_lab.experiments.training.digits_run import METHODS, digits_run
+from bnn_lab.experiments.training.mlp_run import METHODS, mlp_run
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def bop_grid(
         changes["thresholds"] = tuple(taus)
     chosen = configure(BopGrid(), config, changes)
     points = grid_points(chosen)
-    frame = to_frame((running or Running()).points(digits_run, points, "gamma × tau"))
+    frame = to_frame((running or Running()).points(mlp_run, points, "gamma × tau"))
     frame["first_pi"] = [values[0] for values in frame.pi]
     frame["pi"] = [values[-1] for values in frame.pi]
     columns = ["gamma", "threshold", "seed", "accuracy", "total_flips", "pi", "first_pi"]
@@ -180,7 +180,7 @@ def bop_vs_latent(
 
 
 def _rows(running: Running, runs: list[Any], phase: str, column: str) -> list[dict[str, Any]]:
-    results = running.points(digits_run, [run[-1] for run in runs], phase)
+    results = running.points(mlp_run, [run[-1] for run in runs], phase)
     return [
         {
             "method": method,

@@ -17,11 +17,11 @@ import numpy as np
 from bnn_lab._pandas import to_frame
 from bnn_lab.errors import InputError
 from bnn_lab.experiments.training.base import ExperimentResult, Running, configure, needs
-from bnn_lab.experiments.training.digits_run import (
-    DigitsRun,
-    digits_run,
+from bnn_lab.experiments.training.mlp_run import (
+    MlpRun,
+    mlp_run,
     settings_of,
-    train_digits_run,
+    train_mlp_run,
 )
 
 # Latents start below 0.29 and reach it after some hundred steps at the default learning rate.
@@ -145,14 +145,12 @@ def compare_scaled(
     """
     method, setting, value, power = _CASES[case]
     rate = learning_rate / 1000 if method == "adam" else learning_rate
-    base = DigitsRun(
-        method=method, epochs=epochs, learning_rate=rate, hidden=tuple(hidden), seed=seed
-    )
+    base = MlpRun(method=method, epochs=epochs, learning_rate=rate, hidden=tuple(hidden), seed=seed)
     scaled = replace(base, learning_rate=rate * scale, initial_scale=scale)
     if setting is not None:
         base = replace(base, **{setting: value})  # type: ignore[arg-type]
         scaled = replace(scaled, **{setting: value * scale**power})  # type: ignore[arg-type]
-    first, second = (train_digits_run(run, keep_signs=True) for run in (base, scaled))
+    first, second = (train_mlp_run(run, keep_signs=True) for run in (base, scaled))
     assert first.signs is not None and second.signs is not None
     differs = (first.signs != second.signs).any(axis=1)
     return {
@@ -214,7 +212,7 @@ def learning_rate_is_inertia(
         for rate, scale in chosen.pairs
         for seed in chosen.seeds
     ]
-    frame = to_frame((running or Running()).points(digits_run, points, "inertia"))
+    frame = to_frame((running or Running()).points(mlp_run, points, "inertia"))
     frame["inertia"] = frame.initial_scale / frame.learning_rate
     frame["pi"] = [values[-1] for values in frame.pi]
     columns = ["learning_rate", "initial_scale", "inertia", "seed", "accuracy", "total_flips", "pi"]
@@ -275,7 +273,7 @@ def clip_and_decay(
         for rule, value, extra in rules
         for seed in chosen.seeds
     ]
-    results = (running or Running()).points(digits_run, [run[-1] for run in runs], "clip and decay")
+    results = (running or Running()).points(mlp_run, [run[-1] for run in runs], "clip and decay")
     frame = to_frame(
         [
             {"rule": rule, "value": value, "seed": seed, "epoch": epoch}
@@ -297,7 +295,7 @@ def clip_and_decay(
 
 def replace_settings(config: ClipAndDecay, seed: int, extra: dict[str, float]) -> dict[str, Any]:
     """Settings of one run of `clip_and_decay`."""
-    run = DigitsRun(
+    run = MlpRun(
         method="sgd",
         learning_rate=config.learning_rate,
         epochs=config.epochs,
