@@ -108,7 +108,7 @@ def merge_command(
 
         write_file(markdown_file, markdown(merged), "tables")
     if html_file is not None:
-        from bnn_lab.bench.html import write_page
+        from bnn_lab.cli.page import write_page
 
         write_page(merged, html_file)
         written(html_file, "page")

@@ -140,7 +140,7 @@ def finish(report: Report, json_file: Path | None, html_file: Path | None) -> No
         write_report(report, json_file)
         written(json_file, "figures")
     if html_file is not None:
-        from bnn_lab.bench.html import write_page
+        from bnn_lab.cli.page import write_page
 
         write_page([report], html_file)
         written(html_file, "page")

@@ -50,7 +50,7 @@ def study_command(
     if csv_file is not None:
         write_file(csv_file, study.frame.to_csv(index=False), "table")
     if html_file is not None:
-        from bnn_lab.bench.html import write_study_page
+        from bnn_lab.cli.page import write_study_page
 
         write_study_page(study, html_file)
         written(html_file, "page")

@@ -86,16 +86,6 @@ class Report:
         """The report as JSON text."""
         return json.dumps(self.as_dict(), indent=2)
 
-    def figure(self) -> Any:
-        """A plotly figure of bytes and operations, layer by layer.
-
-        Returns:
-            A `plotly.graph_objects.Figure`.
-        """
-        from bnn_lab.figures.report import report_figure
-
-        return report_figure(self)
-
     def __str__(self) -> str:
         binary = sum(layer.macs_binary for layer in self.layers)
         total = binary + sum(layer.macs_float for layer in self.layers)

@@ -7,6 +7,8 @@ from .bop_explorer import BopState as BopState
 from .bop_explorer import bop_explorer_figure as bop_explorer_figure
 from .bop_explorer import describe_bop as describe_bop
 from .digits import digits_figure as digits_figure
+from .dispatch import draw as draw
+from .drawing import Drawing as Drawing
 from .flip_monitor import describe_flip_monitor as describe_flip_monitor
 from .flip_monitor import flip_monitor_figure as flip_monitor_figure
 from .inertia import first_flips_figure as first_flips_figure
@@ -29,8 +31,7 @@ from .pass_viewer import describe_pass as describe_pass
 from .pass_viewer import pass_html as pass_html
 from .pass_viewer import pass_markdown as pass_markdown
 from .pass_viewer import pass_views as pass_views
-from .profile import describe_profile as describe_profile
-from .profile import profile_figure as profile_figure
+from .profile import draw_profile as draw_profile
 from .recordings import flips_figure as flips_figure
 from .recordings import intervals_figure as intervals_figure
 from .recordings import magnitudes_figure as magnitudes_figure

@@ -9,6 +9,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from bnn_lab.figures import theme
+from bnn_lab.figures.drawing import Drawing
 from bnn_lab.figures.latency import format_factor, format_seconds
 
 Entry = Mapping[str, Any]
@@ -18,7 +19,7 @@ _OURS = "bnn_lab"
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "star", "hexagon")
 
 
-def speedups_figure(entries: Sequence[Entry]) -> tuple[go.Figure, str]:
+def draw_speedups(entries: Sequence[Entry]) -> Drawing:
     """How many times faster our kernel is than each peer, for each layer, on a logarithmic axis.
 
     Args:
@@ -66,10 +67,10 @@ def speedups_figure(entries: Sequence[Entry]) -> tuple[go.Figure, str]:
         # From 1, as fast: so the bars' lengths are the orders of magnitude gained.
         yaxis=theme.axis("times faster", type="log", dtick=1, range=[0, 1.05 * log10(most)]),
     )
-    return figure, f"Bars for {len(names)} layers: {'; '.join(words)} times faster."
+    return Drawing(figure, f"Bars for {len(names)} layers: {'; '.join(words)} times faster.")
 
 
-def models_figure(entries: Sequence[Entry]) -> tuple[go.Figure, str]:
+def draw_models(entries: Sequence[Entry]) -> Drawing:
     """Median latency of each model on each peer, on a logarithmic axis.
 
     Args:
@@ -122,10 +123,10 @@ def models_figure(entries: Sequence[Entry]) -> tuple[go.Figure, str]:
             if not peer.startswith(_OURS)
         )
         words.append(f"{entry['name']} takes {format_seconds(times[entry['reference']])}, {ratios}")
-    return figure, f"Latencies as points: {'; '.join(words)}."
+    return Drawing(figure, f"Latencies as points: {'; '.join(words)}.")
 
 
-def entry_profile_figure(entry: Entry) -> tuple[go.Figure, str]:
+def draw_entry_profile(entry: Entry) -> Drawing:
     """Where the time of a model goes: a bar per op, in the order in which they run.
 
     Args:
@@ -178,4 +179,6 @@ def entry_profile_figure(entry: Entry) -> tuple[go.Figure, str]:
         ),
     )
     share = sum(row["ms"] for row in rows if row["binary"]) / (total or 1)
-    return figure, f"Bars of {len(rows)} ops of {entry['name']}; binary ones take {share:.0%}."
+    return Drawing(
+        figure, f"Bars of {len(rows)} ops of {entry['name']}; binary ones take {share:.0%}."
+    )

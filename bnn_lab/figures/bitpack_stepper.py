@@ -14,9 +14,9 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from bnn_lab import reference
+from bnn_lab.controls import check_state, choice, slider
 from bnn_lab.errors import InputError
 from bnn_lab.figures import theme
-from bnn_lab.figures.controls import check_state, choice, slider
 
 SIZE = 8  # height and width of the image, pixels
 CHANNELS = 32  # so that each pixel is one word

@@ -11,8 +11,8 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
+from bnn_lab.controls import check_state, choice, slider
 from bnn_lab.figures import theme
-from bnn_lab.figures.controls import check_state, choice, slider
 from bnn_lab.figures.inertia_explorer import STEADY, TURNS, mark_turn
 from bnn_lab.training.closed_forms import bop_flip_rate, bop_flip_step, ema_spread
 from bnn_lab.training.simulate import Bop, simulate_weights

@@ -1,25 +1,53 @@
-"""Figures of the lab's experiments, from their tidy tables."""
+"""Figures of the training experiments (`bnn_lab.experiments.training`)."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from bnn_lab.errors import InputError
+from bnn_lab.experiments.training import (
+    BopGrid,
+    BopVsLatent,
+    ClipAndDecay,
+    ExperimentResult,
+    LearningRateIsInertia,
+    ScalingInvariance,
+)
 from bnn_lab.figures import theme
+from bnn_lab.figures.drawing import Drawing
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
-def invariance_figure(frame: Any) -> go.Figure:
-    """Which pairs of trainings stayed identical, and where the others parted.
+def draw_experiment(result: ExperimentResult) -> Drawing:
+    """What an experiment found.
 
     Args:
-        frame: of `scaling_invariance`: case, scale, identical, first_difference, flips.
+        result: of any experiment of `bnn_lab.experiments.training`.
 
     Returns:
-        A static table of cases and scales.
+        A static figure, and one or two sentences.
+
+    Raises:
+        InputError: the settings are of no experiment that has a figure.
     """
+    drawn = _DRAWN.get(type(result.config))
+    if drawn is None:
+        known = ", ".join(kind.__name__ for kind in _DRAWN)
+        raise InputError(
+            f"draw_experiment: settings of type {type(result.config).__name__}; known are {known}."
+        )
+    return drawn(result.frame)
+
+
+def _invariance(frame: pd.DataFrame) -> Drawing:
+    """Which pairs of trainings stayed identical, and where the others parted."""
     cases = list(dict.fromkeys(frame.case))
     scales = list(dict.fromkeys(frame.scale))
     cell = {(row.case, row.scale): row for row in frame.itertuples()}
@@ -39,18 +67,17 @@ def invariance_figure(frame: Any) -> go.Figure:
     )
     title = "Are all binary weights the same after every step?"
     figure.update_layout(**theme.layout(title), height=140 + 28 * len(cases))
-    return figure
+    same = ", ".join(dict.fromkeys(frame[frame.identical].case))
+    parted = ", ".join(dict.fromkeys(frame[~frame.identical].case))
+    words = (
+        f"Table of cases and scales C. Identical after every step: "
+        f"{same or 'none'}. Parted: {parted or 'none'}."
+    )
+    return Drawing(figure, words)
 
 
-def inertia_figure(frame: Any) -> go.Figure:
-    """Accuracy over inertia, the ratio of initial latent weights and learning rate.
-
-    Args:
-        frame: of `learning_rate_is_inertia`.
-
-    Returns:
-        A static scatter: pairs with the same ratio lie on each other.
-    """
+def _inertia(frame: pd.DataFrame) -> Drawing:
+    """Accuracy over inertia, the ratio of initial latent weights and learning rate."""
     figure = go.Figure()
     pairs = frame.groupby(["learning_rate", "initial_scale"])
     for number, ((rate, scale), rows) in enumerate(pairs):
@@ -74,18 +101,17 @@ def inertia_figure(frame: Any) -> go.Figure:
     figure.update_layout(**{**theme.layout(title), "showlegend": True}, height=380)
     figure.update_xaxes(theme.axis("initial scale / learning rate", type="log"))
     figure.update_yaxes(theme.axis("test accuracy, %"))
-    return figure
+    means = 100 * frame.groupby("inertia").accuracy.mean()
+    words = "; ".join(f"ratio {ratio:g}: {accuracy:.1f} %" for ratio, accuracy in means.items())
+    return Drawing(
+        figure,
+        f"Scatter plot of {len(pairs)} pairs of learning rate and initial scale: test accuracy "
+        f"over their ratio. On average, {words}.",
+    )
 
 
-def clip_figure(frame: Any) -> go.Figure:
-    """pi_t over the epochs under each rule that limits the latent weights.
-
-    Args:
-        frame: of `clip_and_decay`.
-
-    Returns:
-        A static figure with the seeds' mean.
-    """
+def _clip(frame: pd.DataFrame) -> Drawing:
+    """pi_t over the epochs under each rule that limits the latent weights."""
     figure = go.Figure()
     dashes = {"none": "solid", "weight clip": "dash", "gradient clip": "dot", "L2": "dashdot"}
     means = frame.groupby(["rule", "value", "epoch"])[["pi", "accuracy"]].mean().reset_index()
@@ -107,18 +133,18 @@ def clip_figure(frame: Any) -> go.Figure:
     figure.update_layout(**{**theme.layout(title), "showlegend": True}, height=380)
     figure.update_xaxes(theme.axis("epoch"))
     figure.update_yaxes(theme.axis("flip measure π"))
-    return figure
+    last = means[means.epoch == means.epoch.max()]
+    words = ", ".join(
+        f"{row.rule}{'' if row.rule == 'none' else f' {row.value:g}'} {row.pi:.1f}"
+        for row in last.itertuples()
+    )
+    return Drawing(
+        figure, f"Lines of the flip measure π over the epochs. In the last one: {words}."
+    )
 
 
-def grid_figure(frame: Any) -> go.Figure:
-    """Two heat maps over gamma and tau: test accuracy and pi of the last epoch.
-
-    Args:
-        frame: of `bop_grid`.
-
-    Returns:
-        A static figure with the seeds' mean.
-    """
+def _grid(frame: pd.DataFrame) -> Drawing:
+    """Two heat maps over gamma and tau: test accuracy and pi of the last epoch."""
     figure = make_subplots(
         rows=1, cols=2, subplot_titles=("test accuracy, %", "π in the last epoch")
     )
@@ -142,18 +168,20 @@ def grid_figure(frame: Any) -> go.Figure:
         figure.update_yaxes(theme.axis("adaptivity rate γ", type="category"), row=1, col=column)
     title = "Noise where γ is large, standstill where τ is"
     figure.update_layout(**theme.layout(title), height=380)
-    return figure
+    best = frame.groupby(["gamma", "threshold"]).accuracy.mean()
+    gamma, tau = best.idxmax()
+    pi = frame.groupby(["gamma", "threshold"]).pi.mean()
+    return Drawing(
+        figure,
+        f"Two heat maps over {frame.gamma.nunique()} values of γ and {frame.threshold.nunique()} "
+        f"of τ. Test accuracy goes from {100 * best.min():.1f} to {100 * best.max():.1f} %, the "
+        f"latter at γ = {gamma:g} and τ = {tau:g}; π in the last epoch from {pi.min():.1f} to "
+        f"{pi.max():.1f}.",
+    )
 
 
-def comparison_figure(frame: Any) -> go.Figure:
-    """Test accuracy of each method's final runs: every seed, the mean and the standard deviation.
-
-    Args:
-        frame: of `bop_vs_latent`.
-
-    Returns:
-        A static figure.
-    """
+def _comparison(frame: pd.DataFrame) -> Drawing:
+    """Test accuracy of each method's final runs: every seed, mean and standard deviation."""
     final = frame[frame.phase == "final"]
     figure = go.Figure()
     for number, (method, rows) in enumerate(final.groupby("method", sort=False)):
@@ -180,4 +208,21 @@ def comparison_figure(frame: Any) -> go.Figure:
     figure.update_layout(**theme.layout("Test accuracy after equal tuning"), height=380)
     figure.update_xaxes(theme.axis("method", type="category"))
     figure.update_yaxes(theme.axis("test accuracy, %"))
-    return figure
+    words = ", ".join(
+        f"{method} {100 * rows.accuracy.mean():.1f} %"
+        for method, rows in final.groupby("method", sort=False)
+    )
+    return Drawing(
+        figure,
+        f"Points of the test accuracy of {final.seed.nunique()} seeds for each method; means: "
+        f"{words}.",
+    )
+
+
+_DRAWN: dict[type, Callable[[Any], Drawing]] = {
+    ScalingInvariance: _invariance,
+    LearningRateIsInertia: _inertia,
+    ClipAndDecay: _clip,
+    BopGrid: _grid,
+    BopVsLatent: _comparison,
+}

@@ -10,8 +10,8 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
+from bnn_lab.controls import check_state, choice, slider, toggle
 from bnn_lab.figures import theme
-from bnn_lab.figures.controls import check_state, choice, slider, toggle
 from bnn_lab.training.closed_forms import inverse_gaussian_density, latent_first_flip
 from bnn_lab.training.simulate import LatentSGD, simulate_weights
 

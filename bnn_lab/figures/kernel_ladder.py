@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 
 from bnn_lab.bench.kernels import KernelResult
+from bnn_lab.controls import check_state, choice
 from bnn_lab.errors import InputError
 from bnn_lab.figures import theme
-from bnn_lab.figures.controls import check_state, choice
 from bnn_lab.figures.latency import format_factor, format_seconds
 
 SPEED, TIME = "speed, GMAC/s", "time"

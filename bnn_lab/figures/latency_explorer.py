@@ -22,9 +22,9 @@ from bnn_lab.bench.models import BINARY as BINARY_FILE
 from bnn_lab.bench.models import FLOAT as FLOAT_FILE
 from bnn_lab.bench.models import INT8 as INT8_FILE
 from bnn_lab.bench.report import Report, peers_of
+from bnn_lab.controls import check_state, choice, toggle
 from bnn_lab.figures import theme
-from bnn_lab.figures.bench_figures import entry_profile_figure
-from bnn_lab.figures.controls import check_state, choice, toggle
+from bnn_lab.figures.bench_figures import draw_entry_profile
 from bnn_lab.models.published import PUBLISHED
 
 CITED_FILE = Path(bench_report.__file__).parent / "data" / "cited.json"
@@ -259,7 +259,8 @@ def ops_figure(reports: Sequence[Report], state: LatencyState) -> tuple[go.Figur
     """
     entry = profile_entry(reports, state)
     if entry is not None:
-        return entry_profile_figure(entry)
+        drawn = draw_entry_profile(entry)
+        return drawn.figure, drawn.words
     device, model = state.profile_of
     if not model:
         words = "Click a filled point, or choose a model in the list, to see where its time goes."

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
+from bnn_lab.controls import check_state, choice, slider, toggle
 from bnn_lab.errors import InputError
 from bnn_lab.figures import theme
-from bnn_lab.figures.controls import check_state, choice, slider, toggle
 from bnn_lab.figures.latency import format_seconds
 
 if TYPE_CHECKING:

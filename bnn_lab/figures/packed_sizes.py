@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
+from bnn_lab.controls import check_state, slider
 from bnn_lab.figures import theme
-from bnn_lab.figures.controls import check_state, slider
 from bnn_lab.reference import word_count
 
 

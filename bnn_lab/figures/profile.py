@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import plotly.graph_objects as go
 
 from bnn_lab.figures import theme
+from bnn_lab.figures.drawing import Drawing
 from bnn_lab.figures.latency import format_seconds
 
 if TYPE_CHECKING:
@@ -15,14 +16,15 @@ if TYPE_CHECKING:
 _LABELLED = 0.05  # rows with at least this share get a label; more would not fit
 
 
-def profile_figure(profile: Profile) -> go.Figure:
+def draw_profile(profile: Profile) -> Drawing:
     """Horizontal bars of each op's time, binary ops in one colour and float ops in the other.
 
     Args:
         profile: from `bnn_lab.profile`.
 
     Returns:
-        A static figure.
+        A static figure; the whole time, then a sentence for each kind of op with at least 1 % of
+        it.
     """
     figure = go.Figure()
     names = [f"{index + 1}. {row.kind}" for index, row in enumerate(profile.rows)]
@@ -87,18 +89,10 @@ def profile_figure(profile: Profile) -> go.Figure:
                 xshift=6,
                 font={"size": 12},
             )
-    return figure
+    return Drawing(figure, _words(profile))
 
 
-def describe_profile(profile: Profile) -> str:
-    """The figure in words, as alternative text.
-
-    Args:
-        profile: from `bnn_lab.profile`.
-
-    Returns:
-        The whole time, then a sentence for each kind of op with at least 1 % of it.
-    """
+def _words(profile: Profile) -> str:
     binary = sum(row.ms for row in profile.rows if row.binary)
     total = profile.sum_ms or 1.0
     sentences = [

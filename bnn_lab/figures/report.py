@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from bnn_lab.figures.drawing import Drawing
 from bnn_lab.figures.theme import BLUE, GREEN, PINK, VERMILION, axis, layout
 
 if TYPE_CHECKING:
@@ -15,14 +15,15 @@ if TYPE_CHECKING:
 _ROW = 24  # pixels a layer
 
 
-def report_figure(report: Report) -> go.Figure:
+def draw_report(report: Report) -> Drawing:
     """Bytes by larq's summary and in the file, and operations, for each layer.
 
     Args:
         report: of a conversion.
 
     Returns:
-        Two bar charts side by side, layers from top to bottom; those without weights are left out.
+        Two bar charts side by side, layers from top to bottom; those without weights are left out;
+        and the report's summary.
     """
     layers = [layer for layer in report.layers if layer.weights_1bit or layer.weights_other]
     names = [layer.name for layer in layers]
@@ -54,11 +55,11 @@ def report_figure(report: Report) -> go.Figure:
     )
     height = 200 + _ROW * 2 * max(len(layers), 1)
     figure.update_layout(
-        **layout(title, showlegend=True, height=height, meta={"alt": str(report)}),
+        **layout(title, showlegend=True, height=height),
         legend={"orientation": "h", "x": 0, "xanchor": "left", "y": -70 / (height - 150)},
         margin={"l": 10, "r": 20, "t": 90, "b": 90},
     )
     figure.update_xaxes(axis("bytes"), col=1)
     figure.update_xaxes(axis("multiply-accumulates"), col=2)
     figure.update_yaxes(axis("", ticksuffix="  "), autorange="reversed")
-    return figure
+    return Drawing(figure, str(report))

@@ -13,8 +13,8 @@ import plotly.graph_objects as go
 
 from bnn_lab.bench.kernels import FLOAT, INT8, ConvCase, DenseCase, KernelResult, ours
 from bnn_lab.bench.ladder import IN_CACHE, IN_MEMORY, NUMPY_FLOAT, Machine, conv_bytes
+from bnn_lab.controls import check_state, choice, slider
 from bnn_lab.figures import theme
-from bnn_lab.figures.controls import check_state, choice, slider
 
 BINARY_FLOATS = "binary, writes floats"
 BINARY_BITS = "binary, writes bits"

@@ -1,4 +1,4 @@
-"""Figures of the latency studies (`bnn_lab.experiments.latency`): frame to figure and its words."""
+"""Figures of the latency studies (`bnn_lab.experiments.latency`): measurements to figures."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ from bnn_lab.errors import InputError
 from bnn_lab.experiments.latency.breakdown import CATEGORIES
 from bnn_lab.experiments.latency.stem import PARTS
 from bnn_lab.figures import theme
+from bnn_lab.figures.drawing import Drawing
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from bnn_lab.experiments.latency.base import Study
 
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up")
 # Four colours, then the same with a pattern: more colours would not stay apart for everyone.
@@ -24,12 +27,11 @@ _PATTERNS = ("", "", "", "", "/", "x", ".", "\\")
 _LEGEND = {"orientation": "h", "x": 0, "xanchor": "left", "y": -0.2, "yanchor": "top"}
 
 
-def study_figure(name: str, frame: pd.DataFrame) -> tuple[go.Figure, str]:
-    """The figure of a study, and the same in words for alternative text.
+def draw_study(study: Study) -> Drawing:
+    """What a study measured.
 
     Args:
-        name: of the study.
-        frame: its measurements.
+        study: from `run_study`.
 
     Returns:
         A static figure, and one or two sentences.
@@ -37,12 +39,12 @@ def study_figure(name: str, frame: pd.DataFrame) -> tuple[go.Figure, str]:
     Raises:
         InputError: there is no such study.
     """
-    if name not in _FIGURES:
-        raise InputError(f"study_figure: no study {name!r}; known are {', '.join(_FIGURES)}.")
-    return _FIGURES[name](frame)
+    if study.name not in _DRAWN:
+        raise InputError(f"draw_study: no study {study.name!r}; known are {', '.join(_DRAWN)}.")
+    return _DRAWN[study.name](study.frame)
 
 
-def _speedup(frame: pd.DataFrame) -> tuple[go.Figure, str]:
+def _speedup(frame: pd.DataFrame) -> Drawing:
     peers = {"over_float": "over float32", "over_int8": "over int8"}
     figure = make_subplots(rows=1, cols=2, subplot_titles=list(peers.values()))
     for column, key in enumerate(peers, start=1):
@@ -89,10 +91,10 @@ def _speedup(frame: pd.DataFrame) -> tuple[go.Figure, str]:
         f"{frame.over_float.max():.1f}, over int8 between {frame.over_int8.min():.1f} and "
         f"{frame.over_int8.max():.1f}."
     )
-    return figure, alt
+    return Drawing(figure, alt)
 
 
-def _macs(frame: pd.DataFrame) -> tuple[go.Figure, str]:
+def _macs(frame: pd.DataFrame) -> Drawing:
     kinds = {"macs": "MACs", "equivalent_macs": "equivalent MACs"}
     figure = make_subplots(rows=1, cols=2, subplot_titles=list(kinds.values()), shared_yaxes=True)
     for column, key in enumerate(kinds, start=1):
@@ -114,28 +116,31 @@ def _macs(frame: pd.DataFrame) -> tuple[go.Figure, str]:
         f"over equivalent MACs. The quickest is {quickest['name']} with {quickest.ms:.3g} ms, the "
         f"slowest {slowest['name']} with {slowest.ms:.3g} ms."
     )
-    return figure, alt
+    return Drawing(figure, alt)
 
 
-def _breakdown(frame: pd.DataFrame) -> tuple[go.Figure, str]:
+def _breakdown(frame: pd.DataFrame) -> Drawing:
+    count = frame.name.nunique()
     figure = _stacked(frame, "category", CATEGORIES, "Where the time goes")
     mean = frame.groupby("category").share.mean().sort_values(ascending=False)
     words = ", ".join(f"{key} {share:.0%}" for key, share in mean.items() if share >= 0.01)
-    return figure, (
-        f"Stacked bars of {frame.name.nunique()} models' time by kind of op. On average: {words}."
+    return Drawing(
+        figure,
+        f"Stacked bars of {count} models' time by kind of op. On average: {words}.",
     )
 
 
-def _stem(frame: pd.DataFrame) -> tuple[go.Figure, str]:
+def _stem(frame: pd.DataFrame) -> Drawing:
     figure = _stacked(frame, "part", PARTS, "Time of the parts of each network")
     mean = frame.groupby("part").share.mean()
     words = ", ".join(f"{key} {mean[key]:.0%}" for key in PARTS if key in mean)
-    return figure, (
-        f"Stacked bars of {frame.name.nunique()} networks' time by part. On average: {words}."
+    return Drawing(
+        figure,
+        f"Stacked bars of {frame.name.nunique()} networks' time by part. On average: {words}.",
     )
 
 
-def _shortcuts(frame: pd.DataFrame) -> tuple[go.Figure, str]:
+def _shortcuts(frame: pd.DataFrame) -> Drawing:
     figure = go.Figure()
     words = []
     for index, shortcuts in enumerate((False, True)):
@@ -164,10 +169,12 @@ def _shortcuts(frame: pd.DataFrame) -> tuple[go.Figure, str]:
         xaxis=theme.axis(""),
         yaxis=theme.axis("latency, ms", rangemode="tozero"),
     )
-    return figure, f"Pairs of bars with and without shortcuts. Their cost: {', '.join(words)}."
+    return Drawing(
+        figure, f"Pairs of bars with and without shortcuts. Their cost: {', '.join(words)}."
+    )
 
 
-def _floor(frame: pd.DataFrame) -> tuple[go.Figure, str]:
+def _floor(frame: pd.DataFrame) -> Drawing:
     figure = go.Figure()
     parts = {
         "float ops": (frame.float_floor_ms, theme.BLUE),
@@ -199,10 +206,10 @@ def _floor(frame: pd.DataFrame) -> tuple[go.Figure, str]:
         f"{row.kernel_ms:.2f} binary convolutions"
         for row in frame.rename(columns={"name": "model"}).itertuples()
     )
-    return figure, f"Stacked bars of latency: {words}."
+    return Drawing(figure, f"Stacked bars of latency: {words}.")
 
 
-def _threads(frame: pd.DataFrame) -> tuple[go.Figure, str]:
+def _threads(frame: pd.DataFrame) -> Drawing:
     figure = go.Figure()
     most = frame.threads.max()
     top = frame[frame.threads == most]
@@ -235,10 +242,10 @@ def _threads(frame: pd.DataFrame) -> tuple[go.Figure, str]:
         f"{row.model} {row.peer} {row.speedup:.2f}"
         for row in top.rename(columns={"name": "model"}).itertuples()
     )
-    return figure, f"Bars of the speed-up of {most} threads over one: {words}."
+    return Drawing(figure, f"Bars of the speed-up of {most} threads over one: {words}.")
 
 
-def _accuracy(frame: pd.DataFrame) -> tuple[go.Figure, str]:
+def _accuracy(frame: pd.DataFrame) -> Drawing:
     figure = go.Figure()
     for label, best, colour, symbol in (
         ("beaten by no other", True, theme.VERMILION, "star"),
@@ -274,9 +281,10 @@ def _accuracy(frame: pd.DataFrame) -> tuple[go.Figure, str]:
     )
     figure.update_xaxes(range=[log10(low / 1.8), log10(high * 2.2)])
     front = ", ".join(frame[frame.best].sort_values("ms").name)
-    return figure, (
+    return Drawing(
+        figure,
         f"Scatter plot of {len(frame)} networks' cited accuracy over latency measured from "
-        f"{low:.3g} to {high:.3g} ms. Beaten by no other: {front}."
+        f"{low:.3g} to {high:.3g} ms. Beaten by no other: {front}.",
     )
 
 
@@ -337,7 +345,7 @@ def _sides(x: Any, y: Any) -> list[str]:
     return found
 
 
-_FIGURES: dict[str, Callable[[Any], tuple[go.Figure, str]]] = {
+_DRAWN: dict[str, Callable[[Any], Drawing]] = {
     "speedup": _speedup,
     "macs": _macs,
     "breakdown": _breakdown,

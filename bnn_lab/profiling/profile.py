@@ -36,7 +36,6 @@ from bnn_lab.runtime import Interpreter
 from bnn_lab.tflite.ops import ModelOps
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
     from rich.table import Table
 
 METHOD = (
@@ -174,12 +173,6 @@ class Profile:
             caption.append(f"\nwarning: {self.warning}", "yellow")
         table.caption = caption
         return table
-
-    def figure(self) -> go.Figure:
-        """A bar per row; see `bnn_lab.figures.profile_figure`."""
-        from bnn_lab.figures.profile import profile_figure
-
-        return profile_figure(self)
 
 
 def profile(

@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tqdm.auto import tqdm
 
-from bnn_lab.errors import InputError
+from bnn_lab.errors import BnnLabError, InputError
 
 Point = Mapping[str, Any]
 Experiment = Callable[..., Mapping[str, Any]]
+
+RETRIES = 2
 
 
 class ResultStore:
@@ -131,9 +133,52 @@ def _compute(
         for number in missing:
             yield number, experiment(**points[number])
         return
-    from bnn_lab.training.sweeps import compute_on
+    yield from _compute_on(client, experiment, points, missing)
 
-    yield from compute_on(client, experiment, points, missing)
+
+def _compute_on(
+    client: Any, experiment: Experiment, points: Sequence[Point], missing: Sequence[int]
+) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Outcomes as they come.
+
+    Args:
+        client: a `distributed.Client`.
+        experiment: what to run.
+        points: all points.
+        missing: indices of those to compute.
+
+    Yields:
+        (index, outcome).
+
+    Raises:
+        BnnLabError: a point's worker died again and again.
+        Exception: what the experiment raised, after two retries.
+    """
+    from distributed import as_completed
+    from distributed.scheduler import KilledWorker
+
+    futures = {
+        client.submit(_call, experiment, dict(points[number]), pure=False, retries=RETRIES): number
+        for number in missing
+    }
+    try:
+        for future in as_completed(list(futures)):
+            number = futures[future]
+            try:
+                outcome = future.result()
+            except KilledWorker as error:
+                raise BnnLabError(
+                    f"every worker that ran {dict(points[number])} died, perhaps for want of "
+                    "memory. Fix: start fewer workers; points that are done are kept."
+                ) from error
+            yield number, outcome
+            future.release()
+    finally:
+        client.cancel(list(futures))
+
+
+def _call(experiment: Experiment, point: Point) -> Mapping[str, Any]:
+    return experiment(**point)
 
 
 def _row(point: Point, outcome: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,6 @@ from bnn_lab.training.results import Experiment, Point, run_points
 if TYPE_CHECKING:
     import pandas as pd
 
-RETRIES = 2
 # One thread each, or the workers' TensorFlows would fight for the cores.
 WORKER_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
@@ -160,48 +159,3 @@ def open_client(client: Any = None, *, workers: int | None = None, show: bool = 
         if show:
             print(f"Dask dashboard: {client.dashboard_link}")
         yield client
-
-
-def compute_on(
-    client: Any, experiment: Experiment, points: Sequence[Point], missing: Sequence[int]
-) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """Outcomes as they come.
-
-    Args:
-        client: a `distributed.Client`.
-        experiment: what to run.
-        points: all points.
-        missing: indices of those to compute.
-
-    Yields:
-        (index, outcome).
-
-    Raises:
-        BnnLabError: a point's worker died again and again.
-        Exception: what the experiment raised, after two retries.
-    """
-    from distributed import as_completed
-    from distributed.scheduler import KilledWorker
-
-    futures = {
-        client.submit(_call, experiment, dict(points[number]), pure=False, retries=RETRIES): number
-        for number in missing
-    }
-    try:
-        for future in as_completed(list(futures)):
-            number = futures[future]
-            try:
-                outcome = future.result()
-            except KilledWorker as error:
-                raise BnnLabError(
-                    f"every worker that ran {dict(points[number])} died, perhaps for want of "
-                    "memory. Fix: start fewer workers; points that are done are kept."
-                ) from error
-            yield number, outcome
-            future.release()
-    finally:
-        client.cancel(list(futures))
-
-
-def _call(experiment: Experiment, point: Point) -> Mapping[str, Any]:
-    return experiment(**point)

@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 import ipywidgets
 import plotly.graph_objects as go
 
-from bnn_lab.figures.controls import Control, controls
+from bnn_lab.controls import Control, controls
 from bnn_lab.widgets.live_figure import LiveFigure
 
 State = TypeVar("State")
@@ -29,7 +29,7 @@ class Explorer(ipywidgets.VBox, Generic[State]):
     """A figure whose state is moved by controls.
 
     Args:
-        start: state of the first display; a frozen dataclass of `bnn_lab.figures.controls`.
+        start: state of the first display; a frozen dataclass of `bnn_lab.controls`.
         draw: state to figure, pure and quick (below 100 ms).
         describe: state to one or two sentences that say what is to be seen; shown under the figure
             and read by screen readers.

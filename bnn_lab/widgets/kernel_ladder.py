@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bnn_lab.bench.kernels import KernelResult
+from bnn_lab.controls import Control
 from bnn_lab.errors import InputError
-from bnn_lab.figures.controls import Control
 from bnn_lab.figures.kernel_ladder import LadderState, describe_ladder, ladder_figure
 from bnn_lab.widgets.base import Explorer
 

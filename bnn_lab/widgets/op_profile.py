@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from bnn_lab.controls import Control
 from bnn_lab.errors import InputError
-from bnn_lab.figures.controls import Control
 from bnn_lab.figures.op_profile import ProfileState, describe_op_profile, op_profile_figure
 from bnn_lab.widgets.base import Explorer
 

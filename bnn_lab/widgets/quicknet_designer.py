@@ -8,14 +8,8 @@ from collections.abc import Callable
 import ipywidgets
 import plotly.graph_objects as go
 
-from bnn_lab.figures.quicknet_designer import (
-    Design,
-    Measured,
-    describe,
-    estimate,
-    figure,
-    measure_design,
-)
+from bnn_lab.figures.quicknet_designer import draw_design
+from bnn_lab.lessons.designer import Design, Measured, estimate, measure_design
 from bnn_lab.widgets.base import Explorer, show_error
 
 NAME = "quicknet-designer"
@@ -118,8 +112,8 @@ def _row(design: Design, found: Measured) -> tuple[str, ...]:
 
 
 def _draw(state: Design) -> go.Figure:
-    return figure(state, _measured.get(state))
+    return draw_design(state, _measured.get(state)).figure
 
 
 def _describe(state: Design) -> str:
-    return describe(state, _measured.get(state))
+    return draw_design(state, _measured.get(state)).words

@@ -235,7 +235,7 @@ pairs = ((1.0, 1.0), (1 / 128, 1.0), (1 / 128, 1 / 128), (8.0, 1.0), (8.0, 8.0))
 rates = experiments.learning_rate_is_inertia(
     pairs=pairs, epochs=15, seeds=(0,), running=experiments.Running(progress=False)
 )
-rates.figure
+figures.draw(rates)
 
 # %%
 table = rates.frame
@@ -334,7 +334,7 @@ cases = ("momentum", "weight clip fixed", "weight clip scaled", "L2 fixed", "L2 
 invariance = experiments.scaling_invariance(
     C, cases=cases, epochs=15, running=experiments.Running(progress=False)
 )
-invariance.figure
+figures.draw(invariance)
 
 # %%
 identical = dict(zip(invariance.frame.case, invariance.frame.identical, strict=True))

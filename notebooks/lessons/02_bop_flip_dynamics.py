@@ -306,7 +306,7 @@ grid = experiments.bop_grid(
     seeds=(0,),
     running=experiments.Running(progress=False),
 )
-grid.figure
+figures.draw(grid)
 
 # %%
 pi = grid.frame.pivot_table(values="pi", index="gamma", columns="threshold")
@@ -372,7 +372,7 @@ comparison = experiments.bop_vs_latent(
     epochs=15,
     running=experiments.Running(progress=False),
 )
-comparison.figure
+figures.draw(comparison)
 
 # %% tags=["nbval-ignore-output"]
 final = comparison.frame[comparison.frame.phase == "final"].groupby("method").accuracy

@@ -241,8 +241,7 @@ for layer in report.layers:
         print(f"{layer.name:<19} {layer.verdict:<7} {layer.reason}")
 
 # %% tags=["nbval-ignore-output"]
-print(report)
-report.figure()
+figures.draw(report)
 
 # %% [markdown]
 # Left: bytes of each layer's weights, in the file and as larq's summary counts them. Right: the

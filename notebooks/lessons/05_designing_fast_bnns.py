@@ -42,7 +42,7 @@ import plotly.io
 
 import bnn_lab
 from bnn_lab import figures, widgets
-from bnn_lab.figures import quicknet_designer as designer
+from bnn_lab.lessons import designer
 
 plotly.io.renderers.default = "plotly_mimetype"  # keeps the saved notebook small
 guess_share = widgets.Prediction("How much of its time do the binary ops take?", unit="%")
@@ -74,8 +74,7 @@ print("filters:", *small.filters)
 
 # %% tags=["nbval-ignore-output"]
 profile = bnn_lab.profile(files["with shortcuts"], rounds=15)
-print(figures.describe_profile(profile))
-figures.profile_figure(profile)
+figures.draw(profile)
 
 # %% [markdown]
 # Compare two shares: of the MACs, and of the time.

@@ -13,7 +13,6 @@ from typer.testing import CliRunner
 
 from bnn_lab.bench import report as report_module
 from bnn_lab.bench.compare import agreement, compare_reports
-from bnn_lab.bench.html import write_page
 from bnn_lab.bench.report import (
     EXAMPLE,
     SCHEMA_FILE,
@@ -24,6 +23,7 @@ from bnn_lab.bench.report import (
     write_report,
 )
 from bnn_lab.cli.bench import app
+from bnn_lab.cli.page import write_page
 from bnn_lab.errors import InputError
 
 _spec = importlib.util.spec_from_file_location("reports", Path(__file__).parent / "reports.py")

@@ -13,7 +13,7 @@ SETUP = """
 import warnings
 from dataclasses import dataclass
 import plotly.graph_objects as go
-from bnn_lab.figures.controls import choice, slider, toggle
+from bnn_lab.controls import choice, slider, toggle
 from bnn_lab.widgets import Explorer
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from rich.console import Console
 import bnn_lab
 from bnn_lab._keras import require_tensorflow
 from bnn_lab.convert import Report, convert_keras_model, explain
+from bnn_lab.figures import draw
 
 tf = require_tensorflow()
 layers = tf.keras.layers
@@ -175,7 +176,9 @@ def test_html_is_escaped():
 
 
 def test_figure(report):
-    figure = report.figure()
+    drawing = draw(report)
+    figure = drawing.figure
+    assert drawing.words == figure.layout.meta["alt"] == str(report)
     weighted = [layer.name for layer in report.layers if layer.weights_1bit + layer.weights_other]
     in_file, larq, binary, real = figure.data
     assert list(in_file.y) == weighted

@@ -19,6 +19,7 @@ from bnn_lab.errors import InputError, NoBinaryLayerError
 from bnn_lab.experiments.latency import (
     STUDIES,
     Run,
+    Study,
     accuracy,
     breakdown,
     macs,
@@ -28,7 +29,8 @@ from bnn_lab.experiments.latency import (
     stem,
     threads,
 )
-from bnn_lab.figures.studies import study_figure
+from bnn_lab.figures import draw
+from bnn_lab.figures.studies import draw_study
 from bnn_lab.measure.timing import Timing, TimingTable, measure
 from bnn_lab.profiling.profile import ProfileRow
 from bnn_lab.tflite import layer_shapes as kinds
@@ -247,14 +249,15 @@ def test_accuracy_finding() -> None:
 @pytest.mark.parametrize("name", STUDIES)
 def test_study_runs(name: str) -> None:
     study = run_study(name, seconds=2, quick=True, force=True)
-    assert len(study.frame) and study.finding.endswith(".") and study.alt.endswith(".")
-    assert isinstance(study.figure, go.Figure) and study.figure.data
+    assert len(study.frame) and study.finding.endswith(".")
+    drawing = draw_study(study)
+    assert isinstance(drawing.figure, go.Figure) and drawing.figure.data
+    assert drawing.words.endswith(".")
     assert study.question == STUDIES[name].question
     # These columns of threads are known only if the distance between cores changed meanwhile.
     split = ["far_core_ns", "near_speedup", "far_speedup"] if name == "threads" else []
     assert not study.frame.drop(columns=split).isna().any().any()
-    again, alt = study_figure(name, study.frame)
-    assert (again, alt) == (study.figure, study.alt)
+    assert draw(study) == draw_study(study)
 
 
 def test_command(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -277,7 +280,7 @@ def test_errors() -> None:
     with pytest.raises(InputError, match="seconds must be above 0"):
         run_study("speedup", seconds=0)
     with pytest.raises(InputError, match="no study"):
-        study_figure("nonsense", pd.DataFrame())
+        draw_study(Study("nonsense", "", pd.DataFrame(), "", {}, {}))
 
 
 # --- models --------------------------------------------------------------------------------------

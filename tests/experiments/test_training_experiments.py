@@ -12,6 +12,7 @@ from bnn_lab.errors import InputError
 from bnn_lab.experiments import training as experiments
 from bnn_lab.experiments.training import MlpRun, Running, mlp_run, train_mlp_run
 from bnn_lab.experiments.training.inertia import CASES
+from bnn_lab.figures import draw
 from bnn_lab.models.digits_mlp import digits_mlp
 from bnn_lab.training import latents
 from bnn_lab.training.results import ResultStore, run_points
@@ -33,7 +34,7 @@ def test_theorem_latent_weights_are_inertia() -> None:
         assert free.identical and free.first_difference == 0 and free.flips > 100_000
         assert not clipped.identical and clipped.first_difference >= 1
     assert frame.loc[("gradient clip fixed", 2.0**-7)].first_difference > 100
-    assert result.figure.data[0].cells["values"][1][0] == "✓ identical"
+    assert draw(result).figure.data[0].cells["values"][1][0] == "✓ identical"
 
 
 @pytest.mark.slow
@@ -84,7 +85,7 @@ def test_inertia_is_a_ratio() -> None:
     same = frame[frame.inertia == 1.0]
     assert same.total_flips.nunique() == 1 and same.accuracy.nunique() == 1
     assert frame.total_flips.nunique() == 2
-    assert len(result.figure.data) == 3
+    assert len(draw(result).figure.data) == 3
 
 
 def test_limits_on_latents_keep_them_flipping() -> None:
@@ -93,7 +94,7 @@ def test_limits_on_latents_keep_them_flipping() -> None:
     )
     last = result.frame[result.frame.epoch == 6].set_index("rule").pi
     assert last["weight clip"] > last["none"] + 0.2 and last["L2"] > last["none"] + 0.2
-    assert len(result.figure.data) == 4
+    assert len(draw(result).figure.data) == 4
 
 
 def test_grid_resumes_and_draws(tmp_path) -> None:
@@ -108,7 +109,7 @@ def test_grid_resumes_and_draws(tmp_path) -> None:
     second = experiments.bop_grid([1e-3, 1e-2], [1e-6], running=running, **options)
     assert second.frame.accuracy[0] == 0.125 != first.frame.accuracy[0]
     assert len(list(tmp_path.iterdir())) == 2
-    assert second.figure.data[0].z[0][0] == 12.5
+    assert draw(second).figure.data[0].z[0][0] == 12.5
 
 
 FRESH = """
@@ -153,7 +154,7 @@ def test_comparison_tunes_equally_and_reports_fresh_seeds() -> None:
     final = frame[frame.phase == "final"]
     assert (final.candidate == 0).all()  # the frozen settings must not win
     assert final.seed.unique().tolist() == [0]
-    assert len(result.figure.data) == 4
+    assert len(draw(result).figure.data) == 4
 
 
 @pytest.mark.parametrize(

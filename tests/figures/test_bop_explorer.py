@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 
+from bnn_lab.controls import controls
 from bnn_lab.errors import InputError
 from bnn_lab.figures.bop_explorer import (
     STEPS,
@@ -14,7 +15,6 @@ from bnn_lab.figures.bop_explorer import (
     compute_bop,
     describe_bop,
 )
-from bnn_lab.figures.controls import controls
 from bnn_lab.figures.inertia_explorer import TURNS
 
 

@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
+from bnn_lab.controls import controls
 from bnn_lab.errors import InputError
-from bnn_lab.figures.controls import controls
 from bnn_lab.figures.inertia_explorer import (
     TURNS,
     InertiaState,

@@ -7,8 +7,8 @@ import pytest
 
 from bnn_lab.bench.kernels import INT8, ConvCase, KernelResult
 from bnn_lab.bench.ladder import IN_CACHE, NUMPY_BITS, NUMPY_FLOAT, Machine
+from bnn_lab.controls import controls
 from bnn_lab.errors import InputError
-from bnn_lab.figures.controls import controls
 from bnn_lab.figures.kernel_ladder import (
     LINEAR,
     TIME,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bnn_lab.errors import InputError
-from bnn_lab.figures.bench_figures import entry_profile_figure, models_figure, speedups_figure
+from bnn_lab.figures.bench_figures import draw_entry_profile, draw_models, draw_speedups
 from bnn_lab.figures.latency_explorer import (
     ACCURACY,
     AXES,
@@ -169,15 +169,18 @@ def test_shipped_example_fills_the_figure() -> None:
 
 
 def test_figures_of_reports() -> None:
-    figure, words = speedups_figure(REPORTS[0]["layers"])
+    drawing = draw_speedups(REPORTS[0]["layers"])
+    figure, words = drawing.figure, drawing.words
     assert [trace.name for trace in figure.data] == [
         "over float32 TFLite",
         "over int8 TFLite",
         "over LCE indirect",
     ]
     assert list(figure.data[0].y) == [20.0] and "over int8 TFLite 5.0 to 5.0" in words
-    figure, words = models_figure(REPORTS[0]["models"])
+    drawing = draw_models(REPORTS[0]["models"])
+    figure, words = drawing.figure, drawing.words
     assert [trace.name for trace in figure.data] == ["quicknet", "mine"]
     assert "quicknet takes 1.00 ms, 20 times faster than float32 TFLite" in words
-    figure, words = entry_profile_figure(REPORTS[0]["models"][0])
+    drawing = draw_entry_profile(REPORTS[0]["models"][0])
+    figure, words = drawing.figure, drawing.words
     assert len(figure.data) == 2 and "binary ones take 60%" in words

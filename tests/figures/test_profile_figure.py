@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from bnn_lab.figures import describe_profile, profile_figure
+from bnn_lab import figures
+from bnn_lab.figures import draw_profile
 from bnn_lab.profiling.profile import Profile, ProfileRow
 
 
@@ -22,7 +23,7 @@ def profile() -> Profile:
 
 
 def test_each_row_is_a_bar_in_the_order_of_running(profile: Profile) -> None:
-    figure = profile_figure(profile)
+    figure = draw_profile(profile).figure
     binary, other = figure.data
     assert list(binary.x) == [0.3, 0.099]
     assert list(binary.y) == ["2. LceBconv2d", "3. LceBconv2d"]
@@ -40,12 +41,12 @@ def test_each_row_is_a_bar_in_the_order_of_running(profile: Profile) -> None:
     assert [a.text for a in figure.layout.annotations] == ["20%", "60%", "20%"]
 
 
-def test_the_method_makes_the_same_figure(profile: Profile) -> None:
-    assert profile.figure() == profile_figure(profile)
+def test_the_dispatcher_makes_the_same_figure(profile: Profile) -> None:
+    assert figures.draw(profile) == draw_profile(profile)
 
 
 def test_words(profile: Profile) -> None:
-    assert describe_profile(profile).splitlines() == [
+    assert draw_profile(profile).words.splitlines() == [
         "Bar chart of the time of 4 ops, together 500 µs.",
         "Binary ops: 80%.",
         "LceBconv2d: 80%.",
@@ -54,5 +55,5 @@ def test_words(profile: Profile) -> None:
 
 
 def test_no_rows() -> None:
-    figure = profile_figure(Profile((), 0.0, "scalar", 1, 1))
+    figure = draw_profile(Profile((), 0.0, "scalar", 1, 1)).figure
     assert all(not trace.x for trace in figure.data)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 import pytest
 
+from bnn_lab.controls import Control, check_state, choice, controls, slider, toggle
 from bnn_lab.errors import InputError
-from bnn_lab.figures.controls import Control, check_state, choice, controls, slider, toggle
 from bnn_lab.widgets import Explorer, Prediction
 
 

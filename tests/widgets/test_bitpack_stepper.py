@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from bnn_lab.controls import controls
 from bnn_lab.figures.bitpack_stepper import ONES, StepperState
-from bnn_lab.figures.controls import controls
 from bnn_lab.widgets import BitpackStepper, base
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bnn_lab.figures.controls import controls
+from bnn_lab.controls import controls
 from bnn_lab.figures.inertia_explorer import TURNS
 from bnn_lab.widgets import BopExplorer, Explorer, InertiaExplorer
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from bnn_lab.controls import controls
 from bnn_lab.errors import InputError
-from bnn_lab.figures.controls import controls
 from bnn_lab.figures.op_profile import (
     BY_KIND,
     ProfileState,

@@ -4,9 +4,9 @@ import itertools
 
 import pytest
 
+from bnn_lab.controls import controls
 from bnn_lab.errors import ConversionError
-from bnn_lab.figures.controls import controls
-from bnn_lab.figures.quicknet_designer import Design, Measured
+from bnn_lab.lessons.designer import Design, Measured
 from bnn_lab.widgets import base, quicknet_designer
 from bnn_lab.widgets.quicknet_designer import QuickNetDesigner
 

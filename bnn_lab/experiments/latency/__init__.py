@@ -3,7 +3,7 @@
 from bnn_lab.experiments.latency import run_study
 
 study = run_study("speedup")
-study.frame, study.figure, study.finding
+study.frame, study.finding; bnn_lab.figures.draw(study)
 """
 
 from __future__ import annotations
@@ -88,10 +88,8 @@ def run_study(
         InputError: there is no such study, or no time.
         NoisyMachineError: the machine is too noisy, and not `force`.
         EmulatedError: this CPU is emulated.
-        BnnLabError: pandas or plotly, or TensorFlow for networks, is not installed.
+        BnnLabError: pandas, or TensorFlow for networks, is not installed.
     """
-    from bnn_lab.figures.studies import study_figure
-
     if name not in STUDIES:
         raise InputError(f"there is no study {name!r}; known are {', '.join(STUDIES)}.")
     if seconds <= 0:
@@ -105,14 +103,11 @@ def run_study(
     entry = STUDIES[name]
     frame = entry.measure(run)
     noise = watch.after()
-    figure, alt = study_figure(name, frame)
     return Study(
         name=name,
         question=entry.question,
         frame=frame,
-        figure=figure,
         finding=entry.finding(frame, run),
-        alt=alt,
         noise=noise,
         host=host,
     )

@@ -15,7 +15,6 @@ from bnn_lab.measure.timing import TimingTable
 
 if TYPE_CHECKING:
     import pandas as pd
-    import plotly.graph_objects as go
     from rich.table import Table
 
 LEAST_ROUNDS = 7
@@ -47,9 +46,7 @@ class Study:
         name: of the study.
         question: that it answers.
         frame: `pandas.DataFrame` of the measurements.
-        figure: of them.
         finding: one paragraph, its numbers computed from the frame.
-        alt: the figure in words.
         noise: whether the machine was quiet (see `NoiseWatch.after`).
         host: the machine (see `describe_host`).
     """
@@ -57,9 +54,7 @@ class Study:
     name: str
     question: str
     frame: pd.DataFrame
-    figure: go.Figure
     finding: str
-    alt: str
     noise: dict[str, Any]
     host: dict[str, Any]
 

@@ -12,7 +12,6 @@ from bnn_lab.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
-    import plotly.graph_objects as go
 
 Config = TypeVar("Config")
 
@@ -24,17 +23,10 @@ class ExperimentResult:
     Attributes:
         config: the settings, a frozen dataclass.
         frame: tidy pandas `DataFrame`, one row a run or case.
-        draw: makes the figure from the frame.
     """
 
     config: Any
     frame: pd.DataFrame
-    draw: Callable[[pd.DataFrame], go.Figure]
-
-    @property
-    def figure(self) -> go.Figure:
-        """The result as a plotly figure."""
-        return self.draw(self.frame)
 
 
 @dataclass(frozen=True)

@@ -68,12 +68,7 @@ def bop_grid(
     frame["pi"] = [values[-1] for values in frame.pi]
     columns = ["gamma", "threshold", "seed", "accuracy", "total_flips", "pi", "first_pi"]
 
-    def draw(frame: Any) -> Any:
-        from bnn_lab.figures.experiments import grid_figure
-
-        return grid_figure(frame)
-
-    return ExperimentResult(chosen, frame[columns], draw)
+    return ExperimentResult(chosen, frame[columns])
 
 
 def grid_points(config: BopGrid) -> list[dict[str, Any]]:
@@ -171,12 +166,7 @@ def bop_vs_latent(
         ]
     rows += _rows(running, final, "final", "accuracy")
 
-    def draw(frame: Any) -> Any:
-        from bnn_lab.figures.experiments import comparison_figure
-
-        return comparison_figure(frame)
-
-    return ExperimentResult(chosen, to_frame(rows), draw)
+    return ExperimentResult(chosen, to_frame(rows))
 
 
 def _rows(running: Running, runs: list[Any], phase: str, column: str) -> list[dict[str, Any]]:

@@ -112,12 +112,7 @@ def scaling_invariance(
     rows = (running or Running()).points(compare_scaled, points, "scaling")
     frame = to_frame(rows)[["case", "scale", "identical", "first_difference", "flips"]]
 
-    def draw(frame: Any) -> Any:
-        from bnn_lab.figures.experiments import invariance_figure
-
-        return invariance_figure(frame)
-
-    return ExperimentResult(chosen, frame, draw)
+    return ExperimentResult(chosen, frame)
 
 
 def compare_scaled(
@@ -217,12 +212,7 @@ def learning_rate_is_inertia(
     frame["pi"] = [values[-1] for values in frame.pi]
     columns = ["learning_rate", "initial_scale", "inertia", "seed", "accuracy", "total_flips", "pi"]
 
-    def draw(frame: Any) -> Any:
-        from bnn_lab.figures.experiments import inertia_figure
-
-        return inertia_figure(frame)
-
-    return ExperimentResult(chosen, frame[columns], draw)
+    return ExperimentResult(chosen, frame[columns])
 
 
 @dataclass(frozen=True)
@@ -285,12 +275,7 @@ def clip_and_decay(
         ]
     )
 
-    def draw(frame: Any) -> Any:
-        from bnn_lab.figures.experiments import clip_figure
-
-        return clip_figure(frame)
-
-    return ExperimentResult(chosen, frame, draw)
+    return ExperimentResult(chosen, frame)
 
 
 def replace_settings(config: ClipAndDecay, seed: int, extra: dict[str, float]) -> dict[str, Any]:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bnn_lab.errors import BnnLabError
+from bnn_lab.lessons import designer
 from bnn_lab.lessons.checks.feedback import Feedback
-
-if TYPE_CHECKING:
-    from bnn_lab.figures.quicknet_designer import Design
 
 # Share of QuickNet's estimated time that the student's design may take.
 BUDGET = 0.88
@@ -113,20 +111,18 @@ def check_design(answer: Any) -> None:
     print(review_design(answer))
 
 
-def review_design(answer: Design | Any) -> Feedback:
+def review_design(answer: designer.Design | Any) -> Feedback:
     """A design with at least QuickNet's binary MACs in 88 % of its estimated time.
 
     Both times are the cost model's, so that the verdict is the same in every run.
 
     Args:
-        answer: a `bnn_lab.figures.quicknet_designer.Design`, or a widget that has one as its
+        answer: a `bnn_lab.lessons.designer.Design`, or a widget that has one as its
             `state`.
 
     Returns:
         The verdict; the hint names the part of the network that takes most of the time.
     """
-    from bnn_lab.figures import quicknet_designer as designer
-
     state = getattr(answer, "state", answer)
     if not isinstance(state, designer.Design):
         return Feedback(False, f"A Design is wanted, or the designer; not {type(answer).__name__}.")
@@ -152,8 +148,6 @@ def review_design(answer: Design | Any) -> Feedback:
 
 
 def _where(found: Any) -> str:
-    from bnn_lab.figures.quicknet_designer import BINARY
-
     first = found.steps[2].layer.channels_out
     if first > 32:
         return (
@@ -161,7 +155,7 @@ def _where(found: Any) -> str:
             "dear, which are float. Try fewer there."
         )
     costly = max(
-        (s for s in zip(found.ms, found.steps, strict=True) if s[1].part == BINARY),
+        (s for s in zip(found.ms, found.steps, strict=True) if s[1].part == designer.BINARY),
         key=lambda pair: pair[0],
     )[1].layer
     return (

@@ -5,8 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from bnn_lab.costmodel.model import SHIPPED, CostModel
-from bnn_lab.figures import quicknet_designer as designer
-from bnn_lab.figures.quicknet_designer import design
+from bnn_lab.lessons import designer
 from bnn_lab.lessons.checks.design import (
     check_amdahl,
     check_conv_macs,
@@ -15,6 +14,7 @@ from bnn_lab.lessons.checks.design import (
     review_conv_macs,
     review_design,
 )
+from bnn_lab.lessons.designer import design
 
 SOLUTION = design((1, 1, 6, 10), (32, 32, 384, 256))
 

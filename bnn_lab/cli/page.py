@@ -6,14 +6,17 @@ import html
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from plotly.io import to_html
 
 from bnn_lab._files import write_whole
 from bnn_lab.bench.report import Report, peers_of
-from bnn_lab.errors import BnnLabError, InputError
-
-if TYPE_CHECKING:
-    from bnn_lab.experiments.latency.base import Study
+from bnn_lab.errors import InputError
+from bnn_lab.experiments.latency.base import Study
+from bnn_lab.figures.bench_figures import draw_entry_profile, draw_models, draw_speedups
+from bnn_lab.figures.drawing import Drawing
+from bnn_lab.figures.studies import draw_study
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #8884; --quiet: #666; --back: #fff; --text: #1a1a1a;
@@ -44,7 +47,6 @@ def write_page(reports: Sequence[Report], path: str | os.PathLike[str]) -> None:
 
     Raises:
         InputError: there are no reports, or the file cannot be written.
-        BnnLabError: plotly is not installed.
     """
     if not reports:
         raise InputError("write_page: there are no reports.")
@@ -59,12 +61,11 @@ def write_study_page(study: Study, path: str | os.PathLike[str]) -> None:
 
     Raises:
         InputError: the file cannot be written.
-        BnnLabError: plotly is not installed.
     """
     page = _Page(study.question)
     page.add(f"<p>{_text(study.finding)}</p>")
     _problems(page, study.noise)
-    page.figure(study.figure, study.alt)
+    page.draw(draw_study(study))
     rows = [[_number(v) for v in row] for row in study.frame.itertuples(index=False)]
     page.table(list(study.frame.columns), rows, f"Measured on {study.host['cpu']}.")
     page.write(path)
@@ -83,11 +84,9 @@ def _device(page: _Page, report: Report) -> None:
         "</code>. All peers of a row ran interleaved; batch 1.</p>"
     )
     _problems(page, report["noise"] or {})
-    from bnn_lab.figures import bench_figures as figures
-
     for count, entries in _by_threads(report["models"]):
         page.add(f"<h3>Models, {count} thread(s)</h3>")
-        page.figure(*figures.models_figure(entries))
+        page.draw(draw_models(entries))
         _entries_table(page, entries, "Median ms (fastest).")
         floors = [e for e in entries if e["float_floor_s"] is not None]
         for entry in floors:
@@ -98,13 +97,13 @@ def _device(page: _Page, report: Report) -> None:
             )
     for count, entries in _by_threads(report["layers"]):
         page.add(f"<h3>Layers, {count} thread(s)</h3>")
-        page.figure(*figures.speedups_figure(entries))
+        page.draw(draw_speedups(entries))
         _entries_table(page, entries, "Median ms (fastest). Binary peers read bits.")
     profiled = [e for e in report["models"] if e["profile"] and e["num_threads"] == 1]
     if profiled:
         page.add("<h3>Where the time goes, 1 thread</h3>")
     for entry in profiled:
-        page.figure(*figures.entry_profile_figure(entry))
+        page.draw(draw_entry_profile(entry))
     if speeds := report.get("bitpack_gb_per_s"):
         words = ", ".join(f"{name} {value:.0f}" for name, value in speeds.items())
         page.add(f"<p>Bitpacking float32 in cache reads, in GB/s: {_text(words)}.</p>")
@@ -154,21 +153,15 @@ class _Page:
     def add(self, part: str) -> None:
         self._parts.append(part)
 
-    def figure(self, figure: Any, words: str) -> None:
-        try:
-            from plotly.io import to_html
-        except ImportError as error:
-            raise BnnLabError(
-                'plotly is not installed. Fix: pip install "bnn-lab[notebooks]"'
-            ) from error
+    def draw(self, drawing: Drawing) -> None:
         content = to_html(
-            figure,
+            drawing.figure,
             full_html=False,
             include_plotlyjs=not self._has_code,
             config={"responsive": True, "displaylogo": False},
         )
         self._has_code = True
-        words = _text(words)
+        words = _text(drawing.words)
         self.add(
             f'<figure><div role="img" aria-label="{words}">{content}</div>'
             f"<figcaption>{words}</figcaption></figure>"
