@@ -227,7 +227,7 @@ def latency_table(latency: ModelLatency) -> Table:
     from rich.table import Table
 
     from bnn_lab.bench.models import BINARY, LCE
-    from bnn_lab.figures.latency import format_factor, format_seconds
+    from bnn_lab.measure.units import format_factor, format_seconds
 
     table = Table()
     table.add_column("form")

@@ -8,8 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from plotly.io import to_html
-
 from bnn_lab._files import write_whole
 from bnn_lab.bench.report import Report, peers_of
 from bnn_lab.errors import InputError
@@ -154,6 +152,8 @@ class _Page:
         self._parts.append(part)
 
     def draw(self, drawing: Drawing) -> None:
+        from plotly.io import to_html
+
         content = to_html(
             drawing.figure,
             full_html=False,

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from bnn_lab.figures import theme
 from bnn_lab.figures.drawing import Drawing
-from bnn_lab.figures.latency import format_factor, format_seconds
+from bnn_lab.measure.units import format_factor, format_seconds
 
 Entry = Mapping[str, Any]
 

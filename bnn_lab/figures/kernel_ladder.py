@@ -12,7 +12,7 @@ from bnn_lab.bench.kernels import KernelResult
 from bnn_lab.controls import check_state, choice
 from bnn_lab.errors import InputError
 from bnn_lab.figures import theme
-from bnn_lab.figures.latency import format_factor, format_seconds
+from bnn_lab.measure.units import format_factor, format_seconds
 
 SPEED, TIME = "speed, GMAC/s", "time"
 LOG, LINEAR = "logarithmic", "linear"

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from bnn_lab.figures import theme
 from bnn_lab.figures.drawing import Drawing
-from bnn_lab.figures.latency import format_seconds
+from bnn_lab.measure.units import format_seconds
 
 if TYPE_CHECKING:
     from bnn_lab.profiling.profile import Profile

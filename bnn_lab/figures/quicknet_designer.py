@@ -7,8 +7,8 @@ from plotly.subplots import make_subplots
 
 from bnn_lab.figures import theme
 from bnn_lab.figures.drawing import Drawing
-from bnn_lab.figures.latency import format_seconds
 from bnn_lab.lessons.designer import PARTS, Design, Estimate, Measured, estimate
+from bnn_lab.measure.units import format_seconds
 
 _COLOURS = dict(zip(PARTS, theme.COLOURS, strict=True))
 

@@ -1,0 +1,22 @@
+"""Durations and ratios in words."""
+
+from __future__ import annotations
+
+
+def format_seconds(seconds: float) -> str:
+    """Three significant digits with a fitting unit: "21.3 µs", "1.17 ms", "2.5 s"."""
+    for unit, size in (("s", 1.0), ("ms", 1e-3)):
+        if seconds >= size:
+            return f"{_three_digits(seconds / size)} {unit}"
+    return f"{_three_digits(seconds / 1e-6)} µs"
+
+
+def format_factor(factor: float) -> str:
+    """How many times, with two significant digits below 10: "4.9", "17"."""
+    return f"{factor:.1f}" if factor < 9.95 else f"{factor:.0f}"
+
+
+def _three_digits(value: float) -> str:
+    if value >= 99.95:
+        return f"{value:.0f}"
+    return f"{value:.1f}" if value >= 9.995 else f"{value:.2f}"
