@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib.util import find_spec
 from types import ModuleType
 
 from bnn_lab._quiet import without_native_chatter
@@ -13,6 +14,13 @@ _VARIABLE = "TF_USE_LEGACY_KERAS"
 _FIX = (
     f"set the environment variable {_VARIABLE}=1 before TensorFlow is imported, or import "
     "bnn_lab first; in a notebook, restart the kernel and run `import bnn_lab` in the first cell"
+)
+
+
+# larq's metadata ask for NumPy 1, which has no wheel for Python 3.13: a command of its own there.
+LARQ = "pip install --no-deps larq==0.14.0"
+INSTALL_TRAINING = 'pip install "bnn-lab[train]"' + (
+    f" && {LARQ}" if sys.version_info >= (3, 13) else ""
 )
 
 
@@ -51,7 +59,7 @@ def require_tensorflow() -> ModuleType:
         The `tensorflow` module.
 
     Raises:
-        BnnLabError: TensorFlow or tf_keras is not installed.
+        BnnLabError: TensorFlow, tf_keras or larq is not installed.
         LegacyKerasError: `tf.keras` is Keras 3.
     """
     choose_legacy_keras()
@@ -65,8 +73,10 @@ def require_tensorflow() -> ModuleType:
     except ImportError as error:
         raise BnnLabError(
             f"{error.name or error} is not installed; training and conversion need TensorFlow. "
-            'Fix: pip install "bnn-lab[train]"'
+            f"Fix: {INSTALL_TRAINING}"
         ) from error
+    if find_spec("larq") is None:
+        raise BnnLabError(f"larq is not installed. Fix: {INSTALL_TRAINING}")
     if tf.keras.Model is not tf_keras.Model:
         raise LegacyKerasError(f"tf.keras is Keras {tf.keras.__version__}. Fix: {_FIX}.")
     return tf

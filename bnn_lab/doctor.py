@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bnn_lab._keras import INSTALL_TRAINING
 from bnn_lab.errors import BackendError, BnnLabError
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 OK, NOTE, WRONG = "ok", "note", "wrong"
 _SECONDS = 120  # for TensorFlow's first import on a slow machine
+_NO_TENSORFLOW = (3, 14)
 _WIDGETS = "@jupyter-widgets/jupyterlab-manager"
 
 
@@ -48,7 +50,7 @@ def examine(*, training: bool = True, notebooks: bool = True) -> list[Check]:
     Returns:
         The checks, in the order in which their failures should be mended.
     """
-    checks = [_python(), _numpy(), *_kernels(), _litert(), _delegate()]
+    checks = [_python(), _package("NumPy", "numpy", (1, 26)), *_kernels(), _litert(), _delegate()]
     if training:
         checks.append(_training())
     if notebooks:
@@ -73,20 +75,10 @@ def table(checks: list[Check]) -> Table:
 
 def _python() -> Check:
     found = ".".join(map(str, sys.version_info[:3]))
-    if (3, 11) <= sys.version_info[:2] <= (3, 12):
-        return Check("Python", OK, found)
-    return Check(
-        "Python", WRONG, found, "install Python 3.11 or 3.12 and make the environment anew"
-    )
-
-
-def _numpy() -> Check:
-    import numpy
-
-    if int(numpy.__version__.split(".")[0]) < 2:
-        return Check("NumPy", OK, numpy.__version__)
-    fix = 'larq needs NumPy 1: pip install "numpy<2"'
-    return Check("NumPy", WRONG, numpy.__version__, fix)
+    if sys.version_info >= _NO_TENSORFLOW:
+        fix = "to train and convert: Python 3.11 to 3.13; TensorFlow has no wheel for this one"
+        return Check("Python", NOTE, found, fix)
+    return Check("Python", OK, found)
 
 
 def _kernels() -> list[Check]:
@@ -111,7 +103,7 @@ def _kernels() -> list[Check]:
 
 
 def _litert() -> Check:
-    return _package("LiteRT", "ai-edge-litert", (2, 1), (2, 4))
+    return _package("LiteRT", "ai-edge-litert", (2, 1))
 
 
 def _delegate() -> Check:
@@ -139,7 +131,7 @@ def _training() -> Check:
         "print(f'TensorFlow {tf.__version__}, tf_keras {tf_keras.__version__}, '"
         " f'larq {larq.__version__}')\n"
     )
-    fix = 'pip install "bnn-lab[train]"; see the message on the left'
+    fix = f"{INSTALL_TRAINING}; see the message on the left"
     try:
         run = subprocess.run(
             [sys.executable, "-c", code],
@@ -160,8 +152,8 @@ def _jupyter() -> list[Check]:
     checks = [
         _package("JupyterLab", "jupyterlab", (4, 2), (5,)),
         _package("ipywidgets", "ipywidgets", (8, 1), (9,)),
-        _package("plotly", "plotly", (6,), None),
-        _package("anywidget", "anywidget", (0, 9), None),
+        _package("plotly", "plotly", (6,)),
+        _package("anywidget", "anywidget", (0, 9)),
     ]
     if any(check.status == WRONG for check in checks):
         return checks
@@ -245,7 +237,7 @@ def _optional(name: str, package: str, fix: str) -> Check:
 
 
 def _package(
-    name: str, package: str, least: tuple[int, ...], below: tuple[int, ...] | None
+    name: str, package: str, least: tuple[int, ...], below: tuple[int, ...] | None = None
 ) -> Check:
     wanted = f">={_dotted(least)}" + (f",<{_dotted(below)}" if below else "")
     fix = f'pip install "{package}{wanted}"'

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -48,6 +49,25 @@ def require_tool() -> Callable[[str, str], str]:
         pytest.skip(reason)
 
     return require
+
+
+@pytest.fixture(scope="session")
+def require_registry(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Skip where pip cannot reach a package index; fail if BNN_LAB_REQUIRE_SYSTEM_TOOLS=1."""
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
+    target = str(tmp_path_factory.mktemp("download"))
+    # A small package that bnn_lab depends on anyway.
+    command = [*pip, "download", "--quiet", "--no-deps", "--dest", target, "flatbuffers"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        problem = done.stderr.strip() if done.returncode else ""
+    except subprocess.TimeoutExpired:
+        problem = "no answer within two minutes"
+    if problem:
+        reason = f"pip cannot download packages: {problem.splitlines()[-1]}"
+        if os.environ.get("BNN_LAB_REQUIRE_SYSTEM_TOOLS") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
 
 
 # Backends that the kernel tests of this run have used, over all of its processes.

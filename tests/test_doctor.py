@@ -52,7 +52,7 @@ def test_a_slow_forced_backend_is_noted(monkeypatch: pytest.MonkeyPatch) -> None
     ("package", "name", "found", "status"),
     [
         ("ipywidgets", "ipywidgets", "7.8.1", doctor.WRONG),
-        ("ai-edge-litert", "LiteRT", "2.4.0", doctor.WRONG),
+        ("ai-edge-litert", "LiteRT", "2.0.3", doctor.WRONG),
         ("anywidget", "anywidget", None, doctor.WRONG),
         ("jupyterlab", "JupyterLab", "4.10.0rc1", doctor.OK),
         ("nbgrader", "nbgrader", None, doctor.NOTE),

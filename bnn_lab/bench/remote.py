@@ -26,9 +26,9 @@ from bnn_lab._files import cache_dir
 from bnn_lab.bench.report import Report, check_report
 from bnn_lab.errors import BnnLabError, InputError
 
-_PYTHONS = ("3.11", "3.12")
+_OLDEST = (3, 11)
 _CONNECT_SECONDS = 20
-_SOURCES = ("pyproject.toml", "README.md", "LICENSE", "constraints.txt", "native", "bnn_lab")
+_SOURCES = ("pyproject.toml", "README.md", "LICENSE", "requirements.lock", "native", "bnn_lab")
 _BUILT = {".so", ".pyc", ".tflite"}
 
 
@@ -108,10 +108,10 @@ class Remote:
         found: dict[str, str] = json.loads(
             self.run(f"{shlex.quote(self.python)} -c {shlex.quote(script)}")
         )
-        if found["python"] not in _PYTHONS:
+        if tuple(map(int, found["python"].split("."))) < _OLDEST:
             raise RemoteError(
                 f"{self.target}: {self.python} is Python {found['python']}; bnn_lab needs "
-                f"{' or '.join(_PYTHONS)}. Fix: --ssh-python /path/to/python3.11"
+                "3.11 or newer. Fix: --ssh-python /path/to/python3.11"
             )
         return found
 

@@ -115,7 +115,7 @@ def _from_tfds(batch: int, size: int, seed: int, data_dir: str | Path | None) ->
         import tensorflow_datasets as tfds
     except ImportError as error:
         raise BnnLabError(
-            "TensorFlow Datasets is not installed. Fix: pip install tensorflow-datasets, or pass "
+            'TensorFlow Datasets is not installed. Fix: pip install "bnn-lab[imagenet]", or pass '
             "the folder of the images."
         ) from error
     where = None if data_dir is None else str(data_dir)

@@ -292,7 +292,7 @@ def _saver_class(tf: Any) -> Any:
                 import tensorboard  # noqa: F401
             except ImportError as error:
                 raise BnnLabError(
-                    'TensorBoard is not installed. Fix: pip install "bnn-lab[train]"'
+                    'TensorBoard is not installed. Fix: pip install "bnn-lab[tensorboard]"'
                 ) from error
             self.writer = tf.summary.create_file_writer(str(self.folder / "tb"))
 

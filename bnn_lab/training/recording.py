@@ -164,7 +164,7 @@ class Recording:
                 table.to_parquet(path, index=False)
             except ImportError as error:
                 raise BnnLabError(
-                    'pyarrow is not installed. Fix: pip install "bnn-lab[train]"'
+                    'pyarrow is not installed. Fix: pip install "bnn-lab[parquet]"'
                 ) from error
             paths.append(path)
         return paths

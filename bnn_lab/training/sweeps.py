@@ -122,7 +122,7 @@ def open_client(client: Any = None, *, workers: int | None = None, show: bool = 
         import dask
         from distributed import Client, LocalCluster
     except ImportError as error:
-        raise BnnLabError('Dask is not installed. Fix: pip install "bnn-lab[train]"') from error
+        raise BnnLabError('Dask is not installed. Fix: pip install "bnn-lab[sweeps]"') from error
     with contextlib.ExitStack() as stack:
         if client is None:
             # A worker killed by the system is not the point's fault: try it again more often.

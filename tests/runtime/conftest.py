@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -288,22 +285,3 @@ def example(
     np.save(directory / "x.npy", x)
     np.save(directory / "y.npy", y)
     return directory
-
-
-@pytest.fixture(scope="session")
-def require_registry(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Skip where pip cannot reach a package index; fail if BNN_LAB_REQUIRE_SYSTEM_TOOLS=1."""
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
-    target = str(tmp_path_factory.mktemp("download"))
-    # A small package that bnn_lab depends on anyway.
-    command = [*pip, "download", "--quiet", "--no-deps", "--dest", target, "flatbuffers"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-        problem = done.stderr.strip() if done.returncode else ""
-    except subprocess.TimeoutExpired:
-        problem = "no answer within two minutes"
-    if problem:
-        reason = f"pip cannot download packages: {problem.splitlines()[-1]}"
-        if os.environ.get("BNN_LAB_REQUIRE_SYSTEM_TOOLS") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)

@@ -105,7 +105,7 @@ def test_wheel_with_base_dependencies_in_a_clean_venv(
     environment = tmp_path / "venv"
     venv.create(environment, with_pip=True)
     python = environment / "bin" / "python"
-    constraints = ROOT / "constraints.txt"
+    constraints = ROOT / "requirements.lock"
     run([python, "-m", "pip", "install", "--quiet", "-c", constraints, wheel], 1200)
     installed = run([python, "-m", "pip", "list", "--format=freeze"], 120).lower()
     for package in ABSENT:
