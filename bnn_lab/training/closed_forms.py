@@ -21,7 +21,6 @@ from bnn_lab.errors import InputError
 
 # -zeta(1/2) / sqrt(2 pi): mean overshoot of a Gaussian random walk, in its step's deviations.
 OVERSHOOT = 0.5825971579390106
-_NODES = 200
 
 
 def ema_spread(gamma: float, noise: float) -> float:
@@ -44,16 +43,20 @@ def ema_spread(gamma: float, noise: float) -> float:
     return noise * math.sqrt(gamma / (2.0 - gamma))
 
 
-def bop_flip_step(gamma: float, threshold: float, gradient: float) -> int | None:
+def bop_flip_step(
+    gamma: float, threshold: float, gradient: float, start: float = 0.0
+) -> int | None:
     """Step at which Bop flips a weight under a constant gradient, counted from 1.
 
-    From m = 0, m_n = g (1 - (1 - gamma)^n) passes tau after
-    floor(ln(1 - tau/g) / ln(1 - gamma)) + 1 steps if the gradient pushes against the weight.
+    From m = m_0, m_n = g - (g - m_0) (1 - gamma)^n passes tau after
+    floor(ln(1 - (tau - m_0) / (g - m_0)) / ln(1 - gamma)) + 1 steps if the gradient pushes against
+    the weight.
 
     Args:
         gamma: adaptivity rate in (0, 1].
         threshold: tau, at least 0.
         gradient: constant gradient g times the weight's sign; positive pushes the weight to flip.
+        start: m_0, times the weight's sign. After a drift has turned round it is negative.
 
     Returns:
         Number of steps, or None if the weight never flips (g <= tau).
@@ -65,9 +68,10 @@ def bop_flip_step(gamma: float, threshold: float, gradient: float) -> int | None
     _check_at_least("bop_flip_step", "threshold", threshold, 0.0)
     if gradient <= threshold:
         return None
-    if gamma == 1.0:
+    way = (threshold - start) / (gradient - start) if gradient > start else -1.0
+    if gamma == 1.0 or way < 0:
         return 1
-    return math.floor(math.log1p(-threshold / gradient) / math.log1p(-gamma)) + 1
+    return math.floor(math.log1p(-way) / math.log1p(-gamma)) + 1
 
 
 def bop_flip_rate(gamma: float, threshold_in_spreads: float = 0.0) -> float:
@@ -104,11 +108,14 @@ def bop_flip_rate(gamma: float, threshold_in_spreads: float = 0.0) -> float:
     bound = threshold_in_spreads + OVERSHOOT * math.sqrt(2.0 * theta)
     if bound > 30:  # exp(bound^2 / 2) would overflow: such a weight never flips
         return 0.0
-    nodes, weights = np.polynomial.legendre.leggauss(_NODES)
-    u = bound * nodes
-    normal = np.array([0.5 * math.erfc(-value / math.sqrt(2.0)) for value in u])
-    integral = bound * float(np.sum(weights * normal * np.exp(u * u / 2.0)))
-    return theta / (math.sqrt(2.0 * math.pi) * integral)
+    # Phi(u) + Phi(-u) = 1: over a symmetric range the integral is that of exp(u^2 / 2) from 0 to
+    # the bound, whose series has only positive terms.
+    term, total, power = 1.0, 1.0, 0
+    while term > 1e-17 * total:
+        power += 1
+        term *= bound * bound / 2.0 / power
+        total += term / (2 * power + 1)
+    return theta / (math.sqrt(2.0 * math.pi) * bound * total)
 
 
 def latent_flip_step(initial: float, learning_rate: float, gradient: float) -> int | None:

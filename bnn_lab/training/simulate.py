@@ -3,6 +3,9 @@
 The gradient of weight i at step t is g = drift + noise * xi, xi standard normal and independent. It
 does not depend on the weight, so that rules can be compared under the very same gradients and
 against the formulas of `bnn_lab.training.closed_forms`.
+
+`bnn_lab/widgets/js/core/simulate.js` computes the same in a page, with the same noise, bit by bit:
+what a reader plays with there can be computed again here.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bnn_lab.errors import InputError
+from bnn_lab.training.counter_random import STEPS, WEIGHTS, normal_table
 
 Floats = NDArray[np.float64]
 
@@ -37,24 +41,29 @@ class Rule(Protocol):
 
 @dataclass(frozen=True)
 class LatentSGD:
-    """Latent weight under SGD: v = momentum v + g, w = w - learning_rate v; the weight is sign(w).
+    """Latent weight under SGD: v = momentum v + g, w = (1 - decay) w - learning_rate v.
+
+    The weight is sign(w).
 
     Attributes:
         learning_rate: above 0.
         momentum: in [0, 1).
         clip: None, or the bound that |w| is clipped to after each step.
         initial: starting value of the latent weight, above 0.
+        decay: share of the latent weight that is lost at each step, in [0, 1).
     """
 
     learning_rate: float = 0.01
     momentum: float = 0.0
     clip: float | None = None
     initial: float = 1.0
+    decay: float = 0.0
 
     def __post_init__(self) -> None:
         _check_latent(self)
-        if not 0 <= self.momentum < 1:
-            raise InputError(f"LatentSGD(momentum={self.momentum!r}): must lie in [0, 1).")
+        for name in ("momentum", "decay"):
+            if not 0 <= getattr(self, name) < 1:
+                raise InputError(f"LatentSGD({name}={getattr(self, name)!r}): must lie in [0, 1).")
 
     def start(self, weights: int) -> dict[str, Floats]:
         """State at the initial latent value."""
@@ -63,6 +72,7 @@ class LatentSGD:
     def step(self, state: dict[str, Floats], gradient: Floats, number: int) -> None:
         """One step of SGD on the latent weights."""
         state["velocity"] = self.momentum * state["velocity"] + gradient
+        state["watched"] = (1 - self.decay) * state["watched"]
         _move_latent(state, self.learning_rate * state["velocity"], self.clip)
 
 
@@ -243,13 +253,13 @@ def simulate_weights(
 ) -> Trajectory:
     """Run independent binary weights, all starting at +1, under one rule.
 
-    The same `seed`, `steps` and `weights` give the same noise whatever the rule, drift and noise
-    level, so that sliders and rules can be compared draw by draw.
+    The noise of a weight at a step depends on the `seed` alone: rules and settings can be compared
+    draw by draw, and one weight of many does what it would do by itself.
 
     Args:
         rule: `LatentSGD`, `LatentAdam`, `Bop`, `Bop2ndOrder`, or your own `Rule`.
-        steps: at least 1.
-        weights: at least 1.
+        steps: in 1..65536.
+        weights: in 1..65536.
         drift: mean gradient mu; a number, or an array that broadcasts to (steps, weights), e.g.
             ``drift[:, None]`` for a drift that changes with time. Positive pushes +1 to flip.
         noise: sigma, at least 0, broadcasts likewise.
@@ -259,10 +269,12 @@ def simulate_weights(
         The trajectory.
 
     Raises:
-        InputError: a count is below 1, or drift or noise is not finite or does not broadcast.
+        InputError: a count is out of range, or drift or noise is not finite or does not broadcast.
     """
-    if steps < 1 or weights < 1:
-        raise InputError(f"simulate_weights({steps=}, {weights=}): both must be at least 1.")
+    if not (1 <= steps <= STEPS and 1 <= weights <= WEIGHTS):
+        raise InputError(
+            f"simulate_weights({steps=}, {weights=}): must lie in 1..{STEPS} and 1..{WEIGHTS}."
+        )
     shape = (steps, weights)
     try:
         mean = np.broadcast_to(np.asarray(drift, np.float64), shape)
@@ -275,7 +287,7 @@ def simulate_weights(
         ) from error
     if not (np.isfinite(mean).all() and np.isfinite(sigma).all() and (sigma >= 0).all()):
         raise InputError("simulate_weights: drift and noise must be finite and noise at least 0.")
-    gradients = mean + sigma * np.random.default_rng(seed).standard_normal(shape)
+    gradients = mean + sigma * normal_table(seed, steps, weights)
 
     signs = np.ones((steps + 1, weights), np.int8)
     watched = np.empty((steps + 1, weights))

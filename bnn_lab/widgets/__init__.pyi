@@ -1,3 +1,4 @@
+from .ball_and_lamp import BallAndLamp as BallAndLamp
 from .base import Explorer as Explorer
 from .bitpack_stepper import BitpackStepper as BitpackStepper
 from .bop_explorer import BopExplorer as BopExplorer

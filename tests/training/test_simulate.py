@@ -37,6 +37,22 @@ def test_constant_gradient_flips_bop_at_the_predicted_step(gamma, threshold, gra
     assert run.flips.sum() == 1  # afterwards the gradient agrees with the weight
 
 
+@pytest.mark.parametrize("gamma", [0.5, 0.1, 0.02])
+@pytest.mark.parametrize("threshold", [0.0, 0.2])
+def test_a_drift_that_turns_round_flips_bop_back_at_the_predicted_step(gamma, threshold) -> None:
+    drift = np.where(np.arange(800) < 200, 0.3, -0.3)[:, None]
+    run = simulate_weights(Bop(gamma, threshold), drift=drift, noise=0.0, weights=1, steps=800)
+    first, second = np.flatnonzero(run.flips[:, 0]) + 1
+    assert first == closed_forms.bop_flip_step(gamma, threshold, 0.3)
+    start = -run.watched[200, 0]  # times the weight's sign
+    assert second == 200 + closed_forms.bop_flip_step(gamma, threshold, 0.3, start)
+
+
+def test_an_average_beyond_the_threshold_flips_at_once() -> None:
+    assert closed_forms.bop_flip_step(0.1, 0.2, 0.3, 0.25) == 1
+    assert closed_forms.bop_flip_step(0.1, 0.2, 0.3, 0.5) == 1
+
+
 def test_gradient_below_the_threshold_never_flips() -> None:
     run = simulate_weights(Bop(0.1, 1.0), drift=1.0, noise=0.0)
     assert closed_forms.bop_flip_step(0.1, 1.0, 1.0) is None

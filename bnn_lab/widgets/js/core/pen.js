@@ -1,0 +1,308 @@
+// What explorables draw with. Two pens have the same methods: one draws on a canvas, the other
+// writes SVG, for stored notebooks, print and pages without scripts.
+//
+// A style is {stroke, width, dash, cap, join, fill, alpha}; without stroke or fill nothing is
+// stroked or filled. A fill or stroke is a colour, or a gradient of `linear` or `radial` below.
+
+/** A gradient from (x1, y1) to (x2, y2); stops are [share, colour]. */
+export const linear = (x1, y1, x2, y2, ...stops) => ({ linear: [x1, y1, x2, y2], stops });
+
+/** A gradient around (x, y), to radius r. */
+export const radial = (x, y, r, ...stops) => ({ radial: [x, y, r], stops });
+
+export class CanvasPen {
+  constructor(context, font) {
+    this.context = context;
+    this.font = font;
+  }
+
+  /** A straight line. */
+  line(x1, y1, x2, y2, style) {
+    this.context.beginPath();
+    this.context.moveTo(x1, y1);
+    this.context.lineTo(x2, y2);
+    this._paint(style);
+  }
+
+  /** A line through points: [x0, y0, x1, y1, ...]; `closed` joins its ends. */
+  path(points, style, closed = false) {
+    this.context.beginPath();
+    for (let i = 0; i < points.length; i += 2) this.context.lineTo(points[i], points[i + 1]);
+    if (closed) this.context.closePath();
+    this._paint(style);
+  }
+
+  /** Any outline, in the language of SVG's `d`. */
+  shape(d, style) {
+    this._paint(style, new Path2D(d));
+  }
+
+  circle(x, y, r, style) {
+    this.context.beginPath();
+    this.context.arc(x, y, Math.max(r, 0), 0, 2 * Math.PI);
+    this._paint(style);
+  }
+
+  /** A rectangle; `radius` rounds its corners. */
+  rect(x, y, width, height, style, radius = 0) {
+    this.context.beginPath();
+    if (radius) this.context.roundRect(x, y, width, height, Math.min(radius, width / 2, height / 2));
+    else this.context.rect(x, y, width, height);
+    this._paint(style);
+  }
+
+  /**
+   * A line of text. style: fill, size (13), weight (400), align ("left", "center", "right"),
+   * base ("alphabetic", "middle", "top", "bottom"), italic, mono, halo (a colour around it).
+   */
+  text(text, x, y, style) {
+    const { context } = this;
+    const { fill, align = "left", base = "alphabetic", alpha = 1, halo } = style;
+    context.save();
+    context.globalAlpha *= alpha;
+    context.font = fontOf(style, this.font);
+    context.textAlign = align;
+    context.textBaseline = base;
+    if (halo) {
+      context.strokeStyle = halo;
+      context.lineWidth = 4;
+      context.lineJoin = "round";
+      context.strokeText(text, x, y);
+    }
+    context.fillStyle = fill;
+    context.fillText(text, x, y);
+    context.restore();
+  }
+
+  /** Width of a text in pixels. */
+  measure(text, style = {}) {
+    this.context.font = fontOf(style, this.font);
+    return this.context.measureText(text).width;
+  }
+
+  /** Draw within a moved, turned (radians), scaled, clipped ([x, y, w, h]) or faded frame. */
+  group({ x = 0, y = 0, turn = 0, scale = 1, clip, alpha = 1 }, draw) {
+    const { context } = this;
+    context.save();
+    context.globalAlpha *= alpha;
+    if (clip) {
+      context.beginPath();
+      context.rect(...clip);
+      context.clip();
+    }
+    context.translate(x, y);
+    if (turn) context.rotate(turn);
+    if (scale !== 1) context.scale(scale, scale);
+    draw();
+    context.restore();
+  }
+
+  /** A picture of width * height pixels, four bytes each, as sharp squares in a box. */
+  pixels(width, height, rgba, x, y, w, h) {
+    this.canvas ??= document.createElement("canvas");
+    const { canvas, context } = this;
+    if (canvas.width !== width || canvas.height !== height) {
+      Object.assign(canvas, { width, height });
+    }
+    canvas.getContext("2d").putImageData(new ImageData(rgba, width, height), 0, 0);
+    context.imageSmoothingEnabled = false;
+    context.drawImage(canvas, x, y, w, h);
+  }
+
+  _paint({ fill, stroke, width = 1, dash, cap = "butt", join = "round", alpha = 1 }, path) {
+    const { context } = this;
+    const before = context.globalAlpha;
+    context.globalAlpha = before * alpha;
+    const outline = path ? [path] : [];
+    if (fill) {
+      context.fillStyle = this._colour(fill);
+      context.fill(...outline);
+    }
+    if (stroke) {
+      context.strokeStyle = this._colour(stroke);
+      context.lineWidth = width;
+      context.lineCap = cap;
+      context.lineJoin = join;
+      context.setLineDash(dash ?? []);
+      context.stroke(...outline);
+    }
+    context.globalAlpha = before;
+  }
+
+  _colour(fill) {
+    if (typeof fill === "string") return fill;
+    const [a, b, c, d] = fill.linear ?? fill.radial;
+    const gradient = fill.linear
+      ? this.context.createLinearGradient(a, b, c, d)
+      : this.context.createRadialGradient(a, b, 0, a, b, c);
+    for (const [share, colour] of fill.stops) gradient.addColorStop(share, colour);
+    return gradient;
+  }
+}
+
+export class SvgPen {
+  constructor(font) {
+    this.font = font;
+    this.parts = [];
+    this.definitions = [];
+  }
+
+  /** The whole picture. */
+  svg(width, height, title, background) {
+    const name = escape(title);
+    return (
+      `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" ` +
+      `height="${height}" role="img" aria-label="${name}" ` +
+      `font-family="${escape(this.font)}"><title>${name}</title>` +
+      `<defs>${this.definitions.join("")}</defs>` +
+      `<rect width="${width}" height="${height}" rx="8" fill="${background}"/>` +
+      `${this.parts.join("")}</svg>`
+    );
+  }
+
+  line(x1, y1, x2, y2, style) {
+    this.parts.push(
+      `<line x1="${n(x1)}" y1="${n(y1)}" x2="${n(x2)}" y2="${n(y2)}"${this._paint(style)}/>`,
+    );
+  }
+
+  path(points, style, closed = false) {
+    const corners = [];
+    for (let i = 0; i < points.length; i += 2) corners.push(`${n(points[i])},${n(points[i + 1])}`);
+    const kind = closed ? "polygon" : "polyline";
+    this.parts.push(`<${kind} points="${corners.join(" ")}"${this._paint(style)}/>`);
+  }
+
+  shape(d, style) {
+    this.parts.push(`<path d="${d}"${this._paint(style)}/>`);
+  }
+
+  circle(x, y, r, style) {
+    this.parts.push(
+      `<circle cx="${n(x)}" cy="${n(y)}" r="${n(Math.max(r, 0))}"${this._paint(style)}/>`,
+    );
+  }
+
+  rect(x, y, width, height, style, radius = 0) {
+    const round = radius ? ` rx="${n(Math.min(radius, width / 2, height / 2))}"` : "";
+    const size = `width="${n(Math.max(width, 0))}" height="${n(Math.max(height, 0))}"`;
+    this.parts.push(`<rect x="${n(x)}" y="${n(y)}" ${size}${round}${this._paint(style)}/>`);
+  }
+
+  text(text, x, y, style) {
+    const { size = 13, weight = 400, align = "left", base = "alphabetic", italic, mono } = style;
+    const { fill, halo, alpha = 1 } = style;
+    const anchor = { left: "start", center: "middle", right: "end" }[align];
+    const drop = { alphabetic: 0, middle: 0.35, top: 0.8, bottom: -0.2 }[base] * size;
+    const more =
+      (weight === 400 ? "" : ` font-weight="${weight}"`) +
+      (italic ? ' font-style="italic"' : "") +
+      (mono ? ` font-family="${escape(MONO)}"` : "") +
+      (alpha === 1 ? "" : ` opacity="${n(alpha)}"`) +
+      (halo ? ` stroke="${halo}" stroke-width="4" stroke-linejoin="round" paint-order="stroke"` : "");
+    this.parts.push(
+      `<text x="${n(x)}" y="${n(y + drop)}" font-size="${size}" text-anchor="${anchor}" ` +
+        `fill="${fill}"${more}>${escape(text)}</text>`,
+    );
+  }
+
+  measure(text, { size = 13 } = {}) {
+    return 0.53 * size * String(text).length; // no font here to ask
+  }
+
+  group({ x = 0, y = 0, turn = 0, scale = 1, clip, alpha = 1 }, draw) {
+    const outer = [];
+    if (clip) {
+      const [left, top, width, height] = clip.map(n);
+      const box = `x="${left}" y="${top}" width="${width}" height="${height}"`;
+      outer.push(`clip-path="url(#${this._define((id) => clipOf(id, box))})"`);
+    }
+    if (alpha !== 1) outer.push(`opacity="${n(alpha)}"`);
+    const moves = [];
+    if (x || y) moves.push(`translate(${n(x)} ${n(y)})`);
+    if (turn) moves.push(`rotate(${n((turn * 180) / Math.PI)})`);
+    if (scale !== 1) moves.push(`scale(${n(scale)})`);
+    const move = moves.length ? ` transform="${moves.join(" ")}"` : "";
+    this.parts.push(`<g ${outer.join(" ")}><g${move}>`);
+    draw();
+    this.parts.push("</g></g>");
+  }
+
+  pixels(width, height, rgba, x, y, w, h) {
+    const [across, down] = [w / width, h / height];
+    for (let row = 0; row < height; row++) {
+      for (let from = 0, to; from < width; from = to) {
+        const colour = colourAt(rgba, row * width + from);
+        for (to = from + 1; to < width && colourAt(rgba, row * width + to) === colour; ) to++;
+        this.rect(x + from * across, y + row * down, (to - from) * across, down, { fill: colour });
+      }
+    }
+  }
+
+  _paint({ fill, stroke, width = 1, dash, cap = "butt", join = "round", alpha = 1 }) {
+    let text = ` fill="${fill ? this._colour(fill) : "none"}"`;
+    if (stroke) {
+      text += ` stroke="${this._colour(stroke)}" stroke-width="${n(width)}" stroke-linejoin="${join}"`;
+      if (cap !== "butt") text += ` stroke-linecap="${cap}"`;
+      if (dash?.length) text += ` stroke-dasharray="${dash.map(n).join(" ")}"`;
+    }
+    return alpha === 1 ? text : `${text} opacity="${n(alpha)}"`;
+  }
+
+  _colour(fill) {
+    if (typeof fill === "string") return fill;
+    const stops = fill.stops
+      .map(([share, colour]) => `<stop offset="${n(share)}" stop-color="${colour}"/>`)
+      .join("");
+    const numbers = (fill.linear ?? fill.radial).map(n);
+    const at = fill.linear
+      ? ["x1", "y1", "x2", "y2"].map((key, i) => `${key}="${numbers[i]}"`)
+      : ["cx", "cy", "r"].map((key, i) => `${key}="${numbers[i]}"`);
+    const kind = fill.linear ? "linearGradient" : "radialGradient";
+    const id = this._define(
+      (id) => `<${kind} id="${id}" gradientUnits="userSpaceOnUse" ${at.join(" ")}>${stops}</${kind}>`,
+    );
+    return `url(#${id})`;
+  }
+
+  /** An element of <defs>; one that is there already serves again. */
+  _define(make) {
+    const text = make("ID");
+    // Several pictures stand in one page: a name must be of one picture and content alone.
+    const id = `e${hashText(text)}`;
+    const definition = make(id);
+    if (!this.definitions.includes(definition)) this.definitions.push(definition);
+    return id;
+  }
+}
+
+const MONO = "ui-monospace, 'SF Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace";
+
+function fontOf({ size = 13, weight = 400, italic, mono }, font) {
+  return `${italic ? "italic " : ""}${weight} ${size}px ${mono ? MONO : font}`;
+}
+
+/** A short number. */
+function n(value) {
+  return Number(value.toFixed(2));
+}
+
+function escape(text) {
+  const names = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
+  return String(text).replace(/[&<>"]/g, (sign) => names[sign]);
+}
+
+function clipOf(id, box) {
+  return `<clipPath id="${id}"><rect ${box}/></clipPath>`;
+}
+
+function colourAt(rgba, index) {
+  const [r, g, b, a] = rgba.subarray(4 * index, 4 * index + 4);
+  return a === 255 ? `rgb(${r},${g},${b})` : `rgba(${r},${g},${b},${n(a / 255)})`;
+}
+
+function hashText(text) {
+  let hash = 5381;
+  for (let i = 0; i < text.length; i++) hash = (Math.imul(hash, 33) ^ text.charCodeAt(i)) >>> 0;
+  return hash.toString(36);
+}

@@ -1,0 +1,90 @@
+"""Explorables in JupyterLab and Notebook 7: alive from the start, whatever the kernel does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+BUSY = 90  # seconds that the kernel is blocked
+FRONTENDS = ("lab", "notebook")
+
+pytestmark = pytest.mark.slow
+
+
+class OnPage:
+    """One explorable of a page, as a reader has it.
+
+    Attributes:
+        view: playwright locator of its element.
+    """
+
+    def __init__(self, page: Any, view: Any) -> None:
+        self.page, self.view = page, view
+
+    def get(self, what: str) -> Any:
+        """An attribute of its JavaScript object, such as "state" or "frames"."""
+        return self.view.evaluate(f"element => element.explorable.{what}")
+
+    def wait_until_drawn(self) -> None:
+        self.page.wait_for_function(
+            "element => element.explorable.frames > 0", arg=self.view.element_handle()
+        )
+
+    def grip(self, name: str) -> Any:
+        """What can be grabbed, by its id."""
+        return self.view.locator(f"[data-id='{name}']")
+
+    def drag(self, name: str, dx: float, dy: float, steps: int = 10) -> None:
+        """Move it by so many pixels, with the mouse."""
+        self.grip(name).scroll_into_view_if_needed()
+        box = self.grip(name).bounding_box()
+        self.page.mouse.move(box["x"], box["y"])
+        self.page.mouse.down()
+        self.page.mouse.move(box["x"] + dx, box["y"] + dy, steps=steps)
+        self.page.mouse.up()
+
+
+def explorables(page: Any, count: int) -> list[OnPage]:
+    """All explorables of a page, once there are so many of them."""
+    views = page.locator(".bnn-lab-explorable")
+    page.wait_for_function(
+        f"document.querySelectorAll('.bnn-lab-explorable').length >= {count}", timeout=30_000
+    )
+    return [OnPage(page, views.nth(index)) for index in range(views.count())]
+
+
+def notebook_of(jupyter: Any, name: str, *sources: str) -> str:
+    """Writes a notebook; returns its file name."""
+    cells = [new_code_cell(source) for source in sources]
+    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    nbformat.write(new_notebook(cells=cells, metadata=metadata), jupyter.root / name)
+    return name
+
+
+@pytest.mark.parametrize("frontend", FRONTENDS)
+def test_it_answers_while_the_kernel_is_busy(
+    open_notebook: Callable[[str, str], Any], jupyter: Any, frontend: str
+) -> None:
+    name = notebook_of(
+        jupyter,
+        f"busy_{frontend}.ipynb",
+        "from bnn_lab.widgets import BallAndLamp\nBallAndLamp()",
+        f"import time; time.sleep({BUSY})",
+    )
+    notebook = open_notebook(name, frontend)
+    notebook.start_all()
+    (shown,) = explorables(notebook.page, 1)
+    appeared = time.monotonic()
+    shown.wait_until_drawn()
+    before = shown.get("state.initial")
+    shown.drag("ball", 0, -60)
+    assert shown.get("state.initial") > before
+    assert time.monotonic() - appeared < BUSY / 2  # long before the kernel could have answered
+    assert notebook.page.evaluate("() => window.bnnLabRan") is None
+    notebook.screenshot("dragged")
+    assert notebook.page_errors == []

@@ -1,0 +1,179 @@
+"""Writes what Python computes, for JavaScript to compute again: `vectors/*.json`.
+
+    python tests/js/make_vectors.py           # writes
+    python tests/js/make_vectors.py --check   # only says whether a file is out of date
+
+Floats are written so that they can be read back to the last bit.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bnn_lab.training import closed_forms, counter_random
+from bnn_lab.training.simulate import Bop, LatentSGD, Rule, simulate_weights
+
+FOLDER = Path(__file__).with_name("vectors")
+
+
+def random_vectors() -> dict[str, Any]:
+    """Words, normals of several seeds, and sums over a long stretch."""
+    words = [0, 1, 2, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF]
+    # The edges of the middle of the distribution, both tails, and the centre.
+    edges = [0, 1, 2**20, 322122547, 322122548, 2**31 - 1, 2**31, 2**32 - 322122548, 2**32 - 1]
+    places = [(0, 0), (0, 1), (1, 0), (7, 3), (399, 399), (65535, 0), (0, 65535), (65535, 65535)]
+    seeds = [0, 1, 2, 99, 2**31, 2**32 - 1]
+    table = counter_random.normal_table(3, 300, 100)
+    return {
+        "hash32": [[word, int(counter_random.hash32([word])[0])] for word in words],
+        "quantile": [
+            [word, float(counter_random.quantile(np.array([word], np.uint32))[0])] for word in edges
+        ],
+        "normal": [
+            [seed, step, weight, float(counter_random.normal(seed, step, weight))]
+            for seed in seeds
+            for step, weight in places
+        ],
+        "table": {"seed": 3, "steps": 300, "weights": 100, **summary(table)},
+    }
+
+
+def simulations() -> list[dict[str, Any]]:
+    """Whole runs of each rule, with every setting used."""
+    plain = {"learning_rate": 0.05, "initial": 1.0}
+    latents: list[dict[str, Any]] = [
+        plain,
+        {"learning_rate": 0.1, "initial": 0.3, "momentum": 0.9},
+        {"learning_rate": 0.2, "initial": 1.0, "clip": 0.3},
+        {"learning_rate": 0.05, "initial": 0.7, "decay": 0.02, "clip": 0.5, "momentum": 0.5},
+    ]
+    bops: list[dict[str, Any]] = [
+        {"gamma": 0.05, "threshold": 0.2},
+        {"gamma": 0.1, "threshold": 0.0},
+        {"gamma": 1.0, "threshold": 1.0},
+    ]
+    found = []
+    for turns, drift, noise, seed in (
+        (False, 0.2, 1.0, 0),
+        (True, 0.3, 0.5, 7),
+        (True, 0.5, 0.0, 1),
+    ):
+        run = {"steps": 200, "weights": 20, "drift": drift, "turns": turns}
+        run |= {"noise": noise, "seed": seed}
+        for settings in latents:
+            found.append(simulated("latent", LatentSGD(**settings), settings, run))
+        for settings in bops:
+            found.append(simulated("bop", Bop(**settings), settings, run))
+    # As large as an explorable's own.
+    large = {"steps": 400, "weights": 400, "drift": 0.2, "turns": False, "noise": 1.0, "seed": 0}
+    found.append(simulated("latent", LatentSGD(**plain), plain, large))
+    return found
+
+
+def simulated(
+    kind: str, rule: Rule, settings: dict[str, Any], run: dict[str, Any]
+) -> dict[str, Any]:
+    """One run: the first weights whole, the rest by what it sums up to."""
+    drift = np.full((run["steps"], 1), run["drift"])
+    if run["turns"]:
+        drift[run["steps"] // 2 :] *= -1
+    found = simulate_weights(
+        rule,
+        steps=run["steps"],
+        weights=run["weights"],
+        drift=drift,
+        noise=run["noise"],
+        seed=run["seed"],
+    )
+    first = [None if np.isnan(step) else int(step) for step in found.first_flips]
+    return {
+        "kind": kind,
+        "rule": settings,
+        "run": run,
+        "watched": found.watched[:, 0].tolist(),
+        "last": found.watched[-1].tolist(),
+        "all": summary(found.watched),
+        "firstFlips": first,
+        "flipsPerStep": found.flips_per_step.tolist(),
+    }
+
+
+def closed() -> dict[str, list[list[Any]]]:
+    """Arguments and value of every closed form."""
+    gammas = (0.5, 0.1, 0.03, 0.005)
+    starts = [(0.1, 0.05), (1.0, 0.05), (2.0, 0.5)]
+    pushes = [(0.02, 0.1), (0.2, 1.0), (1.0, 3.0)]
+    cases = {
+        "emaSpread": (closed_forms.ema_spread, [(g, n) for g in gammas for n in (0.0, 1.0, 3.0)]),
+        "bopFlipRate": (
+            closed_forms.bop_flip_rate,
+            [(g, k) for g in gammas for k in (0.0, 0.1, 0.5, 1.0, 2.0, 5.0, 40.0)],
+        ),
+        "bopFlipStep": (
+            closed_forms.bop_flip_step,
+            [(g, t, d) for g in (1.0, *gammas) for t in (0.0, 0.2, 1.0) for d in (0.05, 0.3, 1.0)]
+            + [(g, 0.2, 0.3, start) for g in gammas for start in (-0.3, 0.1, 0.25, 0.5)],
+        ),
+        "latentFlipStep": (
+            closed_forms.latent_flip_step,
+            [(*s, g) for s in starts for g in (-1.0, 0.0, 0.3, 1.0)],
+        ),
+        "latentFirstFlip": (
+            closed_forms.latent_first_flip,
+            [(*s, *p) for s in starts for p in [*pushes, (0.3, 0.0)]],
+        ),
+        "inverseGaussianDensity": (
+            lambda time, *rest: float(
+                closed_forms.inverse_gaussian_density(np.array([time]), *rest)[0]
+            ),
+            [(t, *s, *p) for t in (1.0, 30.0, 400.0) for s in starts for p in pushes],
+        ),
+    }
+    return {
+        name: [[list(arguments), function(*arguments)] for arguments in many]
+        for name, (function, many) in cases.items()
+    }
+
+
+def summary(values: Any) -> dict[str, Any]:
+    """What all values together give: a sum in their order, and their bits combined."""
+    flat = np.ascontiguousarray(values, np.float64).ravel()
+    words = flat.view(np.uint32)  # little endian, low word first
+    return {
+        "count": len(flat),
+        "sum": float(np.cumsum(flat)[-1]),
+        "bits": int(np.bitwise_xor.reduce(words)),
+    }
+
+
+def files() -> dict[str, str]:
+    """File name to content."""
+    made = {"random": random_vectors(), "simulate": simulations(), "closed_forms": closed()}
+    return {f"{name}.json": json.dumps(content) + "\n" for name, content in made.items()}
+
+
+def main() -> int:
+    """Command line; returns the exit code."""
+    check = "--check" in sys.argv[1:]
+    late = [
+        name
+        for name, text in files().items()
+        if not (FOLDER / name).exists() or (FOLDER / name).read_text() != text
+    ]
+    if check:
+        for name in late:
+            print(f"{name} is out of date; run python tests/js/make_vectors.py")
+        return int(bool(late))
+    for name, text in files().items():
+        (FOLDER / name).write_text(text)
+    print(f"{len(late)} files changed")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,94 @@
+"""The bundler joins what it understands, and refuses the rest by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import quickjs
+
+from bnn_lab.errors import InputError
+from bnn_lab.widgets import bundle
+
+
+@pytest.fixture
+def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of its own, with a core."""
+    monkeypatch.setattr(bundle, "SOURCES", tmp_path)
+    for cached in (bundle._imports, bundle._text, bundle._module):
+        cached.cache_clear()
+    (tmp_path / "core").mkdir()
+    (tmp_path / "core" / "site.js").write_text("export function register() {}\n")
+    (tmp_path / "core" / "base.js").write_text(
+        "// a comment\nconst hidden = 2;\nexport const two = hidden;\n"
+        "export function twice(x) {\n  return two * x; // a comment that stays\n}\n"
+        "export class Thing {}\n"
+    )
+    yield tmp_path
+    for cached in (bundle._imports, bundle._text, bundle._module):
+        cached.cache_clear()
+
+
+def run(name: str) -> object:
+    context = quickjs.Context()
+    context.eval(bundle.engine(name))
+    return context.eval("explorable.value")
+
+
+def test_modules_see_each_others_exports_and_nothing_else(sources: Path) -> None:
+    (sources / "a.json").write_text('{"text": "a \\"quoted\\" `text`"}')
+    (sources / "a.js").write_text(
+        'import data from "./a.json" with { type: "json" };\n'
+        'import {\n  twice as double,\n  two,\n} from "./core/base.js";\n'
+        "const hidden = 1;\n"
+        "export default { value: `${double(two)} ${hidden} ${data.text}` };\n"
+    )
+    assert run("a") == '4 1 a "quoted" `text`'
+    assert "// a comment" not in bundle.es_module("a").replace("// a comment that stays", "")
+
+
+def test_each_module_comes_once_and_after_its_imports(sources: Path) -> None:
+    (sources / "core" / "top.js").write_text(
+        'import { two } from "./base.js";\nexport const four = two + two;\n'
+    )
+    (sources / "b.js").write_text(
+        'import { four } from "./core/top.js";\nimport { two } from "./core/base.js";\n'
+        "export default { value: four + two };\n"
+    )
+    assert bundle.order("b.js") == ["core/base.js", "core/top.js", "b.js"]
+    assert run("b") == 6
+
+
+def test_the_classic_scripts_of_a_page_share_the_core(sources: Path) -> None:
+    for name in "cd":
+        (sources / f"{name}.js").write_text(
+            'import { two } from "./core/base.js";\nexport default { value: two };\n'
+        )
+        assert "hidden" not in bundle.classic(name)
+    context = quickjs.Context()
+    context.eval(bundle.classic_core())
+    for name in "cd":
+        context.eval(bundle.classic(name))
+    assert context.eval("bnnLabModules['d.js'].default.value") == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ('import * as all from "./core/base.js";\n', "cannot read 'import"),
+        ('export * from "./core/base.js";\n', "cannot read 'export"),
+        ("export let changes = 1;\n", "cannot read 'export let"),
+        ('import x from "d3";\n', "only relative paths"),
+        ('import { x } from "./nothing.js";\n', "cannot read js/nothing.js"),
+        ('import { x } from "./wrong.js";\n', "a circle"),
+    ],
+)
+def test_what_it_cannot_join_is_named(sources: Path, text: str, complaint: str) -> None:
+    (sources / "wrong.js").write_text(text)
+    with pytest.raises(InputError, match=complaint):
+        bundle.es_module("wrong")
+
+
+def test_the_largest_page_stays_small() -> None:
+    scripts = [bundle.classic_core(), *(bundle.classic(name) for name in bundle.explorables())]
+    assert sum(len(script.encode()) for script in scripts) <= 150_000
