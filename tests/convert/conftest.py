@@ -256,11 +256,12 @@ def export() -> Callable[[ModuleOp], bytes]:
 
 
 def _values_before_signs(file: bytes) -> bytes:
-    """The file with other outputs: the float values that its LceQuantize ops read, in order."""
+    """The file with more outputs: first the float values that its LceQuantize ops read."""
     module = import_model(file)
     (function,) = module.ops
     block = function.body.block
     values = [op.input for op in module.walk() if isinstance(op, Quantize)]
+    values += block.last_op.operands
     block.last_op.detach()
     block.add_op(ReturnOp(*values))
     ends = [a.type for a in block.args], [value.type for value in values]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, NamedTuple
 
 import larq as lq
@@ -63,7 +64,9 @@ class Signs:
     convolution of a file computes ``(K - accumulator) * factor + shift`` with ``shift = bias +
     K * multiplier``, K some hundreds to thousands, so it rounds more than Keras, which scales the
     accumulator itself: by up to 3.5e-6 of the layer's largest value here, Keras by 3e-7. Where a
-    sign is in doubt the file, Keras and TFLite each may take another.
+    sign is in doubt the file, Keras and TFLite each may take another, and Keras itself may on
+    another CPU. The reference is therefore the model in float64, and float32 Keras is held
+    against it as the file is.
     """
 
     MARGIN = 5e-6  # of the layer's largest value
@@ -78,33 +81,47 @@ class Signs:
         self._singles, self._doubles = self._reader(model), self._reader(exact)
 
     def _reader(self, model: Any) -> Any:
+        """Gives the values before each sign, then the outputs, all of one run."""
         values = [layer.input for layer in model.layers if getattr(layer, "input_quantizer", None)]
-        return tf.function(tf.keras.Model(model.inputs, values))
+        return tf.function(tf.keras.Model(model.inputs, [*values, *model.outputs]))
 
-    def values(self, x: np.ndarray) -> list[tuple[np.ndarray, float]]:
-        """(float64 values, how wrong float32 may be about them), layer by layer."""
-        found = [value.numpy() for value in self._doubles(x.astype(np.float64), training=False)]
-        return [(value, self.MARGIN * float(np.abs(value).max())) for value in found]
+    def exact(self, x: np.ndarray) -> list[np.ndarray]:
+        """What the model computes in float64: the values before each sign, then the output."""
+        return [value.numpy() for value in self._doubles(x.astype(np.float64), training=False)]
 
-    def are_decided(self, x: np.ndarray) -> bool:
+    def keras(self, x: np.ndarray) -> list[np.ndarray]:
+        """The same in float32."""
+        return [value.numpy() for value in self._singles(x, training=False)]
+
+    def _margin(self, value: np.ndarray) -> float:
+        return self.MARGIN * float(np.abs(value).max())
+
+    def are_decided(self, exact: list[np.ndarray], keras: list[np.ndarray]) -> bool:
         """Whether none is in doubt."""
-        singles = self._singles(x, training=False)
-        for single, (value, margin) in zip(singles, self.values(x), strict=True):
+        for value, single in zip(exact[:-1], keras[:-1], strict=True):
             # A zero that float32 also gets exactly, as ReLU makes it, is no matter of rounding.
-            doubtful = (np.abs(value) <= margin) & ((value != 0) | (single.numpy() != 0))
+            doubtful = (np.abs(value) <= self._margin(value)) & ((value != 0) | (single != 0))
             if doubtful.any():
                 return False
         return True
 
-    def agree(self, x: np.ndarray, found: list[np.ndarray]) -> bool:
-        """Whether a file takes the same signs; asserts that the first that differs is in doubt."""
-        for result, (value, margin) in zip(found, self.values(x), strict=True):
+    def agree(self, exact: list[np.ndarray], found: list[np.ndarray]) -> bool:
+        """Whether all signs are those of float64.
+
+        Asserts that the first that differs is in doubt, and that with equal signs the outputs are
+        equal.
+        """
+        for value, result in zip(exact[:-1], found[:-1], strict=True):
             differ = (result < 0) != (value < 0)
-            assert np.abs(value[differ]).max(initial=0) <= margin
+            assert np.abs(value[differ]).max(initial=0) <= self._margin(value)
             if differ.any():
                 return False  # what follows has another input
-            assert np.abs(result - value).max() <= margin
+            assert np.abs(result - value).max() <= self._margin(value)
+        self.assert_equal_outputs(exact, found)
         return True
+
+    def assert_equal_outputs(self, exact: list[np.ndarray], found: list[np.ndarray]) -> None:
+        assert np.abs(found[-1] - exact[-1]).max() <= 1e-4 * np.abs(exact[-1]).max()
 
 
 @pytest.fixture(scope="module")
@@ -121,16 +138,22 @@ def test_equal_to_keras(converted, topology, interpreters, signs, values_before_
     model, file, _ = converted
     shape = 16, 1, *model.input_shape[1:]
     images = np.random.default_rng(2).normal(size=shape).astype(np.float32)
+    exact = [signs.exact(image) for image in images]
+    keras = [signs.keras(image) for image in images]
+    assert sum(map(signs.agree, exact, keras)) >= 6
     reader = None if topology in BITS_IN_FILE else values_before_signs(file)
     for name, run in interpreters.items():
+        outputs = [run(file, image) for image in images]
         if reader is None:
-            same = [signs.are_decided(image) for image in images]
+            same = list(map(signs.are_decided, exact, keras))
+            for wanted, got in itertools.compress(zip(exact, outputs, strict=True), same):
+                signs.assert_equal_outputs(wanted, got)
         else:
-            same = [signs.agree(image, run(reader, image)) for image in images]
+            found = [run(reader, image) for image in images]
+            for read, (got,) in zip(found, outputs, strict=True):
+                np.testing.assert_array_equal(read[-1], got)  # so what was read is the file's
+            same = list(map(signs.agree, exact, found))
         assert sum(same) >= 6, name
-        for image in images[same]:
-            (got,), want = run(file, image), model(image, training=False).numpy()
-            assert np.abs(got - want).max() <= 1e-4 * np.abs(want).max(), name
 
 
 def test_what_larq_calls_binary_is_binary(converted, topology):
