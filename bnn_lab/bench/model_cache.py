@@ -20,47 +20,13 @@ import numpy as np
 import bnn_lab
 from bnn_lab._files import cache_dir, write_whole
 from bnn_lab.bench.models import BINARY, FLOAT, INT8
-from bnn_lab.errors import InputError, NoBinaryLayerError
+from bnn_lab.errors import NoBinaryLayerError
+from bnn_lab.models.registry import Network, network
 
 KINDS = (BINARY, FLOAT, INT8)
 _FILE_NAMES = {BINARY: "binary.tflite", FLOAT: "float.tflite", INT8: "int8.tflite"}
 _CALIBRATION_IMAGES = 4
 _SEED = 0
-
-
-def builders() -> dict[str, Callable[[], Any]]:
-    """Name to function that builds the Keras model: published networks, small ones, variants."""
-    from bnn_lab import models
-    from bnn_lab.models.variants import VARIANTS
-
-    found: dict[str, Callable[[], Any]] = {entry.name: entry.build for entry in models.PUBLISHED}
-    for small in ("binarynet_small", "birealnet_small", "quicknet_cifar"):
-        found[small] = getattr(models, small)
-    return {**found, "digits_bnn": _digits, **VARIANTS}
-
-
-def _digits() -> Any:
-    """Its weights belong to Bop and are ±1 only once that is seen to."""
-    from bnn_lab.models import digits_bnn
-    from bnn_lab.training import set_binary_signs
-
-    model = digits_bnn()
-    set_binary_signs(model)
-    return model
-
-
-def model_name(text: str) -> str:
-    """The name of a network, also written with hyphens.
-
-    Raises:
-        InputError: there is none of this name.
-    """
-    name = text.replace("-", "_")
-    if name not in builders():
-        raise InputError(
-            f"there is no file and no model named {text!r}; models are {', '.join(builders())}."
-        )
-    return name
 
 
 def cached_files(
@@ -74,7 +40,7 @@ def cached_files(
     Weights are random; running statistics of batch normalization are those of a new layer.
 
     Args:
-        name: a key of `builders`.
+        name: of a network, as for `bnn_lab.models.network`.
         kinds: which of `BINARY`, `FLOAT` and `INT8`.
         progress: told what is being converted.
 
@@ -86,8 +52,8 @@ def cached_files(
         ConversionError: it cannot be converted, or has no binary layer.
         BnnLabError: TensorFlow is needed and not installed.
     """
-    name = model_name(name)
-    folder = models_dir() / f"{name}-{_digest()}"
+    entry = network(name)
+    folder = models_dir() / f"{entry.name}-{_digest()}"
     model = None
     files: dict[str, bytes] = {}
     for kind in kinds:
@@ -98,9 +64,9 @@ def cached_files(
         refused = path.with_suffix(".refused")
         if refused.exists():
             raise NoBinaryLayerError(refused.read_text())
-        progress(f"converting {name} to {kind}")
+        progress(f"converting {entry.name} to {kind}")
         if model is None:
-            model = _build(name)
+            model = _build(entry)
         try:
             files[kind] = _convert(model, kind)
         except NoBinaryLayerError as error:  # found out after a minute, so worth remembering
@@ -132,11 +98,16 @@ def cache_size() -> int:
     return sum(path.stat().st_size for path in models_dir().rglob("*") if path.is_file())
 
 
-def _build(name: str) -> Any:
+def _build(entry: Network) -> Any:
     from bnn_lab._keras import require_tensorflow
 
     require_tensorflow().keras.utils.set_random_seed(_SEED)
-    return builders()[name]()
+    model = entry.build()
+    if entry.bop and not entry.latent:  # weights are Bop's, and ±1 only once that is seen to
+        from bnn_lab.training import set_binary_signs
+
+        set_binary_signs(model)
+    return model
 
 
 def _convert(model: Any, kind: str) -> bytes:
@@ -157,7 +128,7 @@ def _digest() -> str:
     digest = hashlib.sha256(bnn_lab.__version__.encode())
     root = Path(bnn_lab.__file__).parent
     sources = [root / "reference.py", Path(__file__)]
-    for part in ("models", "convert", "bench/studies"):
+    for part in ("models", "convert", "tflite"):
         sources += sorted((root / part).rglob("*.py"))
     for path in sources:
         digest.update(path.read_bytes())

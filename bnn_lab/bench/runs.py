@@ -11,25 +11,17 @@ from typing import Any
 from bnn_lab.bench import kernels as kernel_bench
 from bnn_lab.bench.kernels import CONVS, DENSE, ConvCase, DenseCase, KernelResult
 from bnn_lab.bench.model_bench import ModelResult, bench_model
-from bnn_lab.bench.model_cache import KINDS, cached_files, file_name, model_name
+from bnn_lab.bench.model_cache import KINDS, cached_files, file_name
 from bnn_lab.bench.models import BINARY, FLOAT, INT8
 from bnn_lab.bench.report import Report, make_report
-from bnn_lab.errors import ModelFileError
+from bnn_lab.errors import InputError, ModelFileError
 from bnn_lab.measure.noise import NoiseWatch
+from bnn_lab.models.registry import network, networks
 
-SUITE_MODELS = ("quicknet_small", "quicknet", "quicknet_large")
-# Without DoReFa-Net, of which no layer is binary because its activations have two bits, and without
-# AlexNet's other relatives, whose int8 conversion takes 9 GB of memory and minutes.
-PUBLISHED_MODELS = (
-    *SUITE_MODELS,
-    "birealnet",
-    "r2b",
-    "meliusnet22",
-    "binary_densenet_28",
-    "binary_densenet_37",
-    "binary_densenet_45",
-    "binarynet",
-)
+SUITE = tuple(entry.name for entry in networks(family="quicknet", imagenet=True))
+# Without AlexNet and its relatives: their int8 conversion takes 9 GB of memory and minutes, and of
+# DoReFa-Net no layer is binary, because its activations have two bits.
+PUBLISHED = tuple(entry.name for entry in networks(published=True) if entry.family != "alexnet")
 
 
 @dataclass(frozen=True)
@@ -156,8 +148,8 @@ def run_models(
 def expand_models(names: Sequence[str] | None) -> list[str]:
     """The models of a suite: the QuickNets if None, all binary networks for "published"."""
     found: list[str] = []
-    for name in names or SUITE_MODELS:
-        found += PUBLISHED_MODELS if name == "published" else [name]
+    for name in names or SUITE:
+        found += PUBLISHED if name == "published" else [name]
     return list(dict.fromkeys(found))
 
 
@@ -193,7 +185,11 @@ def files_of(
     if (Path(model) / file_name(BINARY)).is_file():
         folder = {kind: Path(model) / file_name(kind) for kind in KINDS}
         return Path(model).name, {k: _read(path) for k, path in folder.items() if path.is_file()}
-    return model_name(model), cached_files(model, kinds, progress=progress)
+    try:
+        name = network(model).name
+    except InputError as error:
+        raise InputError(f"there is no file {model!r}, and {error}") from error
+    return name, cached_files(name, kinds, progress=progress)
 
 
 def _read(path: Path) -> bytes:

@@ -25,7 +25,7 @@ from bnn_lab.bench.report import Report, peers_of
 from bnn_lab.controls import check_state, choice, toggle
 from bnn_lab.figures import theme
 from bnn_lab.figures.bench_figures import draw_entry_profile
-from bnn_lab.models.published import PUBLISHED
+from bnn_lab.models.registry import NETWORKS
 
 CITED_FILE = Path(bench_report.__file__).parent / "data" / "cited.json"
 
@@ -159,16 +159,17 @@ def cited_points(state: LatencyState) -> list[Point]:
     content = _cited()
     if not state.cited or int(state.threads) != content["num_threads"]:
         return []
-    published = {entry.name: entry for entry in PUBLISHED}
     points = []
     for device in content["devices"]:
         for name, ms in device["latency_ms"].items():
             if state.models and name not in state.models:
                 continue
-            binary, macs = published[name].macs
+            published = NETWORKS[name].published
+            assert published is not None  # a test looks at the file
+            binary, macs = published.macs
             values = {LATENCY: ms, MACS: macs / 1e6, BINARY_MACS: binary / 1e6}
-            if (top1 := published[name].top1) is not None:
-                values[ACCURACY] = top1
+            if published.top1 is not None:
+                values[ACCURACY] = published.top1
             points.append(Point(device["name"], name, values, content["source"]))
     return points
 
@@ -327,11 +328,9 @@ def _peer_name(peer: str, entry: Report) -> str:
 
 
 def _with_accuracy(entry: Report, values: dict[str, float]) -> dict[str, float]:
-    for known in PUBLISHED:
-        # BinaryNet's accuracy is that of CIFAR-10.
-        same = known.name == entry["name"] and known.name != "binarynet"
-        if same and known.top1 is not None:
-            values[ACCURACY] = known.top1
+    known = NETWORKS.get(entry["name"])
+    if known is not None and known.published is not None and known.published.top1 is not None:
+        values[ACCURACY] = known.published.top1
     return values
 
 

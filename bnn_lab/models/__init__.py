@@ -12,14 +12,16 @@ from bnn_lab.models.densenet import (
 from bnn_lab.models.digits import digits_bnn
 from bnn_lab.models.digits_mlp import digits_mlp
 from bnn_lab.models.meliusnet import meliusnet22
-from bnn_lab.models.published import PUBLISHED, Counts, Published, count, models_table
+from bnn_lab.models.published import Counts, count, models_table
 from bnn_lab.models.quicknet import quicknet, quicknet_cifar, quicknet_large, quicknet_small
 from bnn_lab.models.real_to_binary import real_to_binary
+from bnn_lab.models.registry import NETWORKS, Network, Published, network, networks
 from bnn_lab.models.zoo_weights import load_larq_zoo_weights
 
 __all__ = [
-    "PUBLISHED",
+    "NETWORKS",
     "Counts",
+    "Network",
     "Published",
     "binary_alexnet",
     "binary_densenet",
@@ -37,6 +39,8 @@ __all__ = [
     "load_larq_zoo_weights",
     "meliusnet22",
     "models_table",
+    "network",
+    "networks",
     "quicknet",
     "quicknet_cifar",
     "quicknet_large",

@@ -100,7 +100,7 @@ def birealnet(
             for _ in range(count):
                 x = residual(x, filters * 2**section)
         x = layers.Dense(classes)(average_pool(x))
-        return tf.keras.Model(image, softmax(x), name="birealnet18")
+        return tf.keras.Model(image, softmax(x), name="birealnet")
 
 
 def birealnet_small(

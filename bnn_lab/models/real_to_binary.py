@@ -71,4 +71,4 @@ def real_to_binary(
     for number in range(16):
         x = block(x, downsample=number in (4, 8, 12))
     x = layers.Dense(classes)(average_pool(x))
-    return tf.keras.Model(image, layers.Softmax(dtype="float32")(x), name="r2b_bnn")
+    return tf.keras.Model(image, layers.Softmax(dtype="float32")(x), name="real_to_binary")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from bnn_lab._keras import require_tensorflow
@@ -59,28 +58,3 @@ def _first_operand_class() -> Any:
 
         _CLASSES["FirstOperand"] = FirstOperand
     return _CLASSES["FirstOperand"]
-
-
-def _quicknet_plain() -> Any:
-    from bnn_lab.models import quicknet
-
-    return without_shortcuts(quicknet())
-
-
-def _quicknet_small_plain() -> Any:
-    from bnn_lab.models import quicknet_small
-
-    return without_shortcuts(quicknet_small())
-
-
-def _birealnet_plain() -> Any:
-    from bnn_lab.models import birealnet
-
-    return without_shortcuts(birealnet())
-
-
-VARIANTS: dict[str, Callable[[], Any]] = {
-    "quicknet_small_no_shortcuts": _quicknet_small_plain,
-    "quicknet_no_shortcuts": _quicknet_plain,
-    "birealnet_no_shortcuts": _birealnet_plain,
-}

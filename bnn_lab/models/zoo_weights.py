@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bnn_lab.errors import InputError
+from bnn_lab.models.registry import networks
 
 
 def load_larq_zoo_weights(path: str | Path, model: Any = None) -> Any:
@@ -34,17 +35,19 @@ def load_larq_zoo_weights(path: str | Path, model: Any = None) -> Any:
 
 
 def _model_for(path: Path) -> Any:
-    from bnn_lab.models.published import PUBLISHED
-
     if "notop" in path.stem:
         raise InputError(
             f"{path.name} lacks the classifier. Fix: use the file without 'notop' in its name."
         )
     stem = path.stem.removesuffix("_weights")
-    for entry in PUBLISHED:
-        if entry.name == stem:
-            return entry.build()
-    names = ", ".join(f"{entry.name}_weights.h5" for entry in PUBLISHED)
+    known = {
+        entry.published.zoo_name: entry
+        for entry in networks(published=True)
+        if entry.published is not None and entry.published.zoo_name
+    }
+    if stem in known:
+        return known[stem].build()
+    names = ", ".join(f"{name}_weights.h5" for name in known)
     raise InputError(
         f"load_larq_zoo_weights: {path.name} names no network. Fix: pass model=..., or name the "
         f"file as larq-zoo does: {names}."
@@ -65,7 +68,7 @@ def _check_shapes(path: Path, model: Any) -> None:
                 if names:
                     stored.append((layer, [tuple(group[layer][name].shape) for name in names]))
     except (OSError, KeyError) as error:
-        raise InputError(f"{path} is no Keras weight file ({error}).") from error
+        raise InputError(f"{path} is not a Keras weight file ({error}).") from error
     wanted = [
         (layer.name, [tuple(weight.shape) for weight in layer.weights])
         for layer in model.layers

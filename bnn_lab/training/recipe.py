@@ -4,90 +4,169 @@ from __future__ import annotations
 
 import inspect
 import tomllib
-from dataclasses import dataclass, replace
+import typing
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
 
 from bnn_lab._keras import require_tensorflow
 from bnn_lab.data.named import LOADERS
 from bnn_lab.errors import InputError
+from bnn_lab.models.registry import network
 
 FOLDER = Path(__file__).parent / "recipes"
-MODELS = (
-    "digits_mlp",
-    "digits_bnn",
-    "binarynet",
-    "binarynet_small",
-    "birealnet",
-    "birealnet_small",
-    "binary_alexnet",
-    "xnornet",
-    "meliusnet22",
-    "real_to_binary",
-    "quicknet",
-    "quicknet_small",
-    "quicknet_large",
-    "quicknet_cifar",
-    "binary_densenet28",
-    "binary_densenet37",
-    "binary_densenet45",
-    "dorefanet",
-)
-# Without latent weights only: built with NoOp quantizers.
-_BOP_ONLY = ("digits_mlp", "digits_bnn")
-DATA = (*LOADERS, "imagenet")
-_SECTIONS: dict[str, dict[str, type | tuple[type, ...]]] = {
-    "model": {"name": str, "options": dict},
-    "data": {"name": str, "augment": bool, "size": int},
-    "training": {"epochs": int, "batch": int},
-    "binary": {
-        "optimizer": str,
-        "gamma": (float, int, dict),
-        "threshold": (float, int, dict),
-        "learning_rate": (float, int, dict),
-    },
-    "rest": {"optimizer": str, "learning_rate": (float, int, dict)},
-}
-_SCHEDULES = {
-    "step": ("start", "factor", "every_epochs"),
-    "linear": ("start", "end"),
-    "exponential": ("start", "end"),
-    "warmup_cosine": ("peak", "warmup_epochs"),
-}
+IMAGENET = "imagenet"
+DATA = (*LOADERS, IMAGENET)
+AtLeastOne = Annotated[int, msgspec.Meta(ge=1)]
 
 
-@dataclass(frozen=True)
-class Recipe:
+class _Section(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A table of the file: other keys than its fields are refused."""
+
+
+class _Schedule(_Section, tag_field="schedule"):
+    """A hyper-parameter that changes with the step; see `bnn_lab.training.schedules`."""
+
+
+class Step(_Schedule, tag="step"):
+    """Multiplied by `factor` after every `every_epochs` epochs."""
+
+    start: float
+    factor: float
+    every_epochs: float
+
+    def build(self, steps: int, total: int) -> Any:
+        """The schedule, for this many steps in an epoch and altogether."""
+        from bnn_lab.training.schedules import step_decay
+
+        return step_decay(self.start, self.factor, max(1, round(self.every_epochs * steps)))
+
+
+class Linear(_Schedule, tag="linear"):
+    """From `start` to `end`, straight, over the whole training."""
+
+    start: float
+    end: float
+
+    def build(self, steps: int, total: int) -> Any:
+        """See `Step.build`."""
+        from bnn_lab.training.schedules import linear_decay
+
+        return linear_decay(self.start, self.end, total)
+
+
+class Exponential(_Schedule, tag="exponential"):
+    """From `start` to `end` by the same factor in each step, over the whole training."""
+
+    start: float
+    end: float
+
+    def build(self, steps: int, total: int) -> Any:
+        """See `Step.build`."""
+        from bnn_lab.training.schedules import exponential_decay
+
+        return exponential_decay(self.start, self.end, total)
+
+
+class WarmupCosine(_Schedule, tag="warmup_cosine"):
+    """From 0 to `peak` in `warmup_epochs`, then down to 0 as a cosine."""
+
+    peak: float
+    warmup_epochs: float
+
+    def build(self, steps: int, total: int) -> Any:
+        """See `Step.build`."""
+        from bnn_lab.training.schedules import warmup_cosine
+
+        warmup = min(max(1, round(self.warmup_epochs * steps)), max(1, total - 1))
+        return warmup_cosine(self.peak, warmup, max(total, warmup + 1))
+
+
+Value = float | Step | Linear | Exponential | WarmupCosine
+
+
+class _Optimizer(_Section, tag_field="optimizer"):
+    """The optimizer of one kind of weights."""
+
+
+class Bop(_Optimizer, tag="bop"):
+    """Flips binary weights (arXiv:1906.02107)."""
+
+    gamma: Value
+    threshold: Value
+
+
+class _Keras(_Optimizer):
+    learning_rate: Value
+
+
+class Adam(_Keras, tag="adam"):
+    """Keras' Adam."""
+
+
+class Momentum(_Keras, tag="momentum"):
+    """Gradient descent with a momentum of 0.9."""
+
+
+class Sgd(_Keras, tag="sgd"):
+    """Plain gradient descent."""
+
+
+class Model(_Section):
+    """A network of `bnn_lab.models.NETWORKS`, and options of the function that builds it."""
+
+    name: str
+    options: dict[str, Any] = {}
+
+
+class Data(_Section):
+    """A data set of `bnn_lab.data`, whether images are changed at random, and ImageNet's side."""
+
+    name: str
+    augment: bool = False
+    size: AtLeastOne | None = None
+
+
+class Training(_Section):
+    """How long; `batch` is the number of images a step, over all devices."""
+
+    epochs: AtLeastOne
+    batch: AtLeastOne
+
+
+class Recipe(_Section):
     """One training.
 
     Attributes:
-        name: of the recipe.
-        description: in a line.
-        source: of the settings.
-        model: name of a function of `bnn_lab.models`, and its options.
-        data: name, and whether and how images are changed.
-        training: epochs and batch (images a step, over all devices).
+        model: the network.
+        data: the images.
+        training: how long.
         binary: optimizer of the binary weights.
         rest: optimizer of all other weights.
+        name: of the recipe's file.
+        description: in a line.
+        source: of the settings.
     """
 
-    name: str
-    description: str
-    source: str
-    model: dict[str, Any]
-    data: dict[str, Any]
-    training: dict[str, Any]
-    binary: dict[str, Any]
-    rest: dict[str, Any]
+    model: Model
+    data: Data
+    training: Training
+    binary: Bop | Adam | Momentum | Sgd
+    rest: Adam | Momentum | Sgd
+    name: str = ""
+    description: str = ""
+    source: str = ""
 
     @property
     def bop(self) -> bool:
         """Whether the binary weights are flipped by Bop."""
-        return self.binary["optimizer"] == "bop"
+        return isinstance(self.binary, Bop)
 
     def with_training(self, **changes: int) -> Recipe:
         """The same recipe with other epochs or batch; schedules keep their proportions."""
-        return replace(self, training={**self.training, **changes})
+        training = msgspec.structs.replace(self.training, **changes)
+        return msgspec.structs.replace(self, training=training)
 
 
 def recipe_names() -> list[str]:
@@ -116,42 +195,84 @@ def load_recipe(name: str | Path) -> Recipe:
             "the path of a .toml file."
         )
     try:
-        content = tomllib.loads(path.read_text())
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{path} is no TOML file ({error}).") from error
-    missing = [key for key in _SECTIONS if key not in content]
-    unknown = sorted(set(content) - set(_SECTIONS) - {"description", "source"})
-    if missing or unknown:
-        raise InputError(f"{path.name}: missing sections {missing}, unknown ones {unknown}.")
-    for section, fields in _SECTIONS.items():
-        _check_section(path.name, section, content[section], fields)
-    recipe = Recipe(
-        path.stem,
-        content.get("description", ""),
-        content.get("source", ""),
-        **{section: content[section] for section in _SECTIONS},
-    )
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not a TOML file ({error}).") from error
+    try:
+        recipe = msgspec.convert({**content, "name": path.stem}, Recipe)
+    except msgspec.ValidationError as error:
+        raise InputError(f"{path.name}: {_explain(str(error))}.") from error
     _check(recipe)
     return recipe
 
 
-def build_model(recipe: Recipe, input_shape: tuple[int, ...], classes: int, seed: int) -> Any:
-    """Build the recipe's network for data of this shape; weights depend on `seed`."""
-    from bnn_lab import models
+def _explain(problem: str) -> str:
+    """msgspec's message, with the place as TOML names it, and what may stand there."""
+    text, _, path = problem.partition(" - at `$")
+    keys = [key for key in path.strip("`").split(".") if key]
+    kind: Any = Recipe
+    for key in keys:
+        structs = [k for k in _alternatives(kind) if issubclass(k, msgspec.Struct)]
+        fields = {k: v for struct in structs for k, v in typing.get_type_hints(struct).items()}
+        if key not in fields:  # such as `schedule`, which chooses among the alternatives
+            break
+        kind = fields[key]
+    place = f"[{keys[0]}] {'.'.join(keys[1:])}".strip() + ": " if keys else ""
+    text = text.replace("Object contains", "there is an").replace(
+        "Object missing required", "there is no"
+    )
+    return f"{place}{text}. Fix: write {' or '.join(map(_form, _alternatives(kind)))}"
 
-    tf = require_tensorflow()
-    tf.keras.utils.set_random_seed(seed)
-    function = getattr(models, recipe.model["name"])
-    options = dict(recipe.model.get("options", {}))
-    if recipe.model["name"] in _BOP_ONLY:
-        return function(seed=seed, **options)
-    if recipe.bop:
+
+def _alternatives(kind: Any) -> tuple[Any, ...]:
+    return typing.get_args(kind) or (kind,)
+
+
+def _form(kind: Any) -> str:
+    """What a type takes, in words."""
+    if issubclass(kind, msgspec.Struct):
+        fields, tag = ", ".join(kind.__struct_encode_fields__), kind.__struct_config__.tag
+        return f"{tag!r} with {fields}" if tag else f"the keys {fields}"
+    words = {int: "an integer", float: "a number", bool: "true or false", str: "a text"}
+    return words.get(kind, "nothing")
+
+
+def _check(recipe: Recipe) -> None:
+    """What no type says: which networks go with which optimizer and data."""
+    entry = network(recipe.model.name)
+    problem = ""
+    if recipe.data.name not in DATA:
+        problem = f"there is no data set {recipe.data.name!r}; use one of {', '.join(DATA)}"
+    elif entry.variant_of:
+        problem = f"{entry.name} is for comparing speed and is not trained; use {entry.variant_of}"
+    elif recipe.bop and not entry.bop:
+        problem = f"{entry.name} is built with latent weights; use adam, momentum or sgd"
+    elif not recipe.bop and not entry.latent:
+        problem = f"{entry.name} has no latent weights; use bop"
+    elif entry.family == "digits" and recipe.data.name != "digits":
+        problem = f"{entry.name} is for digits, not {recipe.data.name}"
+    if problem:
+        raise InputError(f"recipe {recipe.name}: {problem}.")
+
+
+def build_model(recipe: Recipe, input_shape: tuple[int, ...], classes: int, seed: int) -> Any:
+    """Build the recipe's network for data of this shape; weights depend on `seed`.
+
+    Raises:
+        InputError: the options of [model] are not the network's.
+    """
+    require_tensorflow().keras.utils.set_random_seed(seed)
+    entry, options = network(recipe.model.name), dict(recipe.model.options)
+    arguments: tuple[Any, ...] = (input_shape, classes)
+    if entry.family == "digits":
+        arguments, options = (), {"seed": seed, **options}
+    elif recipe.bop:
         options["latent_weights"] = False
     try:
-        inspect.signature(function).bind(input_shape, classes, **options)
+        inspect.signature(entry.build).bind(*arguments, **options)
     except TypeError as error:
         raise InputError(f"recipe {recipe.name}: [model] options do not fit: {error}.") from error
-    return function(input_shape, classes, **options)
+    return entry.build(*arguments, **options)
 
 
 def build_optimizer(recipe: Recipe, model: Any, steps_per_epoch: int) -> Any:
@@ -165,85 +286,26 @@ def build_optimizer(recipe: Recipe, model: Any, steps_per_epoch: int) -> Any:
     Returns:
         `larq.optimizers.CaseOptimizer`.
     """
-    require_tensorflow()
+    legacy = require_tensorflow().keras.optimizers.legacy
     import larq as lq
 
     from bnn_lab.training.bop import bop_optimizer
 
-    epochs = recipe.training["epochs"]
+    def value(of: Value) -> Any:
+        if isinstance(of, float):
+            return of
+        return of.build(steps_per_epoch, steps_per_epoch * recipe.training.epochs)
 
-    def hyper(value: Any) -> Any:
-        return _schedule(value, steps_per_epoch, epochs) if isinstance(value, dict) else value
+    def optimizer(of: Adam | Momentum | Sgd) -> Any:
+        if isinstance(of, Adam):
+            return legacy.Adam(value(of.learning_rate))
+        momentum = 0.9 if isinstance(of, Momentum) else 0.0
+        return legacy.SGD(value(of.learning_rate), momentum=momentum)
 
-    rest = _plain_optimizer(recipe.rest["optimizer"], hyper(recipe.rest["learning_rate"]))
-    if recipe.bop:
-        gamma, threshold = hyper(recipe.binary["gamma"]), hyper(recipe.binary["threshold"])
+    rest = optimizer(recipe.rest)
+    if isinstance(recipe.binary, Bop):
+        gamma, threshold = value(recipe.binary.gamma), value(recipe.binary.threshold)
         return bop_optimizer(gamma, threshold, rest, model=model)
-    latent = _plain_optimizer(recipe.binary["optimizer"], hyper(recipe.binary["learning_rate"]))
     return lq.optimizers.CaseOptimizer(
-        (lq.optimizers.Bop.is_binary_variable, latent), default_optimizer=rest
+        (lq.optimizers.Bop.is_binary_variable, optimizer(recipe.binary)), default_optimizer=rest
     )
-
-
-def _schedule(value: dict[str, Any], steps: int, epochs: int) -> Any:
-    from bnn_lab.training import schedules
-
-    kind, total = value["schedule"], steps * epochs
-    if kind == "step":
-        every = max(1, round(value["every_epochs"] * steps))
-        return schedules.step_decay(value["start"], value["factor"], every)
-    if kind == "linear":
-        return schedules.linear_decay(value["start"], value["end"], total)
-    if kind == "exponential":
-        return schedules.exponential_decay(value["start"], value["end"], total)
-    warmup = min(max(1, round(value["warmup_epochs"] * steps)), max(1, total - 1))
-    return schedules.warmup_cosine(value["peak"], warmup, max(total, warmup + 1))
-
-
-def _plain_optimizer(name: str, learning_rate: Any) -> Any:
-    legacy = require_tensorflow().keras.optimizers.legacy
-    if name == "adam":
-        return legacy.Adam(learning_rate)
-    return legacy.SGD(learning_rate, momentum=0.9 if name == "momentum" else 0.0)
-
-
-def _check_section(file: str, section: str, content: Any, fields: dict[str, Any]) -> None:
-    if not isinstance(content, dict):
-        raise InputError(f"{file}: [{section}] must be a table.")
-    for key, value in content.items():
-        if key not in fields:
-            raise InputError(f"{file}: [{section}] has no {key!r}; it has {', '.join(fields)}.")
-        wrong_bool = isinstance(value, bool) and fields[key] is not bool
-        if not isinstance(value, fields[key]) or wrong_bool:
-            raise InputError(f"{file}: [{section}] {key} = {value!r} is of the wrong kind.")
-        if isinstance(value, dict) and key != "options":
-            wanted = _SCHEDULES.get(value.get("schedule", ""))
-            if wanted is None or set(value) != {"schedule", *wanted}:
-                known = "; ".join(f"{k}: {', '.join(v)}" for k, v in _SCHEDULES.items())
-                raise InputError(f"{file}: [{section}] {key} = {value}; schedules are {known}.")
-
-
-def _check(recipe: Recipe) -> None:
-    def refuse(condition: bool, text: str) -> None:
-        if condition:
-            raise InputError(f"recipe {recipe.name}: {text}.")
-
-    refuse(recipe.model.get("name") not in MODELS, f"[model] name must be one of {MODELS}")
-    refuse(recipe.data.get("name") not in DATA, f"[data] name must be one of {DATA}")
-    for key in ("epochs", "batch"):
-        refuse(recipe.training.get(key, 0) < 1, f"[training] {key} must be given, at least 1")
-    kinds = ("bop", "adam", "momentum", "sgd")
-    refuse(recipe.binary.get("optimizer") not in kinds, f"[binary] optimizer: one of {kinds}")
-    refuse(recipe.rest.get("optimizer") not in kinds[1:], f"[rest] optimizer: one of {kinds[1:]}")
-    wanted = {"optimizer", "gamma", "threshold"} if recipe.bop else {"optimizer", "learning_rate"}
-    refuse(set(recipe.binary) != wanted, f"[binary] needs exactly {sorted(wanted)}")
-    refuse("learning_rate" not in recipe.rest, "[rest] needs a learning_rate")
-    only = recipe.model["name"] in _BOP_ONLY
-    refuse(only and not recipe.bop, f"{recipe.model['name']} has no latent weights; use bop")
-    refuse(only and recipe.data["name"] != "digits", f"{recipe.model['name']} is for digits")
-    refuse(
-        recipe.bop and recipe.model["name"] == "dorefanet",
-        "dorefanet needs latent weights, not bop",
-    )
-    densenet = recipe.model["name"].startswith("binary_densenet")
-    refuse(recipe.bop and densenet, "the densenets are built with latent weights; use adam")

@@ -66,24 +66,24 @@ def open_data(
         InputError: a folder was given for data that needs none, or there are too few images.
         BnnLabError: data is not to be had.
     """
-    name, batch = recipe.data["name"], recipe.training["batch"]
+    name, batch = recipe.data.name, recipe.training.batch
     if folder is not None and name in (*SHIPPED, "synthetic"):
         raise InputError(f"recipe {recipe.name}: {name} needs no data folder.")
-    augment = recipe.data.get("augment", False)
+    augment = recipe.data.augment
     if name in SHIPPED:
         return in_memory(load_named(name), batch, seed, augment)
     if smoke:
         data = load_synthetic(max(10, batch * SMOKE_STEPS), 10, seed)
         if name == "fashion_mnist":
             return in_memory(_grey(data), batch, seed, augment, size=28)
-        return in_memory(data, batch, seed, augment, size=recipe.data.get("size", 32))
+        return in_memory(data, batch, seed, augment, size=recipe.data.size or 32)
     if name == "synthetic":
         return in_memory(load_synthetic(seed=seed), batch, seed, augment)
     if name == "cifar10":
         return in_memory(load_cifar10(folder), batch, seed, augment)
     if name == "fashion_mnist":
         return in_memory(load_fashion_mnist(folder), batch, seed, augment)
-    size = recipe.data.get("size", 224)
+    size = recipe.data.size or 224
     stream = load_imagenet(folder, batch=batch, size=size, seed=seed)
     return Batches(
         stream.name,

@@ -6,10 +6,10 @@ import json
 import os
 import zipfile
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from bnn_lab._keras import require_tensorflow
@@ -75,9 +75,9 @@ def run_recipe(
     tf = require_tensorflow()
     folder = Path(folder)
     if smoke:
-        batch = recipe.training["batch"] if recipe.data["name"] == "digits" else SMOKE_BATCH
+        batch = recipe.training.batch if recipe.data.name == "digits" else SMOKE_BATCH
         recipe = recipe.with_training(epochs=2, batch=batch)
-    _claim(folder, {"recipe": asdict(recipe), "seed": seed, "smoke": smoke})
+    _claim(folder, {"recipe": msgspec.to_builtins(recipe), "seed": seed, "smoke": smoke})
 
     with _strategy(tf, strategy).scope():
         batches = open_data(recipe, folder=data_folder, seed=seed, smoke=smoke)
@@ -92,7 +92,7 @@ def run_recipe(
         )
     saver = _saver_class(tf)(folder, batches.steps_per_epoch, checkpoint_steps, report)
     done = saver.restore(model, batches)
-    epochs = recipe.training["epochs"]
+    epochs = recipe.training.epochs
     total = epochs * batches.steps_per_epoch
     if done:
         report(f"resumed after step {done} of {total}")

@@ -95,7 +95,7 @@ def test_model_files_are_sent(ssh_server: Any, tmp_path: Path) -> None:
 
 
 def test_what_fails_there_is_told_here(there: Remote) -> None:
-    with pytest.raises(RemoteError, match="there is no file and no model named"):
+    with pytest.raises(RemoteError, match="there is no network"):
         there.bench(["model", "nothing-of-the-kind"], python=sys.executable)
 
 
@@ -224,7 +224,7 @@ def test_suite_without_models_sends_the_quicknets(monkeypatch: pytest.MonkeyPatc
     command = ["--ssh", "board", "--ssh-installed", "suite", "--threads", "1", "--no-lce"]
     result = CliRunner().invoke(app, command)
     assert isinstance(result.exception, RemoteError)
-    assert tuple(sent) == runs.SUITE_MODELS
+    assert tuple(sent) == runs.SUITE
     assert words[0] == "suite" and "--no-lce" in words
     assert words[words.index("--threads") + 1] == "1"
     assert words.count("--model") == len(sent)

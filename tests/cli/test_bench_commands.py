@@ -91,12 +91,12 @@ def test_wrong_models(tmp_path: Path) -> None:
     assert "cannot read" in str(result.exception)
     result = invoke("model", "quicknet-nano", "--force")
     assert isinstance(result.exception, InputError)
-    assert "no model named 'quicknet-nano'" in str(result.exception)
+    assert "no network 'quicknet-nano'" in str(result.exception)
 
 
 def test_names_of_many_models() -> None:
-    assert runs.expand_models(None) == list(runs.SUITE_MODELS)
-    assert runs.expand_models(["published", "quicknet"]) == list(runs.PUBLISHED_MODELS)
+    assert runs.expand_models(None) == list(runs.SUITE)
+    assert runs.expand_models(["published", "quicknet"]) == list(runs.PUBLISHED)
     assert runs.expand_models(["a.tflite"]) == ["a.tflite"]
 
 

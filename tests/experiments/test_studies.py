@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from bnn_lab.bench import model_bench, model_cache
 from bnn_lab.bench.model_bench import LEAD_IN, bench_model, count_macs
-from bnn_lab.bench.model_cache import cached_files, model_name
+from bnn_lab.bench.model_cache import cached_files
 from bnn_lab.bench.models import BINARY
 from bnn_lab.cli.bench import app
 from bnn_lab.errors import InputError, NoBinaryLayerError
@@ -308,19 +308,13 @@ def test_a_refusal_is_remembered(monkeypatch: pytest.MonkeyPatch, tmp_path: Any)
     def refuse(model: Any, kind: str) -> bytes:
         raise NoBinaryLayerError("nothing of it is binary")
 
-    monkeypatch.setattr(model_cache, "_build", lambda name: built.append(name))
+    monkeypatch.setattr(model_cache, "_build", lambda entry: built.append(entry.name))
     monkeypatch.setattr(model_cache, "_convert", refuse)
     run = Run(seconds=1, quick=True)
     for _ in range(2):
         assert run.binary_files(["dorefanet"]) == {}
     assert built == ["dorefanet"]
     assert run.skipped == {"dorefanet": "no layer of it can be binary"}
-
-
-def test_model_names() -> None:
-    assert model_name("quicknet-small") == "quicknet_small"
-    with pytest.raises(InputError, match="no model named 'quicknet-tiny'; models are"):
-        model_name("quicknet-tiny")
 
 
 def test_model_on_all_peers() -> None:

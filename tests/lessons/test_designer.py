@@ -52,10 +52,10 @@ def test_layers_and_bytes_are_those_of_the_converted_file(shortcuts: str, shippe
 
 
 def test_quicknets_have_the_published_macs(shipped) -> None:
-    from bnn_lab.models import PUBLISHED
+    from bnn_lab.models import networks
 
     # larq counts padding, as we do.
-    published = {p.name: p.macs for p in PUBLISHED}
+    published = {n.name: n.published.macs for n in networks(published=True)}
     for ours, theirs in (("QuickNet Small", "quicknet_small"), ("QuickNet", "quicknet")):
         found = estimate(QUICKNETS[ours], shipped)
         binary, everything = published[theirs]

@@ -10,14 +10,12 @@ import pytest
 from bnn_lab import models
 from bnn_lab._keras import require_tensorflow
 from bnn_lab.errors import InputError
-from bnn_lab.models import PUBLISHED
+from bnn_lab.models import network, networks
 from bnn_lab.models.alexnet import filter_scaled_sign, layer_scaled_sign
 from bnn_lab.training import binary_variables, bop_optimizer
 
 tf = require_tensorflow()
 import larq as lq  # noqa: E402  (needs legacy Keras, which the line above makes sure of)
-
-NAMES = [entry.name for entry in PUBLISHED]
 
 
 @pytest.fixture
@@ -33,19 +31,21 @@ def cheap_weights(monkeypatch):
     tf.keras.backend.clear_session()
 
 
-@pytest.mark.parametrize("entry", PUBLISHED, ids=NAMES)
+@pytest.mark.parametrize("entry", networks(published=True), ids=lambda entry: entry.name)
 def test_counts_equal_the_published_ones(entry, cheap_weights) -> None:
-    counts = models.count(entry.build())
-    own = counts.summary_parameters if entry.in_summary else counts.parameters
-    assert own == (entry.parameters or 14_033_566)  # BinaryNet's follow from its layers
-    assert (counts.binary_macs, counts.macs) == entry.macs
-    if entry.size is not None:
-        assert counts.size == pytest.approx(entry.size, abs=0.006)
-    if entry.operations is not None:
+    model, figures = entry.build(), entry.published
+    assert model.name == entry.name and model.input_shape[1:] == entry.input_shape
+    counts = models.count(model)
+    own = counts.summary_parameters if figures.in_summary else counts.parameters
+    assert own == (figures.parameters or 14_033_566)  # BinaryNet's follow from its layers
+    assert (counts.binary_macs, counts.macs) == figures.macs
+    if figures.size is not None:
+        assert counts.size == pytest.approx(figures.size, abs=0.006)
+    if figures.operations is not None:
         operations = counts.binary_macs / 64 + counts.macs - counts.binary_macs
-        assert operations == pytest.approx(entry.operations, rel=0.01)
-    if entry.rounded_macs is not None:
-        macs, share = entry.rounded_macs
+        assert operations == pytest.approx(figures.operations, rel=0.01)
+    if figures.rounded_macs is not None:
+        macs, share = figures.rounded_macs
         assert counts.macs == pytest.approx(macs, rel=0.001)
         assert counts.binary_macs / counts.macs == pytest.approx(share, abs=5e-5)
 
@@ -62,10 +62,10 @@ ZOO = {
     "xnornet": "XNORNet",
     "dorefanet": "DoReFaNet",
     "birealnet": "BiRealNet",
-    "binary_densenet_28": "BinaryDenseNet28",
-    "binary_densenet_37": "BinaryDenseNet37",
-    "binary_densenet_45": "BinaryDenseNet45",
-    "r2b": "RealToBinaryNet",
+    "binary_densenet28": "BinaryDenseNet28",
+    "binary_densenet37": "BinaryDenseNet37",
+    "binary_densenet45": "BinaryDenseNet45",
+    "real_to_binary": "RealToBinaryNet",
     "meliusnet22": "MeliusNet22",
     "quicknet_small": "QuickNetSmall",
     "quicknet": "QuickNet",
@@ -94,10 +94,10 @@ def larq_zoo():
 @pytest.mark.parametrize("name", ZOO)
 def test_weights_of_larq_zoo_fit_and_give_its_answers(name, larq_zoo, tmp_path) -> None:
     theirs = larq_zoo[ZOO[name]](weights=None)
-    entry = next(entry for entry in PUBLISHED if entry.name == name)
+    figures = network(name).published
     counts = models.count(theirs)
-    assert (counts.binary_macs, counts.macs) == entry.macs
-    path = tmp_path / f"{name}_weights.h5"
+    assert (counts.binary_macs, counts.macs) == figures.macs
+    path = tmp_path / f"{figures.zoo_name}_weights.h5"
     theirs.save_weights(str(path))
     ours = models.load_larq_zoo_weights(path)
     image = np.random.default_rng(0).standard_normal((1, 224, 224, 3)).astype(np.float32)
@@ -185,7 +185,7 @@ def test_loading_weights_says_what_does_not_fit(tmp_path) -> None:
     bad.write_bytes(b"nothing")
     with pytest.raises(InputError, match="classifier"):
         models.load_larq_zoo_weights(bad)
-    with pytest.raises(InputError, match="no Keras weight file"):
+    with pytest.raises(InputError, match="not a Keras weight file"):
         models.load_larq_zoo_weights(bad, ours)
 
 

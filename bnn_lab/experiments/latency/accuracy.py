@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from bnn_lab._pandas import to_frame
 from bnn_lab.bench.model_bench import count_macs
-from bnn_lab.experiments.latency.base import IMAGENET_MODELS, Run, listing
+from bnn_lab.experiments.latency.base import IMAGENET_NETWORKS, Run, listing
+from bnn_lab.models.registry import network
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,11 +20,9 @@ def measure(run: Run) -> pd.DataFrame:
 
     `best` marks models that no other one beats in both latency and accuracy.
     """
-    from bnn_lab.models import PUBLISHED
-
-    names = ("quicknet_small", "birealnet") if run.quick else IMAGENET_MODELS
+    names = IMAGENET_NETWORKS[:2] if run.quick else IMAGENET_NETWORKS
     files = run.binary_files(names)
-    cited = {entry.name: entry for entry in PUBLISHED}
+    cited = {name: figures for name in files if (figures := network(name).published)}
     table = run.time_models(files)
     rows = [
         {

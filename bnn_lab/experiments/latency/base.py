@@ -12,6 +12,7 @@ from bnn_lab.bench.models import BINARY
 from bnn_lab.errors import NoBinaryLayerError
 from bnn_lab.measure.noise import NoiseWatch, measure_watched
 from bnn_lab.measure.timing import TimingTable
+from bnn_lab.models.registry import networks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,21 +22,8 @@ LEAST_ROUNDS = 7
 MOST_ROUNDS = 31
 _SHOWN_ROWS = 60
 
-IMAGENET_MODELS = (
-    "quicknet_small",
-    "quicknet",
-    "quicknet_large",
-    "birealnet",
-    "r2b",
-    "meliusnet22",
-    "binary_densenet_28",
-    "binary_densenet_37",
-    "binary_densenet_45",
-    "binary_alexnet",
-    "xnornet",
-    "dorefanet",
-)
-SMALL_MODELS = ("quicknet_cifar", "birealnet_small", "binarynet_small", "digits_bnn")
+IMAGENET_NETWORKS = tuple(entry.name for entry in networks(imagenet=True))
+SMALL_NETWORKS = tuple(entry.name for entry in networks(published=False))
 
 
 @dataclass(frozen=True)
@@ -124,7 +112,9 @@ class Run:
 
     def models(self) -> tuple[str, ...]:
         """The networks that studies of all networks measure."""
-        return SMALL_MODELS if self.quick else (*IMAGENET_MODELS, "binarynet", *SMALL_MODELS)
+        if self.quick:
+            return SMALL_NETWORKS
+        return (*(entry.name for entry in networks(published=True)), *SMALL_NETWORKS)
 
     def time_models(self, files: Mapping[str, bytes], **options: Any) -> TimingTable:
         """All models interleaved."""

@@ -26,8 +26,9 @@ from numpy.typing import NDArray
 from bnn_lab import kernels, reference
 from bnn_lab._pandas import to_frame
 from bnn_lab.bench.model_bench import litert_invoke
+from bnn_lab.bench.runs import SUITE
 from bnn_lab.costmodel.file_layers import file_layers
-from bnn_lab.experiments.latency.base import Run, span
+from bnn_lab.experiments.latency.base import SMALL_NETWORKS, Run, span
 from bnn_lab.measure.timing import TimingTable
 from bnn_lab.profiling.node_clock import NodeClock, set_inputs
 from bnn_lab.profiling.partitions import OUR_DELEGATE, made_up, split_nodes
@@ -57,7 +58,7 @@ def measure(run: Run) -> pd.DataFrame:
 
     Times are medians; ratios are medians of the quotients within each round.
     """
-    names = ("quicknet_cifar",) if run.quick else ("quicknet_small", "quicknet", "quicknet_large")
+    names = SMALL_NETWORKS[:1] if run.quick else SUITE
     files = run.binary_files(names)
     counts = {name: binary_convs(content) for name, content in files.items()}
     shapes = dict.fromkeys(shape for found in counts.values() for shape in found)

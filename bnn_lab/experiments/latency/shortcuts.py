@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from bnn_lab._pandas import to_frame
 from bnn_lab.bench.model_bench import litert_invoke
 from bnn_lab.experiments.latency.base import Run
+from bnn_lab.models.registry import networks
 from bnn_lab.tflite.ops import ModelOps
 
 if TYPE_CHECKING:
@@ -14,11 +15,7 @@ if TYPE_CHECKING:
 
 QUESTION = "What do full-precision shortcuts cost, fused and unfused?"
 
-PAIRS = {
-    "quicknet_small": "quicknet_small_no_shortcuts",
-    "quicknet": "quicknet_no_shortcuts",
-    "birealnet": "birealnet_no_shortcuts",
-}
+PAIRS = {entry.variant_of: entry.name for entry in networks(variants=True)}
 
 
 def measure(run: Run) -> pd.DataFrame:

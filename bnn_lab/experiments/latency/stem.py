@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bnn_lab._pandas import to_frame
-from bnn_lab.experiments.latency.base import IMAGENET_MODELS, Run
+from bnn_lab.experiments.latency.base import IMAGENET_NETWORKS, SMALL_NETWORKS, Run
 from bnn_lab.profiling.profile import ProfileRow, profile
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _side(row: ProfileRow) -> int:
 
 def measure(run: Run) -> pd.DataFrame:
     """A row per model and part: name, part, ms, share, macs."""
-    names = ("quicknet_cifar", "birealnet_small") if run.quick else IMAGENET_MODELS
+    names = SMALL_NETWORKS[:2] if run.quick else IMAGENET_NETWORKS
     files = run.binary_files(names)
     rows = []
     for name, content in files.items():

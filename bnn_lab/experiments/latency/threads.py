@@ -19,7 +19,8 @@ from bnn_lab._pandas import to_frame
 from bnn_lab.bench.model_bench import LEAD_IN, litert_invoke
 from bnn_lab.bench.model_cache import cached_files
 from bnn_lab.bench.models import BINARY, FLOAT, INT8
-from bnn_lab.experiments.latency.base import Run, span
+from bnn_lab.bench.runs import SUITE
+from bnn_lab.experiments.latency.base import SMALL_NETWORKS, Run, span
 from bnn_lab.measure.timing import TimingTable
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def measure(run: Run) -> pd.DataFrame:
     `_APART` times as long or more in some rounds, `far_core_ns` is their median and the last two
     columns are the speed-ups of the other rounds and of these; else all three are NaN.
     """
-    names = ("quicknet_cifar",) if run.quick else ("quicknet_small", "quicknet", "quicknet_large")
+    names = SMALL_NETWORKS[:1] if run.quick else SUITE
     counts = usable_counts()
     rows = []
     for name in names:
