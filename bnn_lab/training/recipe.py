@@ -16,8 +16,7 @@ from bnn_lab.errors import InputError
 from bnn_lab.models.registry import network
 
 FOLDER = Path(__file__).parent / "recipes"
-IMAGENET = "imagenet"
-DATA = (*LOADERS, IMAGENET)
+DATA = (*LOADERS, "imagenet")
 AtLeastOne = Annotated[int, msgspec.Meta(ge=1)]
 
 
