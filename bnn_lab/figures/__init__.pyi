@@ -1,8 +1,4 @@
 from .answers import answer_figure as answer_figure
-from .bitpack_stepper import Scene as Scene
-from .bitpack_stepper import StepperState as StepperState
-from .bitpack_stepper import describe_stepper as describe_stepper
-from .bitpack_stepper import stepper_figure as stepper_figure
 from .bop_explorer import BopState as BopState
 from .bop_explorer import bop_explorer_figure as bop_explorer_figure
 from .bop_explorer import describe_bop as describe_bop

@@ -1,6 +1,5 @@
 from .ball_and_lamp import BallAndLamp as BallAndLamp
 from .base import Explorer as Explorer
-from .bitpack_stepper import BitpackStepper as BitpackStepper
 from .bop_explorer import BopExplorer as BopExplorer
 from .flip_monitor import FlipMonitor as FlipMonitor
 from .inertia_explorer import InertiaExplorer as InertiaExplorer
@@ -11,3 +10,5 @@ from .pass_viewer import PassViewer as PassViewer
 from .prediction import Prediction as Prediction
 from .quicknet_designer import QuickNetDesigner as QuickNetDesigner
 from .roofline import Roofline as Roofline
+from .switches import Switches as Switches
+from .window import Window as Window

@@ -13,6 +13,16 @@
 # %% [markdown]
 # # Lesson 3: bitpacked convolution
 #
+# How does a processor multiply 32 numbers at once, without multiplying? Press the switches.
+
+# %% tags=["nbval-ignore-output"]
+from bnn_lab.widgets import Switches
+
+Switches()
+
+# %% [markdown]
+# Which switches move the dot product up, and which down? Can you make it odd?
+#
 # **Goal.** Build the convolution of a binarized neural network (BNN) from its bits: XOR, popcount,
 # packed words. Then see the same function get faster with each kind of instruction, and find out
 # what stops it.
@@ -208,30 +218,30 @@ check_binary_dot(binary_dot)
 # ## One window, word by word
 #
 # A 3×3 convolution of an image with 32 channels reads nine words at each pixel, and nine words of
-# the filter. Step through it.
+# the filter. Drag the window over the digit, or press *Play*.
 #
-# The image is a handwritten digit seen through 32 small edge detectors; the slider *channel = bit*
-# chooses which one you see. The first four filters were cut out of this very image, the others are
-# random.
+# The digit is seen through 32 small edge detectors; *channel in the image* chooses whose signs you
+# see. The first four filters were cut out of this very image, the others are random.
 
 # %% tags=["nbval-ignore-output"]
-stepper = widgets.BitpackStepper()
-stepper
+widgets.Window()
 
 # %% [markdown]
 # Try this:
 #
-# * Press *next word* nine times and watch the popcounts. Which word differs most?
 # * Filter 0 was cut out of the image. At which pixel? There the accumulator is 288, because nothing
 #   differs: $288 - 2 \cdot 0$.
-# * Can an accumulator be odd? Change anything you like and look at the numbers.
-# * Set *window row* to 0. What are the words above the image?
+# * Click a bit of the filter. By how much does the accumulator move? Can it ever be odd?
+# * Drag the window into a corner. What are the words outside the image?
+# * Play slowly: the nine words are counted one after the other.
 
 # %% [markdown]
-# The widget computes with the library's reference. The compiled kernels give the same integers:
+# The page computes what the library's reference does. The compiled kernels give the same integers:
 
 # %%
-scene = stepper.scene
+from bnn_lab.widgets.window import example_scene
+
+scene = example_scene()
 image = reference.pack_bits(scene.image[None] < 0)
 filters = reference.pack_bits(scene.filters < 0)
 options = {"channels_in": 32, "padding": "same", "pad_values": 1}
@@ -271,8 +281,8 @@ assert ((ones - zeros)[0, 1:-1, 1:-1] == 0).all()
 
 # %% [markdown]
 # So the kernel pads with ones and then **corrects** the border by constants that were computed
-# once. In the stepper above, choose padding *0, corrected* and go to a corner: the title shows the
-# correction.
+# once. In the figure above, choose padding *0, corrected* and drag the window into a
+# corner: you see the correction.
 
 # %% [markdown]
 # ### Exercise 3: correct the padding

@@ -22,7 +22,7 @@ EXPLORERS: dict[str, set[str]] = {
     "00_start_here": {"packed-sizes"},
     "01_latent_weights_as_inertia": {"inertia", "clipping"},
     "02_bop_flip_dynamics": {"bop", "flip-monitor", "schedules"},
-    "03_bitpacked_convolution": {"bitpack-stepper", "kernel-ladder", "roofline"},
+    "03_bitpacked_convolution": {"kernel-ladder", "roofline"},
     "04_from_training_to_deployment": {"pass-viewer", "op-profile"},
     "05_designing_fast_bnns": {"latency", "quicknet-designer"},
 }

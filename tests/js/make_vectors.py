@@ -15,8 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from bnn_lab import reference
 from bnn_lab.training import closed_forms, counter_random
 from bnn_lab.training.simulate import Bop, LatentSGD, Rule, simulate_weights
+from bnn_lab.widgets.window import Scene
 
 FOLDER = Path(__file__).with_name("vectors")
 
@@ -140,6 +142,37 @@ def closed() -> dict[str, list[list[Any]]]:
     }
 
 
+def bits() -> dict[str, Any]:
+    """Dot products of words, and whole binary convolutions of small images, by the oracle."""
+    rng = np.random.default_rng(5)
+    dots = []
+    for length in (4, 5, 8, 31, 32):
+        for _ in range(6):
+            a, w = (int(word) for word in rng.integers(0, 2**32, 2))
+            signs = [[1 - 2 * (word >> i & 1) for i in range(length)] for word in (a, w)]
+            dots.append([length, a, w, int(np.dot(*signs))])
+    runs = []
+    for number in range(6):
+        image = rng.choice(np.array([-1, 1], np.int8), (8, 8, 32))
+        filters = rng.choice(np.array([-1, 1], np.int8), (8, 3, 3, 32))
+        scene = Scene(np.zeros((8, 8), np.int64), image, filters).packed()
+        channel, pad_values = int(rng.integers(8)), number % 2
+        flips = sorted({int(at) for at in rng.integers(0, 8 * 288, 5 * number)})
+        changed = filters.copy().reshape(-1)
+        changed[flips] *= -1
+        kernel = changed.reshape(filters.shape)[channel : channel + 1]
+        accumulators = reference.bconv2d_accumulators(
+            reference.pack_bits(image[None] < 0),
+            reference.pack_bits(kernel < 0),
+            channels_in=32,
+            padding="same",
+            pad_values=pad_values,
+        )
+        state = {"scene": scene, "filter": channel, "flips": flips, "ones": bool(pad_values)}
+        runs.append({"state": state, "accumulators": accumulators.ravel().tolist()})
+    return {"dots": dots, "convolutions": runs}
+
+
 def summary(values: Any) -> dict[str, Any]:
     """What all values together give: a sum in their order, and their bits combined."""
     flat = np.ascontiguousarray(values, np.float64).ravel()
@@ -153,7 +186,12 @@ def summary(values: Any) -> dict[str, Any]:
 
 def files() -> dict[str, str]:
     """File name to content."""
-    made = {"random": random_vectors(), "simulate": simulations(), "closed_forms": closed()}
+    made = {
+        "random": random_vectors(),
+        "simulate": simulations(),
+        "closed_forms": closed(),
+        "bits": bits(),
+    }
     return {f"{name}.json": json.dumps(content) + "\n" for name, content in made.items()}
 
 

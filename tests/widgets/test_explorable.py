@@ -8,12 +8,17 @@ from typing import Any
 
 import pytest
 
+from bnn_lab import widgets
 from bnn_lab.errors import InputError
 from bnn_lab.widgets import BallAndLamp, bundle
 from bnn_lab.widgets.base import STATIC
 from bnn_lab.widgets.explorable import MIME, Explorable
 
-CLASSES = [BallAndLamp]
+CLASSES = [
+    made
+    for made in (getattr(widgets, name) for name in widgets.__all__)
+    if isinstance(made, type) and issubclass(made, Explorable)
+]
 
 
 @pytest.fixture(params=CLASSES, ids=lambda made: made.module)
