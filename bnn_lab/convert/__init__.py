@@ -7,7 +7,8 @@ Stages: TensorFlow's own converter (`stock`), the file as IR (`importer`, `diale
 from __future__ import annotations
 
 from bnn_lab.convert.files import convert_saved_model, load_keras_model
-from bnn_lab.convert.ir.flatbuffer import export_model, import_model
+from bnn_lab.convert.ir.exporter import export_model
+from bnn_lab.convert.ir.importer import import_model
 from bnn_lab.convert.keras import ConversionTrace, convert_keras_model, explain, trace_keras_model
 from bnn_lab.convert.passes import Outcome
 from bnn_lab.convert.pipeline import PASSES, PassResult, ir_text, make_pipeline, run_pipeline

@@ -8,21 +8,17 @@ from typing import Any
 
 from xdsl.dialects.builtin import ModuleOp
 
-from bnn_lab.convert.ir.dialect import (
-    Bconv2d,
-    BinaryConv,
-    Const,
-    Depthwise2d,
-    Dequantize,
-    LabOp,
-    NoValue,
-    Quantize,
-    TflOp,
-    Transpose2d,
-    is_tfl,
-)
 from bnn_lab.convert.ir.importer import import_model
 from bnn_lab.convert.ir.lce_format import CODE_OF_LQ
+from bnn_lab.convert.ir.lq_dialect import (
+    Bconv2d,
+    BinaryConv,
+    Depthwise2d,
+    Dequantize,
+    Quantize,
+    Transpose2d,
+)
+from bnn_lab.convert.ir.tfl_dialect import Const, LabOp, NoValue, TflOp, is_tfl
 from bnn_lab.convert.layer_map import KerasLayer, LayerMap, reader_layer, source_and_filter
 from bnn_lab.convert.passes import Outcome
 from bnn_lab.convert.report import BINARY, FLOAT, FOLDED, NONE, PARTLY, LayerReport, Report, counted

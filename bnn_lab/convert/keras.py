@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, overload
 
 from bnn_lab.convert.attribution import make_report
-from bnn_lab.convert.ir.flatbuffer import export_model
+from bnn_lab.convert.ir.exporter import export_model
 from bnn_lab.convert.layer_map import LayerMap, leaf_layers
 from bnn_lab.convert.passes import Outcome
 from bnn_lab.convert.pipeline import PASSES, PassResult, Step, ir_text, make_pipeline, run_pipeline

@@ -15,7 +15,8 @@ from typing import Any
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, SSAValue
 
-from bnn_lab.convert.ir.dialect import BinaryConv, LabOp, constant, is_tfl, name_of, producer
+from bnn_lab.convert.ir.lq_dialect import BinaryConv
+from bnn_lab.convert.ir.tfl_dialect import LabOp, constant, is_tfl, name_of, producer
 
 # Op -> (position of the input among its operands, of the filter).
 MULTIPLYING = {

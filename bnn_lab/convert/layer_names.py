@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from xdsl.ir import OpResult
 
-from bnn_lab.convert.ir.dialect import BinaryConv, Const, LabOp
+from bnn_lab.convert.ir.lq_dialect import BinaryConv
+from bnn_lab.convert.ir.tfl_dialect import Const, LabOp
 
 # What the stock converter and this one leave on ops that lost their layer's name.
 _ANONYMOUS = ("Identity", "StatefulPartitionedCall", "PartitionedCall", "arith.constant")

@@ -9,9 +9,10 @@ from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import OpResult
 
 from bnn_lab.convert.ir.attributes import Opaque
-from bnn_lab.convert.ir.dialect import CALIBRATED, FUNC_INPUT_NAMES, MODULE_INFO, BinaryConv, LabOp
 from bnn_lab.convert.ir.importer import import_model
+from bnn_lab.convert.ir.lq_dialect import BinaryConv
 from bnn_lab.convert.ir.model_info import ModelInfo, Signature
+from bnn_lab.convert.ir.tfl_dialect import CALIBRATED, FUNC_INPUT_NAMES, MODULE_INFO, LabOp
 from bnn_lab.convert.pipeline import PassResult
 from bnn_lab.convert.stock import FixedFunction, Quantization, convert_function
 from bnn_lab.errors import NoBinaryLayerError

@@ -17,13 +17,13 @@ from xdsl.ir import Block, Region, SSAValue
 import bnn_lab
 from bnn_lab.convert import export_model, import_model, ir_text
 from bnn_lab.convert.ir.attributes import F32, Opaque, Options, OptionsAttr, tensor_type
-from bnn_lab.convert.ir.dialect import (
+from bnn_lab.convert.ir.lq_dialect import Quantize
+from bnn_lab.convert.ir.tfl_dialect import (
     FUNC_INPUT_NAMES,
     FUNC_NAME,
     MODULE_INFO,
     Const,
     NoValue,
-    Quantize,
     make_tfl,
     tensor_names,
 )

@@ -11,7 +11,7 @@ from xdsl.traits import Pure
 
 from bnn_lab.convert import ir_text
 from bnn_lab.convert.ir.attributes import F32, Blob, Options, QuantParams, tensor_type
-from bnn_lab.convert.ir.dialect import (
+from bnn_lab.convert.ir.tfl_dialect import (
     BUILTIN_CODES,
     constant,
     is_absent,

@@ -15,7 +15,7 @@ import bnn_lab
 from bnn_lab._keras import require_tensorflow
 from bnn_lab.convert import export_model, import_model, ir_text, run_pipeline
 from bnn_lab.convert.ir.attributes import Opaque
-from bnn_lab.convert.ir.dialect import CustomOp, tensor_names
+from bnn_lab.convert.ir.tfl_dialect import CustomOp, tensor_names
 from bnn_lab.convert.passes import RemoveDeadOps
 from bnn_lab.errors import ModelFileError
 

@@ -9,7 +9,7 @@ import pytest
 from bnn_lab._keras import require_tensorflow
 from bnn_lab.convert import convert_keras_model, explain, import_model, stock_tflite
 from bnn_lab.convert.ir.attributes import quant_of
-from bnn_lab.convert.ir.dialect import BinaryConv
+from bnn_lab.convert.ir.lq_dialect import BinaryConv
 from bnn_lab.errors import InputError
 
 tf = require_tensorflow()

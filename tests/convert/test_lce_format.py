@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from flatbuffers import flexbuffers
 
-from bnn_lab.convert.ir.dialect import Bconv2d, BconvOptions, BMaxPool2d, BpoolOptions, tensor_names
 from bnn_lab.convert.ir.lce_format import encode_options, read_lq_op
+from bnn_lab.convert.ir.lq_dialect import Bconv2d, BconvOptions, BMaxPool2d, BpoolOptions
+from bnn_lab.convert.ir.tfl_dialect import tensor_names
 from bnn_lab.errors import ModelFileError
 
 NAMES = tensor_names("net/conv")

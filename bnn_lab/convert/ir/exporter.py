@@ -12,7 +12,9 @@ from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Attribute, SSAValue
 
 from bnn_lab.convert.ir.attributes import Opaque, QuantParams, code_of_element, quant_of
-from bnn_lab.convert.ir.dialect import (
+from bnn_lab.convert.ir.lce_format import CODE_OF_LQ, encode_options
+from bnn_lab.convert.ir.model_info import ModelInfo, Signature
+from bnn_lab.convert.ir.tfl_dialect import (
     BUILTIN_CODES,
     FUNC_INPUT_NAMES,
     FUNC_NAME,
@@ -24,8 +26,6 @@ from bnn_lab.convert.ir.dialect import (
     TflOp,
     Variable,
 )
-from bnn_lab.convert.ir.lce_format import CODE_OF_LQ, encode_options
-from bnn_lab.convert.ir.model_info import ModelInfo, Signature
 from bnn_lab.errors import ConversionError, ModelFileError
 
 ALIGNMENT = 16  # bytes; TFLite maps constants in place

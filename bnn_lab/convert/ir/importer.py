@@ -20,7 +20,11 @@ from bnn_lab.convert.ir.attributes import (
     element_of_code,
     tensor_type,
 )
-from bnn_lab.convert.ir.dialect import (
+from bnn_lab.convert.ir.lce_format import LQ_CODES, read_lq_op
+from bnn_lab.convert.ir.model_info import ModelInfo, Signature
+from bnn_lab.convert.ir.op_rules import check_builtin
+from bnn_lab.convert.ir.shape_rules import check_shapes
+from bnn_lab.convert.ir.tfl_dialect import (
     BUILTIN_NAMES,
     FUNC_INPUT_NAMES,
     FUNC_NAME,
@@ -32,10 +36,6 @@ from bnn_lab.convert.ir.dialect import (
     tensor_names,
     tfl_op_class,
 )
-from bnn_lab.convert.ir.lce_format import LQ_CODES, read_lq_op
-from bnn_lab.convert.ir.model_info import ModelInfo, Signature
-from bnn_lab.convert.ir.op_rules import check_builtin
-from bnn_lab.convert.ir.shape_rules import check_shapes
 from bnn_lab.errors import BnnLabError, ModelFileError
 from bnn_lab.tflite.file_fields import as_list, as_text, as_tuple
 

@@ -9,7 +9,7 @@ from flatbuffers import flexbuffers
 from xdsl.dialects.builtin import ArrayAttr, StringAttr
 from xdsl.ir import Attribute, SSAValue
 
-from bnn_lab.convert.ir.dialect import (
+from bnn_lab.convert.ir.lq_dialect import (
     Bconv2d,
     BconvOptions,
     BinaryConv,
@@ -18,12 +18,12 @@ from bnn_lab.convert.ir.dialect import (
     Depthwise2d,
     DepthwiseOptions,
     Dequantize,
-    LabOp,
     LqOptions,
     Quantize,
     Transpose2d,
     TransposeOptions,
 )
+from bnn_lab.convert.ir.tfl_dialect import LabOp
 from bnn_lab.errors import ModelFileError
 
 LQ_CODES: dict[str, type[LabOp]] = {

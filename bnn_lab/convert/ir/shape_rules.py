@@ -12,18 +12,16 @@ from typing import Any
 from xdsl.dialects.builtin import TensorType
 from xdsl.ir import Operation, SSAValue
 
-from bnn_lab.convert.ir.dialect import (
+from bnn_lab.convert.ir.lq_dialect import (
     Bconv2d,
     BinaryConv,
     BMaxPool2d,
     Depthwise2d,
     Dequantize,
     Quantize,
-    TflOp,
     Transpose2d,
-    constant,
-    is_absent,
 )
+from bnn_lab.convert.ir.tfl_dialect import TflOp, constant, is_absent
 from bnn_lab.errors import ModelFileError
 from bnn_lab.reference import window_axis, word_count
 

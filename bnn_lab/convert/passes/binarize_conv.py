@@ -22,16 +22,8 @@ from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter
 
 from bnn_lab.convert.ir.attributes import F32
-from bnn_lab.convert.ir.dialect import (
-    BUILTIN_CODES,
-    Bconv2d,
-    BconvOptions,
-    BinaryConv,
-    constant,
-    is_tfl,
-    name_of,
-    producer,
-)
+from bnn_lab.convert.ir.lq_dialect import Bconv2d, BconvOptions, BinaryConv
+from bnn_lab.convert.ir.tfl_dialect import BUILTIN_CODES, constant, is_tfl, name_of, producer
 from bnn_lab.convert.rewrite.base import Pass, Refusal
 from bnn_lab.convert.rewrite.binary_values import (
     MOVES,

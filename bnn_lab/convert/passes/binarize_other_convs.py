@@ -16,17 +16,14 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter
 
 from bnn_lab.convert.ir.attributes import F32
-from bnn_lab.convert.ir.dialect import (
-    BUILTIN_CODES,
+from bnn_lab.convert.ir.lq_dialect import (
     BinaryConv,
     Depthwise2d,
     DepthwiseOptions,
-    TflOp,
     Transpose2d,
     TransposeOptions,
-    constant,
-    is_tfl,
 )
+from bnn_lab.convert.ir.tfl_dialect import BUILTIN_CODES, TflOp, constant, is_tfl
 from bnn_lab.convert.passes.binarize_conv import explain_float_input
 from bnn_lab.convert.rewrite.base import Pass, Refusal
 from bnn_lab.convert.rewrite.binary_values import (

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter
 
-from bnn_lab.convert.ir.dialect import Dequantize, Quantize, producer
+from bnn_lab.convert.ir.lq_dialect import Dequantize, Quantize
+from bnn_lab.convert.ir.tfl_dialect import producer
 from bnn_lab.convert.rewrite.base import Pass
 
 

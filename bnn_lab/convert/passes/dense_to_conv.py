@@ -18,7 +18,7 @@ from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter
 
 from bnn_lab.convert.ir.attributes import F32, Options, OptionsAttr, tensor_type
-from bnn_lab.convert.ir.dialect import Const, constant, is_tfl, make_tfl, name_of, tensor_names
+from bnn_lab.convert.ir.tfl_dialect import Const, constant, is_tfl, make_tfl, name_of, tensor_names
 from bnn_lab.convert.rewrite.base import Pass, Refusal
 from bnn_lab.convert.rewrite.binary_values import (
     bias_or_zeros,

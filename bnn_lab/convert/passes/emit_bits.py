@@ -19,17 +19,8 @@ from numpy.typing import NDArray
 from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter
 
-from bnn_lab.convert.ir.dialect import (
-    BinaryConv,
-    Const,
-    Depthwise2d,
-    NoValue,
-    Quantize,
-    Transpose2d,
-    constant,
-    name_of,
-    producer,
-)
+from bnn_lab.convert.ir.lq_dialect import BinaryConv, Depthwise2d, Quantize, Transpose2d
+from bnn_lab.convert.ir.tfl_dialect import Const, NoValue, constant, name_of, producer
 from bnn_lab.convert.rewrite.base import Pass, Refusal
 from bnn_lab.reference import ACTIVATION_RANGES
 

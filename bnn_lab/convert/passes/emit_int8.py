@@ -17,7 +17,8 @@ from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter
 
 from bnn_lab.convert.ir.attributes import F32, quant_of, tensor_type
-from bnn_lab.convert.ir.dialect import Bconv2d, BinaryConv, TflOp, is_tfl, producer, tensor_names
+from bnn_lab.convert.ir.lq_dialect import Bconv2d, BinaryConv
+from bnn_lab.convert.ir.tfl_dialect import TflOp, is_tfl, producer, tensor_names
 from bnn_lab.convert.rewrite.base import Pass, Refusal
 from bnn_lab.convert.rewrite.build import shape_of, with_operands
 from bnn_lab.convert.rewrite.int8_values import is_int8

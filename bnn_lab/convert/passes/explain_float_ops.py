@@ -11,7 +11,7 @@ from typing import Any
 from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter
 
-from bnn_lab.convert.ir.dialect import TflOp, constant, is_tfl, name_of
+from bnn_lab.convert.ir.tfl_dialect import TflOp, constant, is_tfl, name_of
 from bnn_lab.convert.rewrite.base import Pass, Refusal
 from bnn_lab.convert.rewrite.binary_values import channel_magnitudes, is_binary
 

@@ -19,7 +19,7 @@ from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter
 
 from bnn_lab.convert.ir.attributes import F32
-from bnn_lab.convert.ir.dialect import Const, TflOp, constant, is_tfl
+from bnn_lab.convert.ir.tfl_dialect import Const, TflOp, constant, is_tfl
 from bnn_lab.convert.rewrite.base import Pass
 from bnn_lab.convert.rewrite.build import shape_of
 

@@ -16,15 +16,8 @@ from typing import Any, NamedTuple
 from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter
 
-from bnn_lab.convert.ir.dialect import (
-    Bconv2d,
-    Depthwise2d,
-    LqOptions,
-    Quantize,
-    constant,
-    is_tfl,
-    producer,
-)
+from bnn_lab.convert.ir.lq_dialect import Bconv2d, Depthwise2d, LqOptions, Quantize
+from bnn_lab.convert.ir.tfl_dialect import constant, is_tfl, producer
 from bnn_lab.convert.rewrite.base import Pass, Refusal
 from bnn_lab.convert.rewrite.binary_values import is_binary, pad_value, pad_widths
 from bnn_lab.convert.rewrite.build import quantize_of

@@ -17,7 +17,7 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter
 
 from bnn_lab.convert.ir.attributes import OptionsAttr
-from bnn_lab.convert.ir.dialect import constant, is_tfl, make_tfl, producer
+from bnn_lab.convert.ir.tfl_dialect import constant, is_tfl, make_tfl, producer
 from bnn_lab.convert.rewrite.base import Pass, Refusal
 from bnn_lab.convert.rewrite.binary_values import is_binary, pad_value, pad_widths
 from bnn_lab.convert.rewrite.windows import same_padding_mismatch

@@ -19,9 +19,9 @@ from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter
 
 from bnn_lab.convert.ir.attributes import F32
-from bnn_lab.convert.ir.dialect import (
+from bnn_lab.convert.ir.lq_dialect import BinaryConv
+from bnn_lab.convert.ir.tfl_dialect import (
     BUILTIN_CODES,
-    BinaryConv,
     Const,
     constant,
     is_tfl,

@@ -18,7 +18,7 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter
 
 from bnn_lab.convert.ir.attributes import F32, tensor_type
-from bnn_lab.convert.ir.dialect import Const, is_absent, is_tfl, make_tfl, name_of, producer
+from bnn_lab.convert.ir.tfl_dialect import Const, is_absent, is_tfl, make_tfl, name_of, producer
 from bnn_lab.convert.rewrite.base import Pass
 from bnn_lab.convert.rewrite.binary_values import channel_magnitudes, is_binary
 from bnn_lab.convert.rewrite.build import shape_of, with_operands

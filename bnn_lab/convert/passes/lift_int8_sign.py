@@ -18,7 +18,7 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter
 
 from bnn_lab.convert.ir.attributes import Options, OptionsAttr
-from bnn_lab.convert.ir.dialect import Const, constant, is_tfl, make_tfl, producer
+from bnn_lab.convert.ir.tfl_dialect import Const, constant, is_tfl, make_tfl, producer
 from bnn_lab.convert.rewrite.base import Pass
 from bnn_lab.convert.rewrite.int8_values import dequantized
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter
 
-from bnn_lab.convert.ir.dialect import Quantize
+from bnn_lab.convert.ir.lq_dialect import Quantize
 from bnn_lab.convert.rewrite.base import Pass
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter
 
-from bnn_lab.convert.ir.dialect import TflOp, is_tfl, producer
+from bnn_lab.convert.ir.tfl_dialect import TflOp, is_tfl, producer
 from bnn_lab.convert.rewrite.base import Pass
 from bnn_lab.convert.rewrite.build import with_operands
 

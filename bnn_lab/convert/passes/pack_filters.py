@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter
 
-from bnn_lab.convert.ir.dialect import BinaryConv, Const, constant, name_of
+from bnn_lab.convert.ir.lq_dialect import BinaryConv
+from bnn_lab.convert.ir.tfl_dialect import Const, constant, name_of
 from bnn_lab.convert.rewrite.base import Pass
 from bnn_lab.reference import Words, pack_bits
 

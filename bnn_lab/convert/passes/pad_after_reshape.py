@@ -17,7 +17,7 @@ from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter
 
 from bnn_lab.convert.ir.attributes import tensor_type
-from bnn_lab.convert.ir.dialect import Const, TflOp, is_tfl, producer
+from bnn_lab.convert.ir.tfl_dialect import Const, TflOp, is_tfl, producer
 from bnn_lab.convert.rewrite.base import Pass, Refusal
 from bnn_lab.convert.rewrite.binary_values import is_binary, pad_widths
 from bnn_lab.convert.rewrite.build import reshape_ops, shape_of, with_operands

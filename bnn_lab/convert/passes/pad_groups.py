@@ -21,7 +21,7 @@ from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter
 
 from bnn_lab.convert.ir.attributes import F32, Options, OptionsAttr, tensor_type
-from bnn_lab.convert.ir.dialect import (
+from bnn_lab.convert.ir.tfl_dialect import (
     Const,
     TflOp,
     constant,

@@ -15,7 +15,7 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter
 
 from bnn_lab.convert.ir.attributes import F32, tensor_type
-from bnn_lab.convert.ir.dialect import is_tfl, make_tfl, producer
+from bnn_lab.convert.ir.tfl_dialect import is_tfl, make_tfl, producer
 from bnn_lab.convert.rewrite.base import Pass
 from bnn_lab.convert.rewrite.binary_values import MOVES, is_binary
 from bnn_lab.convert.rewrite.build import shape_of, with_operands

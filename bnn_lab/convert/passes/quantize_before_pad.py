@@ -17,7 +17,8 @@ from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter
 
 from bnn_lab.convert.ir.attributes import F32, Options, OptionsAttr
-from bnn_lab.convert.ir.dialect import Const, Quantize, TflOp, is_tfl, make_tfl, producer
+from bnn_lab.convert.ir.lq_dialect import Quantize
+from bnn_lab.convert.ir.tfl_dialect import Const, TflOp, is_tfl, make_tfl, producer
 from bnn_lab.convert.rewrite.base import Pass, Refusal
 from bnn_lab.convert.rewrite.binary_values import pad_value, pad_widths
 from bnn_lab.convert.rewrite.build import quantize_of, shape_of

@@ -15,15 +15,8 @@ from typing import Any, NamedTuple
 from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter
 
-from bnn_lab.convert.ir.dialect import (
-    BMaxPool2d,
-    BpoolOptions,
-    LqOptions,
-    Quantize,
-    TflOp,
-    is_tfl,
-    producer,
-)
+from bnn_lab.convert.ir.lq_dialect import BMaxPool2d, BpoolOptions, LqOptions, Quantize
+from bnn_lab.convert.ir.tfl_dialect import TflOp, is_tfl, producer
 from bnn_lab.convert.rewrite.base import Pass, Refusal
 from bnn_lab.convert.rewrite.build import quantize_of
 

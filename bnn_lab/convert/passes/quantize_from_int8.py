@@ -16,7 +16,8 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter
 
 from bnn_lab.convert.ir.attributes import F32
-from bnn_lab.convert.ir.dialect import Quantize, is_tfl, producer
+from bnn_lab.convert.ir.lq_dialect import Quantize
+from bnn_lab.convert.ir.tfl_dialect import is_tfl, producer
 from bnn_lab.convert.rewrite.base import Pass
 from bnn_lab.convert.rewrite.build import quantize_of
 from bnn_lab.convert.rewrite.int8_values import is_calibrated, is_int8

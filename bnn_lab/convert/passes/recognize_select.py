@@ -19,7 +19,7 @@ import numpy as np
 from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter
 
-from bnn_lab.convert.ir.dialect import constant, is_tfl, producer
+from bnn_lab.convert.ir.tfl_dialect import constant, is_tfl, producer
 from bnn_lab.convert.rewrite.base import Pass, Refusal
 from bnn_lab.convert.rewrite.comparison import (
     SYMBOLS,

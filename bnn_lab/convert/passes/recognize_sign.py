@@ -18,15 +18,8 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter
 
 from bnn_lab.convert.ir.attributes import F32, I32, tensor_type
-from bnn_lab.convert.ir.dialect import (
-    Dequantize,
-    Quantize,
-    constant,
-    is_tfl,
-    name_of,
-    producer,
-    tensor_names,
-)
+from bnn_lab.convert.ir.lq_dialect import Dequantize, Quantize
+from bnn_lab.convert.ir.tfl_dialect import constant, is_tfl, name_of, producer, tensor_names
 from bnn_lab.convert.rewrite.base import Pass, Refusal
 from bnn_lab.reference import word_count
 

@@ -18,15 +18,8 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter
 
 from bnn_lab.convert.ir.attributes import F32, Options, OptionsAttr, quant_of
-from bnn_lab.convert.ir.dialect import (
-    Const,
-    Quantize,
-    is_tfl,
-    make_tfl,
-    name_of,
-    producer,
-    tensor_names,
-)
+from bnn_lab.convert.ir.lq_dialect import Quantize
+from bnn_lab.convert.ir.tfl_dialect import Const, is_tfl, make_tfl, name_of, producer, tensor_names
 from bnn_lab.convert.rewrite.base import Pass, Refusal
 from bnn_lab.convert.rewrite.build import quantize_of
 from bnn_lab.convert.rewrite.int8_values import is_calibrated, is_int8

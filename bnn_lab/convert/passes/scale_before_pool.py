@@ -16,14 +16,8 @@ import numpy as np
 from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter
 
-from bnn_lab.convert.ir.dialect import (
-    BinaryConv,
-    TflOp,
-    constant,
-    is_tfl,
-    name_of,
-    producer,
-)
+from bnn_lab.convert.ir.lq_dialect import BinaryConv
+from bnn_lab.convert.ir.tfl_dialect import TflOp, constant, is_tfl, name_of, producer
 from bnn_lab.convert.rewrite.base import Pass, Refusal
 from bnn_lab.convert.rewrite.build import shape_of, with_operands
 

@@ -19,7 +19,7 @@ from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter
 
 from bnn_lab.convert.ir.attributes import I8, QuantParams, tensor_type
-from bnn_lab.convert.ir.dialect import Const, constant, is_tfl, make_tfl, name_of, tensor_names
+from bnn_lab.convert.ir.tfl_dialect import Const, constant, is_tfl, make_tfl, name_of, tensor_names
 from bnn_lab.convert.rewrite.base import Pass
 from bnn_lab.convert.rewrite.build import with_operands
 

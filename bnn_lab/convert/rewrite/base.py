@@ -23,7 +23,7 @@ from xdsl.pattern_rewriter import (
 )
 from xdsl.transforms.dead_code_elimination import is_trivially_dead
 
-from bnn_lab.convert.ir.dialect import LabOp
+from bnn_lab.convert.ir.tfl_dialect import LabOp
 from bnn_lab.convert.layer_names import layer_of
 
 

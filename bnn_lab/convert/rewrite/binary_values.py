@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from xdsl.ir import SSAValue
 
-from bnn_lab.convert.ir.dialect import Dequantize, constant, is_absent, is_tfl, producer
+from bnn_lab.convert.ir.lq_dialect import Dequantize
+from bnn_lab.convert.ir.tfl_dialect import constant, is_absent, is_tfl, producer
 
 # Ops that only move values about: binary in (first operand), binary out.
 MOVES = (

@@ -10,17 +10,8 @@ from numpy.typing import NDArray
 from xdsl.ir import Operation, SSAValue
 
 from bnn_lab.convert.ir.attributes import I32, OptionsAttr, tensor_type
-from bnn_lab.convert.ir.dialect import (
-    BinaryConv,
-    Const,
-    LqOptions,
-    NoValue,
-    Quantize,
-    TflOp,
-    make_tfl,
-    name_of,
-    tensor_names,
-)
+from bnn_lab.convert.ir.lq_dialect import BinaryConv, LqOptions, Quantize
+from bnn_lab.convert.ir.tfl_dialect import Const, NoValue, TflOp, make_tfl, name_of, tensor_names
 from bnn_lab.reference import word_count
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from xdsl.ir import Operation, SSAValue
 
 from bnn_lab.convert.ir.attributes import quant_of
-from bnn_lab.convert.ir.dialect import CALIBRATED, constant
+from bnn_lab.convert.ir.tfl_dialect import CALIBRATED, constant
 
 
 def dequantized(value: SSAValue) -> NDArray[np.float32] | None:

@@ -8,7 +8,7 @@ from xdsl.dialects.builtin import IntegerType
 
 from bnn_lab.convert import ir_text
 from bnn_lab.convert.ir.attributes import F32, tensor_type
-from bnn_lab.convert.ir.dialect import make_tfl, tensor_names
+from bnn_lab.convert.ir.tfl_dialect import make_tfl, tensor_names
 from bnn_lab.convert.passes import BinarizeConv, CenterZeroOne, RecognizeSign, RemoveDeadOps
 
 SHAPE = (1, 5, 6, 40)

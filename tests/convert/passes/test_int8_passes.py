@@ -16,7 +16,7 @@ from bnn_lab.convert.ir.attributes import (
     QuantParams,
     tensor_type,
 )
-from bnn_lab.convert.ir.dialect import CALIBRATED, Const
+from bnn_lab.convert.ir.tfl_dialect import CALIBRATED, Const
 from bnn_lab.convert.passes import (
     BinarizeConv,
     CancelDequantize,

@@ -7,7 +7,7 @@ import pytest
 
 from bnn_lab.convert import ir_text
 from bnn_lab.convert.ir.attributes import I8, QuantParams, tensor_type
-from bnn_lab.convert.ir.dialect import make_tfl, tensor_names
+from bnn_lab.convert.ir.tfl_dialect import make_tfl, tensor_names
 from bnn_lab.convert.passes import (
     MergeQuantizes,
     MergeReshapes,

@@ -6,7 +6,7 @@ from xdsl.dialects.builtin import i1
 
 from bnn_lab.convert import convert_saved_model, export_model, ir_text
 from bnn_lab.convert.ir.attributes import F32, Options, OptionsAttr, tensor_type
-from bnn_lab.convert.ir.dialect import make_tfl, tensor_names
+from bnn_lab.convert.ir.tfl_dialect import make_tfl, tensor_names
 from bnn_lab.convert.passes import RecognizeSelect, RemoveDeadOps
 
 X = np.float32([-2, -0.5, -1e-30, -0.0, 0, 1e-30, 0.25, 0.5, 3]).reshape(1, 1, 1, 9)

@@ -11,13 +11,8 @@ from xdsl.dialects.builtin import IntegerType
 
 from bnn_lab.convert import ir_text
 from bnn_lab.convert.ir.attributes import F32, I8, I32, QuantParams, tensor_type
-from bnn_lab.convert.ir.dialect import (
-    Bconv2d,
-    BconvOptions,
-    LqOptions,
-    Quantize,
-    tensor_names,
-)
+from bnn_lab.convert.ir.lq_dialect import Bconv2d, BconvOptions, LqOptions, Quantize
+from bnn_lab.convert.ir.tfl_dialect import tensor_names
 from bnn_lab.convert.passes import (
     BinarizeConv,
     BinarizeOtherConvs,

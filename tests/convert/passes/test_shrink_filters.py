@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bnn_lab.convert.ir.dialect import Const
+from bnn_lab.convert.ir.tfl_dialect import Const
 from bnn_lab.convert.passes import ShrinkFilters
 
 

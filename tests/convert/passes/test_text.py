@@ -22,7 +22,7 @@ from xdsl.dialects.builtin import IntegerType
 
 from bnn_lab.convert import ir_text, make_pipeline
 from bnn_lab.convert.ir.attributes import F32, I8, I32, QuantParams, tensor_type
-from bnn_lab.convert.ir.dialect import Const
+from bnn_lab.convert.ir.tfl_dialect import Const
 from bnn_lab.convert.passes import (
     BinarizeConv,
     BinarizeOtherConvs,

@@ -9,7 +9,8 @@ from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import SSAValue
 
 from bnn_lab.convert import export_model, import_model
-from bnn_lab.convert.ir.dialect import Dequantize, producer
+from bnn_lab.convert.ir.lq_dialect import Dequantize
+from bnn_lab.convert.ir.tfl_dialect import producer
 from bnn_lab.convert.passes import RemoveDeadOps
 from bnn_lab.errors import InputError
 
