@@ -176,14 +176,12 @@ def layer_verdicts(trace: ConversionTrace) -> list[tuple[str, bool, str]]:
         (layer, is binary, reason), in model order. A layer of several operations has one entry for
         each. A binary layer without some optimisation is still binary.
     """
-    from bnn_lab.convert.attribution import says_why_float
-
     verdicts: dict[tuple[str, str], tuple[str, bool, str]] = {}
     for outcome in trace.outcomes:
         key = outcome.layer, outcome.tensor
-        if outcome.applied and outcome.pass_name in ("binarize_conv", "binarize_other_convs"):
+        if outcome.makes_binary:
             verdicts[key] = outcome.layer, True, outcome.reason
-        elif says_why_float(outcome) and not verdicts.get(key, ("", False, ""))[1]:
+        elif outcome.says_why_float and not verdicts.get(key, ("", False, ""))[1]:
             verdicts[key] = outcome.layer, False, outcome.reason
     return list(verdicts.values())
 

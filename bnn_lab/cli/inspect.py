@@ -42,7 +42,7 @@ def inspect_command(
     for entry in found.get("passes", ()):
         console().print(f"{entry['name']}: {entry['summary']}", style="bold")
         for outcome in entry["outcomes"]:
-            if outcome["pass_name"] != "remove_dead_ops":
+            if outcome["role"] != "cleans":
                 console().print(f"    {outcome['text']}")
     if ir:
         say(found["ir"])
@@ -65,7 +65,8 @@ def describe_file(content: bytes, *, ir: bool = False, passes: bool = False) -> 
         ModelFileError: the file is corrupt or not understood.
     """
     from bnn_lab.convert.ir.importer import import_model
-    from bnn_lab.convert.pipeline import ir_text, run_pipeline
+    from bnn_lab.convert.ir.text import ir_text
+    from bnn_lab.convert.pipeline import run_pipeline
 
     module = import_model(content)
     found = {"bytes": len(content), **_ends(module), "ops": _ops(module)}
@@ -74,7 +75,10 @@ def describe_file(content: bytes, *, ir: bool = False, passes: bool = False) -> 
             {
                 "name": result.name,
                 "summary": result.summary,
-                "outcomes": [{**vars(o), "text": str(o)} for o in result.outcomes],
+                "outcomes": [
+                    {**vars(o), "role": o.role.name.lower(), "text": str(o)}
+                    for o in result.outcomes
+                ],
             }
             for result in run_pipeline(module)
         ]
@@ -99,7 +103,7 @@ def _ends(module: ModuleOp) -> dict[str, list[dict[str, Any]]]:
 def _value(function: str, value: SSAValue) -> dict[str, Any]:
     from xdsl.dialects.builtin import TensorType
 
-    from bnn_lab.convert.ir.dialect import name_of
+    from bnn_lab.convert.ir.tfl_dialect import name_of
 
     kind = value.type
     return {
@@ -111,7 +115,7 @@ def _value(function: str, value: SSAValue) -> dict[str, Any]:
 
 
 def _ops(module: ModuleOp) -> list[dict[str, Any]]:
-    from bnn_lab.convert.ir.dialect import Const, LabOp, NoValue
+    from bnn_lab.convert.ir.tfl_dialect import Const, LabOp, NoValue
 
     counts: Counter[str] = Counter()
     sizes: Counter[str] = Counter()

@@ -9,10 +9,11 @@ from __future__ import annotations
 from bnn_lab.convert.files import convert_saved_model, load_keras_model
 from bnn_lab.convert.ir.exporter import export_model
 from bnn_lab.convert.ir.importer import import_model
+from bnn_lab.convert.ir.text import constants_of, exact_text, ir_text, parse_ir
 from bnn_lab.convert.keras import ConversionTrace, convert_keras_model, explain, trace_keras_model
-from bnn_lab.convert.passes import Outcome
-from bnn_lab.convert.pipeline import PASSES, PassResult, ir_text, make_pipeline, run_pipeline
+from bnn_lab.convert.pipeline import PASSES, PassResult, make_pipeline, run_pipeline
 from bnn_lab.convert.report import LayerReport, Report
+from bnn_lab.convert.rewrite.base import Outcome
 from bnn_lab.convert.stock import stock_tflite
 
 __all__ = [
@@ -22,14 +23,17 @@ __all__ = [
     "Outcome",
     "PassResult",
     "Report",
+    "constants_of",
     "convert_keras_model",
     "convert_saved_model",
+    "exact_text",
     "explain",
     "export_model",
     "import_model",
     "ir_text",
     "load_keras_model",
     "make_pipeline",
+    "parse_ir",
     "run_pipeline",
     "stock_tflite",
     "trace_keras_model",

@@ -15,13 +15,14 @@ from bnn_lab.convert.ir.lq_dialect import (
     BinaryConv,
     Depthwise2d,
     Dequantize,
+    LqOp,
     Quantize,
     Transpose2d,
 )
 from bnn_lab.convert.ir.tfl_dialect import Const, LabOp, NoValue, TflOp, is_tfl
 from bnn_lab.convert.layer_map import KerasLayer, LayerMap, reader_layer, source_and_filter
-from bnn_lab.convert.passes import Outcome
 from bnn_lab.convert.report import BINARY, FLOAT, FOLDED, NONE, PARTLY, LayerReport, Report, counted
+from bnn_lab.convert.rewrite.base import Outcome
 from bnn_lab.convert.rewrite.build import shape_of
 
 
@@ -60,7 +61,7 @@ def make_report(
     tallies = {layer.path: _Tally() for layer in layers}
     _count_ops(module, layer_map, tallies)
     other_bytes, constant_bytes = _count_bytes(module, layer_map, tallies)
-    refusals = {outcome.tensor: outcome for outcome in outcomes if says_why_float(outcome)}
+    refusals = {outcome.tensor: outcome for outcome in outcomes if outcome.says_why_float}
     for op in module.walk():
         if isinstance(op, TflOp) and source_and_filter(op) is not None:
             owner, refusal = layer_map.of_op(op), refusals.get(op.tensor_name())
@@ -75,15 +76,6 @@ def make_report(
         file_bytes=len(tflite),
         larq_bytes=sum(profile[2] for profile in profiles.values()),
     )
-
-
-def says_why_float(outcome: Outcome) -> bool:
-    """Whether an outcome tells why a layer computes in float.
-
-    Other refusals are of optimisations, which a binary layer may lack too.
-    """
-    steps = ("binarize_conv", "binarize_other_convs", "dense_to_conv", "correct_zero_padding")
-    return not outcome.applied and outcome.pass_name in (*steps, "explain_float_ops")
 
 
 def _owner(op: LabOp, layer_map: LayerMap) -> KerasLayer | None:
@@ -115,7 +107,7 @@ def _count_ops(module: ModuleOp, layer_map: LayerMap, tallies: dict[str, _Tally]
 def _name(op: LabOp) -> str:
     if isinstance(op, TflOp):
         return op.MNEMONIC.upper()
-    return CODE_OF_LQ.get(type(op), op.name)
+    return CODE_OF_LQ[type(op)] if isinstance(op, LqOp) else op.name
 
 
 def _macs(op: LabOp, layer_map: LayerMap) -> int:
@@ -125,13 +117,19 @@ def _macs(op: LabOp, layer_map: LayerMap) -> int:
     source, filters = shape_of(operands[0]), shape_of(operands[1])
     pixels = prod(shape_of(op.results[0])[:-1])
     if isinstance(op, Depthwise2d):
-        return pixels * filters[1] * filters[2] * op.conv.channels_in * op.conv.depth_multiplier
+        return (
+            pixels
+            * filters[1]
+            * filters[2]
+            * op.option("channels_in")
+            * op.option("depth_multiplier")
+        )
     if isinstance(op, Bconv2d):
         groups = source[-1] // filters[-1]
-        stored = prod(filters[:3]) * op.conv.channels_in // groups
+        stored = prod(filters[:3]) * op.option("channels_in") // groups
         return pixels * (layer_map.filter_size(op) or stored)
     if isinstance(op, Transpose2d):
-        return prod(source[:-1]) * prod(filters[:3]) * op.conv.channels_in
+        return prod(source[:-1]) * prod(filters[:3]) * op.option("channels_in")
     if is_tfl(op, "transpose_conv", "conv_3d_transpose"):
         return prod(source[:-1]) * prod(filters)
     if is_tfl(op, "batch_matmul"):

@@ -8,10 +8,11 @@ from typing import Any, Literal, overload
 
 from bnn_lab.convert.attribution import make_report
 from bnn_lab.convert.ir.exporter import export_model
+from bnn_lab.convert.ir.text import ir_text
 from bnn_lab.convert.layer_map import LayerMap, leaf_layers
-from bnn_lab.convert.passes import Outcome
-from bnn_lab.convert.pipeline import PASSES, PassResult, Step, ir_text, make_pipeline, run_pipeline
+from bnn_lab.convert.pipeline import PASSES, PassResult, Step, make_pipeline, run_pipeline
 from bnn_lab.convert.report import Report
+from bnn_lab.convert.rewrite.base import Outcome, Role
 from bnn_lab.convert.stages import import_stock, require_binary
 from bnn_lab.convert.stock import (
     Quantization,
@@ -45,7 +46,7 @@ class ConversionTrace:
             outcome
             for result in self.passes
             for outcome in result.outcomes
-            if outcome.pass_name != "remove_dead_ops"
+            if outcome.role is not Role.CLEANS
         ]
 
     @property

@@ -2,57 +2,52 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.printer import Printer
 
-from bnn_lab.convert.passes import (
-    BinarizeConv,
-    BinarizeOtherConvs,
-    CancelDequantize,
-    CenterZeroOne,
-    CorrectZeroPadding,
-    DenseToConv,
-    EmitBits,
-    EmitInt8,
-    ExplainFloatOps,
-    FoldConstants,
-    FoldOnePadding,
-    FoldZeroPadding,
-    FuseScale,
-    LiftInt8Convs,
-    LiftInt8Sign,
-    MergeQuantizes,
-    MergeReshapes,
-    Outcome,
-    PackFilters,
-    PadAfterReshape,
-    PadGroups,
-    Pass,
-    QuantizeAfterMoves,
-    QuantizeBeforeConcat,
-    QuantizeBeforeLayout,
-    QuantizeBeforePad,
-    QuantizeBeforePool,
-    QuantizeFromInt8,
-    RecognizeSelect,
-    RecognizeSign,
-    RemoveDeadOps,
-    RoundBeforeSign,
-    ScaleBeforePool,
-    ShrinkFilters,
-    Together,
-)
+from bnn_lab.convert.ir.text import ir_text
+from bnn_lab.convert.passes.binarize_conv import BinarizeConv
+from bnn_lab.convert.passes.binarize_other_convs import BinarizeOtherConvs
+from bnn_lab.convert.passes.cancel_dequantize import CancelDequantize
+from bnn_lab.convert.passes.center_zero_one import CenterZeroOne
+from bnn_lab.convert.passes.correct_zero_padding import CorrectZeroPadding
+from bnn_lab.convert.passes.dense_to_conv import DenseToConv
+from bnn_lab.convert.passes.emit_bits import EmitBits
+from bnn_lab.convert.passes.emit_int8 import EmitInt8
+from bnn_lab.convert.passes.explain_float_ops import ExplainFloatOps
+from bnn_lab.convert.passes.fold_constants import FoldConstants
+from bnn_lab.convert.passes.fold_one_padding import FoldOnePadding
+from bnn_lab.convert.passes.fold_zero_padding import FoldZeroPadding
+from bnn_lab.convert.passes.fuse_scale import FuseScale
+from bnn_lab.convert.passes.lift_int8_convs import LiftInt8Convs
+from bnn_lab.convert.passes.lift_int8_sign import LiftInt8Sign
+from bnn_lab.convert.passes.merge_quantizes import MergeQuantizes
+from bnn_lab.convert.passes.merge_reshapes import MergeReshapes
+from bnn_lab.convert.passes.pack_filters import PackFilters
+from bnn_lab.convert.passes.pad_after_reshape import PadAfterReshape
+from bnn_lab.convert.passes.pad_groups import PadGroups
+from bnn_lab.convert.passes.quantize_after_moves import QuantizeAfterMoves
+from bnn_lab.convert.passes.quantize_before_concat import QuantizeBeforeConcat
+from bnn_lab.convert.passes.quantize_before_layout import QuantizeBeforeLayout
+from bnn_lab.convert.passes.quantize_before_pad import QuantizeBeforePad
+from bnn_lab.convert.passes.quantize_before_pool import QuantizeBeforePool
+from bnn_lab.convert.passes.quantize_from_int8 import QuantizeFromInt8
+from bnn_lab.convert.passes.recognize_select import RecognizeSelect
+from bnn_lab.convert.passes.recognize_sign import RecognizeSign
+from bnn_lab.convert.passes.remove_dead_ops import RemoveDeadOps
+from bnn_lab.convert.passes.round_before_sign import RoundBeforeSign
+from bnn_lab.convert.passes.scale_before_pool import ScaleBeforePool
+from bnn_lab.convert.passes.shrink_filters import ShrinkFilters
+from bnn_lab.convert.rewrite.base import Outcome, Pass, Role, Together
 from bnn_lab.errors import BnnLabError, ModelFileError
 
 Step = Pass | Together
 
 
 def make_pipeline(*, lce_compatible: bool = True) -> tuple[Step, ...]:
-    """The passes in order.
+    """The passes in order; `order_faults` checks it against what each needs and gives.
 
     Args:
         lce_compatible: use only what the Larq Compute Engine's own interpreter can run. Otherwise
@@ -63,22 +58,22 @@ def make_pipeline(*, lce_compatible: bool = True) -> tuple[Step, ...]:
         The passes.
     """
     return (
-        FoldConstants(),  # before a kernel's quantizer is taken for an activation's
+        RemoveDeadOps(),
+        FoldConstants(),
         LiftInt8Sign(),
-        RecognizeSign(),  # first the signs: everything else asks whether a value is binary
+        RecognizeSign(),
         RecognizeSelect(),
-        CenterZeroOne(),  # what remains of comparisons is 0 and 1
+        CenterZeroOne(),
         QuantizeAfterMoves(),
         LiftInt8Convs(),
-        PadAfterReshape(),  # the passes about padding look directly in front of a convolution
-        FoldZeroPadding(),  # before binarizing, which refuses a zero-padded input
-        CorrectZeroPadding(),  # what remains of zero padding is not SAME
-        PadGroups(),  # after the paddings of height and width, which come behind its own
+        PadAfterReshape(),
+        FoldZeroPadding(),
+        CorrectZeroPadding(),
+        PadGroups(),
         DenseToConv(),
         BinarizeConv(lce_compatible),
         BinarizeOtherConvs(lce_compatible),
         FoldOnePadding(),
-        RemoveDeadOps(),  # from here on, who reads a value matters
         RoundBeforeSign(),
         Together(
             "move_scales",
@@ -96,16 +91,44 @@ def make_pipeline(*, lce_compatible: bool = True) -> tuple[Step, ...]:
             QuantizeBeforePad(),
             QuantizeBeforeConcat(),
             MergeReshapes(),
-            MergeQuantizes(),  # a second reader would keep a convolution from writing bits
+            MergeQuantizes(),
         ),
-        RemoveDeadOps(),
-        EmitBits(lce_compatible),  # after all that the threshold stands for
+        EmitBits(lce_compatible),
         EmitInt8(lce_compatible),
-        PackFilters(),  # after all passes that read filters as ±1
         ExplainFloatOps(),
-        ShrinkFilters(),  # what stays float with a binary kernel
-        RemoveDeadOps(),
+        PackFilters(),
+        ShrinkFilters(),
     )
+
+
+def passes_of(steps: Sequence[Step]) -> Iterator[Pass]:
+    """The passes of a pipeline, members of groups one by one."""
+    for step in steps:
+        yield from step.passes if isinstance(step, Together) else [step]
+
+
+def order_faults(steps: Sequence[Step]) -> list[str]:
+    """What of an order of passes contradicts what they say of themselves.
+
+    Args:
+        steps: a pipeline. Members of a group take turns, so among them no order counts.
+
+    Returns:
+        One line for each pass that runs too early, before one that gives what it needs, or too
+        late, behind one that ends it; and for each that needs what none gives.
+    """
+    placed = [(member, at) for at, step in enumerate(steps) for member in passes_of([step])]
+    faults = []
+    for member, at in placed:
+        for fact in member.needs:
+            what = f"{member.name} needs '{fact.value}'"
+            givers = [(other.name, there) for other, there in placed if fact in other.gives]
+            enders = [(other.name, there) for other, there in placed if fact in other.ends]
+            faults += [f"{what}: {name} comes after it" for name, there in givers if there > at]
+            faults += [f"{what}: {name} comes before it" for name, there in enders if there < at]
+            if not givers and not enders:
+                faults.append(f"{what}, which no pass gives or ends")
+    return faults
 
 
 PASSES: tuple[Step, ...] = make_pipeline()
@@ -118,6 +141,7 @@ class PassResult:
     Attributes:
         name: the pass.
         summary: one line about its rewrite.
+        cleans: whether it only removes what is left over.
         outcomes: one per op it rewrote or refused.
         before: IR text, "" unless snapshots were asked for.
         after: IR text, "" unless snapshots were asked for.
@@ -125,6 +149,7 @@ class PassResult:
 
     name: str
     summary: str
+    cleans: bool = False
     outcomes: list[Outcome] = field(default_factory=list)
     before: str = ""
     after: str = ""
@@ -166,8 +191,9 @@ def run_pipeline(
     for step in passes:
         progress(f"pass {step.name}")
         outcomes = _run(step, module)
+        cleans = isinstance(step, Pass) and step.role is Role.CLEANS
         after = ir_text(module) if snapshots else ""
-        results.append(PassResult(step.name, step.summary, outcomes, text, after))
+        results.append(PassResult(step.name, step.summary, cleans, outcomes, text, after))
         text = after
     return results
 
@@ -186,10 +212,3 @@ def _run(step: Step, module: ModuleOp) -> list[Outcome]:
             f"the pass {step.name} fails ({type(error).__name__}: {short}): the file is corrupt, "
             "or it holds a pattern that this version does not know"
         ) from error
-
-
-def ir_text(module: ModuleOp) -> str:
-    """Short text of a module: constants show a digest instead of their data."""
-    stream = io.StringIO()
-    Printer(stream).print_op(module)
-    return stream.getvalue() + "\n"

@@ -8,10 +8,9 @@ from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr, UnitAttr
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import OpResult
 
-from bnn_lab.convert.ir.attributes import Opaque
 from bnn_lab.convert.ir.importer import import_model
 from bnn_lab.convert.ir.lq_dialect import BinaryConv
-from bnn_lab.convert.ir.model_info import ModelInfo, Signature
+from bnn_lab.convert.ir.model_info import ModelInfo, ModelInfoAttr, Signature
 from bnn_lab.convert.ir.tfl_dialect import CALIBRATED, FUNC_INPUT_NAMES, MODULE_INFO, LabOp
 from bnn_lab.convert.pipeline import PassResult
 from bnn_lab.convert.stock import FixedFunction, Quantization, convert_function
@@ -62,7 +61,7 @@ def _name_ends(module: ModuleOp, inputs: list[str], outputs: list[str]) -> None:
             value.op.names = ArrayAttr(kept)
             value.name_hint = name if value.is_valid_name(name) else None
     info = module.attributes[MODULE_INFO]
-    assert isinstance(info, Opaque)
+    assert isinstance(info, ModelInfoAttr)
     stored: ModelInfo = info.data
     signature = Signature(
         SIGNATURE,
@@ -70,7 +69,7 @@ def _name_ends(module: ModuleOp, inputs: list[str], outputs: list[str]) -> None:
         tuple((name, position) for position, name in enumerate(inputs)),
         tuple((name, position) for position, name in enumerate(outputs)),
     )
-    module.attributes[MODULE_INFO] = Opaque(replace(stored, signatures=(signature,)))
+    module.attributes[MODULE_INFO] = ModelInfoAttr(replace(stored, signatures=(signature,)))
 
 
 def require_binary(module: ModuleOp, results: list[PassResult], model_name: str) -> None:

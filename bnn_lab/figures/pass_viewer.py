@@ -18,10 +18,9 @@ from bnn_lab.figures.ir import graph_ops
 
 if TYPE_CHECKING:
     from bnn_lab.convert.keras import ConversionTrace
-    from bnn_lab.convert.passes import Outcome
+    from bnn_lab.convert.rewrite.base import Outcome
 
 WHOLE = "whole conversion"
-_CLEANER = "remove_dead_ops"
 _MOST_OUTCOMES = 20
 
 KEPT, REMOVED, ADDED = " ", "−", "+"
@@ -65,8 +64,7 @@ class PassView:
 def pass_views(trace: ConversionTrace) -> list[PassView]:
     """The whole conversion, then every pass, in order.
 
-    Ops that a pass leaves without readers count as removed by it: the cleaning pass that follows
-    later is not shown by itself.
+    Cleaning passes are not shown: a pass itself removes what it leaves without readers.
 
     Args:
         trace: from `bnn_lab.convert.trace_keras_model`, with snapshots.
@@ -91,7 +89,7 @@ def pass_views(trace: ConversionTrace) -> list[PassView]:
             tuple(_line(outcome) for outcome in trace.refused),
         )
     ]
-    shown = [result for result in trace.passes if result.name != _CLEANER]
+    shown = [result for result in trace.passes if not result.cleans]
     for number, result in enumerate(shown, start=1):
         views.append(
             PassView(
@@ -182,7 +180,7 @@ def _listed(view: PassView) -> Sequence[str]:
 
 
 def _rows(before: str, after: str) -> tuple[tuple[str, str], ...]:
-    old, new = graph_ops(before, live=True), graph_ops(after, live=True)
+    old, new = graph_ops(before), graph_ops(after)
     rows: list[tuple[str, str]] = []
     matcher = difflib.SequenceMatcher(a=old, b=new, autojunk=False)
     for _, first, last, start, stop in matcher.get_opcodes():

@@ -16,8 +16,10 @@ from xdsl.ir import Block, Region, SSAValue
 
 import bnn_lab
 from bnn_lab.convert import export_model, import_model, ir_text
-from bnn_lab.convert.ir.attributes import F32, Opaque, Options, OptionsAttr, tensor_type
+from bnn_lab.convert.ir.attributes import F32, tensor_type
 from bnn_lab.convert.ir.lq_dialect import Quantize
+from bnn_lab.convert.ir.model_info import ModelInfoAttr
+from bnn_lab.convert.ir.options import Options, OptionsAttr
 from bnn_lab.convert.ir.tfl_dialect import (
     FUNC_INPUT_NAMES,
     FUNC_NAME,
@@ -27,7 +29,7 @@ from bnn_lab.convert.ir.tfl_dialect import (
     make_tfl,
     tensor_names,
 )
-from bnn_lab.convert.passes import PackFilters
+from bnn_lab.convert.passes.pack_filters import PackFilters
 from bnn_lab.reference import window_axis
 
 Run = Callable[..., list[np.ndarray]]
@@ -267,7 +269,7 @@ def _values_before_signs(file: bytes) -> bytes:
     ends = [a.type for a in block.args], [value.type for value in values]
     function.properties["function_type"] = FunctionType.from_lists(*ends)
     info = module.attributes[MODULE_INFO].data
-    module.attributes[MODULE_INFO] = Opaque(replace(info, signatures=()))
+    module.attributes[MODULE_INFO] = ModelInfoAttr(replace(info, signatures=()))
     return export_model(module)
 
 

@@ -6,7 +6,7 @@ import pytest
 from flatbuffers import flexbuffers
 
 from bnn_lab.convert.ir.lce_format import encode_options, read_lq_op
-from bnn_lab.convert.ir.lq_dialect import Bconv2d, BconvOptions, BMaxPool2d, BpoolOptions
+from bnn_lab.convert.ir.lq_dialect import Bconv2d, BMaxPool2d
 from bnn_lab.convert.ir.tfl_dialect import tensor_names
 from bnn_lab.errors import ModelFileError
 
@@ -39,16 +39,16 @@ def read(code, graph, options, operands=5):
 def test_bconv_options_round_trip(graph):
     op = read("LceBconv2d", graph, flexbuffer(CONV))
     assert isinstance(op, Bconv2d)
-    assert op.conv == BconvOptions(
-        channels_in=40,
-        stride_height=1,
-        stride_width=3,
-        dilation_height_factor=2,
-        dilation_width_factor=1,
-        padding="valid",
-        pad_values=1,
-        fused_activation_function="relu6",
-    )
+    assert op.options == {
+        "channels_in": 40,
+        "stride_height": 1,
+        "stride_width": 3,
+        "dilation_height_factor": 2,
+        "dilation_width_factor": 1,
+        "padding": "valid",
+        "pad_values": 1,
+        "fused_activation_function": "relu6",
+    }
     root = flexbuffers.GetRoot(bytearray(encode_options(op))).AsMap
     assert {key.AsString: root[key.AsString].AsInt for key in root.Keys} == CONV
 
@@ -59,7 +59,7 @@ def test_pool_options_round_trip(graph):
     }  # fmt: skip
     op = read("LceBMaxPool2d", graph, flexbuffer(values), operands=1)
     assert isinstance(op, BMaxPool2d)
-    assert op.pool == BpoolOptions(2, 3, 4, 5, "same")
+    assert op.options == {**values, "padding": "same"}
     root = flexbuffers.GetRoot(bytearray(encode_options(op))).AsMap
     assert {key.AsString: root[key.AsString].AsInt for key in root.Keys} == values
 

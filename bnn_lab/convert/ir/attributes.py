@@ -1,13 +1,14 @@
-"""Attributes and types of the converter's IR.
+"""Types and constants of the converter's IR.
 
-Each holds a plain Python value (constant data, quantization parameters, op options) and prints it
-in few characters: a dump of an ImageNet model is a few hundred lines, not megabytes of hex.
+Each holds a plain Python value and prints it in few characters: a dump of an ImageNet model is a
+few hundred lines, not megabytes of hex. Data of more than a few values stands in the text as a key
+(see `bnn_lab.convert.ir.text`).
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
+from xdsl.context import Context
 from xdsl.dialects.builtin import (
     DYNAMIC_INDEX,
     BFloat16Type,
@@ -33,30 +35,33 @@ from xdsl.irdl import irdl_attr_definition
 from xdsl.parser import AttrParser
 from xdsl.printer import Printer
 
+from bnn_lab.convert.ir.literals import read, show
+from bnn_lab.convert.ir.options import Options, OptionsAttr
+from bnn_lab.errors import InputError
+
 Tensor = TensorType[Any] | UnrankedTensorType[Any]
-
-
-class PrintOnly(Data[Any]):
-    """A `Data` attribute that can be printed but not parsed back: its text is a summary."""
-
-    @classmethod
-    def parse_parameter(cls, parser: AttrParser) -> Any:
-        """Not supported: the text leaves out the data."""
-        parser.raise_error(f"{cls.name} prints a summary, which cannot be read back")
-
-    def print_parameter(self, printer: Printer) -> None:
-        """Print ``<summary>``."""
-        printer.print_string(f"<{self.data}>")
+Constants = Mapping[str, NDArray] | Callable[[str, Any], NDArray]
+_FEW = 8  # values up to which a constant stands in the text itself
 
 
 # --- element types --------------------------------------------------------------------------
 
 
 @irdl_attr_definition
-class OtherElement(PrintOnly, TypeAttribute):
+class OtherElement(Data[str], TypeAttribute):
     """Element type that has no builtin counterpart (string, resource, float8 ...)."""
 
     name = "tfl.element"
+
+    @classmethod
+    def parse_parameter(cls, parser: AttrParser) -> str:
+        """Read ``<name>``."""
+        with parser.in_angle_brackets():
+            return parser.parse_identifier()
+
+    def print_parameter(self, printer: Printer) -> None:
+        """Print ``<name>``."""
+        printer.print_string(f"<{self.data}>")
 
 
 def _unsigned(bits: int) -> IntegerType:
@@ -130,6 +135,7 @@ class QuantParams:
         low: recorded minimum (informative).
         high: recorded maximum (informative).
         details: non-affine schemes, kept as read.
+        elided: how many scales a text left out; such a tensor cannot be written to a file.
     """
 
     scale: tuple[float, ...] = ()
@@ -138,23 +144,103 @@ class QuantParams:
     low: tuple[float, ...] = ()
     high: tuple[float, ...] = ()
     details: Options | None = None
+    elided: int = 0
 
     def __str__(self) -> str:
+        """In short: the recorded range is left out, as are more than 8 scales."""
         if self.details is not None:
-            return str(self.details)
+            return self.exact()
+        if self.elided or len(self.scale) > _FEW:
+            return f"{self.elided or len(self.scale)} scales on axis {self.axis}"
         if not self.scale:
-            return f"range {list(self.low)} to {list(self.high)}"
-        if len(self.scale) == 1:
-            zero = self.zero_point[0] if self.zero_point else 0
-            return f"{self.scale[0]:.6g} * (q - {zero})" if zero else f"{self.scale[0]:.6g} * q"
-        return f"{len(self.scale)} scales on axis {self.axis}"
+            return f"range {show(self.low)} to {show(self.high)}"
+        one = len(self.scale) == 1
+        scale, zero = (self.scale[0], self.zero_point[:1]) if one else (self.scale, self.zero_point)
+        shown = show(zero[0] if one and zero else zero)
+        values = f"(q - {shown})" if any(zero) else "q"
+        return f"{show(scale)} * {values}" + ("" if one else f" on axis {self.axis}")
+
+    def exact(self) -> str:
+        """All of it."""
+        shown = (
+            f"scale {show(self.scale)} zero {show(self.zero_point)} axis {self.axis} "
+            f"range {show(self.low)} to {show(self.high)}"
+        )
+        if self.details is None:
+            return shown
+        return f"{shown} details {OptionsAttr(self.details)}"
 
 
 @irdl_attr_definition
-class Quant(PrintOnly):
+class Quant(Data[QuantParams]):
     """`QuantParams` as the encoding of a tensor type."""
 
     name = "tfl.quant"
+
+    @classmethod
+    def parse_parameter(cls, parser: AttrParser) -> QuantParams:
+        """Read what `QuantParams` prints, short or exact."""
+        with parser.in_angle_brackets():
+            if parser.parse_optional_keyword("range") is not None:
+                return _read_range(parser)
+            if parser.parse_optional_keyword("scale") is not None:
+                return _read_exact(parser)
+            scale = read(parser)
+            if parser.parse_optional_keyword("scales") is not None:
+                return QuantParams(axis=_read_axis(parser), elided=scale)
+            parser.parse_punctuation("*")
+            return _read_affine(parser, scale)
+
+    def print_parameter(self, printer: Printer) -> None:
+        """Print ``<...>``, exact in the generic format."""
+        shown = self.data.exact() if printer.print_generic_format else str(self.data)
+        printer.print_string(f"<{shown}>")
+
+
+def _floats(values: Any) -> tuple[float, ...]:
+    return tuple(float(np.float32(value)) for value in values)
+
+
+def _read_range(parser: AttrParser) -> QuantParams:
+    low = _floats(read(parser))
+    parser.parse_keyword("to")
+    return QuantParams(low=low, high=_floats(read(parser)))
+
+
+def _read_exact(parser: AttrParser) -> QuantParams:
+    scale = _floats(read(parser))
+    parser.parse_keyword("zero")
+    zero = read(parser)
+    parser.parse_keyword("axis")
+    axis = parser.parse_integer()
+    parser.parse_keyword("range")
+    ends = _read_range(parser)
+    details: Any = None
+    if parser.parse_optional_keyword("details") is not None:
+        details = parser.parse_attribute().data  # type: ignore[attr-defined]
+    return QuantParams(scale, zero, axis, ends.low, ends.high, details)
+
+
+def _read_axis(parser: AttrParser) -> int:
+    parser.parse_keyword("on")
+    parser.parse_keyword("axis")
+    return parser.parse_integer()
+
+
+def _read_affine(parser: AttrParser, scale: Any) -> QuantParams:
+    """``q`` or ``(q - zero)`` behind the scale, and the axis of several scales."""
+    scales = scale if isinstance(scale, tuple) else (scale,)
+    zero: Any = 0
+    if parser.parse_optional_punctuation("(") is not None:
+        parser.parse_keyword("q")
+        parser.parse_punctuation("-")
+        zero = read(parser)
+        parser.parse_punctuation(")")
+    else:
+        parser.parse_keyword("q")
+    axis = _read_axis(parser) if isinstance(scale, tuple) else 0
+    zeros = zero if isinstance(zero, tuple) else (zero,) * len(scales)
+    return QuantParams(_floats(scales), zeros, axis)
 
 
 def tensor_type(
@@ -197,15 +283,79 @@ class Array:
     def __hash__(self) -> int:
         return hash((self.values.dtype, self.values.shape))
 
+    @property
+    def is_short(self) -> bool:
+        """Whether the values stand in the text themselves."""
+        kind = self.values.dtype.kind
+        few = 0 < self.values.size <= _FEW and kind != "c"
+        return few and (kind != "f" or bool(np.all(np.isfinite(self.values))))
+
+    @property
+    def key(self) -> str:
+        """What stands for the data in a text that leaves it out."""
+        return self.digest.hex()[:12]
+
     def __str__(self) -> str:
-        if 0 < self.values.size <= 8:
-            return _compact(self.values.tolist())
-        return f"blob {self.digest.hex()[:8]}"
+        return show(_nested(self.values)) if self.is_short else f'blob "{self.key}"'
+
+
+class IrContext(Context):
+    """What a parser of the IR knows.
+
+    Args:
+        constants: data by the key that stands for it in the text: a dict, or a function of the
+            key and the tensor type.
+    """
+
+    def __init__(self, constants: Constants) -> None:
+        super().__init__()
+        self._constants = constants
+
+    def constant(self, key: str, type_: Any) -> NDArray | None:
+        """Data of a blob, None if it is not there."""
+        if callable(self._constants):
+            return self._constants(key, type_)
+        return self._constants.get(key)
+
+
+class ElidedArray(Array):
+    """Stands for data that a text leaves out."""
+
+    def __init__(self, key: str) -> None:
+        self.elided_key = key
+
+    @property
+    def key(self) -> str:
+        """As in the text."""
+        return self.elided_key
+
+    @property
+    def is_short(self) -> bool:
+        """Never: there are no values."""
+        return False
+
+    @property
+    def values(self) -> NDArray:  # type: ignore[override]
+        """Not there.
+
+        Raises:
+            InputError: always.
+        """
+        raise InputError(
+            f"the data of blob {self.key} is not in the text. Fix: pass parse_ir a dict that "
+            "holds it, as constants_of makes it"
+        )
+
+    def _key(self) -> tuple[Any, ...]:
+        return (self.key,)
+
+    def __hash__(self) -> int:
+        return hash(self.key)
 
 
 @irdl_attr_definition
-class Blob(PrintOnly):
-    """Constant data; prints up to 8 values, else a digest."""
+class Blob(Data[Array]):
+    """Constant data; prints up to 8 values, else a key."""
 
     name = "tfl.blob"
 
@@ -219,127 +369,53 @@ class Blob(PrintOnly):
         """The data, read-only."""
         return self.data.values
 
+    @classmethod
+    def parse_parameter(cls, parser: AttrParser) -> Array:
+        """Read ``<tensor type, values>`` or ``<blob key>``."""
+        with parser.in_angle_brackets():
+            type_: Any = parser.parse_optional_type()
+            if type_ is not None:
+                parser.parse_punctuation(",")
+            return read_array(parser, lambda: type_)
+
+    def print_parameter(self, printer: Printer) -> None:
+        """Print ``<tensor type, values>`` or ``<blob key>``."""
+        type_ = "" if isinstance(self.data, ElidedArray) else f"{type_of_array(self.data.values)}, "
+        printer.print_string(f"<{type_}{self.data}>")
+
+
+def read_array(parser: AttrParser, read_type: Callable[[], Any]) -> Array:
+    """Data as `Array` prints it; values, or the key of a blob.
+
+    Args:
+        parser: stands in front of the data; its context may know the blobs.
+        read_type: gives the tensor type, which may stand behind the data.
+    """
+    key, values = "", None
+    if parser.parse_optional_keyword("blob") is not None:
+        key = parser.parse_str_literal()
+    else:
+        values = read(parser)
+    type_ = read_type()
+    dtype = None if type_ is None else dtype_of_code(code_of_element(type_.element_type))
+    if values is not None:
+        shape = (-1,) if dtype is None else tuple(type_.get_shape())
+        try:
+            return Array(np.array(values, dtype or np.uint8).reshape(shape))
+        except (TypeError, ValueError) as error:
+            parser.raise_error(f"the values do not fit the type {type_} ({error})")
+    found = parser.ctx.constant(key, type_) if isinstance(parser.ctx, IrContext) else None
+    if found is None:
+        return ElidedArray(key)
+    if type_ is not None and dtype is not None and found.shape != tuple(type_.get_shape()):
+        parser.raise_error(f"blob {key} has the shape {found.shape}")
+    return Array(found)
+
+
+def _nested(values: NDArray) -> Any:
+    return [_nested(part) for part in values] if values.ndim else values[()]
+
 
 def type_of_array(values: NDArray) -> TensorType[Any]:
     """Tensor type of a NumPy array."""
     return tensor_type(_ELEMENT_OF_DTYPE[values.dtype], values.shape)
-
-
-# --- op options -----------------------------------------------------------------------------
-
-_ENUMS = {
-    "padding": schema.Padding,
-    "fusedActivationFunction": schema.ActivationFunctionType,
-}
-_ENUM_NAMES = {
-    field: {code: name.lower() for name, code in vars(enum).items() if not name.startswith("_")}
-    for field, enum in _ENUMS.items()
-}
-
-
-@dataclass(frozen=True)
-class Options:
-    """Builtin options of a TFLite op: a table of the schema, frozen.
-
-    Attributes:
-        table: the table's name in the schema, such as "Conv2DOptions".
-        fields: (name, value) as in the schema's Python object API; vectors are tuples.
-    """
-
-    table: str
-    fields: tuple[tuple[str, Any], ...]
-
-    @staticmethod
-    def from_object(table: Any) -> Options:
-        """Freeze an object of the schema's object API (`Conv2DOptionsT`)."""
-        fields = tuple((name, _freeze(value)) for name, value in vars(table).items())
-        return Options(type(table).__name__.removesuffix("T"), fields)
-
-    @staticmethod
-    def make(table: str, **values: Any) -> Options:
-        """Options with the schema's defaults but for `values`."""
-        return Options.from_object(getattr(schema, f"{table}T")()).replace(**values)
-
-    def to_object(self) -> Any:
-        """Invert `from_object`."""
-        table = getattr(schema, f"{self.table}T")()
-        for name, value in self.fields:
-            setattr(table, name, _thaw(value))
-        return table
-
-    def get(self, name: str) -> Any:
-        """Value of a field."""
-        return dict(self.fields)[name]
-
-    def choice(self, name: str) -> str:
-        """Lower-case name of an enum field, such as padding "same" or activation "relu"."""
-        return _ENUM_NAMES[name].get(self.get(name), str(self.get(name)))
-
-    def is_known(self, name: str) -> bool:
-        """False for an enum field whose value the schema does not list."""
-        return name not in _ENUMS or self.get(name) in _ENUM_NAMES[name]
-
-    def replace(self, **values: Any) -> Options:
-        """Copy with some fields changed; enum fields take their lower-case names."""
-        fields = dict(self.fields)
-        for name, value in values.items():
-            if name not in fields:
-                raise KeyError(f"{self.table} has no field {name!r}")
-            if isinstance(value, str) and name in _ENUMS:
-                value = getattr(_ENUMS[name], value.upper())
-            fields[name] = value
-        return Options(self.table, tuple(fields.items()))
-
-    def _shown(self) -> Iterator[str]:
-        defaults = vars(getattr(schema, f"{self.table}T")())
-        for name, value in self.fields:
-            if name in _ENUMS:
-                yield f"{name} = {self.choice(name)}"
-            elif value != defaults[name]:
-                yield f"{name} = {_compact(value)}"
-
-    def __str__(self) -> str:
-        return ", ".join(self._shown())
-
-
-@irdl_attr_definition
-class OptionsAttr(PrintOnly):
-    """`Options` of a builtin op."""
-
-    name = "tfl.options"
-
-
-@irdl_attr_definition
-class Opaque(PrintOnly):
-    """Anything that only has to survive from import to export."""
-
-    name = "tfl.opaque"
-
-    def print_parameter(self, printer: Printer) -> None:
-        """Print ``<...>``."""
-        printer.print_string("<...>")
-
-
-def _freeze(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        return tuple(value.tolist())
-    if isinstance(value, list):
-        return tuple(_freeze(item) for item in value)
-    if type(value).__module__ == schema.__name__:
-        return Options.from_object(value)
-    return value
-
-
-def _thaw(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return [_thaw(item) for item in value]
-    return value.to_object() if isinstance(value, Options) else value
-
-
-def _compact(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        shown = ", ".join(_compact(item) for item in value[:8])
-        return f"[{shown}{', ...' if len(value) > 8 else ''}]"
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)

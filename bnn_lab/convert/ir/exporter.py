@@ -11,9 +11,10 @@ from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr, TensorType
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Attribute, SSAValue
 
-from bnn_lab.convert.ir.attributes import Opaque, QuantParams, code_of_element, quant_of
+from bnn_lab.convert.ir.attributes import QuantParams, code_of_element, quant_of
 from bnn_lab.convert.ir.lce_format import CODE_OF_LQ, encode_options
-from bnn_lab.convert.ir.model_info import ModelInfo, Signature
+from bnn_lab.convert.ir.lq_dialect import LqOp
+from bnn_lab.convert.ir.model_info import ModelInfo, ModelInfoAttr, Signature
 from bnn_lab.convert.ir.tfl_dialect import (
     BUILTIN_CODES,
     FUNC_INPUT_NAMES,
@@ -26,7 +27,7 @@ from bnn_lab.convert.ir.tfl_dialect import (
     TflOp,
     Variable,
 )
-from bnn_lab.errors import ConversionError, ModelFileError
+from bnn_lab.errors import ConversionError, InputError, ModelFileError
 
 ALIGNMENT = 16  # bytes; TFLite maps constants in place
 _CUSTOM = schema.BuiltinOperator.CUSTOM
@@ -84,7 +85,7 @@ class _Exporter:
 
     def model(self, module: ModuleOp) -> Any:
         stored = module.attributes.get(MODULE_INFO)
-        info: ModelInfo = stored.data if isinstance(stored, Opaque) else ModelInfo()
+        info: ModelInfo = stored.data if isinstance(stored, ModelInfoAttr) else ModelInfo()
         functions = [op for op in module.ops if isinstance(op, FuncOp)]
         model = schema.ModelT(version=info.version, description=info.description)
         model.subgraphs = [_FunctionExporter(self, function).subgraph() for function in functions]
@@ -146,7 +147,8 @@ class _FunctionExporter:
         names = self.function.attributes.get(FUNC_INPUT_NAMES)
         shown = [name.data for name in names.data] if isinstance(names, ArrayAttr) else []
         for position, argument in enumerate(block.args):
-            name = shown[position] if position < len(shown) else f"input_{position}"
+            fallback = argument.name_hint or f"input_{position}"
+            name = shown[position] if position < len(shown) else fallback
             self._tensor(argument, name)
         operators = []
         outputs: list[int] = []
@@ -156,9 +158,9 @@ class _FunctionExporter:
             elif isinstance(op, Const):
                 tensor = self._tensor(op.result, op.tensor_name())
                 tensor.buffer = self.parent.array_buffer(op)
-                tensor.sparsity = None if op.extra is None else op.extra.data
+                tensor.sparsity = None if op.sparsity is None else op.sparsity.data.to_object()
             elif isinstance(op, Variable):
-                self._tensor(op.result, op.tensor_name()).isVariable = op.extra.data
+                self._tensor(op.result, op.tensor_name()).isVariable = op.is_unset is None
             elif isinstance(op, NoValue):
                 self.index_of[op.result] = -1
             elif isinstance(op, LabOp):
@@ -199,7 +201,7 @@ class _FunctionExporter:
         operator.inputs = [self.index_of[value] for value in op.operands]
         if isinstance(op, TflOp | CustomOp):
             version = 1 if op.version is None else op.version.data
-            self._restore_extra(operator, op.extra)
+            self._restore_extra(operator, op)
         if isinstance(op, TflOp):
             operator.opcodeIndex = self.parent.op_code(BUILTIN_CODES[op.MNEMONIC], "", version)
             if op.options is not None:
@@ -208,8 +210,9 @@ class _FunctionExporter:
                 operator.builtinOptions = table.to_object()
         elif isinstance(op, CustomOp):
             operator.opcodeIndex = self.parent.op_code(_CUSTOM, op.code.data, version)
-            operator.customOptions = _bytes_vector(op.custom_options.data)
-        else:
+            stored = op.custom_options
+            operator.customOptions = None if stored is None else _bytes_vector(stored.data)
+        elif isinstance(op, LqOp):
             operator.opcodeIndex = self.parent.op_code(_CUSTOM, CODE_OF_LQ[type(op)], 1)
             operator.customOptions = _bytes_vector(encode_options(op))
         operator.outputs = []
@@ -218,29 +221,32 @@ class _FunctionExporter:
             self._tensor(result, op.tensor_name(position))
         return operator
 
-    def _restore_extra(self, operator: Any, extra: Opaque | None) -> None:
-        if extra is None:
-            return
-        stored = dict(extra.data)
-        if stored["intermediates"]:
+    def _restore_extra(self, operator: Any, op: TflOp | CustomOp) -> None:
+        if op.intermediates is not None:
             operator.intermediates = []
-            for name, type_ in stored["intermediates"]:
+            for name, type_ in op.intermediates:
                 operator.intermediates.append(len(self.tensors))
-                self._tensor_of(type_, name)
-        if stored["mutatingVariableInputs"]:
-            operator.mutatingVariableInputs = list(stored["mutatingVariableInputs"])
-        if (second := stored["builtinOptions2"]) is not None:
-            operator.builtinOptions2Type = getattr(schema.BuiltinOptions2, second.table)
-            operator.builtinOptions2 = second.to_object()
+                self._tensor_of(type_, name.data)  # type: ignore[attr-defined]
+        if op.mutating is not None:
+            operator.mutatingVariableInputs = [bool(flag.data) for flag in op.mutating]
+        if op.options2 is not None:
+            table = op.options2.data
+            operator.builtinOptions2Type = getattr(schema.BuiltinOptions2, table.table)
+            operator.builtinOptions2 = table.to_object()
 
 
-def _bytes_vector(data: bytes | None) -> Any:
-    return None if data is None else np.frombuffer(data, np.uint8)
+def _bytes_vector(data: bytes) -> Any:
+    return np.frombuffer(data, np.uint8)
 
 
 def _quantization(quant: QuantParams | None) -> Any:
     if quant is None:
         return None
+    if quant.elided:
+        raise InputError(
+            f"the text that this graph was read from leaves out {quant.elided} scales. Fix: use "
+            "the exact text"
+        )
     stored = schema.QuantizationParametersT(
         min=list(quant.low) or None,
         max=list(quant.high) or None,

@@ -7,22 +7,23 @@ from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
-from xdsl.dialects.builtin import ArrayAttr, IntAttr, ModuleOp, StringAttr, UnrankedTensorType
-from xdsl.dialects.func import FuncOp, ReturnOp
-from xdsl.ir import Block, Operation, Region, SSAValue
-
-from bnn_lab.convert.ir.attributes import (
-    Opaque,
-    Options,
-    OptionsAttr,
-    QuantParams,
-    dtype_of_code,
-    element_of_code,
-    tensor_type,
+from xdsl.dialects.builtin import (
+    ArrayAttr,
+    BytesAttr,
+    IntAttr,
+    ModuleOp,
+    StringAttr,
+    UnitAttr,
+    UnrankedTensorType,
 )
+from xdsl.dialects.func import FuncOp, ReturnOp
+from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
+
+from bnn_lab.convert.ir.attributes import QuantParams, dtype_of_code, element_of_code, tensor_type
 from bnn_lab.convert.ir.lce_format import LQ_CODES, read_lq_op
-from bnn_lab.convert.ir.model_info import ModelInfo, Signature
+from bnn_lab.convert.ir.model_info import ModelInfo, ModelInfoAttr, Signature
 from bnn_lab.convert.ir.op_rules import check_builtin
+from bnn_lab.convert.ir.options import Options, OptionsAttr
 from bnn_lab.convert.ir.shape_rules import check_shapes
 from bnn_lab.convert.ir.tfl_dialect import (
     BUILTIN_NAMES,
@@ -101,7 +102,7 @@ class _Importer:
             taken.add(name)
             functions.append(_FunctionImporter(self, subgraph, name).function())
         module = ModuleOp(functions)
-        module.attributes[MODULE_INFO] = Opaque(self._info(subgraphs))
+        module.attributes[MODULE_INFO] = ModelInfoAttr(self._info(subgraphs))
         return module
 
     def buffer(self, index: int, where: str) -> Any:
@@ -280,15 +281,15 @@ class _FunctionImporter:
         names = tensor_names(self._tensor_name(index))
         op: Const | Variable
         if raw is None and (0 not in as_tuple(tensor.shape) or tensor.isVariable):
+            unset = None if tensor.isVariable else UnitAttr()
             op = Variable.build(
-                result_types=[type_],
-                properties={"names": names, "extra": Opaque(bool(tensor.isVariable))},
+                result_types=[type_], properties={"names": names, "is_unset": unset}
             )
         else:
             values = self._data(index, raw)
             op = Const.of(values, self._tensor_name(index), type_)
             if tensor.sparsity is not None:
-                op.extra = Opaque(tensor.sparsity)
+                op.sparsity = OptionsAttr(Options.from_object(tensor.sparsity))
         self.block.add_op(op)
         return self._named(op.result, index)
 
@@ -350,10 +351,12 @@ class _FunctionImporter:
             common: dict[str, Any] = {
                 "names": names,
                 "version": IntAttr(code.version),
-                "extra": self._extra(op),
+                **self._extra(op),
             }
             if name:
-                common |= {"code": StringAttr(name), "custom_options": Opaque(options)}
+                common["code"] = StringAttr(name)
+                if options is not None:
+                    common["custom_options"] = BytesAttr(options)
                 made = CustomOp.build(operands=[operands], result_types=[types], properties=common)
             else:
                 table = None
@@ -375,17 +378,18 @@ class _FunctionImporter:
         self.block.add_op(op)
         return op.result
 
-    def _extra(self, op: Any) -> Opaque | None:
-        intermediates = as_tuple(op.intermediates)
-        for index in intermediates:
-            self._check(index, "an intermediate")
-        extra = {
-            "intermediates": tuple(
-                (self._tensor_name(index), self.type_of(index)) for index in intermediates
-            ),
-            "mutatingVariableInputs": as_tuple(op.mutatingVariableInputs),
-            "builtinOptions2": (
-                None if op.builtinOptions2 is None else Options.from_object(op.builtinOptions2)
-            ),
-        }
-        return Opaque(tuple(extra.items())) if any(extra.values()) else None
+    def _extra(self, op: Any) -> dict[str, Attribute]:
+        """Fields that no pass looks at."""
+        extra: dict[str, Attribute] = {}
+        if intermediates := as_tuple(op.intermediates):
+            for index in intermediates:
+                self._check(index, "an intermediate")
+            extra["intermediates"] = ArrayAttr(
+                ArrayAttr([StringAttr(self._tensor_name(index)), self.type_of(index)])
+                for index in intermediates
+            )
+        if mutating := as_tuple(op.mutatingVariableInputs):
+            extra["mutating"] = ArrayAttr(IntAttr(int(flag)) for flag in mutating)
+        if op.builtinOptions2 is not None:
+            extra["options2"] = OptionsAttr(Options.from_object(op.builtinOptions2))
+        return extra

@@ -10,23 +10,19 @@ from xdsl.dialects.builtin import ArrayAttr, StringAttr
 from xdsl.ir import Attribute, SSAValue
 
 from bnn_lab.convert.ir.lq_dialect import (
+    CHOICES,
     Bconv2d,
-    BconvOptions,
     BinaryConv,
     BMaxPool2d,
-    BpoolOptions,
     Depthwise2d,
-    DepthwiseOptions,
     Dequantize,
-    LqOptions,
+    LqOp,
     Quantize,
     Transpose2d,
-    TransposeOptions,
 )
-from bnn_lab.convert.ir.tfl_dialect import LabOp
 from bnn_lab.errors import ModelFileError
 
-LQ_CODES: dict[str, type[LabOp]] = {
+LQ_CODES: dict[str, type[LqOp]] = {
     "LceQuantize": Quantize,
     "LceDequantize": Dequantize,
     "LceBconv2d": Bconv2d,
@@ -34,19 +30,7 @@ LQ_CODES: dict[str, type[LabOp]] = {
     "BnnLabDepthwise2d": Depthwise2d,
     "BnnLabTranspose2d": Transpose2d,
 }
-CODE_OF_LQ: dict[type[LabOp], str] = {op: code for code, op in LQ_CODES.items()}
-
-_OPTIONS: dict[type[LabOp], type[Any]] = {
-    Bconv2d: BconvOptions,
-    Depthwise2d: DepthwiseOptions,
-    Transpose2d: TransposeOptions,
-    BMaxPool2d: BpoolOptions,
-}
-_ENUMS = {
-    "padding": ("same", "valid"),
-    "pad_values": (0, 1),
-    "fused_activation_function": ("none", "relu", "relu_n1_to_1", "relu6"),
-}
+CODE_OF_LQ: dict[type[LqOp], str] = {op: code for code, op in LQ_CODES.items()}
 
 
 def read_lq_op(
@@ -55,7 +39,7 @@ def read_lq_op(
     result_types: Sequence[Attribute],
     options: bytes,
     names: ArrayAttr[StringAttr],
-) -> LabOp:
+) -> LqOp:
     """Make the `lq` op of a custom op.
 
     Args:
@@ -79,44 +63,39 @@ def read_lq_op(
             f"{where} has {len(operands)} inputs and {len(result_types)} outputs; it needs "
             f"{needed} and 1. The file is corrupt."
         )
-    properties: dict[str, Attribute] = {"names": names}
-    if op_class in _OPTIONS:
-        properties["options"] = LqOptions(_decode(_OPTIONS[op_class], options, where))
-    return op_class.build(
-        operands=list(operands), result_types=list(result_types), properties=properties
-    )
+    known = op_class.option_names()
+    values = _decode(known, options, where) if known else {}
+    return op_class.make(operands, result_types[0], names, **values)
 
 
-def _decode(kind: type[Any], options: bytes, where: str) -> Any:
+def _decode(names: tuple[str, ...], options: bytes, where: str) -> dict[str, Any]:
     try:
         stored = flexbuffers.GetRoot(bytearray(options)).AsMap
         values = {key.AsString: stored[key.AsString].AsInt for key in stored.Keys}
     except Exception as error:  # the library checks no offsets: anything may come out of it
         raise ModelFileError(f"{where}: its options are not a flexbuffer map.") from error
-    known = kind.__dataclass_fields__
-    if missing := sorted(known.keys() - values.keys()):
+    if missing := sorted(set(names) - values.keys()):
         raise ModelFileError(f"{where}: options lack {', '.join(missing)}.")
-    if unknown := sorted(values.keys() - known.keys()):
+    if unknown := sorted(values.keys() - set(names)):
         raise ModelFileError(
             f"{where}: unknown options {', '.join(unknown)}; the file comes from a converter that "
             "this version does not know."
         )
     for key, value in values.items():
-        if key not in _ENUMS:
+        if key not in CHOICES:
             if value < 1:
                 raise ModelFileError(f"{where}: {key} = {value} must be at least 1.")
-        elif 0 <= value < len(_ENUMS[key]):
-            values[key] = _ENUMS[key][value]
+        elif 0 <= value < len(CHOICES[key]):
+            values[key] = CHOICES[key][value]
         else:
-            raise ModelFileError(f"{where}: {key} = {value} is not one of {_ENUMS[key]}.")
-    return kind(**values)
+            raise ModelFileError(f"{where}: {key} = {value} is not one of {CHOICES[key]}.")
+    return values
 
 
-def encode_options(op: LabOp) -> bytes:
+def encode_options(op: LqOp) -> bytes:
     """Flexbuffer bytes of an `lq` op's options (an empty map if it has none)."""
     builder = flexbuffers.Builder()
     with builder.Map():
-        if isinstance(op, BinaryConv | BMaxPool2d):
-            for key, value in sorted(vars(op.options.data).items()):
-                builder.Int(key, _ENUMS[key].index(value) if key in _ENUMS else value)
+        for key, value in sorted(op.options.items()):
+            builder.Int(key, CHOICES[key].index(value) if key in CHOICES else value)
     return bytes(builder.Finish())

@@ -7,103 +7,126 @@ under the names BnnLabDepthwise2d and BnnLabTranspose2d, which only bnn_lab's ru
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import Any, Self
 
+from xdsl.dialects.builtin import ArrayAttr, IntAttr, StringAttr
+from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
-    irdl_attr_definition,
+    AttrSetConstraint,
     irdl_op_definition,
     operand_def,
     prop_def,
     result_def,
     traits_def,
 )
+from xdsl.parser import Parser
 from xdsl.traits import Pure
 
-from bnn_lab.convert.ir.attributes import PrintOnly
 from bnn_lab.convert.ir.tfl_dialect import LabOp
 
-
-class _LqOptions:
-    """Base of the options: prints ``name = value, ...``."""
-
-    def __str__(self) -> str:
-        return ", ".join(f"{name} = {value}" for name, value in vars(self).items())
-
-
-@dataclass(frozen=True)
-class BconvOptions(_LqOptions):
-    """Options of `Bconv2d`, named as in the file.
-
-    Attributes:
-        channels_in: input channels.
-        stride_height: vertical stride.
-        stride_width: horizontal stride.
-        dilation_height_factor: vertical dilation.
-        dilation_width_factor: horizontal dilation.
-        padding: "same" or "valid".
-        pad_values: what "same" pads with: 0, or 1 (a binary value).
-        fused_activation_function: clamp of the raw accumulator, before multiplier and bias:
-            "none", "relu", "relu_n1_to_1" or "relu6".
-    """
-
-    channels_in: int
-    stride_height: int = 1
-    stride_width: int = 1
-    dilation_height_factor: int = 1
-    dilation_width_factor: int = 1
-    padding: str = "valid"
-    pad_values: int = 0
-    fused_activation_function: str = "none"
+# The values of options that are names or flags, in the order of their numbers in a file.
+CHOICES: dict[str, tuple[Any, ...]] = {
+    "padding": ("same", "valid"),
+    "pad_values": (0, 1),
+    "fused_activation_function": ("none", "relu", "relu_n1_to_1", "relu6"),
+}
+# All options, in the order of the text, and what each is if an op is made without it.
+_REQUIRED = object()
+_DEFAULTS: dict[str, Any] = {
+    "channels_in": _REQUIRED,
+    "depth_multiplier": 1,
+    "output_height": _REQUIRED,
+    "output_width": _REQUIRED,
+    "filter_height": _REQUIRED,
+    "filter_width": _REQUIRED,
+    "stride_height": 1,
+    "stride_width": 1,
+    "dilation_height_factor": 1,
+    "dilation_width_factor": 1,
+    "padding": "valid",
+    "pad_values": 0,
+    "fused_activation_function": "none",
+}
 
 
-@dataclass(frozen=True)
-class DepthwiseOptions(_LqOptions):
-    """Options of `Depthwise2d`: those of `Bconv2d`, and `depth_multiplier` outputs per channel."""
-
-    channels_in: int
-    depth_multiplier: int = 1
-    stride_height: int = 1
-    stride_width: int = 1
-    dilation_height_factor: int = 1
-    dilation_width_factor: int = 1
-    padding: str = "valid"
-    pad_values: int = 0
-    fused_activation_function: str = "none"
+def _choice(name: str) -> Any:
+    return prop_def(AttrSetConstraint(frozenset(_attribute(value) for value in CHOICES[name])))
 
 
-@dataclass(frozen=True)
-class TransposeOptions(_LqOptions):
-    """Options of `Transpose2d`: those of `Bconv2d` that apply, and the output's size."""
-
-    channels_in: int
-    output_height: int
-    output_width: int
-    stride_height: int = 1
-    stride_width: int = 1
-    padding: str = "valid"
-    fused_activation_function: str = "none"
+def _attribute(value: Any) -> Attribute:
+    return StringAttr(value) if isinstance(value, str) else IntAttr(int(value))
 
 
-@dataclass(frozen=True)
-class BpoolOptions(_LqOptions):
-    """Options of `BMaxPool2d`, named as in the file; padding is "same" or "valid"."""
+class LqOp(LabOp):
+    """Base of the ops: options are properties, whose values stand plainly in the text."""
 
-    filter_height: int
-    filter_width: int
-    stride_height: int
-    stride_width: int
-    padding: str = "valid"
+    @classmethod
+    def make(
+        cls,
+        operands: Sequence[SSAValue],
+        result_type: Attribute,
+        names: ArrayAttr[StringAttr] | None,
+        **options: Any,
+    ) -> Self:
+        """New op.
 
+        Args:
+            operands: all of them.
+            result_type: tensor type.
+            names: of the result's tensor.
+            options: values of options; those left out have their defaults.
+        """
+        return cls.build(
+            operands=list(operands),
+            result_types=[result_type],
+            properties={**cls._properties(options), "names": names},
+        )
 
-@irdl_attr_definition
-class LqOptions(PrintOnly):
-    """Options of an op of this dialect."""
+    @classmethod
+    def option_names(cls) -> tuple[str, ...]:
+        """Names of its options, as in a file."""
+        own = cls.get_irdl_definition().properties
+        return tuple(name for name in _DEFAULTS if name in own)
 
-    name = "lq.options"
+    @classmethod
+    def _properties(cls, options: dict[str, Any]) -> dict[str, Attribute]:
+        """Options as properties, with defaults; verifying the op finds what is missing."""
+        if unknown := sorted(options.keys() - set(cls.option_names())):
+            raise KeyError(f"{cls.name} has no option {', '.join(unknown)}")
+        known = {name: options.get(name, _DEFAULTS[name]) for name in cls.option_names()}
+        return {name: _attribute(value) for name, value in known.items() if value is not _REQUIRED}
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Values of the options."""
+        return {name: self.option(name) for name in self.option_names()}
+
+    def option(self, name: str) -> Any:
+        """Value of one option, an int or a name."""
+        return self.properties[name].data  # type: ignore[attr-defined]
+
+    def _shown(self) -> str:
+        options = ", ".join(f"{name} = {value}" for name, value in self.options.items())
+        return f"{{{options}}}" if options else ""
+
+    @classmethod
+    def _read(cls, parser: Parser) -> dict[str, Attribute]:
+        values: dict[str, Any] = {}
+        if parser.parse_optional_punctuation("{") is not None:
+            while parser.parse_optional_punctuation("}") is None:
+                name = parser.parse_identifier()
+                if name not in cls.option_names():
+                    parser.raise_error(f"{cls.name} has no option {name}")
+                parser.parse_punctuation("=")
+                word = parser.parse_optional_identifier()
+                values[name] = parser.parse_integer() if word is None else word
+                parser.parse_optional_punctuation(",")
+        return cls._properties(values)
 
 
 @irdl_op_definition
-class Quantize(LabOp):
+class Quantize(LqOp):
     """Signs of a float, int8 or bool tensor, bitpacked along the last axis (LceQuantize)."""
 
     name = "lq.Quantize"
@@ -113,7 +136,7 @@ class Quantize(LabOp):
 
 
 @irdl_op_definition
-class Dequantize(LabOp):
+class Dequantize(LqOp):
     """Bits back to +1 / -1 values (LceDequantize)."""
 
     name = "lq.Dequantize"
@@ -122,11 +145,15 @@ class Dequantize(LabOp):
     traits = traits_def(Pure())
 
 
-class BinaryConv(LabOp):
+class BinaryConv(LqOp):
     """What the binary convolutions share.
 
     `filter` holds float +1/-1 values at first, int32 words once packed. `multiplier` and `bias`
     are float32 (O,), `threshold` int32 (O,); each may be a `NoValue`.
+
+    Options, named as in the file: `channels_in` input channels, strides, `padding` "same" or
+    "valid", and `fused_activation_function`, which clamps the raw accumulator before multiplier
+    and bias: "none", "relu", "relu_n1_to_1" or "relu6".
     """
 
     input = operand_def()
@@ -135,65 +162,65 @@ class BinaryConv(LabOp):
     bias = operand_def()
     threshold = operand_def()
     output = result_def()
-    options = prop_def(LqOptions)
-
-    def _shown(self) -> str:
-        return str(self.options.data)
+    channels_in = prop_def(IntAttr)
+    stride_height = prop_def(IntAttr)
+    stride_width = prop_def(IntAttr)
+    padding = _choice("padding")
+    fused_activation_function = _choice("fused_activation_function")
 
 
 @irdl_op_definition
 class Bconv2d(BinaryConv):
-    """Binary convolution (LceBconv2d); the filter is OHWI."""
+    """Binary convolution (LceBconv2d); the filter is OHWI.
+
+    Further options: dilations, and `pad_values`, what "same" pads with: 0, or 1 (a binary value).
+    """
 
     name = "lq.Bconv2d"
     traits = traits_def(Pure())
-
-    @property
-    def conv(self) -> BconvOptions:
-        """The options."""
-        return self.options.data
+    dilation_height_factor = prop_def(IntAttr)
+    dilation_width_factor = prop_def(IntAttr)
+    pad_values = _choice("pad_values")
 
 
 @irdl_op_definition
 class Depthwise2d(BinaryConv):
-    """Binary depthwise convolution (BnnLabDepthwise2d); the filter is (1, kh, kw, C * m)."""
+    """Binary depthwise convolution (BnnLabDepthwise2d); the filter is (1, kh, kw, C * m).
+
+    Options are those of `Bconv2d`, and `depth_multiplier`, m outputs per channel.
+    """
 
     name = "lq.Depthwise2d"
     traits = traits_def(Pure())
-
-    @property
-    def conv(self) -> DepthwiseOptions:
-        """The options."""
-        return self.options.data
+    depth_multiplier = prop_def(IntAttr)
+    dilation_height_factor = prop_def(IntAttr)
+    dilation_width_factor = prop_def(IntAttr)
+    pad_values = _choice("pad_values")
 
 
 @irdl_op_definition
 class Transpose2d(BinaryConv):
-    """Binary transposed convolution (BnnLabTranspose2d); the filter is OHWI."""
+    """Binary transposed convolution (BnnLabTranspose2d); the filter is OHWI.
+
+    Further options: the output's height and width.
+    """
 
     name = "lq.Transpose2d"
     traits = traits_def(Pure())
-
-    @property
-    def conv(self) -> TransposeOptions:
-        """The options."""
-        return self.options.data
+    output_height = prop_def(IntAttr)
+    output_width = prop_def(IntAttr)
 
 
 @irdl_op_definition
-class BMaxPool2d(LabOp):
-    """Max-pooling of bitpacked values (LceBMaxPool2d)."""
+class BMaxPool2d(LqOp):
+    """Max-pooling of bitpacked values (LceBMaxPool2d); options as in the file."""
 
     name = "lq.BMaxPool2d"
     input = operand_def()
     output = result_def()
-    options = prop_def(LqOptions)
     traits = traits_def(Pure())
-
-    @property
-    def pool(self) -> BpoolOptions:
-        """The options."""
-        return self.options.data
-
-    def _shown(self) -> str:
-        return str(self.options.data)
+    filter_height = prop_def(IntAttr)
+    filter_width = prop_def(IntAttr)
+    stride_height = prop_def(IntAttr)
+    stride_width = prop_def(IntAttr)
+    padding = _choice("padding")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from bnn_lab.convert.ir.attributes import Options
+from bnn_lab.convert.ir.options import Options
 from bnn_lab.errors import ModelFileError
 
 

@@ -74,10 +74,9 @@ def _expected(op: Any, shapes: list[Shape]) -> Shape | None:
     if isinstance(op, BinaryConv):
         return _binary_conv(op, shapes)
     if isinstance(op, BMaxPool2d):
-        pool = op.pool
-        kernel = pool.filter_height, pool.filter_width
-        stride = pool.stride_height, pool.stride_width
-        return _image(shapes[0], kernel, stride, (1, 1), pool.padding, shapes[0][3])
+        kernel = op.option("filter_height"), op.option("filter_width")
+        stride = op.option("stride_height"), op.option("stride_width")
+        return _image(shapes[0], kernel, stride, (1, 1), op.option("padding"), shapes[0][3])
     return _builtin(op, shapes) if isinstance(op, TflOp) else None
 
 
@@ -128,22 +127,22 @@ def _builtin(op: TflOp, shapes: list[Shape]) -> Shape | None:
 
 
 def _binary_conv(op: BinaryConv, shapes: list[Shape]) -> Shape:
-    options: Any = op.options.data
     source, filters = shapes[0], shapes[1]
-    _require(len(source) == len(filters) == 4 and source[3] == word_count(options.channels_in))
-    stride = options.stride_height, options.stride_width
+    _require(len(source) == len(filters) == 4 and source[3] == word_count(op.option("channels_in")))
+    stride = op.option("stride_height"), op.option("stride_width")
     if isinstance(op, Transpose2d):
-        size, channels = (options.output_height, options.output_width), filters[0]
+        size = op.option("output_height"), op.option("output_width")
+        channels = filters[0]
         shape: Shape = (source[0], *size, channels)
     else:
         channels = filters[0]
         if isinstance(op, Depthwise2d):
-            channels = options.channels_in * options.depth_multiplier
+            channels = op.option("channels_in") * op.option("depth_multiplier")
             _require(filters[3] == word_count(channels))
         elif isinstance(op, Bconv2d):
             _require(filters[3] > 0 and source[3] % filters[3] == 0)
-        dilation = options.dilation_height_factor, options.dilation_width_factor
-        shape = _image(source, filters[1:3], stride, dilation, options.padding, channels)
+        dilation = op.option("dilation_height_factor"), op.option("dilation_width_factor")
+        shape = _image(source, filters[1:3], stride, dilation, op.option("padding"), channels)
     for operand in shapes[2:]:
         _require(not operand or operand == (channels,))
     bits = is_absent(op.multiplier) and not is_absent(op.threshold)

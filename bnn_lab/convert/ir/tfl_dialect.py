@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from ai_edge_litert import schema_py_generated as schema
-from xdsl.dialects.builtin import ArrayAttr, IntAttr, NoneType, StringAttr
-from xdsl.ir import Attribute, Operation, OpResult, SSAValue
+from xdsl.dialects.builtin import ArrayAttr, BytesAttr, IntAttr, NoneType, StringAttr, UnitAttr
+from xdsl.ir import Attribute, Block, Operation, OpResult, SSAValue
 from xdsl.irdl import (
     IRDLOperation,
     irdl_op_definition,
@@ -19,14 +19,17 @@ from xdsl.irdl import (
     var_operand_def,
     var_result_def,
 )
+from xdsl.parser import Parser
 from xdsl.printer import Printer
 from xdsl.traits import Pure
 
-from bnn_lab.convert.ir.attributes import Blob, Opaque, OptionsAttr, Tensor, type_of_array
+from bnn_lab.convert.ir.attributes import Blob, Tensor, read_array, type_of_array
+from bnn_lab.convert.ir.literals import read, show
+from bnn_lab.convert.ir.options import Options, OptionsAttr, read_fields
 
 FUNC_INPUT_NAMES = "tfl.input_names"  # on func.func: ArrayAttr of the input tensors' names
 FUNC_NAME = "tfl.name"  # on func.func: the subgraph's name in the file
-MODULE_INFO = "tfl.model"  # on builtin.module: ModelInfo
+MODULE_INFO = "tfl.model"  # on builtin.module: ModelInfoAttr
 CALIBRATED = "tfl.calibrated"  # on builtin.module, a unit: int8 ranges were found after training
 
 BUILTIN_CODES: dict[str, int] = {
@@ -71,23 +74,45 @@ class LabOp(IRDLOperation):
         return self.names.data[index].data
 
     def _shown(self) -> str:
+        """What the short text says between operands and types; "" for nothing."""
         return ""
 
+    @classmethod
+    def _read(cls, parser: Parser) -> dict[str, Attribute]:
+        """Properties from what `_shown` says, up to the colon in front of the types."""
+        return {}
+
     def print(self, printer: Printer) -> None:
-        """Print ``(operands) {options} : result types``."""
+        """Print ``(operands) {options} : result types``; names and versions are left out."""
         printer.print_string("(")
         printer.print_list(self.operands, printer.print_ssa_value)
         printer.print_string(")")
         if shown := self._shown():
-            printer.print_string(f" {{{shown}}}")
+            printer.print_string(f" {shown}")
         if self.results:
             printer.print_string(" : ")
             printer.print_list(self.result_types, printer.print_attribute)
 
     @classmethod
-    def parse(cls, parser: Any) -> Any:
-        """Not supported: the text leaves out the constants' data."""
-        parser.raise_error("the converter's IR text is a summary, which cannot be read back")
+    def parse(cls, parser: Parser) -> Self:
+        """Read what `print` prints; result tensors have no names then."""
+        operands = parser.parse_comma_separated_list(
+            parser.Delimiter.PAREN, lambda: _read_operand(parser)
+        )
+        properties = cls._read(parser)
+        types: list[Any] = []
+        if parser.parse_optional_punctuation(":") is not None:
+            types = parser.parse_comma_separated_list(parser.Delimiter.NONE, parser.parse_type)
+        return cls.create(operands=operands, result_types=types, properties=properties)
+
+
+def _read_operand(parser: Parser) -> SSAValue:
+    """A value that was defined before."""
+    found = parser.parse_unresolved_operand()
+    values = parser.ssa_values.get(found.operand_name)
+    if values is None or found.index >= len(values):
+        parser.raise_error(f"%{found.operand_name} is not defined before", found.span)
+    return values[found.index]
 
 
 # --- tfl ------------------------------------------------------------------------------------
@@ -100,12 +125,32 @@ class TflOp(LabOp):
     outputs = var_result_def()
     options = opt_prop_def(OptionsAttr)
     version = opt_prop_def(IntAttr)
-    extra = opt_prop_def(Opaque)  # operator fields that no pass looks at
+    # Fields of an operator that no pass looks at.
+    options2 = opt_prop_def(OptionsAttr)
+    intermediates = opt_prop_def(ArrayAttr[ArrayAttr[Attribute]])  # pairs of name and type
+    mutating = opt_prop_def(ArrayAttr[IntAttr])
 
     MNEMONIC: ClassVar[str] = ""
 
     def _shown(self) -> str:
-        return "" if self.options is None else str(self.options.data)
+        if self.options is None:
+            return ""
+        options = self.options.data
+        shown = str(options)
+        if options.table != table_of(self.MNEMONIC):
+            return f"{options.table} {{{shown}}}"
+        return f"{{{shown}}}" if shown else ""
+
+    @classmethod
+    def _read(cls, parser: Parser) -> dict[str, Attribute]:
+        table = parser.parse_optional_identifier() or table_of(cls.MNEMONIC)
+        if not table:
+            return {}
+        if parser.parse_optional_punctuation("{") is None:
+            return {"options": OptionsAttr(Options.make(table))}
+        options = read_fields(parser, table)
+        parser.parse_punctuation("}")
+        return {"options": OptionsAttr(options)}
 
     def option(self, name: str) -> Any:
         """Value of a field of the builtin options."""
@@ -126,6 +171,34 @@ class TflOp(LabOp):
         return (
             self.choice("fusedActivationFunction") if "fusedActivationFunction" in known else "none"
         )
+
+
+# Tables whose name is not that of the op.
+_TABLES = {
+    "average_pool_2d": "Pool2DOptions",
+    "l2_pool_2d": "Pool2DOptions",
+    "max_pool_2d": "Pool2DOptions",
+    "conv_3d_transpose": "Conv3DOptions",
+    "maximum": "MaximumMinimumOptions",
+    "minimum": "MaximumMinimumOptions",
+    "lstm": "LSTMOptions",
+    "mean": "ReducerOptions",
+    "reduce_all": "ReducerOptions",
+    "reduce_any": "ReducerOptions",
+    "reduce_max": "ReducerOptions",
+    "reduce_min": "ReducerOptions",
+    "reduce_prod": "ReducerOptions",
+    "sum": "ReducerOptions",
+}
+
+
+@cache
+def table_of(mnemonic: str) -> str:
+    """Table of the schema that a builtin op usually has its options in, "" for none."""
+    if mnemonic in _TABLES:
+        return _TABLES[mnemonic]
+    wanted = mnemonic.replace("_", "") + "options"
+    return next((name for name in vars(schema.BuiltinOptions) if name.lower() == wanted), "")
 
 
 @cache
@@ -180,12 +253,29 @@ class CustomOp(LabOp):
     inputs = var_operand_def()
     outputs = var_result_def()
     code = prop_def(StringAttr)
-    custom_options = prop_def(Opaque)
+    custom_options = opt_prop_def(BytesAttr)
     version = opt_prop_def(IntAttr)
-    extra = opt_prop_def(Opaque)
+    options2 = opt_prop_def(OptionsAttr)
+    intermediates = opt_prop_def(ArrayAttr[ArrayAttr[Attribute]])
+    mutating = opt_prop_def(ArrayAttr[IntAttr])
 
     def _shown(self) -> str:
-        return f"code = {self.code.data}, options = {len(self.custom_options.data or b'')} bytes"
+        stored = None if self.custom_options is None else self.custom_options.data
+        return f"{{code = {show(self.code.data.encode())}, options = {show(stored)}}}"
+
+    @classmethod
+    def _read(cls, parser: Parser) -> dict[str, Attribute]:
+        parser.parse_punctuation("{")
+        parser.parse_keyword("code")
+        parser.parse_punctuation("=")
+        properties: dict[str, Attribute] = {"code": StringAttr(read(parser).decode())}
+        parser.parse_punctuation(",")
+        parser.parse_keyword("options")
+        parser.parse_punctuation("=")
+        if (options := read(parser)) is not None:
+            properties["custom_options"] = BytesAttr(options)
+        parser.parse_punctuation("}")
+        return properties
 
 
 @irdl_op_definition
@@ -194,12 +284,30 @@ class Const(LabOp):
 
     name = "tfl.const"
     value = prop_def(Blob)
-    extra = opt_prop_def(Opaque)  # sparsity
+    sparsity = opt_prop_def(OptionsAttr)
     result = result_def()
     traits = traits_def(Pure())
 
     def _shown(self) -> str:
-        return str(self.value.data)
+        return f"{{{self.value.data}}}"
+
+    @classmethod
+    def parse(cls, parser: Parser) -> Self:
+        """Read ``() {values} : type`` or ``() {blob "key"} : type``."""
+        parser.parse_punctuation("(")
+        parser.parse_punctuation(")")
+        parser.parse_punctuation("{")
+
+        types: list[Any] = []
+
+        def read_type() -> Any:
+            parser.parse_punctuation("}")
+            parser.parse_punctuation(":")
+            types.append(parser.parse_type())
+            return types[0]
+
+        data = read_array(parser, read_type)
+        return cls.create(result_types=types, properties={"value": Blob(data)})
 
     @staticmethod
     def of(value: Any, name: str, type_: Tensor | None = None) -> Const:
@@ -215,9 +323,20 @@ class Variable(LabOp):
     """A tensor that no op writes and that has no data: a variable, or one left unset."""
 
     name = "tfl.variable"
-    extra = prop_def(Opaque)  # is_variable
+    is_unset = opt_prop_def(UnitAttr)
     result = result_def()
     traits = traits_def(Pure())
+
+    def _shown(self) -> str:
+        return "{unset}" if self.is_unset else ""
+
+    @classmethod
+    def _read(cls, parser: Parser) -> dict[str, Attribute]:
+        if parser.parse_optional_punctuation("{") is None:
+            return {}
+        parser.parse_keyword("unset")
+        parser.parse_punctuation("}")
+        return {"is_unset": UnitAttr()}
 
 
 @irdl_op_definition
@@ -263,9 +382,9 @@ def name_of(value: SSAValue) -> str:
     """Tensor name in the file of a value."""
     if isinstance(value, OpResult):
         return value.op.tensor_name(value.index) if isinstance(value.op, LabOp) else ""
-    owner = value.owner.parent_op() if hasattr(value.owner, "parent_op") else None
+    owner = value.owner.parent_op() if isinstance(value.owner, Block) else None
     names = owner.attributes.get(FUNC_INPUT_NAMES) if owner is not None else None
     if isinstance(names, ArrayAttr):
-        index = list(owner.regions[0].block.args).index(value)  # type: ignore[union-attr]
+        index = list(value.owner.args).index(value)  # type: ignore[union-attr]
         return names.data[index].data
-    return ""
+    return value.name_hint or ""

@@ -14,7 +14,7 @@ becomes an op of its own. LCE's kernels take no fused activation with SAME paddi
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +22,9 @@ from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter
 
 from bnn_lab.convert.ir.attributes import F32
-from bnn_lab.convert.ir.lq_dialect import Bconv2d, BconvOptions, BinaryConv
+from bnn_lab.convert.ir.lq_dialect import Bconv2d, BinaryConv
 from bnn_lab.convert.ir.tfl_dialect import BUILTIN_CODES, constant, is_tfl, name_of, producer
-from bnn_lab.convert.rewrite.base import Pass, Refusal
+from bnn_lab.convert.rewrite.base import Fact, Pass, Refusal, Role
 from bnn_lab.convert.rewrite.binary_values import (
     MOVES,
     bias_or_zeros,
@@ -33,20 +33,11 @@ from bnn_lab.convert.rewrite.binary_values import (
     is_binary,
     pad_value,
 )
-from bnn_lab.convert.rewrite.build import binary_conv_ops
+from bnn_lab.convert.rewrite.build import BinaryPlan, binary_conv_ops
 from bnn_lab.convert.rewrite.windows import same_pads_nothing
 from bnn_lab.reference import WORD_BITS
 
 _FUSABLE = ("relu", "relu6", "relu_n1_to_1")
-
-
-class _Match(NamedTuple):
-    options: BconvOptions
-    signs: NDArray[np.float32]
-    multiplier: NDArray[np.float32]
-    bias: NDArray[np.float32]
-    groups: int
-    activation_after: str | None
 
 
 class BinarizeConv(Pass):
@@ -58,11 +49,20 @@ class BinarizeConv(Pass):
 
     name = "binarize_conv"
     summary = "a convolution of ±1 values with a ±c filter becomes lq.Bconv2d"
+    role = Role.BINARIZES
+    needs = (
+        Fact.BINARY_KNOWN,
+        Fact.LAYERS_IN_FLOAT,
+        Fact.NO_ZERO_PADDING,
+        Fact.WORDS_FILLED,
+        Fact.DENSE_ARE_CONVS,
+    )
+    gives = (Fact.CONVS_ARE_BINARY,)
 
     def __init__(self, lce_compatible: bool = True) -> None:
         self.lce_compatible = lce_compatible
 
-    def check(self, op: Operation) -> _Match | Refusal | None:
+    def check(self, op: Operation) -> BinaryPlan | Refusal | None:
         """Match any convolution; refuse with the first thing that is not binary."""
         if not is_tfl(op, "conv_2d"):
             return None
@@ -102,31 +102,21 @@ class BinarizeConv(Pass):
         fused, after = _place_activation(conv.activation, inside, magnitudes, bias)
         if after is not None and after not in BUILTIN_CODES:
             return Refusal(f"its fused activation {after} has no op of its own")
-        options = BconvOptions(
-            channels_in=channels,
-            stride_height=stride[0],
-            stride_width=stride[1],
-            dilation_height_factor=dilation[0],
-            dilation_width_factor=dilation[1],
-            padding=padding,
-            fused_activation_function=fused,
-        )
+        options = {
+            "channels_in": channels,
+            "stride_height": stride[0],
+            "stride_width": stride[1],
+            "dilation_height_factor": dilation[0],
+            "dilation_width_factor": dilation[1],
+            "padding": padding,
+            "fused_activation_function": fused,
+        }
         signs = np.where(filters < 0, np.float32(-1), np.float32(1))
-        return _Match(options, signs, magnitudes, bias, groups, after)
+        return BinaryPlan(Bconv2d, options, conv.operands[0], signs, magnitudes, bias, after)
 
-    def rewrite(self, op: Any, match: _Match, rewriter: PatternRewriter) -> str:
+    def rewrite(self, op: Any, match: BinaryPlan, rewriter: PatternRewriter) -> str:
         """Insert quantize, constants and the binary convolution."""
-        new_ops = binary_conv_ops(
-            op,
-            Bconv2d,
-            match.options,
-            op.operands[0],
-            match.signs,
-            match.multiplier,
-            match.bias,
-            match.activation_after,
-        )
-        rewriter.replace(op, new_ops)
+        rewriter.replace(op, binary_conv_ops(op, match))
         return _describe(match)
 
 
@@ -185,15 +175,16 @@ def _place_activation(
     return "none", activation
 
 
-def _describe(match: _Match) -> str:
-    out_channels, kernel_h, kernel_w, group_in = match.signs.shape
-    parts = [f"{kernel_h}x{kernel_w} filter, {group_in * match.groups} to {out_channels} channels"]
-    if match.groups > 1:
-        parts.append(f"{match.groups} groups")
-    if zero := int(np.sum(match.multiplier == 0)):
+def _describe(plan: BinaryPlan) -> str:
+    out_channels, kernel_h, kernel_w, group_in = plan.signs.shape
+    channels, fused = plan.options["channels_in"], plan.options["fused_activation_function"]
+    parts = [f"{kernel_h}x{kernel_w} filter, {channels} to {out_channels} channels"]
+    if channels > group_in:
+        parts.append(f"{channels // group_in} groups")
+    if zero := int(np.sum(plan.multiplier == 0)):
         parts.append(f"{zero} channels with multiplier 0")
-    if match.activation_after:
-        parts.append(f"{match.activation_after} stays a separate op")
-    elif match.options.fused_activation_function != "none":
-        parts.append(f"{match.options.fused_activation_function} clamps the accumulator")
+    if plan.activation_after:
+        parts.append(f"{plan.activation_after} stays a separate op")
+    elif fused != "none":
+        parts.append(f"{fused} clamps the accumulator")
     return ", ".join(parts)

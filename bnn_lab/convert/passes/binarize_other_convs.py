@@ -8,45 +8,29 @@ LCE has no such ops, so its interpreter cannot run the file. With `lce_compatibl
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter
 
 from bnn_lab.convert.ir.attributes import F32
-from bnn_lab.convert.ir.lq_dialect import (
-    BinaryConv,
-    Depthwise2d,
-    DepthwiseOptions,
-    Transpose2d,
-    TransposeOptions,
-)
+from bnn_lab.convert.ir.lq_dialect import BinaryConv, Depthwise2d, Transpose2d
 from bnn_lab.convert.ir.tfl_dialect import BUILTIN_CODES, TflOp, constant, is_tfl
 from bnn_lab.convert.passes.binarize_conv import explain_float_input
-from bnn_lab.convert.rewrite.base import Pass, Refusal
+from bnn_lab.convert.rewrite.base import Fact, Pass, Refusal, Role
 from bnn_lab.convert.rewrite.binary_values import (
     bias_or_zeros,
     channel_magnitudes,
     describe_filter,
     is_binary,
 )
-from bnn_lab.convert.rewrite.build import binary_conv_ops, shape_of
+from bnn_lab.convert.rewrite.build import BinaryPlan, binary_conv_ops, shape_of
 from bnn_lab.convert.rewrite.windows import same_pads_nothing
 from bnn_lab.reference import window_axis
 
 _WHAT = {"depthwise_conv_2d": "a depthwise", "transpose_conv": "a transposed"}
-
-
-class _Match(NamedTuple):
-    kind: type[BinaryConv]
-    options: DepthwiseOptions | TransposeOptions
-    source: SSAValue
-    signs: NDArray[np.float32]
-    multiplier: NDArray[np.float32]
-    bias: NDArray[np.float32]
-    activation_after: str | None
 
 
 class BinarizeOtherConvs(Pass):
@@ -58,11 +42,14 @@ class BinarizeOtherConvs(Pass):
 
     name = "binarize_other_convs"
     summary = "depthwise and transposed convolutions of ±1 values become ops of bnn_lab's own"
+    role = Role.BINARIZES
+    needs = (Fact.BINARY_KNOWN, Fact.LAYERS_IN_FLOAT, Fact.NO_ZERO_PADDING)
+    gives = (Fact.CONVS_ARE_BINARY,)
 
     def __init__(self, lce_compatible: bool = False) -> None:
         self.lce_compatible = lce_compatible
 
-    def check(self, op: Operation) -> _Match | Refusal | None:
+    def check(self, op: Operation) -> BinaryPlan | Refusal | None:
         """Match any depthwise or transposed convolution; refuse with the reason."""
         if not isinstance(op, TflOp) or not is_tfl(op, *_WHAT):
             return None
@@ -102,15 +89,15 @@ class BinarizeOtherConvs(Pass):
             return Refusal(f"its fused activation {after} has no op of its own")
         signs = np.where(filters < 0, np.float32(-1), np.float32(1))
         kind: type[BinaryConv] = Depthwise2d if depthwise else Transpose2d
-        return _Match(kind, options, source, signs, magnitudes, bias, after)
+        return BinaryPlan(kind, options, source, signs, magnitudes, bias, after)
 
-    def rewrite(self, op: Any, match: _Match, rewriter: PatternRewriter) -> str:
+    def rewrite(self, op: Any, match: BinaryPlan, rewriter: PatternRewriter) -> str:
         """Insert quantize, constants and the binary convolution."""
-        rewriter.replace(op, binary_conv_ops(op, *match))
+        rewriter.replace(op, binary_conv_ops(op, match))
         return f"{len(match.multiplier)} output channels, runs on bnn_lab alone"
 
 
-def _depthwise(op: TflOp, filters: NDArray) -> DepthwiseOptions | Refusal:
+def _depthwise(op: TflOp, filters: NDArray) -> dict[str, Any] | Refusal:
     _, height, width, channels = shape_of(op.operands[0])
     stride = op.option("strideH"), op.option("strideW")
     dilation = op.option("dilationHFactor"), op.option("dilationWFactor")
@@ -121,18 +108,18 @@ def _depthwise(op: TflOp, filters: NDArray) -> DepthwiseOptions | Refusal:
     kernel = filters.shape[1], filters.shape[2]
     if same_pads_nothing((height, width), kernel, stride, dilation):
         same = False
-    return DepthwiseOptions(
-        channels_in=channels,
-        depth_multiplier=factor,
-        stride_height=stride[0],
-        stride_width=stride[1],
-        dilation_height_factor=dilation[0],
-        dilation_width_factor=dilation[1],
-        padding="same" if same else "valid",
-    )
+    return {
+        "channels_in": channels,
+        "depth_multiplier": factor,
+        "stride_height": stride[0],
+        "stride_width": stride[1],
+        "dilation_height_factor": dilation[0],
+        "dilation_width_factor": dilation[1],
+        "padding": "same" if same else "valid",
+    }
 
 
-def _transposed(op: TflOp, filters: NDArray) -> TransposeOptions | Refusal:
+def _transposed(op: TflOp, filters: NDArray) -> dict[str, Any] | Refusal:
     _, height, width, channels = shape_of(op.operands[2])
     _, out_h, out_w, _ = shape_of(op.results[0])
     stride, padding = (op.option("strideH"), op.option("strideW")), op.choice("padding")
@@ -141,11 +128,11 @@ def _transposed(op: TflOp, filters: NDArray) -> TransposeOptions | Refusal:
     for size, out, axis in ((height, out_h, 0), (width, out_w, 1)):
         if window_axis(out, filters.shape[1 + axis], stride[axis], 1, padding).out != size:  # type: ignore[arg-type]
             return Refusal(f"no convolution of {out} values gives the {size} of its input")
-    return TransposeOptions(
-        channels_in=channels,
-        output_height=out_h,
-        output_width=out_w,
-        stride_height=stride[0],
-        stride_width=stride[1],
-        padding=padding,
-    )
+    return {
+        "channels_in": channels,
+        "output_height": out_h,
+        "output_width": out_w,
+        "stride_height": stride[0],
+        "stride_width": stride[1],
+        "padding": padding,
+    }

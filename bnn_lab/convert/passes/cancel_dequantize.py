@@ -14,7 +14,7 @@ from xdsl.pattern_rewriter import PatternRewriter
 
 from bnn_lab.convert.ir.lq_dialect import Dequantize, Quantize
 from bnn_lab.convert.ir.tfl_dialect import producer
-from bnn_lab.convert.rewrite.base import Pass
+from bnn_lab.convert.rewrite.base import Fact, Pass
 
 
 class _Match(NamedTuple):
@@ -26,6 +26,8 @@ class CancelDequantize(Pass):
 
     name = "cancel_dequantize"
     summary = "lq.Dequantize followed by lq.Quantize disappears"
+    needs = (Fact.CONVS_ARE_BINARY,)
+    gives = (Fact.QUANTIZES_MOVED,)
 
     def check(self, op: Operation) -> _Match | None:
         """Match a quantize of a dequantize."""

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter
 
-from bnn_lab.convert.ir.attributes import F32, Options, OptionsAttr, tensor_type
+from bnn_lab.convert.ir.attributes import F32, tensor_type
+from bnn_lab.convert.ir.options import Options, OptionsAttr
 from bnn_lab.convert.ir.tfl_dialect import (
     Const,
     TflOp,
@@ -33,7 +34,7 @@ from bnn_lab.convert.ir.tfl_dialect import (
     producer,
     tensor_names,
 )
-from bnn_lab.convert.rewrite.base import Pass, Refusal
+from bnn_lab.convert.rewrite.base import Fact, Pass, Refusal
 from bnn_lab.convert.rewrite.binary_values import (
     bias_or_zeros,
     channel_magnitudes,
@@ -66,6 +67,8 @@ class CenterZeroOne(Pass):
 
     name = "center_zero_one"
     summary = "a layer of 0 and 1 with a binary filter becomes one of -1 and +1, its bias shifted"
+    needs = (Fact.SIGNS_KNOWN,)
+    gives = (Fact.BINARY_KNOWN,)
 
     def check(self, op: Operation) -> _Match | Refusal | None:
         """Match a layer with a binary filter whose input is 0 or 1."""

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter
 
-from bnn_lab.convert.ir.attributes import Options, OptionsAttr
+from bnn_lab.convert.ir.options import Options, OptionsAttr
 from bnn_lab.convert.ir.tfl_dialect import (
     Const,
     TflOp,
@@ -30,7 +30,7 @@ from bnn_lab.convert.ir.tfl_dialect import (
     producer,
     tensor_names,
 )
-from bnn_lab.convert.rewrite.base import Pass, Refusal
+from bnn_lab.convert.rewrite.base import Fact, Pass, Refusal, Role
 from bnn_lab.convert.rewrite.binary_values import (
     channel_magnitudes,
     is_binary,
@@ -50,6 +50,9 @@ class CorrectZeroPadding(Pass):
 
     name = "correct_zero_padding"
     summary = "zero padding that is not SAME becomes padding with ones and a constant correction"
+    role = Role.PREPARES
+    needs = (Fact.BINARY_KNOWN, Fact.LAYERS_IN_FLOAT, Fact.PADDING_IN_FRONT, Fact.SAME_JOINED)
+    gives = (Fact.NO_ZERO_PADDING,)
 
     def check(self, op: Operation) -> _Match | Refusal | None:
         """Match a valid convolution, binary but for the zeros around its input."""

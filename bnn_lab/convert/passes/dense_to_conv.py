@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter
 
-from bnn_lab.convert.ir.attributes import F32, Options, OptionsAttr, tensor_type
+from bnn_lab.convert.ir.attributes import F32, tensor_type
+from bnn_lab.convert.ir.options import Options, OptionsAttr
 from bnn_lab.convert.ir.tfl_dialect import Const, constant, is_tfl, make_tfl, name_of, tensor_names
-from bnn_lab.convert.rewrite.base import Pass, Refusal
+from bnn_lab.convert.rewrite.base import Fact, Pass, Refusal, Role
 from bnn_lab.convert.rewrite.binary_values import (
     bias_or_zeros,
     channel_magnitudes,
@@ -39,6 +40,9 @@ class DenseToConv(Pass):
 
     name = "dense_to_conv"
     summary = "a dense layer of ±1 values and weights becomes a 1x1 convolution"
+    role = Role.PREPARES
+    needs = (Fact.BINARY_KNOWN, Fact.LAYERS_IN_FLOAT)
+    gives = (Fact.DENSE_ARE_CONVS,)
 
     def check(self, op: Operation) -> _Match | Refusal | None:
         """Match a dense layer of binary values and weights."""

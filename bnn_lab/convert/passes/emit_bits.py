@@ -21,7 +21,7 @@ from xdsl.pattern_rewriter import PatternRewriter
 
 from bnn_lab.convert.ir.lq_dialect import BinaryConv, Depthwise2d, Quantize, Transpose2d
 from bnn_lab.convert.ir.tfl_dialect import Const, NoValue, constant, name_of, producer
-from bnn_lab.convert.rewrite.base import Pass, Refusal
+from bnn_lab.convert.rewrite.base import Fact, Pass, Refusal
 from bnn_lab.reference import ACTIVATION_RANGES
 
 
@@ -40,6 +40,7 @@ class EmitBits(Pass):
 
     name = "emit_bits"
     summary = "lq.Quantize after lq.Bconv2d becomes a threshold on the popcount"
+    needs = (Fact.ALL_READ, Fact.SCALES_JOINED, Fact.QUANTIZES_MOVED, Fact.FILTERS_ARE_FLOAT)
 
     def __init__(self, lce_compatible: bool = True) -> None:
         self.lce_compatible = lce_compatible
@@ -66,7 +67,7 @@ class EmitBits(Pass):
         if not isinstance(bconv, Depthwise2d):  # whose channels are the last axis
             flip = flip[:, None, None, None]
         signs = np.where(flip, -filters, filters)
-        activation = bconv.options.data.fused_activation_function
+        activation = bconv.option("fused_activation_function")
         return _Match(bconv, signs, thresholds(multiplier, bias, _depth(bconv), activation))
 
     def _check_terms(self, bconv: BinaryConv) -> Refusal | None:
@@ -101,20 +102,10 @@ class EmitBits(Pass):
             (absent.result, "absent"),
         ):
             value.name_hint = hint
-        bconv = type(old).build(
-            operands=[
-                old.input,
-                filters.result,
-                absent.result,
-                absent.result,
-                threshold.result,
-            ],
-            result_types=op.result_types,
-            properties={"options": old.options, "names": op.names},
-        )
+        operands = [old.input, filters.result, absent.result, absent.result, threshold.result]
+        bconv = type(old).make(operands, op.output.type, op.names, **old.options)
         bconv.output.name_hint = old.output.name_hint
         rewriter.replace(op, [filters, threshold, absent, bconv])
-        rewriter.erase(old)
         flipped = int(np.sum(constant(old.multiplier) < 0))
         return f"{len(match.threshold)} thresholds, {flipped} channels with flipped signs"
 
@@ -122,7 +113,7 @@ class EmitBits(Pass):
 def _has_zeros(bconv: BinaryConv) -> bool:
     if isinstance(bconv, Transpose2d):
         return True
-    return bconv.options.data.padding == "same" and bconv.options.data.pad_values == 0
+    return bconv.option("padding") == "same" and bconv.option("pad_values") == 0
 
 
 def _depth(bconv: BinaryConv) -> int:

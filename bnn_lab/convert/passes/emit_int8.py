@@ -19,7 +19,7 @@ from xdsl.pattern_rewriter import PatternRewriter
 from bnn_lab.convert.ir.attributes import F32, quant_of, tensor_type
 from bnn_lab.convert.ir.lq_dialect import Bconv2d, BinaryConv
 from bnn_lab.convert.ir.tfl_dialect import TflOp, is_tfl, producer, tensor_names
-from bnn_lab.convert.rewrite.base import Pass, Refusal
+from bnn_lab.convert.rewrite.base import Fact, Pass, Refusal
 from bnn_lab.convert.rewrite.build import shape_of, with_operands
 from bnn_lab.convert.rewrite.int8_values import is_int8
 
@@ -38,6 +38,7 @@ class EmitInt8(Pass):
 
     name = "emit_int8"
     summary = "tfl.quantize after a binary convolution becomes the convolution's int8 output"
+    needs = (Fact.ALL_READ, Fact.SCALES_JOINED, Fact.QUANTIZES_MOVED)
 
     def __init__(self, lce_compatible: bool = True) -> None:
         self.lce_compatible = lce_compatible
@@ -57,8 +58,8 @@ class EmitInt8(Pass):
             return None
         if not conv.output.has_one_use():
             return Refusal("the convolution's float result has other readers")
-        zeros = isinstance(conv, Bconv2d) and conv.conv.padding == "same"
-        if self.lce_compatible and zeros and not conv.options.data.pad_values:
+        zeros = isinstance(conv, Bconv2d) and conv.option("padding") == "same"
+        if self.lce_compatible and zeros and not conv.option("pad_values"):
             return Refusal(
                 "LCE writes no int8 with SAME padding of zeros: an op of its own quantizes",
                 'use padding="same", pad_values=1',
@@ -72,18 +73,11 @@ class EmitInt8(Pass):
         if reshape is not None:
             result = tensor_type(result.element_type, shape_of(old.output), quant_of(result))
             names = tensor_names(f"{op.tensor_name()}/pixels")
-        conv = type(old).build(
-            operands=list(old.operands),
-            result_types=[result],
-            properties={"options": old.options, "names": names},
-        )
+        conv = type(old).make(old.operands, result, names, **old.options)
         conv.output.name_hint = old.output.name_hint
         new_ops: list[Operation] = [conv]
         if reshape is not None:
             operands = [conv.output, *reshape.operands[1:]]
             new_ops.append(with_operands(reshape, operands, op.results[0].type, op.tensor_name()))
         rewriter.replace(op, new_ops)
-        if reshape is not None:
-            rewriter.erase(reshape)
-        rewriter.erase(old)
         return "writes int8"

@@ -12,7 +12,7 @@ from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter
 
 from bnn_lab.convert.ir.tfl_dialect import TflOp, constant, is_tfl, name_of
-from bnn_lab.convert.rewrite.base import Pass, Refusal
+from bnn_lab.convert.rewrite.base import Fact, Pass, Refusal, Role
 from bnn_lab.convert.rewrite.binary_values import channel_magnitudes, is_binary
 
 # Op -> (what it is, position of the input among its operands, of the filter).
@@ -29,6 +29,8 @@ class ExplainFloatOps(Pass):
 
     name = "explain_float_ops"
     summary = "says why each remaining dense, locally connected or 3-D layer stays float"
+    role = Role.PREPARES
+    needs = (Fact.CONVS_ARE_BINARY, Fact.FILTERS_ARE_FLOAT)
 
     def check(self, op: Operation) -> Refusal | None:
         """Refuse, with the reason, every subject."""

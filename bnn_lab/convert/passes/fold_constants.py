@@ -20,7 +20,7 @@ from xdsl.pattern_rewriter import PatternRewriter
 
 from bnn_lab.convert.ir.attributes import F32
 from bnn_lab.convert.ir.tfl_dialect import Const, TflOp, constant, is_tfl
-from bnn_lab.convert.rewrite.base import Pass
+from bnn_lab.convert.rewrite.base import Fact, Pass
 from bnn_lab.convert.rewrite.build import shape_of
 
 _EVALUATORS: dict[str, Callable[..., NDArray]] = {
@@ -48,6 +48,7 @@ class FoldConstants(Pass):
 
     name = "fold_constants"
     summary = "ops on constants alone become constants, such as the quantizer of a large kernel"
+    gives = (Fact.CONSTANTS_FOLDED,)
 
     def check(self, op: Operation) -> _Match | None:
         """Match an op whose operands are all known."""

@@ -10,15 +10,14 @@ elements before and after on each axis.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter
 
-from bnn_lab.convert.ir.lq_dialect import Bconv2d, Depthwise2d, LqOptions, Quantize
+from bnn_lab.convert.ir.lq_dialect import Bconv2d, Depthwise2d, Quantize
 from bnn_lab.convert.ir.tfl_dialect import constant, is_tfl, producer
-from bnn_lab.convert.rewrite.base import Pass, Refusal
+from bnn_lab.convert.rewrite.base import Fact, Pass, Refusal
 from bnn_lab.convert.rewrite.binary_values import is_binary, pad_value, pad_widths
 from bnn_lab.convert.rewrite.build import quantize_of
 from bnn_lab.convert.rewrite.windows import same_padding_mismatch
@@ -33,10 +32,11 @@ class FoldOnePadding(Pass):
 
     name = "fold_one_padding"
     summary = "padding with +1 in front of a valid lq.Bconv2d becomes SAME with pad_values = 1"
+    needs = (Fact.CONVS_ARE_BINARY, Fact.FILTERS_ARE_FLOAT)
 
     def check(self, op: Operation) -> _Match | Refusal | None:
         """Match a valid binary convolution whose input is padded with +1."""
-        if not isinstance(op, Bconv2d | Depthwise2d) or op.conv.padding != "valid":
+        if not isinstance(op, Bconv2d | Depthwise2d) or op.option("padding") != "valid":
             return None
         quantize: Any = producer(op.input)
         pad: Any = producer(quantize.input) if isinstance(quantize, Quantize) else None
@@ -45,13 +45,12 @@ class FoldOnePadding(Pass):
         filters, widths = constant(op.filter), pad_widths(pad)
         if filters is None or widths is None:
             return Refusal("the padding is computed at run time")
-        conv = op.conv
         mismatch = same_padding_mismatch(
             widths,
             pad.operands[0].type.get_shape()[1:3],
             filters.shape[1:3],
-            (conv.stride_height, conv.stride_width),
-            (conv.dilation_height_factor, conv.dilation_width_factor),
+            (op.option("stride_height"), op.option("stride_width")),
+            (op.option("dilation_height_factor"), op.option("dilation_width_factor")),
         )
         if mismatch:
             return Refusal(
@@ -63,13 +62,8 @@ class FoldOnePadding(Pass):
     def rewrite(self, op: Any, match: _Match, rewriter: PatternRewriter) -> str:
         """Quantize the unpadded value."""
         quantize = quantize_of(match.source)
-        bconv = type(op).build(
-            operands=[quantize.output, *op.operands[1:]],
-            result_types=op.result_types,
-            properties={
-                "options": LqOptions(replace(op.conv, padding="same", pad_values=1)),
-                "names": op.names,
-            },
-        )
+        options = {**op.options, "padding": "same", "pad_values": 1}
+        operands = [quantize.output, *op.operands[1:]]
+        bconv = type(op).make(operands, op.output.type, op.names, **options)
         rewriter.replace(op, [quantize, bconv])
         return "padding with +1 became pad_values = 1"

@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter
 
-from bnn_lab.convert.ir.attributes import OptionsAttr
+from bnn_lab.convert.ir.options import OptionsAttr
 from bnn_lab.convert.ir.tfl_dialect import constant, is_tfl, make_tfl, producer
-from bnn_lab.convert.rewrite.base import Pass, Refusal
+from bnn_lab.convert.rewrite.base import Fact, Pass, Refusal
 from bnn_lab.convert.rewrite.binary_values import is_binary, pad_value, pad_widths
 from bnn_lab.convert.rewrite.windows import same_padding_mismatch
 
@@ -32,6 +32,8 @@ class FoldZeroPadding(Pass):
 
     name = "fold_zero_padding"
     summary = "zero padding in front of a valid convolution of binary values becomes SAME"
+    needs = (Fact.BINARY_KNOWN, Fact.LAYERS_IN_FLOAT, Fact.PADDING_IN_FRONT)
+    gives = (Fact.SAME_JOINED, Fact.NO_ZERO_PADDING)
 
     def check(self, op: Operation) -> _Match | Refusal | None:
         """Match a valid convolution whose binary input is padded with 0."""

@@ -30,7 +30,7 @@ from bnn_lab.convert.ir.tfl_dialect import (
     producer,
     tensor_names,
 )
-from bnn_lab.convert.rewrite.base import Pass, Refusal
+from bnn_lab.convert.rewrite.base import Fact, Pass, Refusal
 
 
 class _Match(NamedTuple):
@@ -45,6 +45,8 @@ class FuseScale(Pass):
 
     name = "fuse_scale"
     summary = "per-channel MUL, ADD and SUB join the multiplier and bias of lq.Bconv2d"
+    needs = (Fact.ALL_READ, Fact.CONVS_ARE_BINARY, Fact.ROUNDING_SHIFTS)
+    gives = (Fact.SCALES_JOINED,)
 
     def check(self, op: Operation) -> _Match | Refusal | None:
         """Match MUL, ADD or SUB of a float binary convolution and a constant."""
@@ -89,10 +91,11 @@ class FuseScale(Pass):
         bias = Const.of(match.bias, name_of(bconv.bias))
         multiplier.result.name_hint, bias.result.name_hint = "multiplier", "bias"
         own_name = bconv.tensor_name() if match.activation else op.tensor_name()
-        fused = type(bconv).build(
-            operands=[bconv.input, bconv.filter, multiplier.result, bias.result, bconv.threshold],
-            result_types=[bconv.output.type],
-            properties={"options": bconv.options, "names": tensor_names(own_name)},
+        fused = type(bconv).make(
+            [bconv.input, bconv.filter, multiplier.result, bias.result, bconv.threshold],
+            bconv.output.type,
+            tensor_names(own_name),
+            **bconv.options,
         )
         fused.output.name_hint = bconv.output.name_hint
         new_ops: list[Operation] = [multiplier, bias, fused]
@@ -101,7 +104,6 @@ class FuseScale(Pass):
                 make_tfl(match.activation, [fused.output], op.result_types, names=op.names)
             )
         rewriter.replace(op, new_ops)
-        rewriter.erase(bconv)
         return f"{op.name} joined the binary convolution"
 
 

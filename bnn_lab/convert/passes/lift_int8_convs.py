@@ -19,7 +19,7 @@ from xdsl.pattern_rewriter import PatternRewriter
 
 from bnn_lab.convert.ir.attributes import F32, tensor_type
 from bnn_lab.convert.ir.tfl_dialect import Const, is_absent, is_tfl, make_tfl, name_of, producer
-from bnn_lab.convert.rewrite.base import Pass
+from bnn_lab.convert.rewrite.base import Fact, Pass
 from bnn_lab.convert.rewrite.binary_values import channel_magnitudes, is_binary
 from bnn_lab.convert.rewrite.build import shape_of, with_operands
 from bnn_lab.convert.rewrite.int8_values import dequantized, is_int8
@@ -44,6 +44,8 @@ class LiftInt8Convs(Pass):
 
     name = "lift_int8_convs"
     summary = "int8 convolutions and dense layers of binary values compute in float again"
+    needs = (Fact.BINARY_KNOWN, Fact.MOVES_IN_FLOAT)
+    gives = (Fact.LAYERS_IN_FLOAT,)
 
     def check(self, op: Operation) -> _Match | None:
         """Match an int8 layer whose input is a quantized binary value."""

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter
 
-from bnn_lab.convert.ir.attributes import Options, OptionsAttr
+from bnn_lab.convert.ir.options import Options, OptionsAttr
 from bnn_lab.convert.ir.tfl_dialect import Const, constant, is_tfl, make_tfl, producer
-from bnn_lab.convert.rewrite.base import Pass
+from bnn_lab.convert.rewrite.base import Fact, Pass
 from bnn_lab.convert.rewrite.int8_values import dequantized
 
 
@@ -33,6 +33,8 @@ class LiftInt8Sign(Pass):
 
     name = "lift_int8_sign"
     summary = "the int8 sum inside larq's sign becomes a float sum again"
+    needs = (Fact.CONSTANTS_FOLDED,)
+    gives = (Fact.FLOAT_SUMS,)
 
     def check(self, op: Operation) -> _Match | None:
         """Match the dequantize of an int8 sum of a quantized sign and a constant."""

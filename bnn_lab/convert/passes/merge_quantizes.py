@@ -13,7 +13,7 @@ from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter
 
 from bnn_lab.convert.ir.lq_dialect import Quantize
-from bnn_lab.convert.rewrite.base import Pass
+from bnn_lab.convert.rewrite.base import Fact, Pass
 
 
 class _Match(NamedTuple):
@@ -25,6 +25,8 @@ class MergeQuantizes(Pass):
 
     name = "merge_quantizes"
     summary = "several lq.Quantize of one value become one"
+    needs = (Fact.CONVS_ARE_BINARY,)
+    gives = (Fact.QUANTIZES_MOVED,)
 
     def check(self, op: Operation) -> _Match | None:
         """Match a quantize of a value that was quantized before."""

@@ -13,7 +13,7 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter
 
 from bnn_lab.convert.ir.tfl_dialect import TflOp, is_tfl, producer
-from bnn_lab.convert.rewrite.base import Pass
+from bnn_lab.convert.rewrite.base import Fact, Pass
 from bnn_lab.convert.rewrite.build import with_operands
 
 
@@ -27,6 +27,8 @@ class MergeReshapes(Pass):
 
     name = "merge_reshapes"
     summary = "two reshapes in a row become one, or none if the shape is the first one again"
+    needs = (Fact.CONVS_ARE_BINARY,)
+    gives = (Fact.QUANTIZES_MOVED,)
 
     def check(self, op: Operation) -> _Match | None:
         """Match a reshape of a reshape."""
@@ -44,6 +46,4 @@ class MergeReshapes(Pass):
         else:
             operands = [match.source, *op.operands[1:]]
             rewriter.replace(op, with_operands(op, operands, op.results[0].type, op.tensor_name()))
-        if not match.first.results[0].uses:
-            rewriter.erase(match.first)
         return "the reshape before it is skipped"

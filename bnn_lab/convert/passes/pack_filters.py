@@ -18,7 +18,7 @@ from xdsl.pattern_rewriter import PatternRewriter
 
 from bnn_lab.convert.ir.lq_dialect import BinaryConv
 from bnn_lab.convert.ir.tfl_dialect import Const, constant, name_of
-from bnn_lab.convert.rewrite.base import Pass
+from bnn_lab.convert.rewrite.base import Fact, Pass
 from bnn_lab.reference import Words, pack_bits
 
 
@@ -32,6 +32,8 @@ class PackFilters(Pass):
 
     name = "pack_filters"
     summary = "±1 filters of binary convolutions become int32 words of 32 channels"
+    needs = (Fact.CONVS_ARE_BINARY,)
+    ends = (Fact.FILTERS_ARE_FLOAT,)
 
     def check(self, op: Operation) -> _Match | None:
         """Match a binary convolution with a float filter."""
@@ -46,10 +48,7 @@ class PackFilters(Pass):
         """Exchange the constant."""
         packed = Const.of(match.words, name_of(op.filter))
         packed.result.name_hint = "filter"
-        bconv = type(op).build(
-            operands=[op.input, packed.result, *op.operands[2:]],
-            result_types=op.result_types,
-            properties={"options": op.options, "names": op.names},
-        )
+        operands = [op.input, packed.result, *op.operands[2:]]
+        bconv = type(op).make(operands, op.output.type, op.names, **op.options)
         rewriter.replace(op, [packed, bconv])
         return f"{match.filters.nbytes} bytes became {match.words.nbytes}"

@@ -18,7 +18,7 @@ from xdsl.pattern_rewriter import PatternRewriter
 
 from bnn_lab.convert.ir.attributes import tensor_type
 from bnn_lab.convert.ir.tfl_dialect import Const, TflOp, is_tfl, producer
-from bnn_lab.convert.rewrite.base import Pass, Refusal
+from bnn_lab.convert.rewrite.base import Fact, Pass, Refusal
 from bnn_lab.convert.rewrite.binary_values import is_binary, pad_widths
 from bnn_lab.convert.rewrite.build import reshape_ops, shape_of, with_operands
 
@@ -33,6 +33,8 @@ class PadAfterReshape(Pass):
 
     name = "pad_after_reshape"
     summary = "padding of binary values moves behind a reshape that only adds axes of size 1"
+    needs = (Fact.BINARY_KNOWN, Fact.ALL_READ)
+    gives = (Fact.PADDING_IN_FRONT,)
 
     def check(self, op: Operation) -> _Match | Refusal | None:
         """Match a reshape that alone reads a padding of binary values."""
@@ -63,7 +65,6 @@ class PadAfterReshape(Pass):
         operands = [new_ops[-1].results[0], constant.result, *pad.operands[2:]]
         new_ops += [constant, with_operands(pad, operands, result, op.tensor_name())]
         rewriter.replace(op, new_ops)
-        rewriter.erase(pad)
         return f"the image of rank {len(widths)} is padded instead of the sequence"
 
 

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter
 
-from bnn_lab.convert.ir.attributes import F32, Options, OptionsAttr, tensor_type
+from bnn_lab.convert.ir.attributes import F32, tensor_type
+from bnn_lab.convert.ir.options import Options, OptionsAttr
 from bnn_lab.convert.ir.tfl_dialect import (
     Const,
     TflOp,
@@ -31,7 +32,7 @@ from bnn_lab.convert.ir.tfl_dialect import (
     producer,
     tensor_names,
 )
-from bnn_lab.convert.rewrite.base import Pass, Refusal
+from bnn_lab.convert.rewrite.base import Fact, Pass, Refusal
 from bnn_lab.convert.rewrite.binary_values import (
     bias_or_zeros,
     channel_magnitudes,
@@ -56,6 +57,8 @@ class PadGroups(Pass):
 
     name = "pad_groups"
     summary = "groups of a binary convolution get channels that cancel, so that they fill words"
+    needs = (Fact.BINARY_KNOWN, Fact.LAYERS_IN_FLOAT, Fact.NO_ZERO_PADDING)
+    gives = (Fact.WORDS_FILLED,)
 
     def check(self, op: Operation) -> _Match | Refusal | None:
         """Match a grouped binary convolution."""

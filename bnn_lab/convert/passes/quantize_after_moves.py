@@ -16,7 +16,7 @@ from xdsl.pattern_rewriter import PatternRewriter
 
 from bnn_lab.convert.ir.attributes import F32, tensor_type
 from bnn_lab.convert.ir.tfl_dialect import is_tfl, make_tfl, producer
-from bnn_lab.convert.rewrite.base import Pass
+from bnn_lab.convert.rewrite.base import Fact, Pass
 from bnn_lab.convert.rewrite.binary_values import MOVES, is_binary
 from bnn_lab.convert.rewrite.build import shape_of, with_operands
 from bnn_lab.convert.rewrite.int8_values import is_int8
@@ -31,6 +31,8 @@ class QuantizeAfterMoves(Pass):
 
     name = "quantize_after_moves"
     summary = "binary values are moved, pooled, padded and joined before they become int8"
+    needs = (Fact.BINARY_KNOWN,)
+    gives = (Fact.MOVES_IN_FLOAT,)
 
     def check(self, op: Operation) -> _Match | None:
         """Match an int8 op that only moves quantized binary values."""

@@ -17,7 +17,7 @@ from xdsl.pattern_rewriter import PatternRewriter
 
 from bnn_lab.convert.ir.lq_dialect import Quantize
 from bnn_lab.convert.ir.tfl_dialect import TflOp, is_tfl, producer
-from bnn_lab.convert.rewrite.base import Pass, Refusal
+from bnn_lab.convert.rewrite.base import Fact, Pass, Refusal
 from bnn_lab.convert.rewrite.build import quantize_of, shape_of, with_operands
 from bnn_lab.reference import WORD_BITS
 
@@ -31,6 +31,8 @@ class QuantizeBeforeConcat(Pass):
 
     name = "quantize_before_concat"
     summary = "lq.Quantize moves in front of a concatenation, which then joins words"
+    needs = (Fact.ALL_READ, Fact.CONVS_ARE_BINARY, Fact.SCALES_JOINED)
+    gives = (Fact.QUANTIZES_MOVED,)
 
     def check(self, op: Operation) -> _Match | Refusal | None:
         """Match a quantize of concatenated values."""
@@ -62,5 +64,4 @@ class QuantizeBeforeConcat(Pass):
         words = [part.output for part in parts]
         joined = with_operands(concat, words, op.output.type, op.tensor_name())
         rewriter.replace(op, [*parts, joined])
-        rewriter.erase(concat)
         return f"{len(parts)} parts are quantized and joined as words"

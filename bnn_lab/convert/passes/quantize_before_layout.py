@@ -17,7 +17,7 @@ from xdsl.pattern_rewriter import PatternRewriter
 
 from bnn_lab.convert.ir.lq_dialect import Quantize
 from bnn_lab.convert.ir.tfl_dialect import TflOp, constant, is_tfl, producer
-from bnn_lab.convert.rewrite.base import Pass, Refusal
+from bnn_lab.convert.rewrite.base import Fact, Pass, Refusal
 from bnn_lab.convert.rewrite.build import quantize_of, reshape_ops, shape_of, with_operands
 from bnn_lab.reference import WORD_BITS
 
@@ -33,6 +33,8 @@ class QuantizeBeforeLayout(Pass):
 
     name = "quantize_before_layout"
     summary = "lq.Quantize moves in front of reshape and transpose, which then move words"
+    needs = (Fact.CONVS_ARE_BINARY, Fact.SCALES_JOINED)
+    gives = (Fact.QUANTIZES_MOVED,)
 
     def check(self, op: Operation) -> _Match | Refusal | None:
         """Match a quantize of moved values."""
@@ -72,8 +74,6 @@ class QuantizeBeforeLayout(Pass):
             free = _has_free_batch(move)
             new_ops += reshape_ops(words, op.output.type, op.tensor_name(), free_batch=free)
         rewriter.replace(op, new_ops)
-        if not move.results[0].uses:
-            rewriter.erase(move)  # a dead reader would keep its producer from writing bits
         return f"{move.name} moves words"
 
 

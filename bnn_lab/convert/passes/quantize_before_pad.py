@@ -16,10 +16,11 @@ import numpy as np
 from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter
 
-from bnn_lab.convert.ir.attributes import F32, Options, OptionsAttr
+from bnn_lab.convert.ir.attributes import F32
 from bnn_lab.convert.ir.lq_dialect import Quantize
+from bnn_lab.convert.ir.options import Options, OptionsAttr
 from bnn_lab.convert.ir.tfl_dialect import Const, TflOp, is_tfl, make_tfl, producer
-from bnn_lab.convert.rewrite.base import Pass, Refusal
+from bnn_lab.convert.rewrite.base import Fact, Pass, Refusal
 from bnn_lab.convert.rewrite.binary_values import pad_value, pad_widths
 from bnn_lab.convert.rewrite.build import quantize_of, shape_of
 from bnn_lab.reference import WORD_BITS
@@ -35,6 +36,8 @@ class QuantizeBeforePad(Pass):
 
     name = "quantize_before_pad"
     summary = "lq.Quantize moves in front of padding, which then pads words"
+    needs = (Fact.CONVS_ARE_BINARY, Fact.SCALES_JOINED)
+    gives = (Fact.QUANTIZES_MOVED,)
 
     def check(self, op: Operation) -> _Match | Refusal | None:
         """Match a quantize of padded values."""
@@ -71,6 +74,4 @@ class QuantizeBeforePad(Pass):
             op.names,
         )
         rewriter.replace(op, [quantize, word, padded])
-        if not pad.results[0].uses:
-            rewriter.erase(pad)
         return f"words of {'-1' if match.word else '+1'} are padded"

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter
 
-from bnn_lab.convert.ir.lq_dialect import BMaxPool2d, BpoolOptions, LqOptions, Quantize
+from bnn_lab.convert.ir.lq_dialect import BMaxPool2d, Quantize
 from bnn_lab.convert.ir.tfl_dialect import TflOp, is_tfl, producer
-from bnn_lab.convert.rewrite.base import Pass, Refusal
+from bnn_lab.convert.rewrite.base import Fact, Pass, Refusal
 from bnn_lab.convert.rewrite.build import quantize_of
 
 
@@ -30,6 +30,8 @@ class QuantizeBeforePool(Pass):
 
     name = "quantize_before_pool"
     summary = "max-pooling in front of lq.Quantize becomes lq.BMaxPool2d behind it"
+    needs = (Fact.ALL_READ, Fact.CONVS_ARE_BINARY, Fact.SCALES_JOINED)
+    gives = (Fact.QUANTIZES_MOVED,)
 
     def check(self, op: Operation) -> _Match | Refusal | None:
         """Match a quantize that alone reads a max-pooling."""
@@ -51,19 +53,17 @@ class QuantizeBeforePool(Pass):
         """Quantize the pool's input, pool the words."""
         source = match.pool.operands[0]
         quantize = quantize_of(source)
-        options = BpoolOptions(
-            filter_height=match.pool.option("filterHeight"),
-            filter_width=match.pool.option("filterWidth"),
+        height, width = match.pool.option("filterHeight"), match.pool.option("filterWidth")
+        pool = BMaxPool2d.make(
+            [quantize.output],
+            op.output.type,
+            op.names,
+            filter_height=height,
+            filter_width=width,
             stride_height=match.pool.option("strideH"),
             stride_width=match.pool.option("strideW"),
             padding=match.pool.choice("padding"),
         )
-        pool = BMaxPool2d.build(
-            operands=[quantize.output],
-            result_types=op.result_types,
-            properties={"options": LqOptions(options), "names": op.names},
-        )
         pool.output.name_hint = "pooled_bits"
         rewriter.replace(op, [quantize, pool])
-        rewriter.erase(match.pool)  # a dead reader would keep its producer from writing bits
-        return f"{options.filter_height}x{options.filter_width} max-pooling works on bits"
+        return f"{height}x{width} max-pooling works on bits"

@@ -18,7 +18,7 @@ from xdsl.pattern_rewriter import PatternRewriter
 from bnn_lab.convert.ir.attributes import F32
 from bnn_lab.convert.ir.lq_dialect import Quantize
 from bnn_lab.convert.ir.tfl_dialect import is_tfl, producer
-from bnn_lab.convert.rewrite.base import Pass
+from bnn_lab.convert.rewrite.base import Fact, Pass
 from bnn_lab.convert.rewrite.build import quantize_of
 from bnn_lab.convert.rewrite.int8_values import is_calibrated, is_int8
 
@@ -32,6 +32,8 @@ class QuantizeFromInt8(Pass):
 
     name = "quantize_from_int8"
     summary = "lq.Quantize reads int8 values, or the floats they were made of"
+    needs = (Fact.ROUNDING_SHIFTS, Fact.CONVS_ARE_BINARY)
+    gives = (Fact.QUANTIZES_MOVED,)
 
     def check(self, op: Operation) -> _Match | None:
         """Match lq.Quantize behind a change of type."""
@@ -47,8 +49,5 @@ class QuantizeFromInt8(Pass):
 
     def rewrite(self, op: Any, match: _Match, rewriter: PatternRewriter) -> str:
         """Read the source."""
-        change: Any = producer(op.input)
         rewriter.replace(op, quantize_of(match.source))
-        if not change.results[0].uses:
-            rewriter.erase(change)
         return "no conversion in front of it"

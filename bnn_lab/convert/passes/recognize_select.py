@@ -20,7 +20,7 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter
 
 from bnn_lab.convert.ir.tfl_dialect import constant, is_tfl, producer
-from bnn_lab.convert.rewrite.base import Pass, Refusal
+from bnn_lab.convert.rewrite.base import Fact, Pass, Refusal
 from bnn_lab.convert.rewrite.comparison import (
     SYMBOLS,
     Comparison,
@@ -50,6 +50,8 @@ class RecognizeSelect(Pass):
 
     name = "recognize_select"
     summary = "a choice of +1 or -1 by a comparison becomes lq.Quantize + lq.Dequantize"
+    needs = (Fact.CONSTANTS_FOLDED,)
+    gives = (Fact.SIGNS_KNOWN, Fact.BINARY_KNOWN)
 
     def check(self, op: Operation) -> _Match | Refusal | None:
         """Match the op that gives the values."""

@@ -20,7 +20,7 @@ from xdsl.pattern_rewriter import PatternRewriter
 from bnn_lab.convert.ir.attributes import F32, I32, tensor_type
 from bnn_lab.convert.ir.lq_dialect import Dequantize, Quantize
 from bnn_lab.convert.ir.tfl_dialect import constant, is_tfl, name_of, producer, tensor_names
-from bnn_lab.convert.rewrite.base import Pass, Refusal
+from bnn_lab.convert.rewrite.base import Fact, Pass, Refusal
 from bnn_lab.reference import word_count
 
 
@@ -33,6 +33,8 @@ class RecognizeSign(Pass):
 
     name = "recognize_sign"
     summary = "larq's sign(sign(x) + 0.1) becomes lq.Quantize + lq.Dequantize"
+    needs = (Fact.CONSTANTS_FOLDED, Fact.FLOAT_SUMS)
+    gives = (Fact.SIGNS_KNOWN, Fact.BINARY_KNOWN)
 
     def check(self, op: Operation) -> _Match | Refusal | None:
         """Match the outer sign."""

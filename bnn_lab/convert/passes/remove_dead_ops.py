@@ -13,7 +13,7 @@ from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter
 from xdsl.transforms.dead_code_elimination import is_trivially_dead
 
-from bnn_lab.convert.rewrite.base import Pass
+from bnn_lab.convert.rewrite.base import Fact, Pass, Role
 
 
 class RemoveDeadOps(Pass):
@@ -22,6 +22,8 @@ class RemoveDeadOps(Pass):
     name = "remove_dead_ops"
     summary = "stateless ops that nobody reads disappear"
     includes_dead_ops = True
+    role = Role.CLEANS
+    gives = (Fact.ALL_READ,)
 
     def check(self, op: Operation) -> bool | None:
         """Match an op without readers and without side effects."""

@@ -17,10 +17,11 @@ import numpy as np
 from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter
 
-from bnn_lab.convert.ir.attributes import F32, Options, OptionsAttr, quant_of
+from bnn_lab.convert.ir.attributes import F32, quant_of
 from bnn_lab.convert.ir.lq_dialect import Quantize
+from bnn_lab.convert.ir.options import Options, OptionsAttr
 from bnn_lab.convert.ir.tfl_dialect import Const, is_tfl, make_tfl, name_of, producer, tensor_names
-from bnn_lab.convert.rewrite.base import Pass, Refusal
+from bnn_lab.convert.rewrite.base import Fact, Pass, Refusal
 from bnn_lab.convert.rewrite.build import quantize_of
 from bnn_lab.convert.rewrite.int8_values import is_calibrated, is_int8
 
@@ -35,6 +36,8 @@ class RoundBeforeSign(Pass):
 
     name = "round_before_sign"
     summary = "rounding to int8 in front of lq.Quantize becomes the addition of half a step"
+    needs = (Fact.ALL_READ, Fact.SIGNS_KNOWN)
+    gives = (Fact.ROUNDING_SHIFTS,)
 
     def check(self, op: Operation) -> _Match | Refusal | None:
         """Match the sign of a rounded value that an op computes."""
@@ -64,9 +67,5 @@ class RoundBeforeSign(Pass):
         options = OptionsAttr(Options.make("AddOptions"))
         operands, names = [match.source, half.result], tensor_names(name)
         total = make_tfl("add", operands, [match.source.type], options, names)
-        dequantize: Any = producer(op.input)
-        quantize: Any = producer(dequantize.operands[0])
         rewriter.replace(op, [half, total, quantize_of(total.results[0])])
-        rewriter.erase(dequantize)
-        rewriter.erase(quantize)
         return f"{match.half_step:.6g} is added before the sign"

@@ -18,7 +18,7 @@ from xdsl.pattern_rewriter import PatternRewriter
 
 from bnn_lab.convert.ir.lq_dialect import BinaryConv
 from bnn_lab.convert.ir.tfl_dialect import TflOp, constant, is_tfl, name_of, producer
-from bnn_lab.convert.rewrite.base import Pass, Refusal
+from bnn_lab.convert.rewrite.base import Fact, Pass, Refusal
 from bnn_lab.convert.rewrite.build import shape_of, with_operands
 
 
@@ -32,6 +32,8 @@ class ScaleBeforePool(Pass):
 
     name = "scale_before_pool"
     summary = "per-channel MUL, ADD and SUB move in front of max-pooling and reshape"
+    needs = (Fact.ALL_READ, Fact.CONVS_ARE_BINARY, Fact.ROUNDING_SHIFTS)
+    gives = (Fact.SCALES_JOINED,)
 
     def check(self, op: Operation) -> _Match | Refusal | None:
         """Match a scale of the pooled or reshaped result of a binary convolution."""
@@ -81,5 +83,4 @@ class ScaleBeforePool(Pass):
             op.tensor_name(),
         )
         rewriter.replace(op, [scaled, moved])
-        rewriter.erase(move)
         return f"{op.name} comes before {move.name}"

@@ -20,7 +20,7 @@ from xdsl.pattern_rewriter import PatternRewriter
 
 from bnn_lab.convert.ir.attributes import I8, QuantParams, tensor_type
 from bnn_lab.convert.ir.tfl_dialect import Const, constant, is_tfl, make_tfl, name_of, tensor_names
-from bnn_lab.convert.rewrite.base import Pass
+from bnn_lab.convert.rewrite.base import Fact, Pass
 from bnn_lab.convert.rewrite.build import with_operands
 
 # The axis of the output channels in the filter.
@@ -39,6 +39,8 @@ class ShrinkFilters(Pass):
 
     name = "shrink_filters"
     summary = "binary and ternary kernels of float layers are stored as int8"
+    needs = (Fact.CONVS_ARE_BINARY,)
+    ends = (Fact.FILTERS_ARE_FLOAT,)
 
     def check(self, op: Operation) -> _Match | None:
         """Match a float layer whose kernel has one magnitude per output channel."""

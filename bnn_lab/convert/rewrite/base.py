@@ -4,17 +4,22 @@ A pass is a class with a name, a summary and two steps:
 
 * `check(op)` looks and changes nothing. It returns None (the op is not this pass's subject), a
   `Refusal` (it is, but the rewrite would not be right) or a match: whatever `rewrite` needs.
-* `rewrite(op, match, rewriter)` changes the graph and returns one line about it.
+* `rewrite(op, match, rewriter)` changes the graph and returns one line about it. What lost its last
+  reader by that is removed: a dead reader would keep its producer from writing bits, for instance.
+
+It also says what it takes for granted (`needs`), and what it brings about or ends (`gives`,
+`ends`), so that the order of the passes can be checked.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, ClassVar
 
 from xdsl.dialects.builtin import ModuleOp, UnrankedTensorType
-from xdsl.ir import Operation
+from xdsl.ir import Operation, OpResult
 from xdsl.pattern_rewriter import (
     GreedyRewritePatternApplier,
     PatternRewriter,
@@ -35,12 +40,44 @@ class Refusal:
     advice: str = ""
 
 
+class Role(Enum):
+    """What a pass is to a layer."""
+
+    BINARIZES = "its rewrite makes the layer binary"
+    PREPARES = "where it refuses, the layer stays float"
+    IMPROVES = "the layer is binary, or is not, without it too"
+    CLEANS = "it removes what is left over"
+
+
+class Fact(Enum):
+    """What a pass may take for granted of the graph."""
+
+    ALL_READ = "every op has a reader"
+    CONSTANTS_FOLDED = "what is computed of constants alone is a constant"
+    FLOAT_SUMS = "the sum between two signs is float"
+    SIGNS_KNOWN = "a choice of -1 and +1 is lq.Quantize, lq.Dequantize"
+    BINARY_KNOWN = "layers of 0 and 1 are of -1 and +1 too: all that can be binary is known"
+    MOVES_IN_FLOAT = "binary values are moved as floats, not as int8"
+    LAYERS_IN_FLOAT = "layers of binary values are float, not int8"
+    PADDING_IN_FRONT = "padding stands directly in front of its convolution"
+    SAME_JOINED = "zero padding that is SAME has joined its convolution"
+    NO_ZERO_PADDING = "no binary value is padded with zeros by an op of its own"
+    WORDS_FILLED = "the groups of a binary convolution fill words"
+    DENSE_ARE_CONVS = "binary dense layers are convolutions"
+    CONVS_ARE_BINARY = "all convolutions that can be are binary"
+    ROUNDING_SHIFTS = "rounding in front of a sign is the addition of half a step"
+    SCALES_JOINED = "scales and shifts have joined their binary convolution"
+    QUANTIZES_MOVED = "lq.Quantize stands as early as it can"
+    FILTERS_ARE_FLOAT = "filters are float constants"
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What a pass did with one op.
 
     Attributes:
         pass_name: name of the pass.
+        role: what the pass is to a layer.
         op: the op's name, such as "tfl.conv_2d".
         layer: the Keras layer, as far as tensor names tell.
         tensor: name of the op's first result.
@@ -50,12 +87,26 @@ class Outcome:
     """
 
     pass_name: str
+    role: Role
     op: str
     layer: str
     tensor: str
     applied: bool
     reason: str
     advice: str = ""
+
+    @property
+    def makes_binary(self) -> bool:
+        """Whether a layer became binary by it."""
+        return self.applied and self.role is Role.BINARIZES
+
+    @property
+    def says_why_float(self) -> bool:
+        """Whether it tells why a layer computes in float.
+
+        Other refusals are of optimisations, which a binary layer may lack too.
+        """
+        return not self.applied and self.role in (Role.BINARIZES, Role.PREPARES)
 
     def __str__(self) -> str:
         verdict = "applied" if self.applied else "refused"
@@ -68,7 +119,13 @@ class Pass(ABC):
 
     name: ClassVar[str]
     summary: ClassVar[str]
-    includes_dead_ops: ClassVar[bool] = False  # ops that a rewrite left without readers
+    role: ClassVar[Role] = Role.IMPROVES
+    needs: ClassVar[
+        tuple[Fact, ...]
+    ] = ()  # it runs after all that give them, before what ends them
+    gives: ClassVar[tuple[Fact, ...]] = ()
+    ends: ClassVar[tuple[Fact, ...]] = ()
+    includes_dead_ops: ClassVar[bool] = False  # looks at ops that nobody reads
 
     @abstractmethod
     def check(self, op: Operation) -> Any:
@@ -137,14 +194,32 @@ class _Pattern(RewritePattern):
         if isinstance(match, Refusal):
             applied, reason, advice = False, match.reason, match.advice
         else:
+            read = _producers(op)
             applied, reason, advice = True, self.owner.rewrite(op, match, rewriter), ""
-        self.seen[op] = Outcome(self.owner.name, op.name, layer, tensor, applied, reason, advice)
+            if not self.owner.includes_dead_ops:
+                _erase_unread(read, rewriter)
+        self.seen[op] = Outcome(
+            self.owner.name, self.owner.role, op.name, layer, tensor, applied, reason, advice
+        )
 
     def outcomes(self) -> list[Outcome]:
         # An op refused first may have been rewritten away since: then the refusal is stale.
         return [
             outcome for op, outcome in self.seen.items() if outcome.applied or op.parent is not None
         ]
+
+
+def _producers(op: Operation) -> list[Operation]:
+    return [value.op for value in op.operands if isinstance(value, OpResult)]
+
+
+def _erase_unread(ops: list[Operation], rewriter: PatternRewriter) -> None:
+    """Erase those of `ops` that nobody reads, and what only they read."""
+    while ops:
+        op = ops.pop()
+        if op.parent is not None and is_trivially_dead(op):
+            ops += _producers(op)
+            rewriter.erase(op)
 
 
 def _shapes_are_known(op: LabOp) -> bool:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from xdsl.ir import Operation, SSAValue
 
-from bnn_lab.convert.ir.attributes import I32, OptionsAttr, tensor_type
-from bnn_lab.convert.ir.lq_dialect import BinaryConv, LqOptions, Quantize
+from bnn_lab.convert.ir.attributes import I32, tensor_type
+from bnn_lab.convert.ir.lq_dialect import BinaryConv, Quantize
+from bnn_lab.convert.ir.options import OptionsAttr
 from bnn_lab.convert.ir.tfl_dialect import Const, NoValue, TflOp, make_tfl, name_of, tensor_names
 from bnn_lab.reference import word_count
 
@@ -55,37 +57,45 @@ def reshape_ops(
     return [shape, reshape]
 
 
-def binary_conv_ops(
-    op: TflOp,
-    kind: type[BinaryConv],
-    options: Any,
-    source: SSAValue,
-    signs: NDArray[np.float32],
-    multiplier: NDArray[np.float32],
-    bias: NDArray[np.float32],
-    activation_after: str | None,
-) -> list[Operation]:
+@dataclass(frozen=True)
+class BinaryPlan:
+    """The binary convolution that takes the place of a float one.
+
+    Attributes:
+        kind: op class.
+        options: its options.
+        source: the ±1 values that it reads.
+        signs: float32 filter, ±1.
+        multiplier: float32 (O,).
+        bias: float32 (O,).
+        activation_after: builtin op that follows, None for none.
+    """
+
+    kind: type[BinaryConv]
+    options: dict[str, Any]
+    source: SSAValue
+    signs: NDArray[np.float32]
+    multiplier: NDArray[np.float32]
+    bias: NDArray[np.float32]
+    activation_after: str | None
+
+
+def binary_conv_ops(op: TflOp, plan: BinaryPlan) -> list[Operation]:
     """Quantize, constants and a binary convolution in the place of a float one.
 
     Args:
         op: the float convolution: gives filter name, result type and tensor name.
-        kind: op class to make.
-        options: its options.
-        source: ±1 values to read.
-        signs: ±1 filter.
-        multiplier: float32 (O,).
-        bias: float32 (O,).
-        activation_after: builtin op that follows, None for none.
+        plan: what to put there.
 
     Returns:
         New ops, the last one computing the result.
     """
     name = op.tensor_name()
     filter_name = name_of(op.operands[1])
-    quantize = quantize_of(source)
-    filters = Const.of(signs, filter_name)
-    multipliers = Const.of(multiplier, f"{filter_name}/multiplier")
-    biases = Const.of(bias, f"{filter_name}/bias")
+    quantize = quantize_of(plan.source)
+    filters = Const.of(plan.signs, filter_name)
+    multipliers = Const.of(plan.multiplier, f"{filter_name}/multiplier")
+    biases = Const.of(plan.bias, f"{filter_name}/bias")
     threshold = NoValue.make()
     operands = [
         quantize.output,
@@ -97,15 +107,13 @@ def binary_conv_ops(
     hints = ("bits", "filter", "multiplier", "bias", "absent")
     for value, hint in zip(operands, hints, strict=True):
         value.name_hint = hint
-    own_name = f"{name}/accumulate" if activation_after else name
-    conv = kind.build(
-        operands=operands,
-        result_types=op.result_types,
-        properties={"options": LqOptions(options), "names": tensor_names(own_name)},
-    )
+    own_name = f"{name}/accumulate" if plan.activation_after else name
+    result = op.results[0].type
+    conv = plan.kind.make(operands, result, tensor_names(own_name), **plan.options)
     new_ops: list[Operation] = [quantize, filters, multipliers, biases, threshold, conv]
-    if activation_after:
-        new_ops.append(make_tfl(activation_after, [conv.output], op.result_types, names=op.names))
+    if plan.activation_after:
+        activation = make_tfl(plan.activation_after, [conv.output], op.result_types, names=op.names)
+        new_ops.append(activation)
     return new_ops
 
 

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from xdsl.ir import Operation, SSAValue
 
-from bnn_lab.convert.ir.attributes import F32, Options, OptionsAttr, tensor_type
+from bnn_lab.convert.ir.attributes import F32, tensor_type
 from bnn_lab.convert.ir.lq_dialect import Dequantize
+from bnn_lab.convert.ir.options import Options, OptionsAttr
 from bnn_lab.convert.ir.tfl_dialect import Const, constant, is_tfl, make_tfl, producer, tensor_names
 from bnn_lab.convert.rewrite.base import Refusal
 from bnn_lab.convert.rewrite.build import quantize_of, shape_of

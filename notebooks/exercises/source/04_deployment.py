@@ -29,7 +29,8 @@ import bnn_lab
 from bnn_lab import convert
 from bnn_lab.convert.ir.lq_dialect import Quantize
 from bnn_lab.convert.ir.tfl_dialect import is_tfl, producer
-from bnn_lab.convert.passes import RecognizeSign, RemoveDeadOps
+from bnn_lab.convert.passes.recognize_sign import RecognizeSign
+from bnn_lab.convert.passes.remove_dead_ops import RemoveDeadOps
 from bnn_lab.convert.rewrite.base import Pass, Refusal
 from bnn_lab.course.checks import attempt, expect, expect_equal, passed
 from bnn_lab.models import digits_bnn

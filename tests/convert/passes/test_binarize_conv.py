@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from bnn_lab.convert import ir_text
-from bnn_lab.convert.passes import BinarizeConv, RecognizeSign, RemoveDeadOps
+from bnn_lab.convert.passes.binarize_conv import BinarizeConv
+from bnn_lab.convert.passes.recognize_sign import RecognizeSign
+from bnn_lab.convert.passes.remove_dead_ops import RemoveDeadOps
 
 
 def image(rng, *shape):

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from bnn_lab.convert import ir_text
-from bnn_lab.convert.passes import BinarizeOtherConvs, RecognizeSign, RemoveDeadOps
+from bnn_lab.convert.passes.binarize_other_convs import BinarizeOtherConvs
+from bnn_lab.convert.passes.recognize_sign import RecognizeSign
+from bnn_lab.convert.passes.remove_dead_ops import RemoveDeadOps
 
 from_sign = RecognizeSign(), RemoveDeadOps()
 

@@ -9,7 +9,10 @@ from xdsl.dialects.builtin import IntegerType
 from bnn_lab.convert import ir_text
 from bnn_lab.convert.ir.attributes import F32, tensor_type
 from bnn_lab.convert.ir.tfl_dialect import make_tfl, tensor_names
-from bnn_lab.convert.passes import BinarizeConv, CenterZeroOne, RecognizeSign, RemoveDeadOps
+from bnn_lab.convert.passes.binarize_conv import BinarizeConv
+from bnn_lab.convert.passes.center_zero_one import CenterZeroOne
+from bnn_lab.convert.passes.recognize_sign import RecognizeSign
+from bnn_lab.convert.passes.remove_dead_ops import RemoveDeadOps
 
 SHAPE = (1, 5, 6, 40)
 STEPS = CenterZeroOne(), BinarizeConv(), RemoveDeadOps()

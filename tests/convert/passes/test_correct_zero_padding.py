@@ -5,13 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bnn_lab.convert.passes import (
-    BinarizeConv,
-    CorrectZeroPadding,
-    FoldZeroPadding,
-    RecognizeSign,
-    RemoveDeadOps,
-)
+from bnn_lab.convert.passes.binarize_conv import BinarizeConv
+from bnn_lab.convert.passes.correct_zero_padding import CorrectZeroPadding
+from bnn_lab.convert.passes.fold_zero_padding import FoldZeroPadding
+from bnn_lab.convert.passes.recognize_sign import RecognizeSign
+from bnn_lab.convert.passes.remove_dead_ops import RemoveDeadOps
 
 
 @pytest.mark.parametrize("widths", [((2, 0), (0, 0)), ((1, 2), (1, 1)), ((0, 3), (2, 1))])

@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bnn_lab.convert.passes import BinarizeConv, DenseToConv, RecognizeSign, RemoveDeadOps
+from bnn_lab.convert.passes.binarize_conv import BinarizeConv
+from bnn_lab.convert.passes.dense_to_conv import DenseToConv
+from bnn_lab.convert.passes.recognize_sign import RecognizeSign
+from bnn_lab.convert.passes.remove_dead_ops import RemoveDeadOps
 
 
 def dense(graph, source, weights, shape, **options):

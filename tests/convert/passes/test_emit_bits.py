@@ -4,15 +4,12 @@ import numpy as np
 import pytest
 
 from bnn_lab.convert import ir_text
-from bnn_lab.convert.passes import (
-    BinarizeConv,
-    CancelDequantize,
-    EmitBits,
-    FuseScale,
-    RecognizeSign,
-    RemoveDeadOps,
-)
-from bnn_lab.convert.passes.emit_bits import thresholds
+from bnn_lab.convert.passes.binarize_conv import BinarizeConv
+from bnn_lab.convert.passes.cancel_dequantize import CancelDequantize
+from bnn_lab.convert.passes.emit_bits import EmitBits, thresholds
+from bnn_lab.convert.passes.fuse_scale import FuseScale
+from bnn_lab.convert.passes.recognize_sign import RecognizeSign
+from bnn_lab.convert.passes.remove_dead_ops import RemoveDeadOps
 from bnn_lab.reference import ACTIVATION_RANGES
 
 PIPELINE = (

@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 from bnn_lab.convert import ir_text
-from bnn_lab.convert.passes import BinarizeConv, FuseScale, RecognizeSign, RemoveDeadOps
+from bnn_lab.convert.passes.binarize_conv import BinarizeConv
+from bnn_lab.convert.passes.fuse_scale import FuseScale
+from bnn_lab.convert.passes.recognize_sign import RecognizeSign
+from bnn_lab.convert.passes.remove_dead_ops import RemoveDeadOps
 
 PIPELINE = (RecognizeSign(), BinarizeConv(), FuseScale(), RemoveDeadOps())
 

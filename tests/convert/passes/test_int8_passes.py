@@ -7,27 +7,18 @@ import pytest
 from xdsl.dialects.builtin import UnitAttr
 
 from bnn_lab.convert import ir_text
-from bnn_lab.convert.ir.attributes import (
-    F32,
-    I8,
-    I32,
-    Options,
-    OptionsAttr,
-    QuantParams,
-    tensor_type,
-)
+from bnn_lab.convert.ir.attributes import F32, I8, I32, QuantParams, tensor_type
+from bnn_lab.convert.ir.options import Options, OptionsAttr
 from bnn_lab.convert.ir.tfl_dialect import CALIBRATED, Const
-from bnn_lab.convert.passes import (
-    BinarizeConv,
-    CancelDequantize,
-    EmitInt8,
-    LiftInt8Convs,
-    LiftInt8Sign,
-    QuantizeFromInt8,
-    RecognizeSign,
-    RemoveDeadOps,
-    RoundBeforeSign,
-)
+from bnn_lab.convert.passes.binarize_conv import BinarizeConv
+from bnn_lab.convert.passes.cancel_dequantize import CancelDequantize
+from bnn_lab.convert.passes.emit_int8 import EmitInt8
+from bnn_lab.convert.passes.lift_int8_convs import LiftInt8Convs
+from bnn_lab.convert.passes.lift_int8_sign import LiftInt8Sign
+from bnn_lab.convert.passes.quantize_from_int8 import QuantizeFromInt8
+from bnn_lab.convert.passes.recognize_sign import RecognizeSign
+from bnn_lab.convert.passes.remove_dead_ops import RemoveDeadOps
+from bnn_lab.convert.passes.round_before_sign import RoundBeforeSign
 
 SHAPE = (1, 1, 1, 8)
 STEP = 0.25

@@ -8,17 +8,15 @@ import pytest
 from bnn_lab.convert import ir_text
 from bnn_lab.convert.ir.attributes import I8, QuantParams, tensor_type
 from bnn_lab.convert.ir.tfl_dialect import make_tfl, tensor_names
-from bnn_lab.convert.passes import (
-    MergeQuantizes,
-    MergeReshapes,
-    PadAfterReshape,
-    QuantizeAfterMoves,
-    QuantizeBeforeConcat,
-    QuantizeBeforeLayout,
-    QuantizeBeforePad,
-    RecognizeSign,
-    RemoveDeadOps,
-)
+from bnn_lab.convert.passes.merge_quantizes import MergeQuantizes
+from bnn_lab.convert.passes.merge_reshapes import MergeReshapes
+from bnn_lab.convert.passes.pad_after_reshape import PadAfterReshape
+from bnn_lab.convert.passes.quantize_after_moves import QuantizeAfterMoves
+from bnn_lab.convert.passes.quantize_before_concat import QuantizeBeforeConcat
+from bnn_lab.convert.passes.quantize_before_layout import QuantizeBeforeLayout
+from bnn_lab.convert.passes.quantize_before_pad import QuantizeBeforePad
+from bnn_lab.convert.passes.recognize_sign import RecognizeSign
+from bnn_lab.convert.passes.remove_dead_ops import RemoveDeadOps
 
 SIGNS = RecognizeSign(), RemoveDeadOps()
 

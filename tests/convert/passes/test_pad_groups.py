@@ -6,13 +6,11 @@ import numpy as np
 import pytest
 
 from bnn_lab.convert import ir_text
-from bnn_lab.convert.passes import (
-    BinarizeConv,
-    FoldOnePadding,
-    PadGroups,
-    RecognizeSign,
-    RemoveDeadOps,
-)
+from bnn_lab.convert.passes.binarize_conv import BinarizeConv
+from bnn_lab.convert.passes.fold_one_padding import FoldOnePadding
+from bnn_lab.convert.passes.pad_groups import PadGroups
+from bnn_lab.convert.passes.recognize_sign import RecognizeSign
+from bnn_lab.convert.passes.remove_dead_ops import RemoveDeadOps
 
 SIGN = RecognizeSign(), RemoveDeadOps()
 STEPS = *SIGN, PadGroups(), BinarizeConv(), FoldOnePadding(), RemoveDeadOps()

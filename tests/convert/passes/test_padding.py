@@ -8,15 +8,13 @@ import numpy as np
 import pytest
 
 from bnn_lab.convert import export_model, ir_text
-from bnn_lab.convert.passes import (
-    BinarizeConv,
-    CancelDequantize,
-    FoldOnePadding,
-    FoldZeroPadding,
-    PackFilters,
-    RecognizeSign,
-    RemoveDeadOps,
-)
+from bnn_lab.convert.passes.binarize_conv import BinarizeConv
+from bnn_lab.convert.passes.cancel_dequantize import CancelDequantize
+from bnn_lab.convert.passes.fold_one_padding import FoldOnePadding
+from bnn_lab.convert.passes.fold_zero_padding import FoldZeroPadding
+from bnn_lab.convert.passes.pack_filters import PackFilters
+from bnn_lab.convert.passes.recognize_sign import RecognizeSign
+from bnn_lab.convert.passes.remove_dead_ops import RemoveDeadOps
 
 PIPELINE = (
     RecognizeSign(),

@@ -4,13 +4,11 @@ import numpy as np
 import pytest
 
 from bnn_lab.convert import ir_text
-from bnn_lab.convert.passes import (
-    BinarizeConv,
-    CancelDequantize,
-    QuantizeBeforePool,
-    RecognizeSign,
-    RemoveDeadOps,
-)
+from bnn_lab.convert.passes.binarize_conv import BinarizeConv
+from bnn_lab.convert.passes.cancel_dequantize import CancelDequantize
+from bnn_lab.convert.passes.quantize_before_pool import QuantizeBeforePool
+from bnn_lab.convert.passes.recognize_sign import RecognizeSign
+from bnn_lab.convert.passes.remove_dead_ops import RemoveDeadOps
 from bnn_lab.reference import window_axis
 
 PIPELINE = (

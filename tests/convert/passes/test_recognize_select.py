@@ -5,9 +5,11 @@ import pytest
 from xdsl.dialects.builtin import i1
 
 from bnn_lab.convert import convert_saved_model, export_model, ir_text
-from bnn_lab.convert.ir.attributes import F32, Options, OptionsAttr, tensor_type
+from bnn_lab.convert.ir.attributes import F32, tensor_type
+from bnn_lab.convert.ir.options import Options, OptionsAttr
 from bnn_lab.convert.ir.tfl_dialect import make_tfl, tensor_names
-from bnn_lab.convert.passes import RecognizeSelect, RemoveDeadOps
+from bnn_lab.convert.passes.recognize_select import RecognizeSelect
+from bnn_lab.convert.passes.remove_dead_ops import RemoveDeadOps
 
 X = np.float32([-2, -0.5, -1e-30, -0.0, 0, 1e-30, 0.25, 0.5, 3]).reshape(1, 1, 1, 9)
 SHAPE = X.shape

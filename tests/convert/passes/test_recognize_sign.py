@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from bnn_lab.convert import ir_text
-from bnn_lab.convert.passes import RecognizeSign, RemoveDeadOps
+from bnn_lab.convert.passes.recognize_sign import RecognizeSign
+from bnn_lab.convert.passes.remove_dead_ops import RemoveDeadOps
 
 X = np.float32([[-2.0, -0.0, 0.0, 1e-30, 3.0]]).repeat(2, axis=0).reshape(2, 1, 1, 5)
 

@@ -11,29 +11,27 @@ from xdsl.dialects.builtin import IntegerType
 
 from bnn_lab.convert import ir_text
 from bnn_lab.convert.ir.attributes import F32, I8, I32, QuantParams, tensor_type
-from bnn_lab.convert.ir.lq_dialect import Bconv2d, BconvOptions, LqOptions, Quantize
+from bnn_lab.convert.ir.lq_dialect import Bconv2d, Quantize
 from bnn_lab.convert.ir.tfl_dialect import tensor_names
-from bnn_lab.convert.passes import (
-    BinarizeConv,
-    BinarizeOtherConvs,
-    CancelDequantize,
-    CenterZeroOne,
-    CorrectZeroPadding,
-    DenseToConv,
-    EmitBits,
-    FoldOnePadding,
-    FoldZeroPadding,
-    FuseScale,
-    PackFilters,
-    QuantizeBeforeConcat,
-    QuantizeBeforeLayout,
-    QuantizeBeforePad,
-    QuantizeFromInt8,
-    RecognizeSelect,
-    RecognizeSign,
-    RemoveDeadOps,
-    ScaleBeforePool,
-)
+from bnn_lab.convert.passes.binarize_conv import BinarizeConv
+from bnn_lab.convert.passes.binarize_other_convs import BinarizeOtherConvs
+from bnn_lab.convert.passes.cancel_dequantize import CancelDequantize
+from bnn_lab.convert.passes.center_zero_one import CenterZeroOne
+from bnn_lab.convert.passes.correct_zero_padding import CorrectZeroPadding
+from bnn_lab.convert.passes.dense_to_conv import DenseToConv
+from bnn_lab.convert.passes.emit_bits import EmitBits
+from bnn_lab.convert.passes.fold_one_padding import FoldOnePadding
+from bnn_lab.convert.passes.fold_zero_padding import FoldZeroPadding
+from bnn_lab.convert.passes.fuse_scale import FuseScale
+from bnn_lab.convert.passes.pack_filters import PackFilters
+from bnn_lab.convert.passes.quantize_before_concat import QuantizeBeforeConcat
+from bnn_lab.convert.passes.quantize_before_layout import QuantizeBeforeLayout
+from bnn_lab.convert.passes.quantize_before_pad import QuantizeBeforePad
+from bnn_lab.convert.passes.quantize_from_int8 import QuantizeFromInt8
+from bnn_lab.convert.passes.recognize_select import RecognizeSelect
+from bnn_lab.convert.passes.recognize_sign import RecognizeSign
+from bnn_lab.convert.passes.remove_dead_ops import RemoveDeadOps
+from bnn_lab.convert.passes.scale_before_pool import ScaleBeforePool
 
 BOOL = IntegerType(1)
 SHAPE = (1, 6, 6, 32)
@@ -270,11 +268,8 @@ def scale_of_absent_multiplier(g):
     words = Quantize.build(operands=[x], result_types=[tensor_type(I32, (1, 6, 6, 1))])
     g.block.add_op(words)
     operands = [words.output, g.const(ones(8, 3, 3, 32)), g.absent(), g.absent(), g.absent()]
-    conv = Bconv2d.build(
-        operands=operands,
-        result_types=[tensor_type(F32, (1, 4, 4, 8))],
-        properties={"options": LqOptions(BconvOptions(32)), "names": tensor_names("net/conv")},
-    )
+    result = tensor_type(F32, (1, 4, 4, 8))
+    conv = Bconv2d.make(operands, result, tensor_names("net/conv"), channels_in=32)
     g.block.add_op(conv)
     return g.mul(conv.output, g.const(np.float32(2)))
 

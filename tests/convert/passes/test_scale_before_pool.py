@@ -5,15 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bnn_lab.convert.passes import (
-    BinarizeConv,
-    FuseScale,
-    QuantizeBeforeLayout,
-    RecognizeSign,
-    RemoveDeadOps,
-    ScaleBeforePool,
-    Together,
-)
+from bnn_lab.convert.passes.binarize_conv import BinarizeConv
+from bnn_lab.convert.passes.fuse_scale import FuseScale
+from bnn_lab.convert.passes.quantize_before_layout import QuantizeBeforeLayout
+from bnn_lab.convert.passes.recognize_sign import RecognizeSign
+from bnn_lab.convert.passes.remove_dead_ops import RemoveDeadOps
+from bnn_lab.convert.passes.scale_before_pool import ScaleBeforePool
+from bnn_lab.convert.rewrite.base import Together
 
 
 def pooled(graph, signs):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bnn_lab.convert.ir.tfl_dialect import Const
-from bnn_lab.convert.passes import ShrinkFilters
+from bnn_lab.convert.passes.shrink_filters import ShrinkFilters
 
 
 def stored(module):

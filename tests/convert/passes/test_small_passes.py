@@ -6,14 +6,12 @@ import numpy as np
 import pytest
 
 from bnn_lab.convert import ir_text
-from bnn_lab.convert.passes import (
-    BinarizeConv,
-    CancelDequantize,
-    ExplainFloatOps,
-    PackFilters,
-    RecognizeSign,
-    RemoveDeadOps,
-)
+from bnn_lab.convert.passes.binarize_conv import BinarizeConv
+from bnn_lab.convert.passes.cancel_dequantize import CancelDequantize
+from bnn_lab.convert.passes.explain_float_ops import ExplainFloatOps
+from bnn_lab.convert.passes.pack_filters import PackFilters
+from bnn_lab.convert.passes.recognize_sign import RecognizeSign
+from bnn_lab.convert.passes.remove_dead_ops import RemoveDeadOps
 from bnn_lab.reference import pack_bits
 
 

@@ -7,11 +7,11 @@ from typing import Any
 from xdsl.dialects.builtin import FunctionType
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import SSAValue
+from xdsl.transforms.dead_code_elimination import dce
 
 from bnn_lab.convert import export_model, import_model
 from bnn_lab.convert.ir.lq_dialect import Dequantize
 from bnn_lab.convert.ir.tfl_dialect import producer
-from bnn_lab.convert.passes import RemoveDeadOps
 from bnn_lab.errors import InputError
 
 __all__ = ["strip_lcedequantize_ops"]
@@ -53,7 +53,7 @@ def strip_lcedequantize_ops(model: bytes) -> bytes:
             "strip_lcedequantize_ops: no output of the model comes from an LceDequantize or "
             "DEQUANTIZE op. Fix: let the Keras model end in a sign, such as larq's ste_sign"
         )
-    RemoveDeadOps().run(module)
+    dce(module)
     return export_model(module)
 
 

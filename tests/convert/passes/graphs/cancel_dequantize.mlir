@@ -1,0 +1,15 @@
+// PASS: cancel_dequantize
+// AFTER:       %bits = lq.Quantize(%x)
+// AFTER:       lq.Bconv2d(%bits,
+
+func.func @main(%x: tensor<1x5x5x32xf32>) -> tensor<1x3x3x8xf32> {
+  %bits = lq.Quantize(%x) : tensor<1x5x5x1xi32>
+  %sign = lq.Dequantize(%bits) : tensor<1x5x5x32xf32>
+  %bits_1 = lq.Quantize(%sign) : tensor<1x5x5x1xi32>
+  %filter = tfl.const() {blob "signs"} : tensor<8x3x3x32xf32>
+  %multiplier = tfl.const() {[1, 1, 1, 1, 1, 1, 1, 1]} : tensor<8xf32>
+  %bias = tfl.const() {[0, 0, 0, 0, 0, 0, 0, 0]} : tensor<8xf32>
+  %absent = tfl.no_value() : none
+  %conv_2d = lq.Bconv2d(%bits_1, %filter, %multiplier, %bias, %absent) {channels_in = 32} : tensor<1x3x3x8xf32>
+  func.return %conv_2d : tensor<1x3x3x8xf32>
+}
