@@ -3,59 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from bnn_lab.cli.bench_run import finish, kernels_command, model_command, suite_command
 from bnn_lab.cli.predict import predict_command
 from bnn_lab.cli.study import study_command
 from bnn_lab.cli.terminal import console, say, warn, write_file, written
 
-
-class _BenchGroup(TyperGroup):
-    """With --ssh, the command that follows runs on that machine."""
-
-    def invoke(self, ctx: Any) -> Any:
-        if not ctx.params.get("ssh"):
-            return super().invoke(ctx)
-        from bnn_lab.cli.bench_remote import run_there
-
-        return run_there(ctx, ctx.params, [*ctx._protected_args, *ctx.args])
-
-
-app = typer.Typer(no_args_is_help=True, help="Measure speed.", cls=_BenchGroup)
-
-
-@app.callback()
-def _group(
-    ssh: Annotated[
-        str | None, typer.Option(metavar="USER@HOST", help="Measure on this machine over SSH.")
-    ] = None,
-    ssh_port: Annotated[int | None, typer.Option(min=1, max=65535, help="Its port.")] = None,
-    ssh_identity: Annotated[Path | None, typer.Option(help="File of the private key.")] = None,
-    ssh_option: Annotated[
-        list[str] | None,
-        typer.Option(help="Further option as in ssh_config, such as ProxyJump=gate; repeatable."),
-    ] = None,
-    ssh_python: Annotated[
-        str, typer.Option(help="Python 3.11 or 3.12 there, to make the environment with.")
-    ] = "python3",
-    ssh_wheel: Annotated[
-        Path | None,
-        typer.Option(help="Wheel of bnn_lab for that machine. Default: built from this copy."),
-    ] = None,
-    ssh_installed: Annotated[
-        bool, typer.Option("--ssh-installed", help="--ssh-python has bnn_lab already: send none.")
-    ] = False,
-    ssh_folder: Annotated[
-        str, typer.Option(help="Folder there, for the environment and files.")
-    ] = ".cache/bnn_lab/remote",
-) -> None:
-    """Measure speed, here or on another machine (bnn-lab bench --ssh pi@board kernels)."""
-
-
+app = typer.Typer(no_args_is_help=True, help="Measure speed, here or on another machine.")
 app.command("kernels")(kernels_command)
 app.command("model")(model_command)
 app.command("suite")(suite_command)

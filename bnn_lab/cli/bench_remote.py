@@ -1,102 +1,75 @@
-"""`bnn-lab bench --ssh user@host ...`: the command's files go there, its report comes back."""
+"""`bnn-lab bench ... --ssh user@host`: a command's models go there, its report comes back."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bnn_lab.bench import runs
-from bnn_lab.bench.model_cache import KINDS, file_name
-from bnn_lab.bench.remote import Remote
-from bnn_lab.cli.bench_run import finish
 from bnn_lab.cli.terminal import console
-from bnn_lab.errors import InputError
 
-_COMMANDS = ("kernels", "model", "suite")
-_LOCAL = ("json_file", "html_file", "model", "float_file", "int8_file")
+if TYPE_CHECKING:
+    from bnn_lab.bench.report import Report
+
+# Options that are used here, not there.
+_HERE = {"json_file", "html_file", "model", "float_file", "int8_file"}
 
 
-def run_there(context: Any, ssh: Mapping[str, Any], arguments: Sequence[str]) -> None:
-    """Run a command of `bnn-lab bench` on another machine and show its report here.
+def measure_there(
+    context: Any,
+    models: Iterable[str] = (),
+    *,
+    float_file: Path | None = None,
+    int8_file: Path | None = None,
+) -> Report:
+    """Run the command of this context on another machine.
 
     Networks given by name are converted here, because a small device has no TensorFlow.
 
     Args:
-        context: of the group, which knows the commands.
-        ssh: the group's options.
-        arguments: the command's name and its arguments.
+        context: typer's, of a command with the options `--ssh`, `--ssh-option` and `--ssh-command`.
+        models: as for `runs.files_of`.
+        float_file: as for `runs.files_of`.
+        int8_file: as for `runs.files_of`.
+
+    Returns:
+        The report that the command wrote there.
 
     Raises:
-        InputError: this command cannot run elsewhere.
-        RemoteError: the machine cannot be reached, prepared or measured.
+        RemoteError: the machine cannot be reached or cannot measure.
+        InputError: an option or a model is wrong, or what comes back is not a report.
     """
-    if not arguments or arguments[0] not in _COMMANDS:
-        raise InputError(
-            f"--ssh works with {', '.join(_COMMANDS)}, not {' '.join(arguments[:1]) or 'nothing'}"
-        )
-    name = arguments[0]
-    command = context.command.commands[name]
-    # The command's own parser: wrong arguments are refused before anything is sent.
-    with command.make_context(name, list(arguments[1:]), parent=context) as parsed:
-        values = dict(parsed.params)
+    from bnn_lab.bench import runs
+    from bnn_lab.bench.model_cache import file_name
+    from bnn_lab.bench.remote import Remote
+
+    values, command = context.params, context.info_name
+    remote = Remote(values["ssh"], values["ssh_option"] or (), values["ssh_command"])
+    words = [command, *_options(context)]
+    sent: dict[str, bytes] = {}
     with console().status("") as status:
-
-        def say(text: str) -> None:
-            status.update(text)
-
-        remote = Remote(
-            ssh["ssh"],
-            port=ssh["ssh_port"],
-            identity=ssh["ssh_identity"],
-            options=ssh["ssh_option"] or (),
-            python=ssh["ssh_python"],
-            folder=ssh["ssh_folder"],
-            say=say,
-        )
-        words = [name, *_options(command, values)]
-        models: Any = values.get("model")
-        if name == "model":
-            extra = {"float_file": values["float_file"], "int8_file": values["int8_file"]}
-            words.append(_send_model(remote, models, **extra))
-        elif name == "suite":
-            for model in runs.expand_models(models):
-                words += ["--model", _send_model(remote, model)]
-        ready = ssh["ssh_installed"]
-        python = remote.python if ready else remote.install(ssh["ssh_wheel"])
-        report = remote.bench(words, python=python)
-    finish(report, values["json_file"], values["html_file"])
+        for model in models:
+            name, files = runs.files_of(
+                model, float_file=float_file, int8_file=int8_file, progress=status.update
+            )
+            sent |= {f"{name}/{file_name(kind)}": content for kind, content in files.items()}
+            # With ./ a name cannot be taken for an option or for a network's.
+            words += [f"./{name}"] if command == "model" else ["--model", f"./{name}"]
+        status.update(f"measuring on {remote.target}")
+        return remote.bench(words, sent)
 
 
-def _options(command: Any, values: Mapping[str, Any]) -> list[str]:
-    """The options as they are typed, without those that concern files here."""
+def _options(context: Any) -> list[str]:
+    """The options as they are typed, without those that are used here."""
     words: list[str] = []
-    for option in command.params:
-        value = values.get(option.name)
-        if option.name in _LOCAL or value is None or option.param_type_name != "option":
+    for option in context.command.params:
+        value = context.params.get(option.name)
+        here = option.name in _HERE or option.name.startswith("ssh")
+        if here or value is None or option.param_type_name != "option":
             continue
         if isinstance(value, bool):
-            names = option.opts if value else option.secondary_opts
-            words += names[:1]
-        elif isinstance(value, (list, tuple)):
-            for item in value:
-                words += [option.opts[0], str(item)]
+            words += (option.opts if value else option.secondary_opts)[:1]
         else:
-            words += [option.opts[0], str(value)]
+            for item in value if isinstance(value, (list, tuple)) else [value]:
+                words += [option.opts[0], str(item)]
     return words
-
-
-def _send_model(
-    remote: Remote, model: str, *, float_file: Path | None = None, int8_file: Path | None = None
-) -> str:
-    """Upload a model's files; returns the folder there."""
-    name, found = runs.files_of(
-        model, float_file=float_file, int8_file=int8_file, progress=remote.say
-    )
-    folder = f"{remote.folder}/models/{name}"
-    remote.run(f"rm -rf {folder!r}")
-    for kind in KINDS:
-        if kind in found:
-            remote.say(f"sending {name}: {kind}")
-            remote.upload(found[kind], f"{folder}/{file_name(kind)}")
-    return folder

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from bnn_lab.cli.bench_remote import measure_there
 from bnn_lab.cli.terminal import console, written
 from bnn_lab.errors import InputError
 
@@ -34,9 +35,19 @@ Lce = Annotated[
     bool | None,
     typer.Option("--lce/--no-lce", help="Also LCE's kernels. Default: if it is installed."),
 ]
+Ssh = Annotated[
+    str | None,
+    typer.Option(metavar="USER@HOST", help="Measure on this machine, which has bnn-lab, by SSH."),
+]
+SshOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME=VALUE", help="As in ssh_config, such as Port=2222; repeatable."),
+]
+SshCommand = Annotated[str, typer.Option(metavar="PATH", help="bnn-lab on that machine.")]
 
 
 def kernels_command(
+    context: typer.Context,
     rounds: Rounds = 30,
     threads: Threads = None,
     pin: Pin = None,
@@ -44,10 +55,15 @@ def kernels_command(
     html_file: Html = None,
     float_peers: Annotated[bool, typer.Option(help="Also float32 and int8 TFLite.")] = True,
     force: Force = False,
+    ssh: Ssh = None,
+    ssh_option: SshOption = None,
+    ssh_command: SshCommand = "bnn-lab",
 ) -> None:
     """Binary convolutions on each backend, beside LCE and float and int8 TFLite."""
     from bnn_lab.bench import runs
 
+    if ssh is not None:
+        return finish(measure_there(context), json_file, html_file)
     counts = threads or [1]
     watch = _start(counts, pin, force)
     with _progress(console(), runs.kernel_steps(counts)) as advance:
@@ -58,6 +74,7 @@ def kernels_command(
 
 
 def model_command(
+    context: typer.Context,
     model: Annotated[str, typer.Argument(help="A .tflite file, or a network's name.")],
     float_file: Annotated[
         Path | None, typer.Option("--float", help="The same network as float TFLite.")
@@ -72,6 +89,9 @@ def model_command(
     json_file: Json = None,
     html_file: Html = None,
     force: Force = False,
+    ssh: Ssh = None,
+    ssh_option: SshOption = None,
+    ssh_command: SshCommand = "bnn-lab",
 ) -> None:
     """A model on each backend, fused and not, beside LCE and float and int8 TFLite.
 
@@ -80,13 +100,16 @@ def model_command(
     """
     from bnn_lab.bench import runs
 
+    if ssh is not None:
+        report = measure_there(context, [model], float_file=float_file, int8_file=int8_file)
+        return finish(report, json_file, html_file)
     counts = threads or ([1] if pin is not None else runs.default_threads())
     with console().status("") as status:
         name, files = runs.files_of(
             model,
             float_file=float_file,
             int8_file=int8_file,
-            progress=lambda text: status.update(text),
+            progress=status.update,
         )
     watch = _start(counts, pin, force)
     with _progress(console(), len(counts)) as advance:
@@ -97,6 +120,7 @@ def model_command(
 
 
 def suite_command(
+    context: typer.Context,
     model: Annotated[
         list[str] | None,
         typer.Option(
@@ -111,15 +135,20 @@ def suite_command(
     json_file: Json = None,
     html_file: Html = None,
     force: Force = False,
+    ssh: Ssh = None,
+    ssh_option: SshOption = None,
+    ssh_command: SshCommand = "bnn-lab",
 ) -> None:
     """Layers and models on all peers, in one report (a few minutes)."""
     from bnn_lab.bench import runs
 
+    if ssh is not None:
+        return finish(measure_there(context, runs.expand_models(model)), json_file, html_file)
     counts = threads or ([1] if pin is not None else runs.default_threads())
     files = {}
     with console().status("") as status:
         for entry in runs.expand_models(model):
-            name, found = runs.files_of(entry, progress=lambda text: status.update(text))
+            name, found = runs.files_of(entry, progress=status.update)
             files[name] = found
     watch = _start(counts, pin, force)
     steps = runs.kernel_steps(counts) + len(files) * len(counts)

@@ -14,16 +14,25 @@ import pytest
 
 
 class SshServer(NamedTuple):
-    """A server of the test's own on localhost, with its own keys."""
+    """A server of the test's own on localhost, with its own keys.
+
+    Attributes:
+        target: user and host.
+        options: of a client that gets in.
+        noisy: the same, but with a login that prints before and after the command.
+        folder: of its files.
+    """
 
     target: str
-    port: int
-    identity: Path
-    known_hosts: Path
+    options: list[str]
+    noisy: list[str]
+    folder: Path
 
-    @property
-    def options(self) -> list[str]:
-        return [f"UserKnownHostsFile={self.known_hosts}", "GlobalKnownHostsFile=/dev/null"]
+
+NOISE = (
+    r"""command="printf 'welcome\n{\"schema\": \"no\"}\n'; $SHELL -c \"$SSH_ORIGINAL_COMMAND\"; """
+    r"""code=$?; echo bye; exit $code" """
+)
 
 
 @pytest.fixture(autouse=True)
@@ -43,11 +52,12 @@ def ssh_server(
     keygen = require_tool("ssh-keygen", "openssh-client")
     folder = tmp_path_factory.mktemp("sshd")
     folder.chmod(0o700)
-    for name in ("host_key", "user_key"):
+    for name in ("host_key", "user_key", "noisy_key"):
         subprocess.run(
             [keygen, "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)], check=True
         )
-    (folder / "authorized_keys").write_bytes((folder / "user_key.pub").read_bytes())
+    keys = [(folder / f"{name}.pub").read_text() for name in ("user_key", "noisy_key")]
+    (folder / "authorized_keys").write_text(f"{keys[0]}{NOISE}{keys[1]}")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -80,7 +90,16 @@ def ssh_server(
             assert server.poll() is None, (folder / "log").read_text()
             time.sleep(0.05)
         target = f"{getpass.getuser()}@127.0.0.1"
-        yield SshServer(target, port, folder / "user_key", known)
+        options = [
+            f"Port={port}",
+            f"UserKnownHostsFile={known}",
+            "GlobalKnownHostsFile=/dev/null",
+            "IdentitiesOnly=yes",
+        ]
+        quiet, noisy = (
+            [*options, f"IdentityFile={folder / name}"] for name in ("user_key", "noisy_key")
+        )
+        yield SshServer(target, quiet, noisy, folder)
     finally:
         server.terminate()
         server.wait(10)
