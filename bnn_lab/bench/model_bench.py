@@ -21,7 +21,7 @@ from bnn_lab.measure.noise import NoiseWatch, measure_watched
 from bnn_lab.measure.timing import TimingTable
 from bnn_lab.profiling.node_clock import open_litert, set_inputs
 from bnn_lab.profiling.partitions import made_up
-from bnn_lab.profiling.profile import Profile, profile
+from bnn_lab.profiling.profile import Profile, ProfileRow, profile
 from bnn_lab.tflite.ops import ModelOps
 
 UNFUSED = "unfused"
@@ -238,6 +238,33 @@ def _profile_rows(found: Profile) -> dict[str, Any]:
             for row in found.rows
         ],
     }
+
+
+def profile_of(entry: Mapping[str, Any]) -> Profile:
+    """The profile that a report holds for a model.
+
+    Args:
+        entry: of a report's models, with a profile.
+
+    Returns:
+        Its rows and times; a report does not say which rows were split.
+    """
+    stored = entry["profile"]
+    rows = tuple(
+        ProfileRow(
+            name=row["name"],
+            kind=row["kind"],
+            output_shape=tuple(row["output_shape"]),
+            ms=row["ms"],
+            share=row["ms"] / (stored["sum_ms"] or 1.0),
+            macs=row["macs"],
+            binary=row["binary"],
+            split=False,
+        )
+        for row in stored["rows"]
+    )
+    rounds = max((peer["rounds"] for peer in entry["peers"]), default=0)
+    return Profile(rows, stored["end_to_end_ms"], entry["backend"], entry["num_threads"], rounds)
 
 
 def time_once(call: Callable[[], object]) -> float:

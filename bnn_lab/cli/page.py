@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from bnn_lab._files import write_whole
+from bnn_lab.bench.model_bench import profile_of
 from bnn_lab.bench.report import Report, peers_of
 from bnn_lab.errors import InputError
 from bnn_lab.experiments.latency.base import Study
-from bnn_lab.figures.bench_figures import draw_entry_profile, draw_models, draw_speedups
+from bnn_lab.figures.bench_figures import draw_models, draw_speedups
 from bnn_lab.figures.drawing import Drawing
+from bnn_lab.figures.profile import draw_profile
 from bnn_lab.figures.studies import draw_study
 
 _STYLE = """
@@ -101,7 +103,7 @@ def _device(page: _Page, report: Report) -> None:
     if profiled:
         page.add("<h3>Where the time goes, 1 thread</h3>")
     for entry in profiled:
-        page.draw(draw_entry_profile(entry))
+        page.draw(draw_profile(profile_of(entry), entry["name"]))
     if speeds := report.get("bitpack_gb_per_s"):
         words = ", ".join(f"{name} {value:.0f}" for name, value in speeds.items())
         page.add(f"<p>Bitpacking float32 in cache reads, in GB/s: {_text(words)}.</p>")

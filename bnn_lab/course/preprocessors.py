@@ -16,7 +16,6 @@ from typing import Any
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbconvert.filters import strip_ansi
 from nbformat import NotebookNode
-from nbgrader import utils
 from nbgrader.preprocessors import Execute, NbGraderPreprocessor, OverwriteCells
 from traitlets import Integer
 
@@ -155,11 +154,6 @@ def cell_error(cell: NotebookNode) -> str:
     """Name of the error that a cell stopped with, "" if it did not."""
     names = [o.ename for o in cell.get("outputs", []) if o.output_type == "error"]
     return str(names[-1]) if names else ""
-
-
-def is_graded(cell: NotebookNode) -> bool:
-    """Whether points are given for a cell."""
-    return bool(utils.is_grade(cell))
 
 
 def _error(name: str, text: str) -> NotebookNode:

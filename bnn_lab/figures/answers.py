@@ -9,9 +9,10 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from bnn_lab.figures import theme
+from bnn_lab.figures.drawing import Drawing
 
 
-def answer_figure(paths: Mapping[str, NDArray[np.float64] | None], quantity: str) -> go.Figure:
+def draw_answer(paths: Mapping[str, NDArray[np.float64] | None], quantity: str) -> Drawing:
     """Two lines that lie on each other when the answer is right.
 
     Args:
@@ -20,7 +21,7 @@ def answer_figure(paths: Mapping[str, NDArray[np.float64] | None], quantity: str
         quantity: name of the vertical axis.
 
     Returns:
-        A static figure.
+        A static figure, and one sentence.
     """
     figure = go.Figure()
     expected, yours = paths["expected"], paths["yours"]
@@ -32,10 +33,12 @@ def answer_figure(paths: Mapping[str, NDArray[np.float64] | None], quantity: str
         opacity=0.5,
     )
     if yours is None or expected is None:
-        title = "Nothing of yours to draw yet"
+        title = words = "Nothing of yours to draw yet"
     else:
         same = np.allclose(yours, expected)
         title = "Yours is on the expected line ✓" if same else "Yours leaves the expected line"
+        words = f"Two lines of the {quantity} over {len(expected) - 1} steps: "
+        words += "yours is on the expected one." if same else _parting(yours, expected)
         figure.add_scatter(
             y=yours,
             mode="lines",
@@ -46,4 +49,12 @@ def answer_figure(paths: Mapping[str, NDArray[np.float64] | None], quantity: str
     figure.update_layout(showlegend=True, legend={"x": 1.01, "y": 1})
     figure.update_xaxes(theme.axis("step"))
     figure.update_yaxes(theme.axis(quantity))
-    return figure
+    return Drawing(figure, words)
+
+
+def _parting(yours: NDArray[np.float64], expected: NDArray[np.float64]) -> str:
+    step = int(np.flatnonzero(~np.isclose(yours, expected))[0])
+    return (
+        f"yours leaves the expected one at step {step}, with {yours[step]:.3g} in place of "
+        f"{expected[step]:.3g}."
+    )

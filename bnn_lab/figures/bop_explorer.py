@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from bnn_lab.controls import check_state, choice, slider
 from bnn_lab.figures import theme
+from bnn_lab.figures.drawing import Drawing
 from bnn_lab.figures.inertia_explorer import STEADY, TURNS, mark_turn
 from bnn_lab.training.closed_forms import bop_flip_rate, bop_flip_step, ema_spread
 from bnn_lab.training.simulate import Bop, simulate_weights
@@ -140,14 +140,14 @@ def compute_bop(state: BopState) -> BopArrays:
     )
 
 
-def bop_explorer_figure(state: BopState) -> go.Figure:
+def draw_bop(state: BopState) -> Drawing:
     """One weight's average of gradients between -tau and tau; below, how many weights flip.
 
     Args:
         state: of the controls.
 
     Returns:
-        A static figure.
+        A static figure, and two to four sentences.
     """
     arrays = compute_bop(state)
     steps = np.arange(STEPS + 1, dtype=np.float32)
@@ -230,18 +230,10 @@ def bop_explorer_figure(state: BopState) -> go.Figure:
     figure.update_yaxes(theme.axis("% flip in a step", range=[0, top]), row=2, col=1)
     figure.update_xaxes(theme.axis("", range=[0, STEPS]), row=1, col=1)
     figure.update_xaxes(theme.axis("step", range=[0, STEPS]), row=2, col=1)
-    return figure
+    return Drawing(figure, _words(state))
 
 
-def describe_bop(state: BopState) -> str:
-    """The figure in words.
-
-    Args:
-        state: of the controls.
-
-    Returns:
-        Two to four sentences.
-    """
+def _words(state: BopState) -> str:
     arrays = compute_bop(state)
     spread = ema_spread(state.gamma, state.noise)
     text = f"Noise makes m waver by s = {spread:.3g}"

@@ -9,11 +9,12 @@ from plotly.subplots import make_subplots
 
 from bnn_lab.errors import InputError
 from bnn_lab.figures import theme
+from bnn_lab.figures.drawing import Drawing
 
 MOST_IMAGES = 12
 
 
-def digits_figure(images: NDArray[np.float32], labels: NDArray[np.int64]) -> go.Figure:
+def draw_digits(images: NDArray[np.float32], labels: NDArray[np.int64]) -> Drawing:
     """A row of images with their labels above.
 
     Args:
@@ -21,7 +22,7 @@ def digits_figure(images: NDArray[np.float32], labels: NDArray[np.int64]) -> go.
         labels: shape (N,).
 
     Returns:
-        A static figure.
+        A static figure, and the labels in a sentence.
 
     Raises:
         InputError: a shape does not fit, or there are too many images.
@@ -29,13 +30,11 @@ def digits_figure(images: NDArray[np.float32], labels: NDArray[np.int64]) -> go.
     count = len(images)
     if images.ndim != 4 or images.shape[-1] != 1 or labels.shape != (count,):
         raise InputError(
-            f"digits_figure: images of shape {images.shape} with labels of shape {labels.shape}; "
+            f"draw_digits: images of shape {images.shape} with labels of shape {labels.shape}; "
             "needs (N, H, W, 1) and (N,)."
         )
     if not 1 <= count <= MOST_IMAGES:
-        raise InputError(
-            f"digits_figure: {count} images; show 1 to {MOST_IMAGES}, e.g. images[:10]."
-        )
+        raise InputError(f"draw_digits: {count} images; show 1 to {MOST_IMAGES}, e.g. images[:10].")
     figure = make_subplots(
         rows=1,
         cols=count,
@@ -54,7 +53,7 @@ def digits_figure(images: NDArray[np.float32], labels: NDArray[np.int64]) -> go.
         figure.add_trace(heatmap, row=1, col=column)
     shown = ", ".join(str(label) for label in labels)
     figure.update_layout(
-        **theme.layout("", meta={"alt": f"Images of handwritten digits: {shown}."}),
+        **theme.layout(""),
         height=150,
         margin={"l": 0, "r": 0, "t": 40, "b": 10},
     )
@@ -63,4 +62,4 @@ def digits_figure(images: NDArray[np.float32], labels: NDArray[np.int64]) -> go.
     for column in range(1, count + 1):
         anchor = "x" if column == 1 else f"x{column}"
         figure.update_yaxes(scaleanchor=anchor, row=1, col=column)
-    return figure
+    return Drawing(figure, f"Images of handwritten digits: {shown}.")

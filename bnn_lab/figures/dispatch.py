@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import singledispatch
 from typing import Any
 
@@ -9,14 +10,23 @@ from bnn_lab.convert.report import Report
 from bnn_lab.errors import InputError
 from bnn_lab.experiments.latency.base import Study
 from bnn_lab.experiments.training.base import ExperimentResult
+from bnn_lab.figures.bop_explorer import BopState, draw_bop
 from bnn_lab.figures.drawing import Drawing
 from bnn_lab.figures.experiments import draw_experiment
+from bnn_lab.figures.inertia_explorer import InertiaState, draw_inertia
+from bnn_lab.figures.latency import draw_latency
+from bnn_lab.figures.packed_sizes import PackedSizes, draw_packed_sizes
 from bnn_lab.figures.profile import draw_profile
 from bnn_lab.figures.quicknet_designer import draw_design
+from bnn_lab.figures.recordings import draw_recording
 from bnn_lab.figures.report import draw_report
 from bnn_lab.figures.studies import draw_study
+from bnn_lab.figures.training import draw_training
 from bnn_lab.lessons.designer import Design
+from bnn_lab.measure.timing import TimingTable
 from bnn_lab.profiling.profile import Profile
+from bnn_lab.training.history import TrainingHistory
+from bnn_lab.training.recording import Recording
 
 
 @singledispatch
@@ -24,22 +34,33 @@ def draw(result: Any, **options: Any) -> Drawing:
     """Draw a result, whatever it is the result of.
 
     Args:
-        result: a `Profile`, a conversion's `Report`, a latency `Study`, an `ExperimentResult`, or
-            a `Design`.
+        result: a `Profile`, a `TimingTable`, a `TrainingHistory`, a `Recording`, a conversion's
+            `Report`, a latency `Study`, an `ExperimentResult` of a training; or the state of an
+            explorer that needs nothing more.
         options: of the function that draws this type.
 
     Returns:
         A static figure and the same in words.
 
     Raises:
-        InputError: results of this type have no figure.
+        InputError: no figure is made of this type.
     """
     known = ", ".join(sorted(kind.__name__ for kind in draw.registry if kind is not object))
     raise InputError(f"draw: no figure is made of a {type(result).__name__}; there are: {known}.")
 
 
-draw.register(Design, draw_design)
-draw.register(ExperimentResult, draw_experiment)
-draw.register(Profile, draw_profile)
-draw.register(Report, draw_report)
-draw.register(Study, draw_study)
+_DRAWN: dict[type, Callable[..., Drawing]] = {
+    BopState: draw_bop,
+    Design: draw_design,
+    ExperimentResult: draw_experiment,
+    InertiaState: draw_inertia,
+    PackedSizes: draw_packed_sizes,
+    Profile: draw_profile,
+    Recording: draw_recording,
+    Report: draw_report,
+    Study: draw_study,
+    TimingTable: draw_latency,
+    TrainingHistory: draw_training,
+}
+for _kind, _function in _DRAWN.items():
+    draw.register(_kind, _function)

@@ -23,7 +23,7 @@ class Drawing:
     def __post_init__(self) -> None:
         self.figure.update_layout(meta={"alt": self.words})
 
-    def static(self) -> dict[str, Any]:
+    def bundle(self) -> dict[str, Any]:
         """What a stored notebook keeps: a MIME bundle of plotly's JSON and the words."""
         return {
             "application/vnd.plotly.v1+json": self.figure.to_plotly_json(),

@@ -98,7 +98,7 @@ def _inertia(frame: pd.DataFrame) -> Drawing:
             hovertemplate=name + "<br>%{y:.1f} %<extra></extra>",
         )
     title = "Only the ratio of latents and learning rate counts"
-    figure.update_layout(**{**theme.layout(title), "showlegend": True}, height=380)
+    figure.update_layout(**theme.layout(title, showlegend=True), height=380)
     figure.update_xaxes(theme.axis("initial scale / learning rate", type="log"))
     figure.update_yaxes(theme.axis("test accuracy, %"))
     means = 100 * frame.groupby("inertia").accuracy.mean()
@@ -130,7 +130,7 @@ def _clip(frame: pd.DataFrame) -> Drawing:
             hovertemplate=name + "<br>epoch %{x}<br>π %{y:.2f}<extra></extra>",
         )
     title = "Limits on latent weights keep them flipping"
-    figure.update_layout(**{**theme.layout(title), "showlegend": True}, height=380)
+    figure.update_layout(**theme.layout(title, showlegend=True), height=380)
     figure.update_xaxes(theme.axis("epoch"))
     figure.update_yaxes(theme.axis("flip measure π"))
     last = means[means.epoch == means.epoch.max()]

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from bnn_lab.errors import InputError
 from bnn_lab.figures import theme
+from bnn_lab.figures.drawing import Drawing
 from bnn_lab.training.pi import flip_measure
 
 MOST_RUNS = len(theme.COLOURS)
@@ -45,7 +45,7 @@ class MonitoredRun:
         return np.atleast_1d(flip_measure(means, self.weights))
 
 
-def flip_monitor_figure(runs: Sequence[MonitoredRun], epochs: int = 10) -> go.Figure:
+def draw_flip_monitor(runs: Sequence[MonitoredRun], epochs: int = 10) -> Drawing:
     """Accuracy and pi of each run; steps as a thin line, the epochs' mean steps as a thick one.
 
     Args:
@@ -53,7 +53,8 @@ def flip_monitor_figure(runs: Sequence[MonitoredRun], epochs: int = 10) -> go.Fi
         epochs: the axis reaches at least so far, so that it does not jump while training goes on.
 
     Returns:
-        A static figure. Its traces have the same number and types for any number of runs.
+        A static figure, whose traces have the same number and types for any number of runs; a
+        sentence for each run that has ended an epoch.
 
     Raises:
         InputError: too many runs.
@@ -117,18 +118,10 @@ def flip_monitor_figure(runs: Sequence[MonitoredRun], epochs: int = 10) -> go.Fi
     figure.update_xaxes(theme.axis("epoch", range=[0, last + 0.5]), row=2, col=1)
     figure.update_yaxes(theme.axis("test accuracy, %"), row=1, col=1)
     figure.update_yaxes(theme.axis("flip measure π<sub>t</sub>", range=[-9.4, 0]), row=2, col=1)
-    return figure
+    return Drawing(figure, _words(runs))
 
 
-def describe_flip_monitor(runs: Sequence[MonitoredRun]) -> str:
-    """The figure in words.
-
-    Args:
-        runs: as for `flip_monitor_figure`.
-
-    Returns:
-        One sentence for each run that has ended an epoch.
-    """
+def _words(runs: Sequence[MonitoredRun]) -> str:
     told = [
         f"{run.label}: after {len(run.accuracy)} epochs {100 * run.accuracy[-1]:.1f} % of the test "
         f"images are right, and π went from {run.epoch_pi[0]:.1f} to {run.epoch_pi[-1]:.1f}."

@@ -12,6 +12,7 @@ from plotly.subplots import make_subplots
 
 from bnn_lab.controls import check_state, choice, slider, toggle
 from bnn_lab.figures import theme
+from bnn_lab.figures.drawing import Drawing
 from bnn_lab.training.closed_forms import inverse_gaussian_density, latent_first_flip
 from bnn_lab.training.simulate import LatentSGD, simulate_weights
 
@@ -162,14 +163,14 @@ def compute_inertia(state: InertiaState) -> InertiaArrays:
     )
 
 
-def inertia_explorer_figure(state: InertiaState) -> go.Figure:
+def draw_inertia(state: InertiaState) -> Drawing:
     """Latent weights over the steps; below, when they first flip and when the closed form says so.
 
     Args:
         state: of the controls.
 
     Returns:
-        A static figure.
+        A static figure, and a few sentences.
     """
     arrays = compute_inertia(state)
     steps = np.arange(STEPS + 1, dtype=np.float32)
@@ -248,18 +249,10 @@ def inertia_explorer_figure(state: InertiaState) -> go.Figure:
     figure.update_yaxes(theme.axis("% of weights", range=[0, top]), row=2, col=1)
     figure.update_xaxes(theme.axis("", range=[0, STEPS]), row=1, col=1)
     figure.update_xaxes(theme.axis("step", range=[0, STEPS]), row=2, col=1)
-    return figure
+    return Drawing(figure, _words(state))
 
 
-def describe_inertia(state: InertiaState) -> str:
-    """The figure in words.
-
-    Args:
-        state: of the controls.
-
-    Returns:
-        Three or four sentences.
-    """
+def _words(state: InertiaState) -> str:
     arrays = compute_inertia(state)
     text = (
         f"Inertia: magnitude / learning rate = {state.inertia:.3g}, the sum of gradients that a "

@@ -12,6 +12,7 @@ from bnn_lab.bench.kernels import KernelResult
 from bnn_lab.controls import check_state, choice
 from bnn_lab.errors import InputError
 from bnn_lab.figures import theme
+from bnn_lab.figures.drawing import Drawing
 from bnn_lab.measure.units import format_factor, format_seconds
 
 SPEED, TIME = "speed, GMAC/s", "time"
@@ -38,7 +39,7 @@ class LadderState:
         check_state(self)
 
 
-def ladder_figure(results: Sequence[KernelResult], state: LadderState) -> go.Figure:
+def draw_ladder(results: Sequence[KernelResult], state: LadderState) -> Drawing:
     """A dot for each rung; a dot, unlike a bar, has an honest place on a logarithmic scale.
 
     A thin line leads from the median to the best round; a bar across a row is the ceiling of that
@@ -49,7 +50,7 @@ def ladder_figure(results: Sequence[KernelResult], state: LadderState) -> go.Fig
         state: what to show.
 
     Returns:
-        A figure.
+        A figure, and a sentence for each rung.
 
     Raises:
         InputError: there is no such convolution among the results.
@@ -114,23 +115,11 @@ def ladder_figure(results: Sequence[KernelResult], state: LadderState) -> go.Fig
         height=190 + 44 * len(names),
         margin={"l": 10, "r": 150, "t": 50, "b": 90},
     )
-    return _with_axes(figure, names, unit, [*medians, *bests, *limits.values()], state)
+    _set_axes(figure, names, unit, [*medians, *bests, *limits.values()], state)
+    return Drawing(figure, _words(result))
 
 
-def describe_ladder(results: Sequence[KernelResult], state: LadderState) -> str:
-    """The figure in words, as alternative text.
-
-    Args:
-        results: of `bnn_lab.bench.ladder.measure_ladder`.
-        state: what to show.
-
-    Returns:
-        A sentence for each rung.
-
-    Raises:
-        InputError: there is no such convolution among the results.
-    """
-    result = _chosen(results, state)
+def _words(result: KernelResult) -> str:
     first = result.table.names[0]
     sentences = [f"Speed of the convolution {result.case.name} on one thread."]
     for name in result.table.names:
@@ -189,9 +178,9 @@ def _place_labels(
         )  # fmt: skip
 
 
-def _with_axes(
+def _set_axes(
     figure: go.Figure, names: list[str], unit: str, ends: list[float], state: LadderState
-) -> go.Figure:
+) -> None:
     if state.scale == LOG:
         low, high = math.log10(min(ends) / 1.6), math.log10(max(ends))
         span = [low, high + 0.05 * (high - low)]
@@ -208,4 +197,3 @@ def _with_axes(
             ticksuffix="  ",
         )
     )
-    return figure

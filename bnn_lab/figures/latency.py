@@ -6,11 +6,12 @@ import numpy as np
 import plotly.graph_objects as go
 
 from bnn_lab.figures import theme
-from bnn_lab.measure.timing import TimingTable
+from bnn_lab.figures.drawing import Drawing
+from bnn_lab.measure.timing import Timing, TimingTable
 from bnn_lab.measure.units import format_factor, format_seconds
 
 
-def latency_figure(table: TimingTable, highlight: str | None = None) -> go.Figure:
+def draw_latency(table: TimingTable, highlight: str | None = None) -> Drawing:
     """Horizontal bars of the peers' median latency, labelled with times and ratios.
 
     The line inside a bar reaches back to the fastest round. Slow rounds tell more about the
@@ -22,7 +23,7 @@ def latency_figure(table: TimingTable, highlight: str | None = None) -> go.Figur
         highlight: the peer that the others are compared with, default the first.
 
     Returns:
-        A static figure.
+        A static figure, and a sentence for each peer, on lines of their own.
 
     Raises:
         InputError: there is no peer named `highlight`.
@@ -78,23 +79,10 @@ def latency_figure(table: TimingTable, highlight: str | None = None) -> go.Figur
             xanchor="left",
             xshift=8,
         )
-    return figure
+    return Drawing(figure, _words(table, reference))
 
 
-def describe_latency(table: TimingTable, highlight: str | None = None) -> str:
-    """The figure in words, as alternative text.
-
-    Args:
-        table: from `bnn_lab.measure.timing.measure`.
-        highlight: see `latency_figure`.
-
-    Returns:
-        A sentence per peer, each on its own line.
-
-    Raises:
-        InputError: there is no peer named `highlight`.
-    """
-    reference = table[highlight or table.names[0]]
+def _words(table: TimingTable, reference: Timing) -> str:
     sentences = [
         "Bar chart of the median time for one image.",
         f"{reference.name}: {format_seconds(reference.median)}.",

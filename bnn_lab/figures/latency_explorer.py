@@ -18,13 +18,15 @@ import plotly.graph_objects as go
 
 from bnn_lab.bench import report as bench_report
 from bnn_lab.bench.kernels import FLOAT, INT8, LCE_DEFAULT, LCE_INDIRECT
+from bnn_lab.bench.model_bench import profile_of
 from bnn_lab.bench.models import BINARY as BINARY_FILE
 from bnn_lab.bench.models import FLOAT as FLOAT_FILE
 from bnn_lab.bench.models import INT8 as INT8_FILE
 from bnn_lab.bench.report import Report, peers_of
 from bnn_lab.controls import check_state, choice, toggle
 from bnn_lab.figures import theme
-from bnn_lab.figures.bench_figures import draw_entry_profile
+from bnn_lab.figures.drawing import Drawing
+from bnn_lab.figures.profile import draw_profile
 from bnn_lab.models.registry import NETWORKS
 
 CITED_FILE = Path(bench_report.__file__).parent / "data" / "cited.json"
@@ -174,7 +176,7 @@ def cited_points(state: LatencyState) -> list[Point]:
     return points
 
 
-def explorer_figure(reports: Sequence[Report], state: LatencyState) -> go.Figure:
+def draw_latencies(reports: Sequence[Report], state: LatencyState) -> Drawing:
     """The scatter plot: a trace per measured device, then one per cited device.
 
     Args:
@@ -182,8 +184,8 @@ def explorer_figure(reports: Sequence[Report], state: LatencyState) -> go.Figure
         state: what is shown.
 
     Returns:
-        A figure whose traces are the same for all states of the same reports; each point's
-        customdata is [device, model, text].
+        A figure whose traces are the same for all states of the same reports, each point's
+        customdata [device, model, text]; and a few sentences.
     """
     figure = go.Figure()
     measured, cited = measured_points(reports, state), cited_points(state)
@@ -215,12 +217,10 @@ def explorer_figure(reports: Sequence[Report], state: LatencyState) -> go.Figure
             x=0.5,
             y=0.5,
         )
-    return figure
+    return Drawing(figure, _summary(measured, cited, state))
 
 
-def describe_explorer(reports: Sequence[Report], state: LatencyState) -> str:
-    """The figure in words."""
-    measured, cited = measured_points(reports, state), cited_points(state)
+def _summary(measured: Sequence[Point], cited: Sequence[Point], state: LatencyState) -> str:
     if not measured:
         return (
             f"No model was measured on {state.peer} with {state.threads} thread(s) on the chosen "
@@ -248,8 +248,8 @@ def profile_entry(reports: Sequence[Report], state: LatencyState) -> dict[str, A
     return None
 
 
-def ops_figure(reports: Sequence[Report], state: LatencyState) -> tuple[go.Figure, str]:
-    """The ops of the chosen point, and the same in words; empty bars if there are none.
+def draw_ops(reports: Sequence[Report], state: LatencyState) -> Drawing:
+    """The ops of the chosen point; empty bars if there are none.
 
     Args:
         reports: from `read_report` or `merge_reports`.
@@ -260,8 +260,7 @@ def ops_figure(reports: Sequence[Report], state: LatencyState) -> tuple[go.Figur
     """
     entry = profile_entry(reports, state)
     if entry is not None:
-        drawn = draw_entry_profile(entry)
-        return drawn.figure, drawn.words
+        return draw_profile(profile_of(entry), entry["name"])
     device, model = state.profile_of
     if not model:
         words = "Click a filled point, or choose a model in the list, to see where its time goes."
@@ -276,7 +275,7 @@ def ops_figure(reports: Sequence[Report], state: LatencyState) -> tuple[go.Figur
         xaxis={"visible": False},
         yaxis={"visible": False},
     )
-    return figure, words
+    return Drawing(figure, words)
 
 
 def _trace(

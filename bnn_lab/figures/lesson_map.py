@@ -1,93 +1,22 @@
-"""The map of the lessons: what each one asks, and which ones help with which."""
+"""The map of the lessons (`bnn_lab.lessons.lesson_map`)."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
 from bnn_lab.figures import theme
-
-
-@dataclass(frozen=True)
-class Lesson:
-    """One lesson of `notebooks/lessons`.
-
-    Attributes:
-        file: name of the notebook.
-        title: in few words.
-        question: that it answers.
-        minutes: to read and try.
-        place: x and y on the map.
-        helped_by: numbers of the lessons that help with it.
-    """
-
-    file: str
-    title: str
-    question: str
-    minutes: int
-    place: tuple[float, float]
-    helped_by: tuple[int, ...] = ()
-
-    @property
-    def number(self) -> int:
-        """The first two digits of the file's name."""
-        return int(self.file[:2])
-
-
-LESSONS = (
-    Lesson("00_start_here.ipynb", "Start here", "Does all work here?", 10, (0, 0.5)),
-    Lesson(
-        "01_latent_weights_as_inertia.ipynb",
-        "Latent weights as inertia",
-        "What is the float behind a binary weight?",
-        30,
-        (1, 1),
-        (0,),
-    ),
-    Lesson(
-        "02_bop_flip_dynamics.ipynb",
-        "Bop and flips",
-        "When should a weight flip?",
-        35,
-        (2, 1),
-        (1,),
-    ),
-    Lesson(
-        "03_bitpacked_convolution.ipynb",
-        "Bitpacked convolution",
-        "Why are bits so fast?",
-        35,
-        (1, 0),
-        (0,),
-    ),
-    Lesson(
-        "04_from_training_to_deployment.ipynb",
-        "Training to deployment",
-        "What happens between Keras and a device?",
-        25,
-        (2, 0),
-        (2, 3),
-    ),
-    Lesson(
-        "05_designing_fast_bnns.ipynb",
-        "Designing fast BNNs",
-        "Which network is really fast?",
-        35,
-        (3, 0),
-        (4,),
-    ),
-)
+from bnn_lab.figures.drawing import Drawing
+from bnn_lab.lessons.lesson_map import LESSONS, Lesson
 
 _HALF_WIDTH, _HALF_HEIGHT = 0.44, 0.27
 _ROWS = {1: "how a BNN learns", 0: "how a BNN runs"}
 
 
-def lesson_map() -> go.Figure:
+def draw_lesson_map() -> Drawing:
     """The lessons as boxes, with arrows from those that help to those that they help with.
 
     Returns:
-        A static figure; its `layout.meta["alt"]` is the description.
+        A static figure, and one line a lesson.
     """
     figure = go.Figure()
     for lesson in LESSONS:
@@ -125,15 +54,13 @@ def lesson_map() -> go.Figure:
         **theme.layout("The lessons: arrows show which one helps with which"),
         height=400,
         margin={"l": 0, "r": 0, "t": 45, "b": 0},
-        meta={"alt": describe_map()},
     )
     figure.update_xaxes(visible=False, range=[-0.5, 3.5])
     figure.update_yaxes(visible=False, range=[-0.45, 1.45])
-    return figure
+    return Drawing(figure, _words())
 
 
-def describe_map() -> str:
-    """The map in words: one line a lesson."""
+def _words() -> str:
     lines = ["Map of the lessons."]
     for lesson in LESSONS:
         after = f" After {_listing(lesson.helped_by)}." if lesson.helped_by else ""

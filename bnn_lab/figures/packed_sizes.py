@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 
 from bnn_lab.controls import check_state, slider
 from bnn_lab.figures import theme
+from bnn_lab.figures.drawing import Drawing
 from bnn_lab.reference import word_count
 
 
@@ -31,7 +32,7 @@ class PackedSizes:
         return 4 * word_count(self.weights)
 
 
-def figure(state: PackedSizes) -> go.Figure:
+def draw_packed_sizes(state: PackedSizes) -> Drawing:
     """Two bars: bytes as floats and packed."""
     sizes = [state.float_bytes, state.packed_bytes]
     shown = go.Figure(
@@ -52,12 +53,8 @@ def figure(state: PackedSizes) -> go.Figure:
         height=200,
         margin={"l": 10, "r": 20, "t": 45, "b": 40},
     )
-    return shown
-
-
-def describe(state: PackedSizes) -> str:
-    """The figure in words, as alternative text."""
-    return (
+    words = (
         f"{state.weights} weights take {state.float_bytes:,} bytes as floats and "
         f"{state.packed_bytes} bytes packed into {word_count(state.weights)} words of 32 bits."
     )
+    return Drawing(shown, words)

@@ -1,106 +1,199 @@
-"""Where a model's time goes: one bar per op, in the order in which they run."""
+"""Where a model's time goes: one bar per op in the order in which they run, or one per kind."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
+from bnn_lab.controls import check_state, choice, slider, toggle
+from bnn_lab.errors import InputError
 from bnn_lab.figures import theme
 from bnn_lab.figures.drawing import Drawing
 from bnn_lab.measure.units import format_seconds
+from bnn_lab.profiling.profile import Profile, ProfileRow
 
-if TYPE_CHECKING:
-    from bnn_lab.profiling.profile import Profile
-
-_LABELLED = 0.05  # rows with at least this share get a label; more would not fit
+BY_OP, BY_KIND = "op by op", "kinds of ops"
+_REST = "the rest"
 
 
-def draw_profile(profile: Profile) -> Drawing:
-    """Horizontal bars of each op's time, binary ops in one colour and float ops in the other.
+@dataclass(frozen=True)
+class ProfileState:
+    """What of some files' profiles is shown.
+
+    Attributes:
+        file: name of a profile.
+    """
+
+    file: str
+    grouping: str = choice(BY_OP, options=(BY_OP, BY_KIND), label="show")
+    least: float = slider(
+        0.0, low=0.0, high=20.0, step=0.5, label="join ops below, %", help="Of the whole time."
+    )
+    same_scale: bool = toggle(
+        False, label="one scale for all files", help="Otherwise each file fills the figure."
+    )
+
+    def __post_init__(self) -> None:
+        check_state(self)
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One bar of the figure.
+
+    Attributes:
+        label: unique, with its number where ops are shown one by one.
+        ms: milliseconds per inference.
+        binary: whether bnn_lab's kernels run it.
+        detail: more about it, for the hover text.
+    """
+
+    label: str
+    ms: float
+    binary: bool
+    detail: str
+
+
+def profile_bars(profile: Profile, grouping: str = BY_OP, least: float = 0.0) -> list[Bar]:
+    """The bars: one for each op or kind; small ones joined in a last one.
 
     Args:
         profile: from `bnn_lab.profile`.
+        grouping: `BY_OP` or `BY_KIND`.
+        least: two and more bars below this percentage of the sum are joined.
 
     Returns:
-        A static figure; the whole time, then a sentence for each kind of op with at least 1 % of
-        it.
+        Bars whose times add up to the profile's sum.
     """
+    if grouping == BY_OP:
+        bars = [
+            Bar(f"{number}. {row.kind}", row.ms, row.binary, _detail(row))
+            for number, row in enumerate(profile.rows, start=1)
+        ]
+    else:
+        kinds = {row.kind: row.binary for row in profile.rows}
+        counts = {kind: sum(row.kind == kind for row in profile.rows) for kind in kinds}
+        bars = [
+            Bar(kind, ms, kinds[kind], f"{counts[kind]} of them")
+            for kind, ms in profile.by_kind().items()
+        ]
+    total = profile.sum_ms or 1.0
+    small = [bar for bar in bars if bar.ms / total < least / 100]
+    if len(small) < 2:
+        return bars
+    ms = sum(bar.ms for bar in small)
+    rest = Bar(_REST, ms, False, f"{len(small)} small ones, binary or not")
+    return [*(bar for bar in bars if bar not in small), rest]
+
+
+def draw_profile(profile: Profile, name: str = "") -> Drawing:
+    """A bar for each op, binary ones in one color and the others in another.
+
+    Args:
+        profile: from `bnn_lab.profile`.
+        name: of the model, for the title.
+
+    Returns:
+        A static figure, and a few sentences: the whole time, the binary part, the longest bar and
+        the kinds with at least 1 % of the time.
+    """
+    return _draw(profile, name, profile_bars(profile))
+
+
+def draw_profiles(profiles: Mapping[str, Profile], state: ProfileState) -> Drawing:
+    """One of several files' profiles, on a time scale of its own or on one that all files share.
+
+    Args:
+        profiles: name of a file to its profile.
+        state: which file, and how.
+
+    Returns:
+        A figure and words as of `draw_profile`.
+
+    Raises:
+        InputError: there is no such file.
+    """
+    if state.file not in profiles:
+        raise InputError(
+            f"there is no profile of {state.file!r}; there are: {', '.join(profiles)}."
+        )
+    bars = {
+        name: profile_bars(profile, state.grouping, state.least)
+        for name, profile in profiles.items()
+    }
+    longest = max((bar.ms for of_file in bars.values() for bar in of_file), default=0.0)
+    chosen = profiles[state.file], state.file, bars[state.file]
+    return _draw(*chosen, longest=longest if state.same_scale else None)
+
+
+def _draw(profile: Profile, name: str, bars: list[Bar], *, longest: float | None = None) -> Drawing:
+    if longest is None:
+        longest = max((bar.ms for bar in bars), default=0.0)
+    unit, size = ("ms", 1.0) if longest >= 1 else ("µs", 1e-3)
+    total = profile.sum_ms or 1.0
     figure = go.Figure()
-    names = [f"{index + 1}. {row.kind}" for index, row in enumerate(profile.rows)]
     for label, binary, colour in (
         ("binary, on bnn_lab's kernels", True, theme.VERMILION),
-        ("float", False, theme.BLUE),
+        ("others, on LiteRT's", False, theme.BLUE),
     ):
-        chosen = [(n, r) for n, r in zip(names, profile.rows, strict=True) if r.binary is binary]
-        figure.add_trace(
-            go.Bar(
-                name=label,
-                x=[row.ms for _, row in chosen],
-                y=[name for name, _ in chosen],
-                orientation="h",
-                marker_color=colour,
-                customdata=[
-                    [
-                        row.name,
-                        "x".join(map(str, row.output_shape)),
-                        f"{row.share:.1%}",
-                        "" if row.gmacs_per_s is None else f"<br>{row.gmacs_per_s:.1f} GMAC/s",
-                    ]
-                    for _, row in chosen
-                ],
-                hovertemplate=(
-                    "%{y}<br>%{customdata[0]} (%{customdata[1]})<br>%{x:.3g} ms, "
-                    "%{customdata[2]}%{customdata[3]}<extra></extra>"
-                ),
-            )
+        chosen = [bar for bar in bars if bar.binary is binary]
+        figure.add_bar(
+            name=label,
+            x=[bar.ms / size for bar in chosen],
+            y=[bar.label for bar in chosen],
+            orientation="h",
+            marker_color=colour,
+            customdata=[[bar.detail, f"{bar.ms / total:.1%}"] for bar in chosen],
+            hovertemplate=f"%{{y}}<br>%{{customdata[0]}}<br>%{{x:.3g}} {unit}, %{{customdata[1]}}"
+            "<extra></extra>",
         )
-    longest = max((row.ms for row in profile.rows), default=0.0)
+    for bar in bars:
+        figure.add_annotation(
+            x=bar.ms / size, y=bar.label, text=f"{bar.ms / total:.0%}", showarrow=False,
+            xanchor="left", xshift=6, font={"size": 12},
+        )  # fmt: skip
+    title = f"{format_seconds(profile.end_to_end_ms / 1e3)} for one inference"
     figure.update_layout(
-        **theme.layout(
-            f"Time of each op: {format_seconds(profile.sum_ms / 1e3)} of "
-            f"{format_seconds(profile.end_to_end_ms / 1e3)} for one inference",
-            showlegend=True,
-        ),
-        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": -0.08, "yanchor": "top"},
-        barmode="overlay",  # each op has a bar in one of the two traces only
-        xaxis=theme.axis("time, ms", range=[0, 1.2 * longest or 1.0]),
+        **theme.layout(f"{name}: {title}" if name else title, showlegend=True),
+        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom"},
+        barmode="overlay",  # each row has a bar in one of the two traces only
+        xaxis=theme.axis(f"time, {unit}", range=[0, 1.15 * longest / size or 1.0]),
         yaxis=theme.axis(
             "",
             autorange="reversed",
             categoryorder="array",
-            categoryarray=names,
+            categoryarray=[bar.label for bar in bars],
             ticksuffix="  ",
             showgrid=False,
             tickfont={"size": 11},
             dtick=1,
         ),
-        height=160 + 20 * len(names),
-        margin={"l": 10, "r": 20, "t": 50, "b": 60},
+        height=170 + 24 * len(bars),
+        margin={"l": 10, "r": 30, "t": 80, "b": 50},
     )
-    for name, row in zip(names, profile.rows, strict=True):
-        if row.share >= _LABELLED:
-            figure.add_annotation(
-                x=row.ms,
-                y=name,
-                text=f"{row.share:.0%}",
-                showarrow=False,
-                xanchor="left",
-                xshift=6,
-                font={"size": 12},
-            )
-    return Drawing(figure, _words(profile))
+    return Drawing(figure, _words(profile, name, bars))
 
 
-def _words(profile: Profile) -> str:
-    binary = sum(row.ms for row in profile.rows if row.binary)
+def _detail(row: ProfileRow) -> str:
+    shape = "x".join(map(str, row.output_shape))
+    speed = "" if row.gmacs_per_s is None else f"<br>{row.gmacs_per_s:.1f} GMAC/s"
+    return f"{row.name} ({shape}){speed}"
+
+
+def _words(profile: Profile, name: str, bars: list[Bar]) -> str:
     total = profile.sum_ms or 1.0
-    sentences = [
-        f"Bar chart of the time of {len(profile.rows)} ops, together "
-        f"{format_seconds(profile.sum_ms / 1e3)}.",
-        f"Binary ops: {binary / total:.0%}.",
-    ]
-    sentences += [
-        f"{kind}: {ms / total:.0%}." for kind, ms in profile.by_kind().items() if ms / total >= 0.01
-    ]
-    return "\n".join(sentences)
+    binary = sum(row.ms for row in profile.rows if row.binary)
+    text = f"{name}: " if name else ""
+    text += (
+        f"{format_seconds(profile.end_to_end_ms / 1e3)} for one inference, in {len(profile.rows)} "
+        f"ops. Binary ops take {binary / total:.0%}"
+    )
+    if bars:
+        longest = max(bars, key=lambda bar: bar.ms)
+        text += f"; the longest bar is {longest.label} with {longest.ms / total:.0%}"
+    kinds = profile.by_kind().items()
+    large = [f"{kind} {ms / total:.0%}" for kind, ms in kinds if ms / total >= 0.01]
+    text += f". By kind: {', '.join(large)}." if large else "."
+    return text + (f" Disturbed: {profile.warning}." if profile.warning else "")

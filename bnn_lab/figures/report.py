@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from plotly.subplots import make_subplots
 
+from bnn_lab.convert.report import Report
 from bnn_lab.figures.drawing import Drawing
 from bnn_lab.figures.theme import BLUE, GREEN, PINK, VERMILION, axis, layout
-
-if TYPE_CHECKING:
-    from bnn_lab.convert.report import Report
 
 _ROW = 24  # pixels a layer
 

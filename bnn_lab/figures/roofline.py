@@ -15,6 +15,7 @@ from bnn_lab.bench.kernels import FLOAT, INT8, ConvCase, DenseCase, KernelResult
 from bnn_lab.bench.ladder import IN_CACHE, IN_MEMORY, NUMPY_FLOAT, Machine, conv_bytes
 from bnn_lab.controls import check_state, choice, slider
 from bnn_lab.figures import theme
+from bnn_lab.figures.drawing import Drawing
 
 BINARY_FLOATS = "binary, writes floats"
 BINARY_BITS = "binary, writes bits"
@@ -82,9 +83,9 @@ def bound_of(machine: Machine, state: RooflineState) -> Bound:
     return Bound(intensity, min(limit, ceiling), limit < ceiling, state.case.macs, size)
 
 
-def roofline_figure(
+def draw_roofline(
     machine: Machine, results: Sequence[KernelResult], state: RooflineState
-) -> go.Figure:
+) -> Drawing:
     """Roofs, measured layers below them, and the bound of the state's layer.
 
     Args:
@@ -93,7 +94,7 @@ def roofline_figure(
         state: a layer of one's own.
 
     Returns:
-        A figure with logarithmic axes.
+        A figure with logarithmic axes, and a few sentences about the bound.
     """
     figure = go.Figure()
     bandwidth = machine.bandwidths[state.place]
@@ -157,19 +158,10 @@ def roofline_figure(
         theme.axis("GMAC/s", **log),
         range=[float(np.log10(lowest / 1.5)), float(np.log10(highest * 2.2))],
     )
-    return figure
+    return Drawing(figure, _words(machine, state))
 
 
-def describe_roofline(machine: Machine, state: RooflineState) -> str:
-    """The bound in words, as alternative text.
-
-    Args:
-        machine: what was measured.
-        state: the layer.
-
-    Returns:
-        A few sentences.
-    """
+def _words(machine: Machine, state: RooflineState) -> str:
     bound = bound_of(machine, state)
     micro = bound.macs / bound.gmacs / 1e3
     reason = (

@@ -11,6 +11,7 @@ from plotly.subplots import make_subplots
 
 from bnn_lab.bench.models import BINARY as BINARY_FILE
 from bnn_lab.errors import InputError
+from bnn_lab.experiments.latency.base import Study
 from bnn_lab.experiments.latency.breakdown import CATEGORIES
 from bnn_lab.experiments.latency.stem import PARTS
 from bnn_lab.figures import theme
@@ -19,7 +20,6 @@ from bnn_lab.figures.drawing import Drawing
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bnn_lab.experiments.latency.base import Study
 
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up")
 # Four colours, then the same with a pattern: more colours would not stay apart for everyone.

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from bnn_lab.errors import InputError
 from bnn_lab.figures import theme
+from bnn_lab.figures.drawing import Drawing
+from bnn_lab.training.history import TrainingHistory
 
-if TYPE_CHECKING:  # importing it for real would load TensorFlow
-    from bnn_lab.training import TrainingHistory
 
-
-def training_figure(history: TrainingHistory) -> go.Figure:
+def draw_training(history: TrainingHistory) -> Drawing:
     """Two rows over the same epochs: accuracy in percent, and pi_t of every training step.
 
     pi_t = log(flips / weights + e^-9) is -9 when nothing flips any more (arXiv:1906.02107,
@@ -25,7 +22,7 @@ def training_figure(history: TrainingHistory) -> go.Figure:
         history: from `bnn_lab.training.train`, at least one epoch.
 
     Returns:
-        A static figure.
+        A static figure, and three sentences, on lines of their own.
 
     Raises:
         InputError: the history is empty.
@@ -71,22 +68,10 @@ def training_figure(history: TrainingHistory) -> go.Figure:
     figure.update_xaxes(theme.axis(""), row=1, col=1)
     figure.update_xaxes(theme.axis("epoch"), row=2, col=1)
     _label_lines(figure, history)
-    return figure
+    return Drawing(figure, _words(history))
 
 
-def describe_training(history: TrainingHistory) -> str:
-    """The figure in words, as alternative text.
-
-    Args:
-        history: from `bnn_lab.training.train`, at least one epoch.
-
-    Returns:
-        Three sentences, each on its own line.
-
-    Raises:
-        InputError: the history is empty.
-    """
-    _require_epochs(history)
+def _words(history: TrainingHistory) -> str:
     first, last = history.epochs[0], history.epochs[-1]
     return (
         f"Line charts over {last.epoch} epochs.\n"

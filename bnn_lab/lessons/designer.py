@@ -16,6 +16,9 @@ import numpy as np
 
 from bnn_lab.controls import check_state, choice, slider
 from bnn_lab.costmodel.model import CostModel
+from bnn_lab.measure.timing import measure
+from bnn_lab.models import quicknet
+from bnn_lab.models.variants import without_shortcuts
 from bnn_lab.tflite import layer_shapes as kinds
 from bnn_lab.tflite.layer_shapes import LayerShape
 
@@ -271,9 +274,6 @@ def build(state: Design) -> Any:
     Raises:
         BnnLabError: TensorFlow or larq is not installed.
     """
-    from bnn_lab.models import quicknet
-    from bnn_lab.models.variants import without_shortcuts
-
     side = int(state.image)
     model = quicknet((side, side, 3), CLASSES, filters=state.filters, blocks=state.blocks)
     return without_shortcuts(model) if state.shortcuts == NONE else model
@@ -299,7 +299,6 @@ def measure_design(
     """
     from bnn_lab.bench.model_bench import litert_invoke
     from bnn_lab.convert import convert_keras_model
-    from bnn_lab.measure.timing import measure
 
     progress("building the network", 0.0)
     model = build(state)

@@ -13,8 +13,8 @@ from .bop import gamma_decay as gamma_decay
 from .bop import set_binary_signs as set_binary_signs
 from .flips import FlipRecorder as FlipRecorder
 from .flips import InertiaRecorder as InertiaRecorder
-from .loop import EpochResult as EpochResult
-from .loop import TrainingHistory as TrainingHistory
+from .history import EpochResult as EpochResult
+from .history import TrainingHistory as TrainingHistory
 from .loop import train as train
 from .loop import train_digits as train_digits
 from .loop import update_steps as update_steps

@@ -51,12 +51,6 @@ def latent_scope() -> Iterator[None]:
         yield
 
 
-def get_latents(model: Any) -> list[Any]:
-    """`model.get_weights()` with latent values, whatever scope is open."""
-    with latent_scope():
-        return model.get_weights()
-
-
 def save_latents(model: Any, path: str | Path) -> None:
     """`model.save_weights(path)` with latent values, whatever scope is open."""
     with latent_scope():

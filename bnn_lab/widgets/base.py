@@ -14,6 +14,7 @@ import ipywidgets
 import plotly.graph_objects as go
 
 from bnn_lab.controls import Control, controls
+from bnn_lab.figures.drawing import Drawing
 from bnn_lab.widgets.live_figure import LiveFigure
 
 State = TypeVar("State")
@@ -30,9 +31,8 @@ class Explorer(ipywidgets.VBox, Generic[State]):
 
     Args:
         start: state of the first display; a frozen dataclass of `bnn_lab.controls`.
-        draw: state to figure, pure and quick (below 100 ms).
-        describe: state to one or two sentences that say what is to be seen; shown under the figure
-            and read by screen readers.
+        draw: state to `Drawing`, pure and quick (below 100 ms); its words, one or two sentences,
+            are shown under the figure and read by screen readers.
         name: of this explorer. One made later under the same name starts in the state that this
             one was left in; "" always starts in `start`.
         choices: controls of further fields of the state, whose options are known only now; they
@@ -48,12 +48,11 @@ class Explorer(ipywidgets.VBox, Generic[State]):
     def __init__(
         self,
         start: State,
-        draw: Callable[[State], go.Figure],
-        describe: Callable[[State], str],
+        draw: Callable[[State], Drawing],
         name: str = "",
         choices: Mapping[str, Control] | None = None,
     ) -> None:
-        self._draw, self._describe, self._name = draw, describe, name
+        self._draw, self._name = draw, name
         kept = _left_in.get(name) if name else None
         fits = isinstance(kept, type(start)) and all(
             getattr(kept, field) in control.options for field, control in (choices or {}).items()
@@ -65,8 +64,9 @@ class Explorer(ipywidgets.VBox, Generic[State]):
             field: make_input(control, getattr(self._state, field))
             for field, control in {**(choices or {}), **controls(start)}.items()
         }
-        self.plot = LiveFigure(draw(self._state))
-        self._set_words()
+        drawing = draw(self._state)
+        self.plot = LiveFigure(drawing.figure)
+        self.words.value = spoken(drawing.words)
         for field, widget in self.inputs.items():
             widget.observe(self._on_change(field), names="value")
         super().__init__([*self._rows(), self.plot, self.words, self.errors])
@@ -97,13 +97,13 @@ class Explorer(ipywidgets.VBox, Generic[State]):
         for field in changes:
             self.inputs[field].value = getattr(state, field)
 
-    def static(self) -> go.Figure:
-        """A plain figure of the present state, for documents without widgets."""
+    def static(self) -> Drawing:
+        """The present state, for documents without widgets."""
         return self._draw(self._state)
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         if os.environ.get(STATIC) == "1":
-            return static_bundle(self.static(), self._describe(self._state))
+            return self.static().bundle()
         return super()._repr_mimebundle_(**options)
 
     def _rows(self) -> list[ipywidgets.Widget]:
@@ -127,29 +127,17 @@ class Explorer(ipywidgets.VBox, Generic[State]):
 
     def refresh(self) -> None:
         """Draw the present state again."""
-        self.plot.show(self._draw(self._state))
-        self._set_words()
+        drawing = self._draw(self._state)
+        self.plot.show(drawing.figure)
+        self.words.value = spoken(drawing.words)
         if self._name:
             _left_in[self._name] = self._state
         self.errors.outputs = ()
 
-    def _set_words(self) -> None:
-        text = html.escape(self._describe(self._state))
-        self.words.value = f'<p role="status" aria-live="polite">{text}</p>'
 
-
-def static_bundle(figure: go.Figure, words: str) -> dict[str, Any]:
-    """What a notebook stores of a widget: a plain figure, with its description as alternative text.
-
-    Args:
-        figure: from the widget's `static()`.
-        words: what is to be seen.
-
-    Returns:
-        A MIME bundle.
-    """
-    figure.update_layout(meta={"alt": words})
-    return {"application/vnd.plotly.v1+json": figure.to_plotly_json(), "text/plain": words}
+def spoken(words: str) -> str:
+    """HTML of a text that a screen reader speaks when it changes."""
+    return f'<p role="status" aria-live="polite">{html.escape(words)}</p>'
 
 
 def show_error(output: ipywidgets.Output) -> None:

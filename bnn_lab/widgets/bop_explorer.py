@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bnn_lab.figures.bop_explorer import BopState, bop_explorer_figure, describe_bop
+from bnn_lab.figures.bop_explorer import BopState, draw_bop
 from bnn_lab.widgets.base import Explorer
 
 
@@ -19,4 +19,4 @@ class BopExplorer(Explorer[BopState]):
 
     def __init__(self, name: str = "bop", **start: float | str) -> None:
         state = BopState(**start)  # type: ignore[arg-type]
-        super().__init__(state, bop_explorer_figure, describe_bop, name)
+        super().__init__(state, draw_bop, name)

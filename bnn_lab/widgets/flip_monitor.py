@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import os
 from typing import Any
 
@@ -11,13 +10,13 @@ import numpy as np
 import plotly.graph_objects as go
 
 from bnn_lab.errors import InputError
+from bnn_lab.figures.drawing import Drawing
 from bnn_lab.figures.flip_monitor import (
     MOST_RUNS,
     MonitoredRun,
-    describe_flip_monitor,
-    flip_monitor_figure,
+    draw_flip_monitor,
 )
-from bnn_lab.widgets.base import STATIC, show_error, static_bundle
+from bnn_lab.widgets.base import STATIC, show_error, spoken
 from bnn_lab.widgets.live_figure import LiveFigure
 
 
@@ -47,10 +46,11 @@ class FlipMonitor(ipywidgets.VBox):
         self.epochs = epochs
         self._runs: dict[int, MonitoredRun] = {}
         self._begun = 0
-        self.plot = LiveFigure(self.static())
+        drawing = self.static()
+        self.plot = LiveFigure(drawing.figure)
         self.words, self.errors = ipywidgets.HTML(), ipywidgets.Output()
         self._handle: Any = None
-        self._set_words()
+        self.words.value = spoken(drawing.words)
         super().__init__([self.plot, self.words, self.errors])
         self.add_class("bnn-lab-explorer")
         self.add_class(f"bnn-lab-{name}")
@@ -84,9 +84,9 @@ class FlipMonitor(ipywidgets.VBox):
         """
         return _make_callback(self, label)
 
-    def static(self) -> go.Figure:
-        """A plain figure of the present state, for documents without widgets."""
-        return flip_monitor_figure(self.runs, self.epochs)
+    def static(self) -> Drawing:
+        """The present state, for documents without widgets."""
+        return draw_flip_monitor(self.runs, self.epochs)
 
     def begin(self, label: str = "") -> int:
         """Make room for a run and return its number; `callback` calls it."""
@@ -114,8 +114,9 @@ class FlipMonitor(ipywidgets.VBox):
             self._runs[number] = MonitoredRun(
                 label, np.asarray(flips), weights, np.array(accuracy, np.float64)
             )
-            self.plot.show(self.static())
-            self._set_words()
+            drawing = self.static()
+            self.plot.show(drawing.figure)
+            self.words.value = spoken(drawing.words)
             self.errors.outputs = ()
             if self._handle is not None and os.environ.get(STATIC) == "1":
                 self._handle.update(self)
@@ -124,12 +125,8 @@ class FlipMonitor(ipywidgets.VBox):
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         if os.environ.get(STATIC) == "1":
-            return static_bundle(self.static(), describe_flip_monitor(self.runs))
+            return self.static().bundle()
         return super()._repr_mimebundle_(**options)
-
-    def _set_words(self) -> None:
-        text = html.escape(describe_flip_monitor(self.runs))
-        self.words.value = f'<p role="status" aria-live="polite">{text}</p>'
 
 
 def _make_callback(monitor: FlipMonitor, label: str) -> Any:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from bnn_lab.figures.inertia_explorer import (
-    InertiaState,
-    describe_inertia,
-    inertia_explorer_figure,
-)
+from bnn_lab.figures.inertia_explorer import InertiaState, draw_inertia
 from bnn_lab.widgets.base import Explorer
 
 
@@ -23,4 +19,4 @@ class InertiaExplorer(Explorer[InertiaState]):
 
     def __init__(self, name: str = "inertia", **start: float | bool | str) -> None:
         state = InertiaState(**start)  # type: ignore[arg-type]
-        super().__init__(state, inertia_explorer_figure, describe_inertia, name)
+        super().__init__(state, draw_inertia, name)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bnn_lab.bench.kernels import KernelResult
 from bnn_lab.controls import Control
 from bnn_lab.errors import InputError
-from bnn_lab.figures.kernel_ladder import LadderState, describe_ladder, ladder_figure
+from bnn_lab.figures.kernel_ladder import LadderState, draw_ladder
 from bnn_lab.widgets.base import Explorer
 
 
@@ -29,8 +29,7 @@ class KernelLadder(Explorer[LadderState]):
         cases = tuple(result.case.name for result in results)
         super().__init__(
             LadderState(cases[0]),
-            lambda state: ladder_figure(self.results, state),
-            lambda state: describe_ladder(self.results, state),
+            lambda state: draw_ladder(self.results, state),
             name,
             {"case": Control("choice", "layer: size, channels", options=cases)},
         )

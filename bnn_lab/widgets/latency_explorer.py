@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import html
 import os
 import re
 from collections.abc import Sequence
@@ -14,14 +13,13 @@ import ipywidgets
 from bnn_lab.bench.report import Report, merge_reports, read_report
 from bnn_lab.figures.latency_explorer import (
     LatencyState,
-    describe_explorer,
     devices_of,
+    draw_latencies,
+    draw_ops,
     example_reports,
-    explorer_figure,
     models_of,
-    ops_figure,
 )
-from bnn_lab.widgets.base import Explorer, show_error
+from bnn_lab.widgets.base import Explorer, show_error, spoken
 from bnn_lab.widgets.live_figure import LiveFigure
 
 _NONE = ("", "")
@@ -73,14 +71,13 @@ class LatencyExplorer(Explorer[LatencyState]):
         key = f"{name}-{devices}" if name else ""
         super().__init__(
             LatencyState(),
-            lambda state: explorer_figure(self.reports, state),
-            lambda state: describe_explorer(self.reports, state),
+            lambda state: draw_latencies(self.reports, state),
             key,
         )
         self.add_class("bnn-lab-latency")
-        figure, words = ops_figure(self.reports, self.state)
-        self.ops = LiveFigure(figure)
-        self._set_ops_words(words)
+        drawing = draw_ops(self.reports, self.state)
+        self.ops = LiveFigure(drawing.figure)
+        self.ops_words.value = spoken(drawing.words)
         self.devices.value, self.models.value = self.state.devices, self.state.models
         if self.state.profile_of in [value for _, value in self.pick.options]:
             self.pick.value = self.state.profile_of
@@ -94,9 +91,9 @@ class LatencyExplorer(Explorer[LatencyState]):
     def refresh(self) -> None:
         """Draw the present state again, and the ops if they are others."""
         super().refresh()
-        figure, words = ops_figure(self.reports, self.state)
-        self.ops.show(figure)
-        self._set_ops_words(words)
+        drawing = draw_ops(self.reports, self.state)
+        self.ops.show(drawing.figure)
+        self.ops_words.value = spoken(drawing.words)
 
     def _rows(self) -> list[ipywidgets.Widget]:
         layout = ipywidgets.Layout(flex_flow="row wrap", grid_gap="0 24px")
@@ -113,9 +110,6 @@ class LatencyExplorer(Explorer[LatencyState]):
                 self.refresh()
         except Exception:
             show_error(self.errors)
-
-    def _set_ops_words(self, words: str) -> None:
-        self.ops_words.value = f'<p role="status" aria-live="polite">{html.escape(words)}</p>'
 
 
 def _multiple(label: str, options: tuple[str, ...]) -> ipywidgets.SelectMultiple:

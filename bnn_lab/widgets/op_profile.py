@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bnn_lab.controls import Control
 from bnn_lab.errors import InputError
-from bnn_lab.figures.op_profile import ProfileState, describe_op_profile, op_profile_figure
+from bnn_lab.figures.profile import ProfileState, draw_profiles
 from bnn_lab.widgets.base import Explorer
 
 if TYPE_CHECKING:
@@ -32,8 +32,7 @@ class OpProfile(Explorer[ProfileState]):
         files = tuple(self.profiles)
         super().__init__(
             ProfileState(files[0]),
-            lambda state: op_profile_figure(self.profiles, state),
-            lambda state: describe_op_profile(self.profiles, state),
+            lambda state: draw_profiles(self.profiles, state),
             name,
             {"file": Control("choice", "file", options=files)},
         )

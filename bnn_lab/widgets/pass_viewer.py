@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ from bnn_lab.figures.pass_viewer import (
     pass_markdown,
     pass_views,
 )
-from bnn_lab.widgets.base import STATIC, show_error
+from bnn_lab.widgets.base import STATIC, show_error, spoken
 
 if TYPE_CHECKING:
     from bnn_lab.convert.keras import ConversionTrace
@@ -110,7 +109,6 @@ class PassViewer(ipywidgets.VBox):
 
     def _show(self) -> None:
         self.graph.value = pass_html(self.view, only_changes=self.only_changes.value)
-        text = html.escape(describe_pass(self.view))
-        self.words.value = f'<p role="status" aria-live="polite">{text}</p>'
+        self.words.value = spoken(describe_pass(self.view))
         self.errors.outputs = ()
         _left_at[self._name] = self.view.title

@@ -6,8 +6,8 @@ import html
 from collections.abc import Callable
 
 import ipywidgets
-import plotly.graph_objects as go
 
+from bnn_lab.figures.drawing import Drawing
 from bnn_lab.figures.quicknet_designer import draw_design
 from bnn_lab.lessons.designer import Design, Measured, estimate, measure_design
 from bnn_lab.widgets.base import Explorer, show_error
@@ -53,7 +53,7 @@ class QuickNetDesigner(Explorer[Design]):
         )
         self.doing = ipywidgets.Label("")
         self.results = ipywidgets.HTML()
-        super().__init__(start or Design(), _draw, _describe, NAME)
+        super().__init__(start or Design(), _draw, NAME)
         self.button.on_click(self._on_click)
         line = ipywidgets.HBox([self.button, self.progress, self.doing])
         above = [*self._rows(), self.plot, self.words]
@@ -111,9 +111,5 @@ def _row(design: Design, found: Measured) -> tuple[str, ...]:
     )
 
 
-def _draw(state: Design) -> go.Figure:
-    return draw_design(state, _measured.get(state)).figure
-
-
-def _describe(state: Design) -> str:
-    return draw_design(state, _measured.get(state)).words
+def _draw(state: Design) -> Drawing:
+    return draw_design(state, _measured.get(state))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bnn_lab.bench.kernels import KernelResult
 from bnn_lab.bench.ladder import Machine
-from bnn_lab.figures.roofline import RooflineState, describe_roofline, roofline_figure
+from bnn_lab.figures.roofline import RooflineState, draw_roofline
 from bnn_lab.widgets.base import Explorer
 
 
@@ -25,7 +25,6 @@ class Roofline(Explorer[RooflineState]):
         self.machine, self.results = machine, list(results)
         super().__init__(
             RooflineState(),
-            lambda state: roofline_figure(self.machine, self.results, state),
-            lambda state: describe_roofline(self.machine, state),
+            lambda state: draw_roofline(self.machine, self.results, state),
             name,
         )

@@ -57,11 +57,9 @@ print("to mend, from the top down:", *wrong) if wrong else print("all is well")
 # Move the slider, with the mouse or with the arrow keys. The bars must follow.
 
 # %% tags=["nbval-ignore-output"]
-from bnn_lab import widgets
-from bnn_lab.figures import packed_sizes
+from bnn_lab import figures, widgets
 
-state = packed_sizes.PackedSizes()
-widgets.Explorer(state, packed_sizes.figure, packed_sizes.describe, name="packed-sizes")
+widgets.Explorer(figures.PackedSizes(), figures.draw_packed_sizes, name="packed-sizes")
 
 # %% [markdown]
 # No slider, or only text in its place? Then the page does not have the widgets' JavaScript. Reload
@@ -76,10 +74,8 @@ widgets.Explorer(state, packed_sizes.figure, packed_sizes.describe, name="packed
 # %%
 import plotly.io
 
-from bnn_lab.figures import lesson_map
-
 plotly.io.renderers.default = "plotly_mimetype"  # keeps the saved notebook small
-lesson_map.lesson_map()
+figures.draw_lesson_map().figure
 
 # %% [markdown]
 # * [1. Latent weights as inertia](01_latent_weights_as_inertia.ipynb): what is the float behind a
@@ -90,7 +86,7 @@ lesson_map.lesson_map()
 #   Keras and a device?
 # * [5. Designing fast BNNs](05_designing_fast_bnns.ipynb): which network is really fast?
 #
-# Short of time? Lesson 4 tells the whole story once, in 25 minutes.
+# Short of time? Lesson 4 tells the whole story once, in 45 minutes.
 
 # %% [markdown]
 # ## A first taste

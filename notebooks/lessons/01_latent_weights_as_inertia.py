@@ -82,7 +82,7 @@ checks.check_latent_step(latent_step)
 # should lie on the green line.
 
 # %% tags=["nbval-ignore-output"]
-figures.answer_figure(checks.latent_paths(latent_step), "latent weight")
+figures.draw_answer(checks.latent_paths(latent_step), "latent weight")
 
 # %% [markdown]
 # ## Many weights under noise

@@ -81,7 +81,7 @@ def bop_step(w, m, gradient, gamma, tau):
 checks.check_bop_step(bop_step)
 
 # %% tags=["nbval-ignore-output"]
-figures.answer_figure(checks.bop_paths(bop_step), "average gradient m")
+figures.draw_answer(checks.bop_paths(bop_step), "average gradient m")
 
 # %% [markdown]
 # <details><summary>Solution, if you are stuck</summary>
@@ -212,9 +212,7 @@ my_gamma, my_tau = 0.1, 0.1
 checks.check_gamma_and_tau(my_gamma, my_tau)
 
 # %% tags=["nbval-ignore-output"]
-figures.bop_explorer_figure(
-    figures.BopState(my_gamma, my_tau, drift=0.3, push="turns round halfway")
-)
+figures.draw(figures.BopState(my_gamma, my_tau, drift=0.3, push="turns round halfway"))
 
 # %% [markdown]
 # ## A real network

@@ -74,7 +74,7 @@ print("test images:    ", digits.test_images.shape)
 print("pixel values:   ", digits.train_images.min(), "to", digits.train_images.max())
 
 # %% tags=["nbval-ignore-output"]
-figures.digits_figure(digits.test_images[:10], digits.test_labels[:10])
+figures.draw_digits(digits.test_images[:10], digits.test_labels[:10])
 
 # %% [markdown]
 # ## The network
@@ -158,8 +158,7 @@ history = training.train(model, digits, optimizer, epochs=epochs, on_epoch=show)
 # step $t$. It starts high, while the network searches, and reaches -9 when nothing flips any more.
 
 # %% tags=["nbval-ignore-output"]
-print(figures.describe_training(history))
-figures.training_figure(history)
+figures.draw(history)
 
 # %%
 assert history.final_accuracy >= 0.95
@@ -417,8 +416,7 @@ latency = measure(
         "int8 TFLite": litert_call(int8_file, image, binary=False),
     }
 )
-print(figures.describe_latency(latency))
-figures.latency_figure(latency)
+figures.draw(latency)
 
 # %% [markdown]
 # And your guesses?

@@ -185,8 +185,7 @@ table = measure(
         "shortcuts, on their own": litert_invoke(files["with shortcuts"], fuse=False),
     }
 )
-print(figures.describe_latency(table))
-figures.latency_figure(table)
+figures.draw(table)
 
 # %% tags=["nbval-ignore-output"]
 cost = table.speedup("no shortcuts", over="shortcuts, fused") - 1

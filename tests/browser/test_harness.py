@@ -14,6 +14,7 @@ import warnings
 from dataclasses import dataclass
 import plotly.graph_objects as go
 from bnn_lab.controls import choice, slider, toggle
+from bnn_lab.figures import Drawing
 from bnn_lab.widgets import Explorer
 
 @dataclass(frozen=True)
@@ -27,20 +28,20 @@ def draw(state):
     y = [state.slope * x for x in range(state.points)]
     figure = go.Figure(go.Scatter(y=y, line={"color": state.colour}))
     figure.update_layout(title=str(state.marked))
-    return figure
+    return Drawing(figure, "")
 """
-GOOD = "Explorer(Line(), draw, lambda state: '', 'good')"
+GOOD = "Explorer(Line(), draw, 'good')"
 DEAF = """
 def deaf(state):
-    return go.Figure(go.Scatter(y=[1, 2]))
-Explorer(Line(), deaf, lambda state: '', 'deaf')
+    return Drawing(go.Figure(go.Scatter(y=[1, 2])), "")
+Explorer(Line(), deaf, 'deaf')
 """
 BROKEN = """
 def broken(state):
     if state.points == 9:
         raise RuntimeError("nine points are too many")
     return draw(state)
-Explorer(Line(), broken, lambda state: '', 'broken')
+Explorer(Line(), broken, 'broken')
 """
 
 

@@ -11,9 +11,8 @@ from bnn_lab.errors import InputError
 from bnn_lab.figures.bop_explorer import (
     STEPS,
     BopState,
-    bop_explorer_figure,
     compute_bop,
-    describe_bop,
+    draw_bop,
 )
 from bnn_lab.figures.inertia_explorer import TURNS
 
@@ -47,21 +46,21 @@ def test_a_drift_below_the_threshold_flips_nothing() -> None:
     state = BopState(threshold=0.5, drift=0.4, noise=0.0)
     arrays = compute_bop(state)
     assert arrays.flip_steps == () and math.isnan(arrays.median)
-    assert "no weight would flip" in describe_bop(state)
-    assert "too weak" in bop_explorer_figure(state).layout.title.text
+    assert "no weight would flip" in draw_bop(state).words
+    assert "too weak" in draw_bop(state).figure.layout.title.text
 
 
 @pytest.mark.parametrize("field", controls(BopState))
 @pytest.mark.parametrize("drift", [0.0, 0.3])
 def test_every_extreme_draws_finite_numbers_and_words(field: str, drift: float) -> None:
     start = BopState(drift=drift)
-    kinds = [trace.type for trace in bop_explorer_figure(start).data]
+    kinds = [trace.type for trace in draw_bop(start).figure.data]
     for value in controls(BopState)[field].extremes():
         state = dataclasses.replace(start, **{field: value})
-        figure = bop_explorer_figure(state)
+        figure = draw_bop(state).figure
         assert [trace.type for trace in figure.data] == kinds
         assert len(compute_bop(state).average) == STEPS + 1
-        words = describe_bop(state) + figure.layout.title.text
+        words = draw_bop(state).words + figure.layout.title.text
         assert "nan" not in words and "inf" not in words and "e-" not in words
 
 

@@ -5,13 +5,13 @@ import pytest
 
 from bnn_lab.data import load_digits
 from bnn_lab.errors import InputError
-from bnn_lab.figures import digits_figure
+from bnn_lab.figures import draw_digits
 
 DIGITS = load_digits()
 
 
 def test_shows_every_image_under_its_label() -> None:
-    figure = digits_figure(DIGITS.test_images[:4], DIGITS.test_labels[:4])
+    figure = draw_digits(DIGITS.test_images[:4], DIGITS.test_labels[:4]).figure
     assert len(figure.data) == 4
     for heatmap, image in zip(figure.data, DIGITS.test_images, strict=False):
         np.testing.assert_array_equal(heatmap.z, image[..., 0])
@@ -23,8 +23,8 @@ def test_shows_every_image_under_its_label() -> None:
 
 def test_errors() -> None:
     with pytest.raises(InputError, match="12"):
-        digits_figure(DIGITS.test_images, DIGITS.test_labels)
+        draw_digits(DIGITS.test_images, DIGITS.test_labels)
     with pytest.raises(InputError, match="needs"):
-        digits_figure(DIGITS.test_images[:3, ..., 0], DIGITS.test_labels[:3])
+        draw_digits(DIGITS.test_images[:3, ..., 0], DIGITS.test_labels[:3])
     with pytest.raises(InputError, match="needs"):
-        digits_figure(DIGITS.test_images[:3], DIGITS.test_labels[:2])
+        draw_digits(DIGITS.test_images[:3], DIGITS.test_labels[:2])

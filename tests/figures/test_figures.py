@@ -8,11 +8,9 @@ import pytest
 
 from bnn_lab.errors import InputError
 from bnn_lab.figures import (
-    describe_latency,
-    describe_training,
-    latency_figure,
+    draw_latency,
+    draw_training,
     theme,
-    training_figure,
 )
 from bnn_lab.measure.timing import Timing, TimingTable
 from bnn_lab.training import EpochResult, TrainingHistory
@@ -37,7 +35,7 @@ def texts(figure: go.Figure) -> list[str]:
 
 
 def test_bars_show_medians_and_labels_show_ratios() -> None:
-    figure = latency_figure(table(binary=2e-5, float=4e-4, int8=1e-5))
+    figure = draw_latency(table(binary=2e-5, float=4e-4, int8=1e-5)).figure
     (bar,) = figure.data
     np.testing.assert_allclose(bar.x, [20, 400, 10])
     assert list(bar.y) == ["binary", "float", "int8"]
@@ -53,7 +51,7 @@ def test_bars_show_medians_and_labels_show_ratios() -> None:
 
 def test_lines_reach_back_to_the_fastest_round_and_slow_rounds_push_nothing_out() -> None:
     seconds = np.array([1, 2, 3, 4, 500]) * 1e-5
-    figure = latency_figure(TimingTable((Timing("a", seconds, 1),)))
+    figure = draw_latency(TimingTable((Timing("a", seconds, 1),))).figure
     (bar,) = figure.data
     np.testing.assert_allclose(bar.x[0] - bar.error_x.arrayminus[0], 10)
     assert bar.error_x.array == (0,)
@@ -62,32 +60,32 @@ def test_lines_reach_back_to_the_fastest_round_and_slow_rounds_push_nothing_out(
 
 
 def test_slow_peers_are_shown_in_milliseconds() -> None:
-    figure = latency_figure(table(a=2e-3, b=4e-3))
+    figure = draw_latency(table(a=2e-3, b=4e-3)).figure
     np.testing.assert_allclose(figure.data[0].x, [2, 4])
     assert "ms" in figure.layout.xaxis.title.text
 
 
 def test_any_peer_can_be_the_reference() -> None:
-    figure = latency_figure(table(a=1e-5, b=4e-5), highlight="b")
+    figure = draw_latency(table(a=1e-5, b=4e-5), highlight="b").figure
     assert texts(figure)[0].endswith("4.0× faster")
     with pytest.raises(InputError, match="no peer named 'c'"):
-        latency_figure(table(a=1.0), highlight="c")
+        draw_latency(table(a=1.0), highlight="c")
 
 
 def test_latency_in_words() -> None:
-    words = describe_latency(table(binary=2e-5, float=4e-4))
+    words = draw_latency(table(binary=2e-5, float=4e-4)).words
     assert "\nbinary: 20.0 µs.\n" in words
     assert "float: 400 µs, 20× slower than binary." in words
 
 
 def test_training_curves_show_the_history() -> None:
-    training, test, flips = training_figure(history()).data
+    training, test, flips = draw_training(history()).figure.data
     np.testing.assert_allclose(training.y, [50, 60, 70])
     np.testing.assert_allclose(test.y, [40, 50, 60])
     np.testing.assert_allclose(flips.y, history().step_pi)
     np.testing.assert_allclose(flips.x, np.arange(1, 13) / 4)
     assert flips.y[-1] == pytest.approx(-9)
-    assert sorted(texts(training_figure(history()))) == [
+    assert sorted(texts(draw_training(history()).figure)) == [
         "<b>flips</b>",
         "<b>test</b>",
         "<b>training</b>",
@@ -95,16 +93,15 @@ def test_training_curves_show_the_history() -> None:
 
 
 def test_training_in_words() -> None:
-    words = describe_training(history())
+    words = draw_training(history()).words
     assert "40.0 % to 60.0 %" in words
     assert "-2.0 to -4.0" in words
     assert "11 weights flipped in the first epoch, 3 in the last" in words
 
 
 def test_empty_histories_are_refused() -> None:
-    for function in (training_figure, describe_training):
-        with pytest.raises(InputError, match="empty"):
-            function(TrainingHistory())
+    with pytest.raises(InputError, match="empty"):
+        draw_training(TrainingHistory())
 
 
 def luminance(colour: str) -> float:
@@ -125,7 +122,7 @@ def test_colours_read_in_light_and_dark_themes(colour: str, background: str) -> 
 
 
 @pytest.mark.parametrize(
-    "figure", [latency_figure(table(a=1.0, b=2.0)), training_figure(history())]
+    "figure", [draw_latency(table(a=1.0, b=2.0)).figure, draw_training(history()).figure]
 )
 def test_figures_are_static_transparent_and_small(figure: go.Figure) -> None:
     assert type(figure) is go.Figure

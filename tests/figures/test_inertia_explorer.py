@@ -11,8 +11,7 @@ from bnn_lab.figures.inertia_explorer import (
     TURNS,
     InertiaState,
     compute_inertia,
-    describe_inertia,
-    inertia_explorer_figure,
+    draw_inertia,
 )
 
 
@@ -46,8 +45,8 @@ def test_clipping_bounds_the_latents_and_the_inertia() -> None:
     assert np.abs(compute_inertia(free).latents).max() > 2
     assert np.abs(compute_inertia(clipped).latents).max() == 0.5
     assert clipped.inertia == 10
-    assert "knows nothing of the clip" in describe_inertia(clipped)
-    lines = [shape for shape in inertia_explorer_figure(clipped).layout.shapes if shape.x1 == 1]
+    assert "knows nothing of the clip" in draw_inertia(clipped).words
+    lines = [shape for shape in draw_inertia(clipped).figure.layout.shapes if shape.x1 == 1]
     assert sorted(line.y0 for line in lines) == [-0.5, 0, 0.5]
     assert all(line.opacity == 1 for line in lines if line.y0)
 
@@ -59,13 +58,13 @@ def test_the_prediction_ends_where_the_drift_turns() -> None:
 
 @pytest.mark.parametrize("field", controls(InertiaState))
 def test_every_extreme_draws_finite_numbers_and_words(field: str) -> None:
-    kinds = [trace.type for trace in inertia_explorer_figure(InertiaState()).data]
+    kinds = [trace.type for trace in draw_inertia(InertiaState()).figure.data]
     for value in controls(InertiaState)[field].extremes():
         state = dataclasses.replace(InertiaState(), **{field: value})
-        figure = inertia_explorer_figure(state)
+        figure = draw_inertia(state).figure
         assert [trace.type for trace in figure.data] == kinds
         assert np.isfinite(compute_inertia(state).latents).all()
-        words = describe_inertia(state) + figure.layout.title.text
+        words = draw_inertia(state).words + figure.layout.title.text
         assert "nan" not in words and "inf" not in words
         assert figure.layout.title.text.count("formula") == 1
 

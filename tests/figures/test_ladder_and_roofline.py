@@ -13,16 +13,14 @@ from bnn_lab.figures.kernel_ladder import (
     LINEAR,
     TIME,
     LadderState,
-    describe_ladder,
-    ladder_figure,
+    draw_ladder,
 )
 from bnn_lab.figures.roofline import (
     BINARY_BITS,
     FLOATS,
     RooflineState,
     bound_of,
-    describe_roofline,
-    roofline_figure,
+    draw_roofline,
 )
 from bnn_lab.measure.timing import Timing, TimingTable
 from bnn_lab.widgets import KernelLadder, Roofline, base
@@ -49,7 +47,7 @@ RESULTS = [result(56, 64), result(7, 512)]
 
 
 def test_the_ladder_shows_measured_speeds() -> None:
-    figure = ladder_figure(RESULTS, LadderState("3x3 56,64"))
+    figure = draw_ladder(RESULTS, LadderState("3x3 56,64")).figure
     binary, other, ceilings = figure.data
     assert dict(zip(binary.y, np.round(binary.x), strict=True)) == {
         NUMPY_BITS: 5,
@@ -69,18 +67,18 @@ def test_the_ladder_shows_measured_speeds() -> None:
 
 
 def test_the_ladder_in_time_and_linear() -> None:
-    figure = ladder_figure(RESULTS, LadderState("3x3 56,64", TIME, LINEAR))
+    figure = draw_ladder(RESULTS, LadderState("3x3 56,64", TIME, LINEAR)).figure
     assert figure.layout.xaxis.type == "linear" and figure.layout.xaxis.range[0] == 0
     assert figure.data[0].x[0] == pytest.approx(115.6 / 5, rel=1e-3)  # ms
     assert figure.layout.xaxis.title.text == "ms"
 
 
 def test_the_ladder_in_words() -> None:
-    text = describe_ladder(RESULTS, LadderState("3x3 7,512"))
+    text = draw_ladder(RESULTS, LadderState("3x3 7,512")).words
     assert "bnn_lab avx2: 128 µs, 900.0 GMAC/s, 45 times as fast as NumPy, floats." in text
     assert "4.0 times slower than NumPy, floats" in text
     with pytest.raises(InputError, match=r"there are: 3x3 56,64, 3x3 7,512"):
-        describe_ladder(RESULTS, LadderState("3x3 1,1"))
+        draw_ladder(RESULTS, LadderState("3x3 1,1"))
 
 
 def test_a_bound_is_the_lower_one_of_two() -> None:
@@ -98,7 +96,7 @@ def test_a_bound_is_the_lower_one_of_two() -> None:
 
 
 def test_no_measured_point_lies_above_its_roof_in_the_figure() -> None:
-    figure = roofline_figure(MACHINE, RESULTS, RooflineState())
+    figure = draw_roofline(MACHINE, RESULTS, RooflineState()).figure
     roofs = [trace for trace in figure.data if trace.mode == "lines"]
     assert [max(trace.y) for trace in roofs] == [300.0, 1000.0, 100.0]
     points = {trace.name: trace for trace in figure.data if trace.mode == "markers"}
@@ -111,10 +109,13 @@ def test_no_measured_point_lies_above_its_roof_in_the_figure() -> None:
 
 
 def test_the_roofline_in_words() -> None:
-    text = describe_roofline(MACHINE, RooflineState(1, 2048, "1x1"))
+    text = draw_roofline(MACHINE, RESULTS, RooflineState(1, 2048, "1x1")).words
     assert "4.2 million MACs and 533 kB, so 7.9 MACs per byte" in text
     assert "the memory brings 10 GB/s" in text
-    assert "the arithmetic reaches no more" in describe_roofline(MACHINE, RooflineState(56, 64))
+    assert (
+        "the arithmetic reaches no more"
+        in draw_roofline(MACHINE, RESULTS, RooflineState(56, 64)).words
+    )
 
 
 def test_every_control_of_the_widgets_changes_the_figure() -> None:

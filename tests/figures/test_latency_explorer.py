@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bnn_lab.errors import InputError
-from bnn_lab.figures.bench_figures import draw_entry_profile, draw_models, draw_speedups
+from bnn_lab.figures.bench_figures import draw_models, draw_speedups
 from bnn_lab.figures.latency_explorer import (
     ACCURACY,
     AXES,
@@ -21,13 +21,12 @@ from bnn_lab.figures.latency_explorer import (
     SIZE,
     LatencyState,
     cited_points,
-    describe_explorer,
     devices_of,
+    draw_latencies,
+    draw_ops,
     example_reports,
-    explorer_figure,
     measured_points,
     models_of,
-    ops_figure,
     profile_entry,
 )
 
@@ -88,7 +87,7 @@ def test_cited_points_have_a_source_and_are_of_one_thread() -> None:
 
 
 def test_measured_and_cited_look_different() -> None:
-    figure = explorer_figure(REPORTS, LatencyState())
+    figure = draw_latencies(REPORTS, LatencyState()).figure
     assert [trace.name for trace in figure.data] == [
         "A",
         "B",
@@ -107,22 +106,22 @@ def test_measured_and_cited_look_different() -> None:
 def test_any_axes_any_state_same_traces() -> None:
     shapes = set()
     for x, y in itertools.product(AXES, AXES):
-        figure = explorer_figure(REPORTS, LatencyState(x=x, y=y))
+        figure = draw_latencies(REPORTS, LatencyState(x=x, y=y)).figure
         shapes.add(tuple(trace.type for trace in figure.data))
         kind = "log" if x != ACCURACY else None
         assert figure.layout.xaxis.type == kind
     for peer, threads in itertools.product(PEERS, ("1", "8")):
         state = LatencyState(peer=peer, threads=threads, cited=False)
-        figure = explorer_figure(REPORTS, state)
+        figure = draw_latencies(REPORTS, state).figure
         shapes.add(tuple(trace.type for trace in figure.data))
         empty = not measured_points(REPORTS, state)
         assert ("nothing was measured" in str(figure.layout.annotations)) is empty
-        assert describe_explorer(REPORTS, state).startswith("No model was measured") is empty
+        assert draw_latencies(REPORTS, state).words.startswith("No model was measured") is empty
     assert len(shapes) == 1
 
 
 def test_words() -> None:
-    text = describe_explorer(REPORTS, LatencyState())
+    text = draw_latencies(REPORTS, LatencyState()).words
     assert "2 measured points on bnn_lab, fastest with 1 thread(s), from quicknet with 1 ms" in text
     assert "Hollow points are cited: Pixel 1, Raspberry Pi 4B, Mac mini M1. Source: README" in text
 
@@ -131,11 +130,12 @@ def test_ops_of_a_point() -> None:
     state = LatencyState(profile_of=("A", "mine"))
     entry = profile_entry(REPORTS, state)
     assert entry is not None and entry["name"] == "mine"
-    figure, words = ops_figure(REPORTS, state)
+    drawing = draw_ops(REPORTS, state)
+    figure, words = drawing.figure, drawing.words
     float_ops, binary_ops = sorted(figure.data, key=lambda trace: trace.name.startswith("binary"))
     assert list(binary_ops.y) == ["2. LceBconv2d + ADD"] and list(binary_ops.x) == [1.2]
     assert list(float_ops.y) == ["1. CONV_2D"]
-    assert words == "Bars of 2 ops of mine; binary ones take 60%."
+    assert "mine: 2.00 ms for one inference, in 2 ops. Binary ops take 60%" in words
 
 
 @pytest.mark.parametrize(
@@ -148,9 +148,10 @@ def test_ops_of_a_point() -> None:
 )
 def test_no_ops_to_show(state: LatencyState, words: str) -> None:
     assert profile_entry(REPORTS, state) is None
-    figure, told = ops_figure(REPORTS, state)
+    drawing = draw_ops(REPORTS, state)
+    figure, told = drawing.figure, drawing.words
     assert words in told
-    kinds = [trace.type for trace in ops_figure(REPORTS, LatencyState())[0].data]
+    kinds = [trace.type for trace in draw_ops(REPORTS, LatencyState()).figure.data]
     assert [trace.type for trace in figure.data] == kinds == ["bar", "bar"]
 
 
@@ -164,7 +165,7 @@ def test_wrong_states() -> None:
 def test_shipped_example_fills_the_figure() -> None:
     reports = example_reports()
     assert devices_of(reports) and "quicknet" in models_of(reports)
-    figure = explorer_figure(reports, LatencyState())
+    figure = draw_latencies(reports, LatencyState()).figure
     assert len(figure.data[0].x) >= 3
 
 
@@ -181,6 +182,3 @@ def test_figures_of_reports() -> None:
     figure, words = drawing.figure, drawing.words
     assert [trace.name for trace in figure.data] == ["quicknet", "mine"]
     assert "quicknet takes 1.00 ms, 20 times faster than float32 TFLite" in words
-    drawing = draw_entry_profile(REPORTS[0]["models"][0])
-    figure, words = drawing.figure, drawing.words
-    assert len(figure.data) == 2 and "binary ones take 60%" in words

@@ -25,7 +25,7 @@ def profile() -> Profile:
 def test_each_row_is_a_bar_in_the_order_of_running(profile: Profile) -> None:
     figure = draw_profile(profile).figure
     binary, other = figure.data
-    assert list(binary.x) == [0.3, 0.099]
+    assert list(binary.x) == pytest.approx([300, 99])
     assert list(binary.y) == ["2. LceBconv2d", "3. LceBconv2d"]
     assert list(other.y) == ["1. CONV_2D", "4. SOFTMAX"]
     assert binary.marker.color != other.marker.color
@@ -35,10 +35,11 @@ def test_each_row_is_a_bar_in_the_order_of_running(profile: Profile) -> None:
         "3. LceBconv2d",
         "4. SOFTMAX",
     ]
-    assert "1000.0 GMAC/s" in binary.customdata[0][3]
-    assert other.customdata[1][3] == ""
-    assert "500 µs of 510 µs" in figure.layout.title.text
-    assert [a.text for a in figure.layout.annotations] == ["20%", "60%", "20%"]
+    assert binary.customdata[0][0] == "LceBconv2d result (1x8x8x64)<br>1000.0 GMAC/s"
+    assert other.customdata[1][0] == "SOFTMAX result (1x8x8x64)"
+    assert figure.layout.title.text == "510 µs for one inference"
+    assert [a.text for a in figure.layout.annotations] == ["20%", "60%", "20%", "0%"]
+    assert draw_profile(profile, "mine").figure.layout.title.text.startswith("mine: 510 µs")
 
 
 def test_the_dispatcher_makes_the_same_figure(profile: Profile) -> None:
@@ -46,12 +47,10 @@ def test_the_dispatcher_makes_the_same_figure(profile: Profile) -> None:
 
 
 def test_words(profile: Profile) -> None:
-    assert draw_profile(profile).words.splitlines() == [
-        "Bar chart of the time of 4 ops, together 500 µs.",
-        "Binary ops: 80%.",
-        "LceBconv2d: 80%.",
-        "CONV_2D: 20%.",
-    ]
+    assert draw_profile(profile).words == (
+        "510 µs for one inference, in 4 ops. Binary ops take 80%; the longest bar is "
+        "2. LceBconv2d with 60%. By kind: LceBconv2d 80%, CONV_2D 20%."
+    )
 
 
 def test_no_rows() -> None:

@@ -5,10 +5,9 @@ import pytest
 
 from bnn_lab._keras import require_tensorflow
 from bnn_lab.errors import InputError
-from bnn_lab.figures import inertia, recordings
+from bnn_lab.figures import draw_recording
 from bnn_lab.models import digits_mlp
-from bnn_lab.training import InertiaRecorder, bop_optimizer, flips, simulate
-from bnn_lab.training.closed_forms import inverse_gaussian_density
+from bnn_lab.training import InertiaRecorder, bop_optimizer, flips
 from bnn_lab.training.flips import flip_pressure
 from bnn_lab.training.recording import RATIO_EDGES, Recording, ratio_histogram
 
@@ -149,7 +148,7 @@ def test_the_recording_so_far_is_shown_at_each_epochs_end(bop_run) -> None:
     assert [len(recording.flips) for recording in seen] == [12, 24, 36, 48]
     np.testing.assert_array_equal(seen[1].flips, bop_run[1].flips[:24])
     assert seen[0].intervals.sum() < seen[3].intervals.sum() == bop_run[1].intervals.sum()
-    assert recordings.flips_figure(seen[0]).data
+    assert draw_recording(seen[0]).figure.data
 
 
 def test_a_recorder_refuses_what_it_would_count_wrongly() -> None:
@@ -174,40 +173,8 @@ def test_recorder_errors() -> None:
 
 def test_figures_show_the_recorded_numbers(bop_run, latent_run) -> None:
     recording = bop_run[1]
-    curves = recordings.flips_figure(recording)
+    drawing = draw_recording(recording)
+    curves = drawing.figure
     np.testing.assert_allclose(curves.data[1].y, recording.pi[:, 1])
     assert [trace.name for trace in curves.data] == ["first", "second"]
-    heat = recordings.pressures_figure(recording).data[0]
-    np.testing.assert_allclose(np.sum(heat.z, axis=0), 100.0)
-    assert len(recordings.magnitudes_figure(latent_run[1]).data) == 2
-    with pytest.raises(InputError, match="bop_optimizer"):
-        recordings.pressures_figure(latent_run[1])
-    bars = recordings.intervals_figure(recording).data[0]
-    assert sum(bars.y) == recording.intervals.sum() and bars.x[1] == "2–3"
-    never = recordings.never_flipped_figure(recording).data[0]
-    np.testing.assert_allclose(never.x, 100 * recording.never_flipped / recording.weights)
-
-
-def test_simulator_figures() -> None:
-    run = simulate.simulate_weights(simulate.Bop(0.1, 0.2), steps=300)
-    figure = inertia.trajectory_figure(run, 3)
-    assert len(figure.data[1].x) == run.flips[:, 3].sum()
-    assert {shape.y0 for shape in figure.layout.shapes} == {0.2, -0.2}
-    latent = simulate.simulate_weights(simulate.LatentSGD(0.05), steps=300, weights=2000, drift=0.5)
-    assert inertia.trajectory_figure(latent).layout.shapes[0].y0 == 0
-    density = inverse_gaussian_density(np.arange(1, 301), 1.0, 0.05, 0.5, 1.0)
-    figure = inertia.first_flips_figure(latent, density)
-    assert np.sum(figure.data[0].y) * figure.data[0].width == pytest.approx(1.0)
-    assert (
-        np.abs(
-            np.interp(figure.data[0].x, figure.data[1].x, figure.data[1].y) - figure.data[0].y
-        ).max()
-        < 0.01
-    )
-    with pytest.raises(InputError, match="weight"):
-        inertia.trajectory_figure(run, 64)
-    with pytest.raises(InputError, match="density"):
-        inertia.first_flips_figure(latent, density[:5])
-    frozen = simulate.simulate_weights(simulate.Bop(0.1, 9.0), steps=5)
-    with pytest.raises(InputError, match="flipped"):
-        inertia.first_flips_figure(frozen)
+    assert "first: from" in drawing.words and "second: from" in drawing.words

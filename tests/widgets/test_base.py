@@ -7,6 +7,7 @@ import pytest
 
 from bnn_lab.controls import Control, check_state, choice, controls, slider, toggle
 from bnn_lab.errors import InputError
+from bnn_lab.figures import Drawing
 from bnn_lab.widgets import Explorer, Prediction
 
 
@@ -21,7 +22,7 @@ class Line:
         check_state(self)
 
 
-def draw(state: Line) -> go.Figure:
+def draw(state: Line) -> Drawing:
     if state.points == 9:
         raise RuntimeError("nine points are too many")
     steps = list(range(state.points))
@@ -29,11 +30,11 @@ def draw(state: Line) -> go.Figure:
     figure.update_layout(title=state.colour)
     if state.marked:
         figure.add_annotation(x=0, y=0, text="start")
-    return figure
+    return Drawing(figure, f"{state.points} points < 10")
 
 
 def explorer(name: str = "") -> Explorer[Line]:
-    return Explorer(Line(), draw, lambda state: f"{state.points} points < 10", name)
+    return Explorer(Line(), draw, name)
 
 
 def test_every_control_moves_the_figure_at_both_ends() -> None:
@@ -44,7 +45,7 @@ def test_every_control_moves_the_figure_at_both_ends() -> None:
                 continue
             shown.inputs[field].value = value
             assert getattr(shown.state, field) == pytest.approx(value)
-            live, plain = shown.figure.data[0], shown.static().data[0]
+            live, plain = shown.figure.data[0], shown.static().figure.data[0]
             assert (live.x, live.y) == (plain.x, plain.y)
             assert not shown.errors.outputs
     assert shown.figure.layout.title.text == "blue"
@@ -59,8 +60,9 @@ def test_options_that_are_known_only_at_run_time() -> None:
     def pick(*files: str) -> Explorer[Pick]:
         return Explorer(
             Pick(files[0]),
-            lambda state: go.Figure(go.Scatter(y=[len(state.file)] * state.points)),
-            lambda state: state.file,
+            lambda state: Drawing(
+                go.Figure(go.Scatter(y=[len(state.file)] * state.points)), state.file
+            ),
             "pick",
             {"file": Control("choice", "file", options=files)},
         )
@@ -117,8 +119,7 @@ def test_values_out_of_range_are_refused_by_name() -> None:
 def test_the_number_of_traces_may_change() -> None:
     shown = Explorer(
         Line(),
-        lambda state: go.Figure([go.Scatter(y=[1])] * state.points),
-        lambda state: "",
+        lambda state: Drawing(go.Figure([go.Scatter(y=[1])] * state.points), ""),
     )
     shown.set(points=4)
     assert len(shown.figure.data) == 4 and not shown.errors.outputs

@@ -41,7 +41,7 @@ def test_it_follows_a_training_epoch_by_epoch() -> None:
     np.testing.assert_array_equal(run.flips, callback.flips_per_step())
     assert len(run.flips) == 15 and run.flips.sum() > 0
     assert run.accuracy == pytest.approx(history.history["val_accuracy"])
-    live, plain = monitor.figure.data[0], monitor.static().data[0]
+    live, plain = monitor.figure.data[0], monitor.static().figure.data[0]
     assert tuple(live.y) == tuple(plain.y) and len(live.y) == 3
     assert "mine: after 3 epochs" in monitor.words.value
     assert not monitor.errors.outputs
@@ -67,7 +67,7 @@ def test_a_figure_that_cannot_be_drawn_is_shown_and_does_not_stop_training(monke
         raise RuntimeError("no paint left")
 
     with monkeypatch.context() as patch:
-        patch.setattr(flip_monitor, "flip_monitor_figure", broken)
+        patch.setattr(flip_monitor, "draw_flip_monitor", broken)
         monitor.update(number, [1, 2], 10, [0.5])
     assert "no paint left" in monitor.errors.outputs[0]["text"]
     monitor.update(number, [1, 2], 10, [0.5])

@@ -27,7 +27,7 @@ def test_every_control_changes_the_figure_at_both_ends(make) -> None:
             assert drawn(shown) not in seen, (field, value)
             seen.append(drawn(shown))
         live = [np.asarray(trace.y) for trace in shown.figure.data]
-        plain = [np.asarray(trace.y) for trace in shown.static().data]
+        plain = [np.asarray(trace.y) for trace in shown.static().figure.data]
         for a, b in zip(live, plain, strict=True):
             np.testing.assert_array_equal(a, b)
 

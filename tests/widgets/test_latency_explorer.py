@@ -62,8 +62,8 @@ def test_a_click_and_the_list_show_a_models_ops(shown: LatencyExplorer) -> None:
     assert "Click a filled point" in shown.ops_words.value
     click(shown, 1, 1)
     assert shown.pick.value == ("B", "quicknet_small")
-    assert list(shown.ops.figure.data[0].x) == [0.3]
-    assert "Bars of 2 ops of quicknet_small" in shown.ops_words.value
+    assert list(shown.ops.figure.data[0].x) == [300]
+    assert "quicknet_small: 500 µs for one inference, in 2 ops" in shown.ops_words.value
     shown.pick.value = ("A", "quicknet")
     assert "ops of quicknet;" in shown.ops_words.value
     click(shown, 2, 0)
@@ -83,14 +83,14 @@ def test_state_is_kept_for_the_same_devices_only(tmp_path: Path) -> None:
     first.pick.value = ("A", "quicknet")
     again = make("A")
     assert again.devices.value == ("A",) and again.pick.value == ("A", "quicknet")
-    assert "ops of quicknet" in again.ops_words.value
+    assert "quicknet: 1.00 ms for one inference" in again.ops_words.value
     assert make("B").devices.value == ()
 
 
 def test_the_example_needs_no_files() -> None:
     shown = LatencyExplorer(name="")
     assert len(shown.figure.data[0].x) >= 3
-    assert shown.static().layout.title.text.startswith("top-1 accuracy")
+    assert shown.static().figure.layout.title.text.startswith("top-1 accuracy")
 
 
 def test_wrong_files(tmp_path: Path) -> None:

@@ -4,11 +4,10 @@ import pytest
 
 from bnn_lab.controls import controls
 from bnn_lab.errors import InputError
-from bnn_lab.figures.op_profile import (
+from bnn_lab.figures.profile import (
     BY_KIND,
     ProfileState,
-    describe_op_profile,
-    op_profile_figure,
+    draw_profiles,
     profile_bars,
 )
 from bnn_lab.profiling.profile import Profile, ProfileRow
@@ -42,15 +41,15 @@ PROFILES = {
 
 
 def test_bars_op_by_op_and_by_kind() -> None:
-    bars = profile_bars(PROFILES["binary"], ProfileState("binary"))
+    bars = profile_bars(PROFILES["binary"])
     assert [bar.label for bar in bars][:2] == ["1. CONV_2D", "2. LceBconv2d"]
-    kinds = profile_bars(PROFILES["binary"], ProfileState("binary", BY_KIND))
+    kinds = profile_bars(PROFILES["binary"], BY_KIND)
     assert (kinds[0].label, kinds[0].ms, kinds[0].binary) == ("LceBconv2d", 8.0, True)
     assert sum(bar.ms for bar in bars) == pytest.approx(sum(bar.ms for bar in kinds))
 
 
 def test_small_ops_are_joined_and_nothing_is_lost() -> None:
-    bars = profile_bars(PROFILES["binary"], ProfileState("binary", least=7.0))
+    bars = profile_bars(PROFILES["binary"], least=7.0)
     assert [bar.label for bar in bars] == [
         "1. CONV_2D",
         "2. LceBconv2d",
@@ -58,33 +57,33 @@ def test_small_ops_are_joined_and_nothing_is_lost() -> None:
         "the rest",
     ]
     assert bars[-1].ms == pytest.approx(1.0)
-    alone = profile_bars(PROFILES["float"], ProfileState("float", least=5.0))
+    alone = profile_bars(PROFILES["float"], least=5.0)
     assert [bar.label for bar in alone] == ["1. CONV_2D", "2. SOFTMAX"]  # one needs no joining
 
 
 def test_the_files_have_scales_of_their_own_or_share_one() -> None:
     ends = {
-        (file, same): op_profile_figure(
+        (file, same): draw_profiles(
             PROFILES, ProfileState(file, same_scale=same)
-        ).layout.xaxis.range[1]
+        ).figure.layout.xaxis.range[1]
         for file in PROFILES
         for same in (True, False)
     }
     assert ends["binary", True] == ends["float", True] == ends["float", False] > 40
     assert 5 < ends["binary", False] < 6
     quick = {"quick": profile(("CONV_2D", 0.2, False))}
-    axis = op_profile_figure(quick, ProfileState("quick")).layout.xaxis
+    axis = draw_profiles(quick, ProfileState("quick")).figure.layout.xaxis
     assert axis.title.text == "time, µs" and 200 < axis.range[1] < 240
-    shares = op_profile_figure(PROFILES, ProfileState("binary")).layout.annotations
+    shares = draw_profiles(PROFILES, ProfileState("binary")).figure.layout.annotations
     assert [note.text for note in shares] == ["10%", "30%", "50%", "6%", "4%"]
 
 
 def test_in_words() -> None:
-    text = describe_op_profile(PROFILES, ProfileState("binary"))
+    text = draw_profiles(PROFILES, ProfileState("binary")).words
     assert "10.0 ms for one inference, in 5 ops. Binary ops take 80%" in text
     assert "longest bar is 3. LceBconv2d with 50%" in text
     with pytest.raises(InputError, match="there are: binary, float"):
-        describe_op_profile(PROFILES, ProfileState("int8"))
+        draw_profiles(PROFILES, ProfileState("int8"))
 
 
 def test_every_control_changes_the_figure() -> None:

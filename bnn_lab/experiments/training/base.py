@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bnn_lab.errors import InputError
+from bnn_lab.training.results import run_points
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,8 +49,6 @@ class Running:
         self, experiment: Callable[..., Any], points: Sequence[dict[str, Any]], label: str
     ) -> list[dict[str, Any]]:
         """`bnn_lab.training.results.run_points` in this manner."""
-        from bnn_lab.training.results import run_points
-
         return run_points(
             experiment,
             points,

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from bnn_lab.errors import BnnLabError
 from bnn_lab.lessons.checks.feedback import Feedback
 
 Threshold = Callable[[int, float, float], Any]
@@ -102,7 +103,6 @@ def review_binary_layers(model: Any, expected: Sequence[str]) -> Feedback:
         The verdict; the hint is the converter's own reason for the first layer that is not.
     """
     from bnn_lab.convert import explain
-    from bnn_lab.errors import BnnLabError
 
     try:
         report = explain(model)
