@@ -13,14 +13,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import jupytext
 import nbformat
 from jupytext.combine import combine_inputs_with_outputs
+
+from bnn_lab.lessons.notebook import KERNEL, read_source, settle
 
 LESSONS = Path(__file__).parent / "lessons"
 SECONDS_PER_CELL = 300
 
-KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 # What a figure needs in JupyterLab. Its HTML form would carry a copy of plotly, 5 MB.
 KEPT_FORMATS = ("text/plain", "application/vnd.plotly.v1+json", "image/png", "text/markdown")
 
@@ -65,7 +65,7 @@ def build(source: Path) -> Any:
     Returns:
         A notebook node.
     """
-    notebook = jupytext.read(source, fmt="py:percent")
+    notebook = read_source(source)
     target = source.with_suffix(".ipynb")
     if target.exists():
         notebook = combine_inputs_with_outputs(notebook, nbformat.read(target, 4), fmt="py:percent")
@@ -81,12 +81,7 @@ def normalize(notebook: Any) -> Any:
     Returns:
         The same notebook.
     """
-    notebook.metadata = nbformat.from_dict(
-        {"kernelspec": dict(KERNEL), "language_info": {"name": "python"}}
-    )
-    notebook.nbformat, notebook.nbformat_minor = 4, 5
-    for number, cell in enumerate(notebook.cells):
-        cell["id"] = f"cell-{number:02d}"  # random ids would change with every run
+    for cell in settle(notebook).cells:
         cell.metadata = nbformat.from_dict(
             {"tags": list(cell.metadata["tags"])} if cell.metadata.get("tags") else {}
         )

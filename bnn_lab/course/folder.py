@@ -10,11 +10,11 @@ from typing import Any
 
 from bnn_lab.course.nbgrader_commands import require_nbgrader
 from bnn_lab.errors import InputError
+from bnn_lab.lessons.notebook import read_source
 
 CONFIG = "nbgrader_config.py"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _HERE = Path(__file__).parent
-_KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 _README = """\
 # A course on binarized neural networks
 
@@ -172,20 +172,10 @@ def build_notebook(source: Path) -> Any:
         InputError: jupytext cannot read it.
     """
     require_nbgrader()
-    import jupytext
-    import nbformat
-
     try:
-        notebook = jupytext.read(source, fmt="py:percent")
+        return read_source(source)
     except Exception as error:  # jupytext raises whatever its parsers do
         raise InputError(f"{source} is no py:percent notebook: {error}") from error
-    notebook.metadata = nbformat.from_dict(
-        {"kernelspec": dict(_KERNEL), "language_info": {"name": "python"}}
-    )
-    notebook.nbformat, notebook.nbformat_minor = 4, 5
-    for number, cell in enumerate(notebook.cells):
-        cell["id"] = f"cell-{number:02d}"  # random ids would change with every run
-    return notebook
 
 
 def read_notebook(path: Path) -> Any:

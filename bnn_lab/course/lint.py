@@ -8,10 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-# As nbgrader looks for them: anywhere in a line.
-BEGIN_SOLUTION, END_SOLUTION = "BEGIN SOLUTION", "END SOLUTION"
-BEGIN_HIDDEN, END_HIDDEN = "BEGIN HIDDEN TESTS", "END HIDDEN TESTS"
-STUB = "# YOUR CODE HERE"
+from bnn_lab.course.markers import HIDDEN, SOLUTION, lines_of, stub_of
+
 _GRADE_ID = re.compile(r"[A-Za-z0-9_.-]+")
 
 
@@ -74,20 +72,6 @@ def lint(notebook: Any) -> list[Problem]:
     return found
 
 
-def stub_of(source: str) -> str:
-    """What is left of a cell's code when its solutions are cleared, as nbgrader does it."""
-    lines, inside = [], False
-    for line in source.split("\n"):
-        if BEGIN_SOLUTION in line:
-            inside = True
-            lines.append(line[: len(line) - len(line.lstrip())] + STUB)
-        elif END_SOLUTION in line:
-            inside = False
-        elif not inside:
-            lines.append(line)
-    return "\n".join(lines)
-
-
 def _unchecked(number: int, grade_id: str) -> Problem:
     message = "no check cell follows this solution, so it gives no points."
     return Problem(number, grade_id, message, False)
@@ -108,12 +92,12 @@ def _cell_problems(cell: Any, data: dict[str, Any]) -> Iterator[tuple[str, bool]
     if is_grade and not is_solution:
         if not data.get("locked"):
             yield 'a check cell that students may change. Fix: "locked": true', True
-        if is_code and BEGIN_HIDDEN not in source:
+        if is_code and HIDDEN.begin not in source:
             yield "it has no hidden tests, so a student can write the answers in.", False
     if is_solution and is_code:
-        if BEGIN_SOLUTION not in source:
+        if SOLUTION.begin not in source:
             yield (
-                f"a solution cell without '### {BEGIN_SOLUTION}': students would get an empty "
+                f"a solution cell without '### {SOLUTION.begin}': students would get an empty "
                 "cell. Fix: mark what they shall write",
                 True,
             )
@@ -129,14 +113,15 @@ def _cell_problems(cell: Any, data: dict[str, Any]) -> Iterator[tuple[str, bool]
 
 
 def _marker_problems(source: str, may_solve: bool, may_hide: bool) -> Iterator[tuple[str, bool]]:
-    for begin, end, allowed, where in (
-        (BEGIN_SOLUTION, END_SOLUTION, may_solve, "solution"),
-        (BEGIN_HIDDEN, END_HIDDEN, may_hide, "check"),
+    for region, allowed, where in (
+        (SOLUTION, may_solve, "solution"),
+        (HIDDEN, may_hide, "check"),
     ):
+        begin, end = region.begin, region.end
         order = [
-            begin if begin in line else end
-            for line in source.split("\n")
-            if begin in line or end in line
+            begin if begin in line.text else end
+            for line in lines_of(source)
+            if region.marks(line.text)
         ]
         if not order:
             continue

@@ -19,7 +19,8 @@ from nbformat import NotebookNode
 from nbgrader.preprocessors import Execute, NbGraderPreprocessor, OverwriteCells
 from traitlets import Integer
 
-BEGIN_HIDDEN, END_HIDDEN = "BEGIN HIDDEN TESTS", "END HIDDEN TESTS"
+from bnn_lab.course.markers import hidden_lines
+
 DIED, STUCK, TIME_UP = "KernelDied", "KernelStuck", "TotalTimeLimit"
 _QUOTED = 15  # characters from which a line of a hidden test counts as quoted in an output
 
@@ -137,17 +138,6 @@ class HideHiddenTests(NbGraderPreprocessor):
             if line in text:
                 text = text.replace(line, "(a hidden test)")
         return text
-
-
-def hidden_lines(source: str) -> dict[int, str]:
-    """Lines of a cell that belong to hidden tests, their markers included, by number from 1."""
-    found, inside = {}, False
-    for number, line in enumerate(source.split("\n"), 1):
-        inside = inside or BEGIN_HIDDEN in line
-        if inside:
-            found[number] = line
-        inside = inside and END_HIDDEN not in line
-    return found
 
 
 def cell_error(cell: NotebookNode) -> str:

@@ -7,18 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from bnn_lab.course.folder import CourseFolder, read_notebook, write_source
-from bnn_lab.course.lint import (
-    BEGIN_HIDDEN,
-    BEGIN_SOLUTION,
-    END_HIDDEN,
-    END_SOLUTION,
-    Problem,
-    lint,
-)
+from bnn_lab.course.lint import Problem, lint
+from bnn_lab.course.markers import REGIONS, open_lines
 from bnn_lab.course.nbgrader_commands import nbgrader
 from bnn_lab.errors import BnnLabError, InputError
 
-_MARKERS = (BEGIN_SOLUTION, END_SOLUTION, BEGIN_HIDDEN, END_HIDDEN, "BEGIN MARK SCHEME")
+_MARKERS = (*(word for r in REGIONS for word in (r.begin, r.end)), "BEGIN MARK SCHEME")
 _TELLING = 12  # characters from which a hidden line that shows up again counts as leaked
 
 
@@ -104,23 +98,10 @@ def student_version_problems(source: Any, release: Any) -> list[str]:
     hidden = {
         line.strip()
         for cell in source.cells
-        for line in set(cell.source.split("\n")) - set(_open_lines(cell.source))
+        for line in set(cell.source.split("\n")) - set(open_lines(cell.source))
         if len(line.strip()) >= _TELLING
     }
-    open_lines = {line.strip() for cell in source.cells for line in _open_lines(cell.source)}
-    leaked = sorted((hidden & {line.strip() for line in text.split("\n")}) - open_lines)
+    shown = {line.strip() for cell in source.cells for line in open_lines(cell.source)}
+    leaked = sorted((hidden & {line.strip() for line in text.split("\n")}) - shown)
     found += [f"it still shows the line '{line}'" for line in leaked[:3]]
     return found
-
-
-def _open_lines(source: str) -> list[str]:
-    """Lines outside solutions and hidden tests."""
-    lines, inside = [], False
-    for line in source.split("\n"):
-        if BEGIN_SOLUTION in line or BEGIN_HIDDEN in line:
-            inside = True
-        elif END_SOLUTION in line or END_HIDDEN in line:
-            inside = False
-        elif not inside:
-            lines.append(line)
-    return lines

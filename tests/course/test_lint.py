@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from bnn_lab.course.folder import build_notebook
-from bnn_lab.course.lint import lint, stub_of
+from bnn_lab.course.lint import lint
+from bnn_lab.course.markers import hidden_lines, open_lines, stub_of
 
 
 @pytest.fixture
@@ -86,3 +87,27 @@ def test_no_points_at_all(notebook: Any) -> None:
 def test_stub_keeps_the_indentation() -> None:
     source = "def f():\n    '''doc'''\n    ### BEGIN SOLUTION\n    return 1\n    ### END SOLUTION"
     assert stub_of(source) == "def f():\n    '''doc'''\n    # YOUR CODE HERE"
+
+
+CELL = """a = 1
+    ### BEGIN SOLUTION
+    secret = 2
+    ### END SOLUTION
+b = 3
+### BEGIN HIDDEN TESTS
+assert a
+### END HIDDEN TESTS
+c = 4"""
+
+
+def test_one_parser_tells_what_is_open_and_what_is_hidden() -> None:
+    assert open_lines(CELL) == ["a = 1", "b = 3", "c = 4"]
+    assert list(hidden_lines(CELL)) == [6, 7, 8]
+    assert "secret" not in stub_of(CELL) and "assert a" in stub_of(CELL)
+
+
+@pytest.mark.parametrize("end", ["SOLUTION", "HIDDEN TESTS"])
+def test_a_region_that_is_not_closed_reaches_to_the_end(end: str) -> None:
+    source = f"a = 1\n### BEGIN {end}\nsecret = 2"
+    assert open_lines(source) == ["a = 1"]
+    assert open_lines(f"a = 1\n### END {end}\nb = 2") == ["a = 1", "b = 2"]
