@@ -45,7 +45,7 @@ def test_controls_and_a_click(
     notebook.page.mouse.move(x, y, steps=3)
     plot.locator(".hoverlayer .hovertext").first.wait_for()
     notebook.page.mouse.click(x, y)
-    explorer.view.locator("p[role=status]", has_text="Bars of").wait_for()
+    explorer.view.locator("p[role=status]", has_text="for one inference").wait_for()
     if frontend == "lab":
         notebook.use_theme("JupyterLab Dark")
     notebook.screenshot("dark", explorer.view)

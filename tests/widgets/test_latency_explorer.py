@@ -65,7 +65,7 @@ def test_a_click_and_the_list_show_a_models_ops(shown: LatencyExplorer) -> None:
     assert list(shown.ops.figure.data[0].x) == [300]
     assert "quicknet_small: 500 µs for one inference, in 2 ops" in shown.ops_words.value
     shown.pick.value = ("A", "quicknet")
-    assert "ops of quicknet;" in shown.ops_words.value
+    assert "quicknet: 1.00 ms for one inference" in shown.ops_words.value
     click(shown, 2, 0)
     assert "is a cited figure" in shown.ops_words.value
     shown.pick.value = ("", "")
