@@ -40,7 +40,7 @@ from bnn_lab.experiments import training as experiments
 from bnn_lab.lessons import checks
 from bnn_lab.training import closed_forms
 from bnn_lab.training.simulate import Bop, simulate_weights
-from bnn_lab.widgets import BopExplorer, FlipMonitor, Prediction
+from bnn_lab.widgets import BopExplorer, Flicker, Prediction
 
 plotly.io.renderers.default = "plotly_mimetype"  # keeps the saved notebook small
 
@@ -239,13 +239,16 @@ checks.check_flip_measure(flip_measure)
 #
 # ### Watch it live
 #
-# A **flip monitor** counts flips at every step and redraws after every epoch. We train three times:
-# with much noise, with a good setting, and with a threshold that is too high. Keep your eyes on the
-# figure while the cell below it runs.
+# Each pixel below is a binary weight; a flip flashes and fades. At first you see simulated weights:
+# a gradient with much noise pushes each of them to a goal. Play them, or drag the cursor.
+#
+# Then a real network: we train it three times, with much noise, with a good setting, and with a
+# threshold that is too high. Keep your eyes on the figure while the cell below it runs; 1,600
+# weights of the second layer appear in place of the simulated ones.
 
 # %% tags=["nbval-ignore-output"]
-monitor = FlipMonitor(epochs=10)
-monitor.show()
+flicker = Flicker()
+flicker.show()
 
 # %% tags=["nbval-ignore-output"]
 from bnn_lab.models import digits_mlp
@@ -253,7 +256,7 @@ from bnn_lab.models import digits_mlp
 digits = load_digits()
 
 
-def train_with_bop(monitor, label, gamma, threshold, epochs):
+def train_with_bop(flicker, label, gamma, threshold, epochs):
     model = digits_mlp(seed=0)
     model.compile(
         training.bop_optimizer(gamma, threshold, model=model),  # sets the weights to ±1, too
@@ -267,17 +270,17 @@ def train_with_bop(monitor, label, gamma, threshold, epochs):
         batch_size=64,
         epochs=epochs,
         validation_data=(digits.test_images, digits.test_labels),
-        callbacks=[monitor.callback(label)],
+        callbacks=[flicker.callback(label)],
         verbose=0,
     )
 
 
-train_with_bop(monitor, "γ = 0.1, τ = 0", 0.1, 0.0, epochs=10)
-train_with_bop(monitor, "γ = 0.01, τ = 1e-5", 0.01, 1e-5, epochs=10)
-train_with_bop(monitor, "γ = 1e-4, τ = 3e-4", 1e-4, 3e-4, epochs=10)
+train_with_bop(flicker, "noisy: γ = 0.1, τ = 0", 0.1, 0.0, epochs=10)
+train_with_bop(flicker, "good: γ = 0.01, τ = 1e-5", 0.01, 1e-5, epochs=10)
+train_with_bop(flicker, "frozen: γ = 1e-4, τ = 3e-4", 1e-4, 3e-4, epochs=10)
 
 # %%
-noisy, good, frozen = monitor.runs
+noisy, good, frozen = flicker.movies
 assert noisy.epoch_pi[-1] > -3 and noisy.accuracy[-1] < good.accuracy[-1]
 assert good.epoch_pi[-1] < good.epoch_pi[0] - 1 and good.accuracy[-1] > 0.93
 assert frozen.epoch_pi[-1] < -8.5 and frozen.accuracy[-1] < good.accuracy[-1]
@@ -323,7 +326,7 @@ print("for every gamma, pi falls as tau rises; for every tau, pi rises with gamm
 # one lowers a learning rate. Predict what $\pi_t$ does, then watch.
 
 # %% tags=["nbval-ignore-output"]
-schedules = FlipMonitor(epochs=15, name="schedules")
+schedules = Flicker(name="schedules")
 schedules.show()
 
 # %% tags=["nbval-ignore-output"]
@@ -333,7 +336,7 @@ falling = training.gamma_decay(start=0.01, end=1e-4, steps=steps)
 train_with_bop(schedules, "γ falls to 1e-4", falling, 1e-6, epochs=15)
 
 # %%
-constant, decaying = schedules.runs
+constant, decaying = schedules.movies
 assert decaying.epoch_pi[-1] < constant.epoch_pi[-1] - 2
 assert decaying.accuracy[-5:].mean() > constant.accuracy[-5:].mean()
 print("a falling gamma freezes the flips, and the accuracy settles higher")
@@ -401,8 +404,7 @@ print("both get more than 93 % right; they lie within 3 points of each other")
 # %% [markdown]
 # ## More to try
 #
-# * In the flip monitor's cell add a fourth run with $\gamma = 10^{-3}$, $\tau = 10^{-6}$. Where
-#   does its $\pi_t$ lie?
+# * Film another run with $\gamma = 10^{-3}$, $\tau = 10^{-6}$. Where does its $\pi_t$ lie?
 # * Replace `gamma_decay` by `training.schedules.step_decay(0.01, 0.1, every=...)`. What do you see
 #   at each step down?
 # * Lesson 1 found that weight decay turns a latent weight into $-\frac{\alpha}{\gamma} m$. Which

@@ -21,7 +21,7 @@ NAMES = sorted(path.stem for path in LESSONS.glob("[0-9]*.ipynb"))
 EXPLORERS: dict[str, set[str]] = {
     "00_start_here": {"packed-sizes"},
     "01_latent_weights_as_inertia": {"inertia", "clipping"},
-    "02_bop_flip_dynamics": {"bop", "flip-monitor", "schedules"},
+    "02_bop_flip_dynamics": {"bop"},
     "03_bitpacked_convolution": {"kernel-ladder", "roofline"},
     "04_from_training_to_deployment": {"pass-viewer", "op-profile"},
     "05_designing_fast_bnns": {"latency", "quicknet-designer"},

@@ -17,6 +17,7 @@ import numpy as np
 
 from bnn_lab import reference
 from bnn_lab.training import closed_forms, counter_random
+from bnn_lab.training.movie import WeightMovie
 from bnn_lab.training.simulate import Bop, LatentSGD, Rule, simulate_weights
 from bnn_lab.widgets.window import Scene
 
@@ -173,6 +174,39 @@ def bits() -> dict[str, Any]:
     return {"dots": dots, "convolutions": runs}
 
 
+def films() -> list[dict[str, Any]]:
+    """Packed films, and the signs after some of their frames."""
+    rng = np.random.default_rng(8)
+    found = []
+    for shape, steps, frames, share in (
+        ((5, 7), 300, 50, 0.1),  # several steps a frame
+        ((3, 3), 40, 240, 0.5),
+        ((16, 16), 30, 30, 0.0005),  # long gaps
+        ((2, 2), 0, 10, 0.5),  # nothing yet
+    ):
+        flips = rng.random((steps, int(np.prod(shape)))) < share
+        step, pixel = np.nonzero(flips)
+        movie = WeightMovie(
+            "a run",
+            "a layer",
+            rng.random(shape) < 0.5,
+            step + 1,
+            pixel,
+            flips.sum(axis=1),
+            flips.shape[1],
+            np.zeros(0),
+        )
+        packed = movie.packed(frames)
+        count = len(packed["pi"])
+        shown = sorted({0, min(1, count), count // 2, count})
+        signs = [
+            movie.signs_at(min(frame * packed["every"], steps)).ravel().astype(int).tolist()
+            for frame in shown
+        ]
+        found.append({"packed": packed, "frames": shown, "signs": signs})
+    return found
+
+
 def summary(values: Any) -> dict[str, Any]:
     """What all values together give: a sum in their order, and their bits combined."""
     flat = np.ascontiguousarray(values, np.float64).ravel()
@@ -191,6 +225,7 @@ def files() -> dict[str, str]:
         "simulate": simulations(),
         "closed_forms": closed(),
         "bits": bits(),
+        "films": films(),
     }
     return {f"{name}.json": json.dumps(content) + "\n" for name, content in made.items()}
 
