@@ -5,8 +5,6 @@ from .digits import draw_digits as draw_digits
 from .dispatch import draw as draw
 from .drawing import Drawing as Drawing
 from .experiments import draw_experiment as draw_experiment
-from .inertia import first_flips_figure as first_flips_figure
-from .inertia import trajectory_figure as trajectory_figure
 from .inertia_explorer import InertiaState as InertiaState
 from .inertia_explorer import draw_inertia as draw_inertia
 from .ir import graph_ops as graph_ops
