@@ -26,8 +26,7 @@ from bnn_lab.measure.timing import TimingTable, measure
 from bnn_lab.tflite import layer_shapes as kinds
 from bnn_lab.tflite.layer_shapes import LayerShape
 from bnn_lab.tflite.op_files import INT8 as INT8_TYPE
-from bnn_lab.tflite.op_files import layer_file
-from bnn_lab.tflite.single_op import conv_file
+from bnn_lab.tflite.op_files import conv_file, layer_file
 
 IN_LITERT = "bnn_lab in LiteRT"
 LCE_DEFAULT = "LCE default"

@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
 from typing import Any
 
 from xdsl.dialects.builtin import ModuleOp
 
 from bnn_lab.convert.ir.importer import import_model
-from bnn_lab.convert.ir.lce_format import CODE_OF_LQ
-from bnn_lab.convert.ir.lq_dialect import (
-    Bconv2d,
-    BinaryConv,
-    Depthwise2d,
-    Dequantize,
-    LqOp,
-    Quantize,
-    Transpose2d,
-)
-from bnn_lab.convert.ir.tfl_dialect import Const, LabOp, NoValue, TflOp, is_tfl
+from bnn_lab.convert.ir.lce_format import file_kind, file_options
+from bnn_lab.convert.ir.lq_dialect import Bconv2d, BinaryConv, Dequantize, Quantize
+from bnn_lab.convert.ir.tfl_dialect import Const, LabOp, NoValue, TflOp, is_absent, is_tfl
 from bnn_lab.convert.layer_map import KerasLayer, LayerMap, reader_layer, source_and_filter
 from bnn_lab.convert.report import BINARY, FLOAT, FOLDED, NONE, PARTLY, LayerReport, Report, counted
 from bnn_lab.convert.rewrite.base import Outcome
 from bnn_lab.convert.rewrite.build import shape_of
+from bnn_lab.tflite.macs import op_macs, over_pixels
 
 
 class _Tally:
@@ -94,7 +86,7 @@ def _count_ops(module: ModuleOp, layer_map: LayerMap, tallies: dict[str, _Tally]
         if owner is None:
             continue
         tally = tallies[owner.path]
-        tally.ops.append(_name(op))
+        tally.ops.append(file_kind(op))
         if source_and_filter(op) is not None:
             binary = isinstance(op, BinaryConv)
             tally.kinds.add(binary)
@@ -104,39 +96,13 @@ def _count_ops(module: ModuleOp, layer_map: LayerMap, tallies: dict[str, _Tally]
                 tally.float += _macs(op, layer_map)
 
 
-def _name(op: LabOp) -> str:
-    if isinstance(op, TflOp):
-        return op.MNEMONIC.upper()
-    return CODE_OF_LQ[type(op)] if isinstance(op, LqOp) else op.name
-
-
 def _macs(op: LabOp, layer_map: LayerMap) -> int:
     """Multiply-accumulates of one op; channels added to fill words are not counted."""
-    operands = source_and_filter(op)
-    assert operands is not None
-    source, filters = shape_of(operands[0]), shape_of(operands[1])
-    pixels = prod(shape_of(op.results[0])[:-1])
-    if isinstance(op, Depthwise2d):
-        return (
-            pixels
-            * filters[1]
-            * filters[2]
-            * op.option("channels_in")
-            * op.option("depth_multiplier")
-        )
-    if isinstance(op, Bconv2d):
-        groups = source[-1] // filters[-1]
-        stored = prod(filters[:3]) * op.option("channels_in") // groups
-        return pixels * (layer_map.filter_size(op) or stored)
-    if isinstance(op, Transpose2d):
-        return prod(source[:-1]) * prod(filters[:3]) * op.option("channels_in")
-    if is_tfl(op, "transpose_conv", "conv_3d_transpose"):
-        return prod(source[:-1]) * prod(filters)
-    if is_tfl(op, "batch_matmul"):
-        return prod(shape_of(op.results[0])) * source[-1]
-    if is_tfl(op, "fully_connected"):
-        return prod(source) // filters[-1] * prod(filters)
-    return pixels * prod(filters)
+    output = shape_of(op.results[0])
+    if isinstance(op, Bconv2d) and (size := layer_map.filter_size(op)):
+        return over_pixels(output, size)
+    operands = [() if is_absent(value) else shape_of(value) for value in op.operands]
+    return op_macs(file_kind(op), operands, output, file_options(op)) or 0
 
 
 def _count_bytes(

@@ -15,29 +15,15 @@ from typing import Any
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, SSAValue
 
-from bnn_lab.convert.ir.lq_dialect import BinaryConv
+from bnn_lab.convert.ir.lce_format import file_kind
 from bnn_lab.convert.ir.tfl_dialect import LabOp, constant, is_tfl, name_of, producer
-
-# Op -> (position of the input among its operands, of the filter).
-MULTIPLYING = {
-    "conv_2d": (0, 1),
-    "depthwise_conv_2d": (0, 1),
-    "fully_connected": (0, 1),
-    "transpose_conv": (2, 1),
-    "conv_3d": (0, 1),
-    "conv_3d_transpose": (2, 1),
-    "batch_matmul": (0, 1),
-}
+from bnn_lab.tflite.macs import MULTIPLYING
 
 
 def source_and_filter(op: Operation) -> tuple[SSAValue, SSAValue] | None:
     """Input and filter operands of an op that multiplies, None for any other op."""
-    if isinstance(op, BinaryConv):
-        return op.input, op.filter
-    if not is_tfl(op, *MULTIPLYING):
-        return None
-    at_source, at_filter = MULTIPLYING[op.MNEMONIC]  # type: ignore[attr-defined]
-    return op.operands[at_source], op.operands[at_filter]
+    found = MULTIPLYING.get(file_kind(op)) if isinstance(op, LabOp) else None
+    return None if found is None else (op.operands[found[0]], op.operands[found[1]])
 
 
 @dataclass

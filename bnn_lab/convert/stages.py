@@ -10,11 +10,12 @@ from xdsl.ir import OpResult
 
 from bnn_lab.convert.ir.importer import import_model
 from bnn_lab.convert.ir.lq_dialect import BinaryConv
-from bnn_lab.convert.ir.model_info import ModelInfo, ModelInfoAttr, Signature
+from bnn_lab.convert.ir.model_info import ModelInfoAttr
 from bnn_lab.convert.ir.tfl_dialect import CALIBRATED, FUNC_INPUT_NAMES, MODULE_INFO, LabOp
 from bnn_lab.convert.pipeline import PassResult
 from bnn_lab.convert.stock import FixedFunction, Quantization, convert_function
 from bnn_lab.errors import NoBinaryLayerError
+from bnn_lab.tflite.reader import ModelInfo, Signature
 
 SIGNATURE = "serving_default"
 

@@ -7,9 +7,9 @@ register takes as long as a full one. What does not fit a typical L2 cache count
 
 from __future__ import annotations
 
+from bnn_lab.reference import WORD_BITS, word_count
 from bnn_lab.tflite import layer_shapes as kinds
 from bnn_lab.tflite.layer_shapes import LayerShape
-from bnn_lab.tflite.op_files import weight_bytes
 
 _LANES = 16  # floats, or 32-bit words of output channels, in the widest registers
 _BLOCK = 32  # output channels that the binary kernels compute together
@@ -37,23 +37,22 @@ def features(shape: LayerShape) -> dict[str, float]:
 
 
 def _binary_conv(shape: LayerShape) -> dict[str, float]:
-    depth = _up(shape.channels_in // shape.groups, kinds.WORD_BITS)
+    words = word_count(shape.channels_in // shape.groups)
     blocks = shape.pixels * _up(shape.channels_out, _BLOCK) / _BLOCK
-    words = depth // kinds.WORD_BITS
     floats = 0 if shape.bits_only else shape.out_elements * (1 + shape.shortcuts)
     return {
-        "macs": blocks * _BLOCK * shape.window * depth,
+        "macs": blocks * _BLOCK * shape.window * words * WORD_BITS,
         "pixel_blocks": blocks,
         "window_rows": blocks * shape.kernel[0],
         # Scalar code counts two words at once.
         "odd_words": blocks * shape.kernel[0] * (shape.kernel[1] * words % 2),
         "image_rows": blocks / shape.out_width * shape.kernel[0],
-        "input_bits": shape.height * shape.width * _up(shape.channels_in, kinds.WORD_BITS),
+        "input_bits": shape.height * shape.width * word_count(shape.channels_in) * WORD_BITS,
         "floats_written": 0 if shape.bits_only else shape.out_elements,
         "bits_written": shape.out_elements if shape.bits_only else 0,
         "shortcuts_read": shape.out_elements * shape.shortcuts,
         "signs_written": shape.out_elements * shape.quantize,
-        "weight_bytes": weight_bytes(shape),
+        "weight_bytes": shape.weight_bytes,
         "bytes_beyond_cache": max(0, 4 * floats - _CACHE),
     }
 
@@ -91,15 +90,15 @@ def _quantize(shape: LayerShape) -> dict[str, float]:
     pixels = shape.height * shape.width
     return {
         "values_read": shape.in_elements,
-        "words_written": pixels * _up(shape.channels_in, kinds.WORD_BITS) / kinds.WORD_BITS,
+        "words_written": pixels * word_count(shape.channels_in),
         "pixels": pixels,
-        "half_words": pixels if shape.channels_in % kinds.WORD_BITS else 0,
+        "half_words": pixels if shape.channels_in % WORD_BITS else 0,
         "bytes_beyond_cache": max(0, 4 * shape.in_elements - _CACHE),
     }
 
 
 def _window(shape: LayerShape) -> dict[str, float]:
-    lanes = kinds.WORD_BITS if shape.kind == kinds.BINARY_MAX_POOL else _LANES
+    lanes = WORD_BITS if shape.kind == kinds.BINARY_MAX_POOL else _LANES
     channels = _up(shape.channels_in, lanes)
     beyond = 0 if shape.kind == kinds.BINARY_MAX_POOL else _beyond(shape)
     return {

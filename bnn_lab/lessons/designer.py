@@ -182,10 +182,9 @@ def layer_bytes(layer: LayerShape) -> int:
     threshold a channel instead.
     """
     if layer.kind == kinds.BINARY_CONV:
-        words = -(-layer.channels_in // layer.groups // kinds.WORD_BITS)
-        packed = 4 * words * layer.window * layer.channels_out
-        return packed + (4 if layer.bits_only else 8) * layer.channels_out + _BYTES_OF_BLOCK
-    return 4 * (layer.weights + layer.channels_out) if layer.weights else 0
+        ends = (4 if layer.bits_only else 8) * layer.channels_out
+        return layer.weight_bytes + ends + _BYTES_OF_BLOCK
+    return layer.weight_bytes + 4 * layer.channels_out if layer.weights else 0
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,6 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,6 +32,7 @@ from bnn_lab.measure.timing import measure
 from bnn_lab.profiling.node_clock import NodeClock, open_litert, set_inputs
 from bnn_lab.profiling.partitions import Part, made_up, node_seconds, quiet_rounds, split_nodes
 from bnn_lab.runtime import Interpreter
+from bnn_lab.tflite.contents import read_contents
 from bnn_lab.tflite.ops import ModelOps
 
 if TYPE_CHECKING:
@@ -271,11 +271,8 @@ def _row(part: Part, share: float) -> ProfileRow:
 
 
 def _content(model: Any) -> bytes:
-    if isinstance(model, (str, os.PathLike)):
-        Interpreter(model)  # says what is wrong with the file
-        return Path(model).read_bytes()
-    if isinstance(model, (bytes, bytearray, memoryview)):
-        return bytes(model)
+    if isinstance(model, (str, os.PathLike, bytes, bytearray, memoryview)):
+        return read_contents(model, "profile")
     from bnn_lab.convert import convert_keras_model
 
     return convert_keras_model(model)

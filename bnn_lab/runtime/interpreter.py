@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,10 +13,9 @@ from numpy.typing import NDArray
 from bnn_lab._quiet import without_native_chatter
 from bnn_lab.errors import InputError, ModelFileError
 from bnn_lab.runtime.delegate import check_flag, check_threads, load_delegate
+from bnn_lab.tflite.contents import read_contents
 
 Data = NDArray | list[NDArray]
-
-_IDENTIFIER = b"TFL3"  # bytes 4 to 8 of every TFLite file
 
 
 class Interpreter:
@@ -57,7 +55,7 @@ class Interpreter:
         from ai_edge_litert.interpreter import Interpreter as LiteRtInterpreter
 
         self._lock = threading.Lock()
-        content = _read_model(flatbuffer_model)
+        content = read_contents(flatbuffer_model, "Interpreter")
         num_threads = check_threads(num_threads)
         check_flag("fuse", fuse)
         if check_flag("use_reference", use_reference):
@@ -220,28 +218,6 @@ class Interpreter:
 
     def _batch(self, index: int) -> int:
         return int(self._inputs[index]["shape"][0])
-
-
-def _read_model(model: bytes | str | os.PathLike[str]) -> bytes:
-    if isinstance(model, (str, os.PathLike)):
-        path = Path(model)
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise ModelFileError(f"cannot read {path}: {error.strerror}") from error
-        name = str(path)
-    elif isinstance(model, (bytes, bytearray, memoryview)):
-        content, name = bytes(model), "the model"
-    else:
-        raise InputError(
-            "Interpreter: the model must be bytes or the path of a .tflite file, not "
-            f"{type(model).__name__}; convert a Keras model with bnn_lab.convert_keras_model"
-        )
-    if content[4:8] != _IDENTIFIER:
-        raise ModelFileError(
-            f"{name} is not a TFLite file ({len(content)} bytes, without the identifier TFL3)"
-        )
-    return content
 
 
 def _one_line(error: Exception) -> str:

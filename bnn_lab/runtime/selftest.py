@@ -16,7 +16,6 @@ import numpy as np
 from bnn_lab import reference
 from bnn_lab._quiet import without_native_chatter
 from bnn_lab.errors import BnnLabError
-from bnn_lab.tflite.single_op import conv_file
 
 _LOCK = threading.Lock()
 _PASSED = False
@@ -41,6 +40,8 @@ def check_once(make_delegate: Callable[[], Any]) -> None:
 
 def _check(make_delegate: Callable[[], Any]) -> None:
     from ai_edge_litert.interpreter import Interpreter
+
+    from bnn_lab.tflite.op_files import conv_file  # the schema is slow to load
 
     rng = np.random.default_rng(0)
     x = reference.pack_bits(rng.random((1, 4, 3, _CHANNELS)) < 0.5)

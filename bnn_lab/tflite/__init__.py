@@ -1,1 +1,1 @@
-"""`.tflite` files as bytes: reading, writing, the options of LCE's ops, and counting MACs."""
+"""`.tflite` files: the only reader and writer, the options of binary ops, and counting MACs."""

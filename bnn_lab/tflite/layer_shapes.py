@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bnn_lab.errors import InputError
+from bnn_lab.reference import word_count
+from bnn_lab.tflite.macs import op_macs
 
 BINARY_CONV = "binary_conv"
 QUANTIZE = "quantize"
@@ -39,9 +41,13 @@ KINDS = (
 )
 WINDOWED = (BINARY_CONV, BINARY_MAX_POOL, CONV, DEPTHWISE_CONV, MAX_POOL, AVERAGE_POOL)
 WEIGHTED = (BINARY_CONV, CONV, DENSE)
+_COUNTED_AS = {
+    BINARY_CONV: "CONV_2D",
+    CONV: "CONV_2D",
+    DEPTHWISE_CONV: "DEPTHWISE_CONV_2D",
+    DENSE: "FULLY_CONNECTED",
+}
 KEEPS_CHANNELS = tuple(kind for kind in KINDS if kind not in WEIGHTED and kind != CONCAT)
-
-WORD_BITS = 32
 
 
 @dataclass(frozen=True)
@@ -169,20 +175,34 @@ class LayerShape:
     @property
     def macs(self) -> int:
         """Multiply-accumulates, padding counted; 0 where they are not defined."""
+        if self.filter_shape == ():
+            return 0
+        image = (1, self.height, self.width, self.channels_in)
+        output = (1, *self._out, self.channels_out)
+        # A binary convolution as one of floats: packing changes shapes, not the work.
+        return op_macs(_COUNTED_AS[self.kind], (image, self.filter_shape), output) or 0
+
+    @property
+    def filter_shape(self) -> tuple[int, ...]:
+        """Of the weights as floats: OHWI, 1HWO if depthwise, OI if dense; empty if none."""
         if self.kind in (BINARY_CONV, CONV):
-            return self.out_elements * self.window * self.channels_in // self.groups
+            return (self.channels_out, *self.kernel, self.channels_in // self.groups)
         if self.kind == DEPTHWISE_CONV:
-            return self.out_elements * self.window
-        if self.kind == DENSE:
-            return self.channels_in * self.channels_out
-        return 0
+            return (1, *self.kernel, self.channels_out)
+        return (self.channels_out, self.channels_in) if self.kind == DENSE else ()
 
     @property
     def weights(self) -> int:
         """Weights, biases not counted."""
-        if self.kind in (BINARY_CONV, CONV, DENSE):
-            return self.channels_out * self.window * self.channels_in // self.groups
-        return self.channels_in * self.window if self.kind == DEPTHWISE_CONV else 0
+        return math.prod(self.filter_shape) if self.filter_shape else 0
+
+    @property
+    def weight_bytes(self) -> int:
+        """Memory of the weights: bits packed into words, or float32."""
+        if self.kind == BINARY_CONV:
+            *outer, depth = self.filter_shape
+            return 4 * math.prod(outer) * word_count(depth)
+        return 4 * self.weights
 
     @property
     def binary(self) -> bool:

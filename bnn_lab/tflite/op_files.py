@@ -1,33 +1,22 @@
-"""`.tflite` files of single layers, written without TensorFlow: to time a layer alone.
-
-Values do not matter for speed, so weights are random and quantization scales arbitrary.
-"""
+"""`.tflite` files of single layers, written without TensorFlow: to test or time a layer alone."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from typing import Any
 
-import flatbuffers
 import numpy as np
-from ai_edge_litert import schema_py_generated as schema
-from flatbuffers import flexbuffers
 from numpy.typing import NDArray
 
 from bnn_lab.errors import InputError
+from bnn_lab.reference import WORD_BITS, Words, word_count
 from bnn_lab.tflite import layer_shapes as kinds
-from bnn_lab.tflite.layer_shapes import WORD_BITS, LayerShape
+from bnn_lab.tflite.layer_shapes import LayerShape
+from bnn_lab.tflite.options import builtin, encode
+from bnn_lab.tflite.writer import GraphWriter
 
 FLOAT32 = "float32"
 INT8 = "int8"
 
-_TYPES = {
-    np.dtype(np.float32): schema.TensorType.FLOAT32,
-    np.dtype(np.int32): schema.TensorType.INT32,
-    np.dtype(np.int8): schema.TensorType.INT8,
-}
-_PADDING = {"same": schema.Padding.SAME, "valid": schema.Padding.VALID}
 _FLOAT_OPS = {
     kinds.CONV: "CONV_2D",
     kinds.DEPTHWISE_CONV: "DEPTHWISE_CONV_2D",
@@ -41,13 +30,56 @@ _FLOAT_OPS = {
     kinds.SOFTMAX: "SOFTMAX",
 }
 HAS_INT8 = (kinds.CONV, kinds.DEPTHWISE_CONV, kinds.DENSE)
+_VERSION_WITH_INT8 = 3  # of these three ops
+
+
+def conv_file(
+    x_shape: tuple[int, ...],
+    filters: Words,
+    output_shape: tuple[int, ...],
+    *,
+    channels_in: int,
+    stride: int = 1,
+) -> bytes:
+    """One LceBconv2d on packed input: SAME padding with +1, float32, multiplier 1 and bias 0.
+
+    Args:
+        x_shape: of the int32 words that are the model's input, NHWC.
+        filters: int32 words, OHWI.
+        output_shape: of the float32 result, NHWC.
+        channels_in: input channels.
+        stride: along both axes.
+
+    Returns:
+        The file's contents.
+    """
+    channels = filters.shape[0]
+    writer = GraphWriter()
+    operands = [
+        writer.input(x_shape, np.int32, "x"),
+        writer.constant(filters, "filter"),
+        writer.constant(np.ones(channels, np.float32), "multiplier"),
+        writer.constant(np.zeros(channels, np.float32), "bias"),
+        -1,
+    ]
+    options = encode(
+        "LceBconv2d",
+        channels_in=channels_in,
+        padding="same",
+        pad_values=1,
+        stride_height=stride,
+        stride_width=stride,
+    )
+    writer.op("LceBconv2d", operands, [writer.output(output_shape, np.float32, "y")], options)
+    return writer.finish()
 
 
 def layer_file(shape: LayerShape, dtype: str = FLOAT32) -> bytes:
-    """A file with one layer, batch 1.
+    """A file with one layer, batch 1, to be timed.
 
     Binary layers read what they read in a model: packed bits, or floats for `quantize`. A binary
-    convolution is followed by the additions and the LceQuantize that its shape names.
+    convolution is followed by the additions and the LceQuantize that its shape names. Values do not
+    matter for speed, so weights are random and quantization scales arbitrary.
 
     Args:
         shape: the layer.
@@ -62,45 +94,40 @@ def layer_file(shape: LayerShape, dtype: str = FLOAT32) -> bytes:
     """
     if dtype not in (FLOAT32, INT8) or (dtype == INT8 and shape.kind not in HAS_INT8):
         raise InputError(f"layer_file: there is no {dtype} form of {shape.kind}.")
-    writer = _Writer()
+    writer = GraphWriter()
     if shape.kind == kinds.BINARY_CONV:
         _binary_conv(writer, shape)
     elif shape.kind == kinds.QUANTIZE:
         x = writer.input((1, shape.height, shape.width, shape.channels_in), np.float32)
-        y = writer.output((1, shape.height, shape.width, _words(shape.channels_in)), np.int32)
-        writer.op("LceQuantize", [x], [y], {})
+        y = writer.output((1, shape.height, shape.width, word_count(shape.channels_in)), np.int32)
+        writer.op("LceQuantize", [x], [y], encode("LceQuantize"))
     elif shape.kind == kinds.BINARY_MAX_POOL:
-        words = _words(shape.channels_in)
+        words = word_count(shape.channels_in)
         x = writer.input((1, shape.height, shape.width, words), np.int32)
         y = writer.output((1, shape.out_height, shape.out_width, words), np.int32)
-        options = {
-            "filter_height": shape.kernel[0],
-            "filter_width": shape.kernel[1],
-            "padding": _PADDING[shape.padding],
-            "stride_height": shape.stride,
-            "stride_width": shape.stride,
-        }
+        options = encode(
+            "LceBMaxPool2d",
+            filter_height=shape.kernel[0],
+            filter_width=shape.kernel[1],
+            padding=shape.padding,
+            stride_height=shape.stride,
+            stride_width=shape.stride,
+        )
         writer.op("LceBMaxPool2d", [x], [y], options)
     else:
         _float_layer(writer, shape, np.dtype(dtype))
     return writer.finish()
 
 
-def _words(channels: int) -> int:
-    return -(-channels // WORD_BITS)
-
-
-def _binary_conv(writer: _Writer, shape: LayerShape) -> None:
+def _binary_conv(writer: GraphWriter, shape: LayerShape) -> None:
     random = np.random.default_rng(0)
     out = (1, shape.out_height, shape.out_width, shape.channels_out)
-    depth = _words(shape.channels_in // shape.groups)
-    filters = random.integers(
-        -(2**31), 2**31, (shape.channels_out, *shape.kernel, depth), dtype=np.int32
-    )
-    if rest := shape.channels_in // shape.groups % WORD_BITS:
+    *outer, depth = shape.filter_shape
+    filters = random.integers(-(2**31), 2**31, (*outer, word_count(depth)), dtype=np.int32)
+    if rest := depth % WORD_BITS:
         filters[..., -1] &= 2**rest - 1  # bits beyond the channels are zero
-    x = writer.input((1, shape.height, shape.width, _words(shape.channels_in)), np.int32)
-    packed = (*out[:3], _words(shape.channels_out))
+    x = writer.input((1, shape.height, shape.width, word_count(shape.channels_in)), np.int32)
+    packed = (*out[:3], word_count(shape.channels_out))
     operands = [x, writer.constant(filters)]
     if shape.bits_only:
         thresholds = np.zeros(shape.channels_out, np.int32)
@@ -111,32 +138,30 @@ def _binary_conv(writer: _Writer, shape: LayerShape) -> None:
         offsets = random.normal(size=shape.channels_out).astype(np.float32)
         operands += [writer.constant(factors), writer.constant(offsets), -1]
         y = writer.tensor(out, np.float32)
-    options = {
-        "channels_in": shape.channels_in,
-        "dilation_height_factor": 1,
-        "dilation_width_factor": 1,
-        "fused_activation_function": 0,
-        "pad_values": 1 if shape.padding == "same" else 0,
-        "padding": _PADDING[shape.padding],
-        "stride_height": shape.stride,
-        "stride_width": shape.stride,
-    }
+    options = encode(
+        "LceBconv2d",
+        channels_in=shape.channels_in,
+        pad_values=1 if shape.padding == "same" else 0,
+        padding=shape.padding,
+        stride_height=shape.stride,
+        stride_width=shape.stride,
+    )
     writer.op("LceBconv2d", operands, [y], options)
     if shape.bits_only:
         return
     for _ in range(shape.shortcuts):
         total = writer.tensor(out, np.float32)
-        writer.op("ADD", [y, writer.input(out, np.float32)], [total], schema.AddOptionsT())
+        writer.op("ADD", [y, writer.input(out, np.float32)], [total], builtin("AddOptions"))
         y = total
     writer.outputs.append(y)
     if shape.quantize:
-        writer.op("LceQuantize", [y], [writer.output(packed, np.int32)], {})
+        bits = writer.output(packed, np.int32)
+        writer.op("LceQuantize", [y], [bits], encode("LceQuantize"))
 
 
-def _float_layer(writer: _Writer, shape: LayerShape, dtype: np.dtype) -> None:
+def _float_layer(writer: GraphWriter, shape: LayerShape, dtype: np.dtype) -> None:
     random = np.random.default_rng(0)
     scale = 0.05 if dtype == np.int8 else None
-    code = _FLOAT_OPS[shape.kind]
     x_shape: tuple[int, ...] = (1, shape.height, shape.width, shape.channels_in)
     y_shape: tuple[int, ...] = (1, shape.out_height, shape.out_width, shape.channels_out)
     if shape.kind in (kinds.DENSE, kinds.SOFTMAX):
@@ -146,146 +171,51 @@ def _float_layer(writer: _Writer, shape: LayerShape, dtype: np.dtype) -> None:
         second = (*x_shape[:3], shape.channels_in - first[3])
         inputs = [writer.input(s, dtype) for s in (first, second) if s[3]]
     else:
-        inputs = [writer.input(x_shape, dtype, scale)]
+        inputs = [writer.input(x_shape, dtype, scale=scale)]
     if shape.kind in (kinds.ADD, kinds.MUL):
         inputs.append(writer.input(x_shape, dtype))
-    if shape.kind in HAS_INT8:
+    if shape.filter_shape:
         inputs += _weights(writer, shape, dtype, random)
-    y = writer.output(y_shape, dtype, scale)
-    writer.op(code, inputs, [y], _options(shape))
+    y = writer.output(y_shape, dtype, scale=scale)
+    version = _VERSION_WITH_INT8 if shape.kind in HAS_INT8 else 1
+    writer.op(_FLOAT_OPS[shape.kind], inputs, [y], _options(shape), version=version)
 
 
 def _weights(
-    writer: _Writer, shape: LayerShape, dtype: np.dtype, random: np.random.Generator
+    writer: GraphWriter, shape: LayerShape, dtype: np.dtype, random: np.random.Generator
 ) -> list[int]:
-    channels, axis = shape.channels_out, 0
-    if shape.kind == kinds.DENSE:
-        size: tuple[int, ...] = (channels, shape.channels_in)
-    elif shape.kind == kinds.CONV:
-        size = (channels, *shape.kernel, shape.channels_in // shape.groups)
-    else:
-        size, axis = (1, *shape.kernel, channels), 3
-    if dtype == np.int8:
-        values = random.integers(-127, 128, size, dtype=np.int8)
-        scales = np.full(channels, 0.01, np.float32)
-        weight = writer.constant(values, scales, axis)
-        # TFLite fixes the bias's scale to that of input times weight.
-        bias = writer.constant(np.zeros(channels, np.int32), scales * np.float32(0.05), 0)
-        return [weight, bias]
-    weight = writer.constant(random.normal(size=size).astype(np.float32))
-    return [weight, writer.constant(np.zeros(channels, np.float32))]
+    size, channels = shape.filter_shape, shape.channels_out
+    if dtype != np.int8:
+        weight = writer.constant(random.normal(size=size).astype(np.float32))
+        return [weight, writer.constant(np.zeros(channels, np.float32))]
+    values: NDArray = random.integers(-127, 128, size, dtype=np.int8)
+    scales = np.full(channels, 0.01, np.float32)
+    axis = 3 if shape.kind == kinds.DEPTHWISE_CONV else 0
+    weight = writer.constant(values, scale=scales, axis=axis)
+    # TFLite fixes the bias's scale to that of input times weight.
+    bias = writer.constant(np.zeros(channels, np.int32), scale=scales * np.float32(0.05))
+    return [weight, bias]
 
 
 def _options(shape: LayerShape) -> Any:
-    if shape.kind in (kinds.MAX_POOL, kinds.AVERAGE_POOL):
-        options: Any = schema.Pool2DOptionsT()
-        options.filterHeight, options.filterWidth = shape.kernel
-    elif shape.kind == kinds.CONV:
-        options = schema.Conv2DOptionsT()
-        options.dilationHFactor = options.dilationWFactor = 1
-    elif shape.kind == kinds.DEPTHWISE_CONV:
-        options = schema.DepthwiseConv2DOptionsT()
-        options.dilationHFactor = options.dilationWFactor = options.depthMultiplier = 1
-    elif shape.kind == kinds.CONCAT:
-        options = schema.ConcatenationOptionsT()
-        options.axis = 3
-        return options
-    elif shape.kind == kinds.SOFTMAX:
-        options = schema.SoftmaxOptionsT()
-        options.beta = 1.0
-        return options
-    else:
-        plain = {
-            kinds.DENSE: schema.FullyConnectedOptionsT,
-            kinds.ADD: schema.AddOptionsT,
-            kinds.MUL: schema.MulOptionsT,
-        }
-        return plain[shape.kind]() if shape.kind in plain else None
-    options.padding = _PADDING[shape.padding]
-    options.strideH = options.strideW = shape.stride
-    return options
-
-
-class _Writer:
-    """Collects tensors and ops of one graph."""
-
-    def __init__(self) -> None:
-        self._model, self._graph = schema.ModelT(), schema.SubGraphT()
-        self._model.version, self._model.buffers = 3, [schema.BufferT()]
-        self._model.operatorCodes, self._model.subgraphs = [], [self._graph]
-        self._graph.tensors, self._graph.operators = [], []
-        self.inputs: list[int] = []
-        self.outputs: list[int] = []
-
-    def tensor(self, shape: Sequence[int], dtype: Any, scale: Any = None, axis: int = 0) -> int:
-        tensor = schema.TensorT()
-        tensor.name, tensor.shape = f"t{len(self._graph.tensors)}", list(shape)
-        tensor.type, tensor.buffer = _TYPES[np.dtype(dtype)], 0
-        if scale is not None:
-            tensor.quantization = schema.QuantizationParametersT()
-            scales = np.atleast_1d(np.asarray(scale, np.float32))
-            tensor.quantization.scale = scales
-            tensor.quantization.zeroPoint = np.zeros(len(scales), np.int64)
-            tensor.quantization.quantizedDimension = axis
-        self._graph.tensors.append(tensor)
-        return len(self._graph.tensors) - 1
-
-    def input(self, shape: Sequence[int], dtype: Any, scale: Any = None) -> int:
-        self.inputs.append(self.tensor(shape, dtype, scale))
-        return self.inputs[-1]
-
-    def output(self, shape: Sequence[int], dtype: Any, scale: Any = None) -> int:
-        self.outputs.append(self.tensor(shape, dtype, scale))
-        return self.outputs[-1]
-
-    def constant(self, value: NDArray, scale: Any = None, axis: int = 0) -> int:
-        index = self.tensor(value.shape, value.dtype, scale, axis)
-        self._graph.tensors[index].buffer = len(self._model.buffers)
-        buffer = schema.BufferT()
-        buffer.data = np.frombuffer(value.tobytes(), np.uint8)
-        self._model.buffers.append(buffer)
-        return index
-
-    def op(self, name: str, inputs: list[int], outputs: list[int], options: Any) -> None:
-        """Options: a dict of integers for a custom op, TFLite's own object for a builtin one."""
-        code, op = schema.OperatorCodeT(), schema.OperatorT()
-        code.version = 1
-        op.inputs, op.outputs, op.opcodeIndex = inputs, outputs, len(self._model.operatorCodes)
-        if isinstance(options, dict):
-            code.customCode = name
-            code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.CUSTOM
-            op.customOptions = np.frombuffer(_flexbuffer(options), np.uint8)
-        else:
-            code.builtinCode = getattr(schema.BuiltinOperator, name)
-            code.deprecatedBuiltinCode = min(code.builtinCode, 127)
-            if options is not None:
-                kind = type(options).__name__.removesuffix("T")
-                op.builtinOptionsType = getattr(schema.BuiltinOptions, kind)
-                op.builtinOptions = options
-            if name in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"):
-                code.version = 3  # the first with int8
-        self._model.operatorCodes.append(code)
-        self._graph.operators.append(op)
-
-    def finish(self) -> bytes:
-        self._graph.inputs, self._graph.outputs = self.inputs, self.outputs
-        size = sum(0 if b.data is None else len(b.data) for b in self._model.buffers)
-        builder = flatbuffers.Builder(size + 4096)
-        builder.Finish(self._model.Pack(builder), b"TFL3")
-        return bytes(builder.Output())
-
-
-def _flexbuffer(values: dict[str, int]) -> bytes:
-    builder = flexbuffers.Builder()
-    with builder.Map():
-        for key, value in sorted(values.items()):
-            builder.Int(key, value)
-    return bytes(builder.Finish())
-
-
-def weight_bytes(shape: LayerShape) -> int:
-    """Memory of a layer's weights: packed bits or float32."""
-    if shape.kind == kinds.BINARY_CONV:
-        depth = _words(shape.channels_in // shape.groups)
-        return 4 * shape.channels_out * math.prod(shape.kernel) * depth
-    return 4 * shape.weights
+    window = {"padding": shape.padding, "strideH": shape.stride, "strideW": shape.stride}
+    undilated = {"dilationHFactor": 1, "dilationWFactor": 1}
+    match shape.kind:
+        case kinds.MAX_POOL | kinds.AVERAGE_POOL:
+            height, width = shape.kernel
+            return builtin("Pool2DOptions", filterHeight=height, filterWidth=width, **window)
+        case kinds.CONV:
+            return builtin("Conv2DOptions", **undilated, **window)
+        case kinds.DEPTHWISE_CONV:
+            return builtin("DepthwiseConv2DOptions", depthMultiplier=1, **undilated, **window)
+        case kinds.CONCAT:
+            return builtin("ConcatenationOptions", axis=3)
+        case kinds.SOFTMAX:
+            return builtin("SoftmaxOptions", beta=1.0)
+        case kinds.DENSE:
+            return builtin("FullyConnectedOptions")
+        case kinds.ADD:
+            return builtin("AddOptions")
+        case kinds.MUL:
+            return builtin("MulOptions")
+    return None

@@ -5,17 +5,11 @@ from __future__ import annotations
 import struct
 import sys
 from pathlib import Path
+from typing import Any
 
-from flatbuffers import flexbuffers
+from bnn_lab.tflite.options import CUSTOM_OPS, encode
 
-NAMES = [
-    "LceQuantize",
-    "LceDequantize",
-    "LceBconv2d",
-    "LceBMaxPool2d",
-    "BnnLabDepthwise2d",
-    "BnnLabTranspose2d",
-]
+NAMES = list(CUSTOM_OPS)  # the targets number them in this order
 FLOAT, INT32, INT8, BOOL, ABSENT = range(5)
 
 
@@ -28,14 +22,6 @@ def tensor(flags: int, *shape: int) -> bytes:
     return bytes([flags, len(shape), *shape]) + struct.pack(">f", 0.5) + bytes([3, 0])
 
 
-def options(**values: int) -> bytes:
-    builder = flexbuffers.Builder()
-    with builder.Map():
-        for key, value in values.items():
-            builder.Int(key, value)
-    return bytes(builder.Finish())
-
-
 def case(name: str, fields: bytes, tensors: list[bytes], fuse: bytes = b"\0") -> bytes:
     head = bytes([NAMES.index(name), 2]) + struct.pack(">I", len(fields)) + fields + fuse
     return head + bytes([len(tensors) - 1]) + b"".join(tensors) + bytes(range(256)) * 4
@@ -43,14 +29,8 @@ def case(name: str, fields: bytes, tensors: list[bytes], fuse: bytes = b"\0") ->
 
 def cases() -> dict[str, bytes]:
     """File name to contents."""
-    window = {"padding": 0, "stride_height": 1, "stride_width": 2}
-    conv = {
-        **window,
-        "dilation_height_factor": 1,
-        "dilation_width_factor": 2,
-        "fused_activation_function": 1,
-        "pad_values": 0,
-    }
+    window: dict[str, Any] = {"padding": "same", "stride_width": 2}
+    conv = {**window, "dilation_width_factor": 2, "fused_activation_function": "relu"}
     f, i = constant(FLOAT), constant(INT32)
     scale = [tensor(f, 8), tensor(f, 8), tensor(ABSENT)]
     bits = [tensor(ABSENT), tensor(ABSENT), tensor(i, 8)]
@@ -71,23 +51,17 @@ def cases() -> dict[str, bytes]:
         operands = bits if output == INT32 else scale
         made[f"conv_{output}"] = case(
             "LceBconv2d",
-            options(channels_in=40, **conv),
+            encode("LceBconv2d", channels_in=40, **conv),
             [x, filters, *operands, tensor(output, 1, 5, 3, 8)],
         )
         made[f"transpose_{output}"] = case(
             "BnnLabTranspose2d",
-            options(
-                channels_in=40,
-                fused_activation_function=0,
-                output_height=5,
-                output_width=12,
-                **window,
-            ),
+            encode("BnnLabTranspose2d", channels_in=40, output_height=5, output_width=12, **window),
             [x, filters, *operands, tensor(output, 1, 5, 12, 8)],
         )
         made[f"depthwise_{output}"] = case(
             "BnnLabDepthwise2d",
-            options(channels_in=8, depth_multiplier=1, **conv),
+            encode("BnnLabDepthwise2d", channels_in=8, **conv),
             [
                 tensor(INT32, 1, 5, 6, 1),
                 tensor(i, 1, 3, 2, 1),
@@ -97,18 +71,18 @@ def cases() -> dict[str, bytes]:
         )
     made["conv_fused"] = case(
         "LceBconv2d",
-        options(channels_in=40, **conv),
+        encode("LceBconv2d", channels_in=40, **conv),
         [x, filters, *scale, tensor(FLOAT, 1, 5, 3, 8)],
         fuse=b"\1\3",
     )
     made["conv_groups"] = case(
         "LceBconv2d",
-        options(channels_in=64, **conv),
+        encode("LceBconv2d", channels_in=64, **conv),
         [x, tensor(i, 8, 3, 2, 1), *bits, tensor(INT32, 1, 5, 3, 1)],
     )
     made["maxpool"] = case(
         "LceBMaxPool2d",
-        options(filter_height=2, filter_width=3, **window),
+        encode("LceBMaxPool2d", filter_height=2, filter_width=3, **window),
         [x, tensor(INT32, 1, 5, 3, 2)],
     )
     return made

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import struct
+from typing import Any
 
-from make_corpus import BOOL, FLOAT, INT8, INT32, NAMES, options, write
+from make_corpus import BOOL, FLOAT, INT8, INT32, NAMES, write
+
+from bnn_lab.reference import word_count
+from bnn_lab.tflite.options import encode
 
 BUILTINS = [
     "ADD",
@@ -19,14 +23,7 @@ BUILTINS = [
     "LEAKY_RELU",
     "CONV_2D",
 ]
-WINDOW = {"padding": 0, "stride_height": 1, "stride_width": 1}
-CONV = {
-    **WINDOW,
-    "dilation_height_factor": 1,
-    "dilation_width_factor": 1,
-    "fused_activation_function": 0,
-    "pad_values": 1,
-}
+CONV = {"padding": "same", "pad_values": 1}
 
 
 def constant(kind: int) -> int:
@@ -46,7 +43,7 @@ class Graph:
     ) -> None:
         self.channels, self.image = channels, (1, *size)
         self.threads, self.backend = threads, backend  # of those that the CPU supports
-        self.words = -(-channels // 32)
+        self.words = word_count(channels)
         self.tensors: list[bytes] = []
         self.nodes: list[bytes] = []
         self.x = self.tensor(FLOAT, *self.image, channels)
@@ -75,7 +72,7 @@ class Graph:
         """The signs of `x`."""
         return self.node("LceQuantize", [x], self.tensor(INT32, *self.image, self.words))
 
-    def conv(self, bits: int, output: int = FLOAT, kernel: int = 3, **changes: int) -> int:
+    def conv(self, bits: int, output: int = FLOAT, kernel: int = 3, **changes: Any) -> int:
         """An LceBconv2d with constants of its own."""
         c, w = self.channels, self.words
         filters = self.tensor(constant(INT32), c, kernel, kernel, w)
@@ -85,7 +82,7 @@ class Graph:
         else:
             operands = [self.tensor(constant(FLOAT), c), self.tensor(constant(FLOAT), c), 255]
             y = self.tensor(output, *self.image, c)
-        fields = options(channels_in=c, **{**CONV, **changes})
+        fields = encode("LceBconv2d", channels_in=c, **{**CONV, **changes})
         return self.node("LceBconv2d", [bits, filters, *operands], y, fields)
 
     def float_op(self, name: str, *inputs: int, **pool: int) -> int:
@@ -107,7 +104,7 @@ class Graph:
         )
 
 
-def residual(threads: int, channels: int = 64, blocks: int = 3, **changes: int) -> bytes:
+def residual(threads: int, channels: int = 64, blocks: int = 3, **changes: Any) -> bytes:
     graph = Graph(channels, threads=threads)
     x = graph.x
     for _ in range(blocks):
@@ -149,7 +146,8 @@ def cases() -> dict[str, bytes]:
     graph = Graph(size=(7, 7))
     pooled = graph.tensor(INT32, *graph.image, 2)
     bits = graph.quantize(graph.x)
-    graph.node("LceBMaxPool2d", [bits], pooled, options(filter_height=2, filter_width=2, **WINDOW))
+    fields = encode("LceBMaxPool2d", filter_height=2, filter_width=2, padding="same")
+    graph.node("LceBMaxPool2d", [bits], pooled, fields)
     plain = graph.tensor(BOOL, *graph.image, 64)
     graph.node("LceDequantize", [pooled], plain)
     average = graph.tensor(FLOAT, 1, 1, 1, 64)

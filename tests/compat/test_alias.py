@@ -85,5 +85,5 @@ def test_running_needs_no_tensorflow(tmp_path: Path) -> None:
     )
     done = run(code, tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert "not a TFLite file" in done.stdout
+    assert "not a .tflite model" in done.stdout
     assert done.stdout.splitlines()[-1] == "False"

@@ -13,7 +13,7 @@ from bnn_lab.convert import ir_text
 from bnn_lab.convert.ir.attributes import F32, Blob, QuantParams, tensor_type
 from bnn_lab.convert.ir.options import Options
 from bnn_lab.convert.ir.tfl_dialect import (
-    BUILTIN_CODES,
+    MNEMONICS,
     constant,
     is_absent,
     is_tfl,
@@ -26,7 +26,7 @@ from bnn_lab.convert.pipeline import PASSES, run_pipeline
 
 
 def test_every_builtin_op_has_a_class():
-    for mnemonic in BUILTIN_CODES:
+    for mnemonic in MNEMONICS:
         made = tfl_op_class(mnemonic)
         assert made.name == f"tfl.{mnemonic}"
         assert tfl_op_class(mnemonic) is made

@@ -307,7 +307,7 @@ class TestCorruptFiles:
             (lambda m, g: setattr(m.operatorCodes[0], "builtinCode", 5000), "builtin type 5000"),
             (lambda m, g: setattr(m, "subgraphs", []), "no subgraph"),
             (lambda m, g: setattr(m.signatureDefs[0], "subgraphIndex", 9), "names subgraph 9"),
-            (lambda m, g: setattr(m.signatureDefs[0].inputs[0], "tensorIndex", 5), "is no input"),
+            (lambda m, g: setattr(m.signatureDefs[0].inputs[0], "tensorIndex", 5), "not an input"),
             (lambda m, g: setattr(m.metadata[0], "buffer", 9999), "buffer 9999"),
         ],
     )

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from flatbuffers import flexbuffers
 
-from bnn_lab.convert.ir.lce_format import encode_options, read_lq_op
+from bnn_lab.convert.ir.lce_format import LQ_CODES, encode_options, read_lq_op
 from bnn_lab.convert.ir.lq_dialect import Bconv2d, BMaxPool2d
 from bnn_lab.convert.ir.tfl_dialect import tensor_names
 from bnn_lab.errors import ModelFileError
+from bnn_lab.tflite.options import CUSTOM_OPS
 
 NAMES = tensor_names("net/conv")
 CONV = {
@@ -91,3 +92,10 @@ def test_options_that_are_no_map(graph, options):
 def test_wrong_operand_count(graph):
     with pytest.raises(ModelFileError, match="has 3 inputs and 1 outputs; it needs 5 and 1"):
         read("LceBconv2d", graph, flexbuffer(CONV), operands=3)
+
+
+@pytest.mark.parametrize("code", CUSTOM_OPS)
+def test_the_dialect_has_the_files_options(code):
+    op = LQ_CODES[code]
+    assert set(op.get_irdl_definition().properties) - {"names"} == set(op.option_names())
+    assert set(op.option_names()) == set(CUSTOM_OPS[code].names)

@@ -17,7 +17,7 @@ import pytest
 
 import bnn_lab
 from bnn_lab import kernels, reference
-from bnn_lab.tflite.single_op import conv_file
+from bnn_lab.tflite.op_files import conv_file
 
 ROOT = Path(__file__).resolve().parents[2]
 SYSROOT = "/usr/aarch64-linux-gnu"

@@ -7,34 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import flatbuffers
 import numpy as np
 import pytest
-from ai_edge_litert import schema_py_generated as schema
-from flatbuffers import flexbuffers
 
 from bnn_lab import reference
-
-_TYPES = {
-    "float32": schema.TensorType.FLOAT32,
-    "int32": schema.TensorType.INT32,
-    "int8": schema.TensorType.INT8,
-    "bool": schema.TensorType.BOOL,
-}
-
-
-_BUILTINS = {
-    "ADD": schema.BuiltinOperator.ADD,
-    "MUL": schema.BuiltinOperator.MUL,
-    "SUB": schema.BuiltinOperator.SUB,
-    "MEAN": schema.BuiltinOperator.MEAN,
-    "AVERAGE_POOL_2D": schema.BuiltinOperator.AVERAGE_POOL_2D,
-    "RELU": schema.BuiltinOperator.RELU,
-    "RELU6": schema.BuiltinOperator.RELU6,
-    "RELU_N1_TO_1": schema.BuiltinOperator.RELU_N1_TO_1,
-    "PRELU": schema.BuiltinOperator.PRELU,
-    "LEAKY_RELU": schema.BuiltinOperator.LEAKY_RELU,
-}
+from bnn_lab.tflite.options import builtin, flexbuffer
+from bnn_lab.tflite.writer import GraphWriter
 
 
 @dataclass
@@ -54,7 +32,7 @@ class TensorSpec:
 
 @dataclass
 class OpSpec:
-    """An op of a hand-made model, custom unless its name is a key of `_BUILTINS`.
+    """An op of a hand-made model, custom unless its name is in capitals.
 
     None stands for an absent operand.
     """
@@ -65,82 +43,48 @@ class OpSpec:
     options: dict[str, Any] | bytes = field(default_factory=dict)
 
 
-def _options(options: dict[str, Any] | bytes) -> bytes:
-    if isinstance(options, bytes):
-        return options
-    builder = flexbuffers.Builder()
-    with builder.Map():
-        for key, value in options.items():
-            builder.Key(key)
-            builder.Add(value)
-    return bytes(builder.Finish())
+def _options(spec: OpSpec) -> Any:
+    """As `GraphWriter.op` takes them; of custom ops whatever the test wants to be in the file."""
+    match spec.name:
+        case "ADD" | "MUL" | "SUB":
+            activation = spec.options.get("activation", 0)
+            table = f"{spec.name.capitalize()}Options"
+            return builtin(table, fusedActivationFunction=activation)
+        case "LEAKY_RELU":
+            return builtin("LeakyReluOptions", alpha=spec.options["alpha"])
+        case "MEAN":
+            return builtin("ReducerOptions", keepDims=bool(spec.options.get("keep_dims", 0)))
+        case "AVERAGE_POOL_2D":
+            return builtin(
+                "Pool2DOptions",
+                padding=spec.options["padding"],
+                strideH=1,
+                strideW=1,
+                filterHeight=spec.options["filter_height"],
+                filterWidth=spec.options["filter_width"],
+            )
+        case _ if spec.name.isupper():
+            return None
+    return spec.options if isinstance(spec.options, bytes) else flexbuffer(spec.options)
 
 
 def _build(
     tensors: dict[str, TensorSpec], ops: list[OpSpec], inputs: list[str], outputs: list[str]
 ) -> bytes:
-    model = schema.ModelT()
-    model.version = 3
-    model.buffers = [schema.BufferT()]
-    graph = schema.SubGraphT()
-    index = {name: i for i, name in enumerate(tensors)}
-    graph.tensors = []
+    writer = GraphWriter()
+    index = {}
     for name, spec in tensors.items():
-        tensor = schema.TensorT()
-        tensor.name, tensor.shape, tensor.type = name, list(spec.shape), _TYPES[spec.dtype]
-        tensor.buffer = 0
-        if spec.value is not None:
-            buffer = schema.BufferT()
-            buffer.data = np.frombuffer(np.ascontiguousarray(spec.value).tobytes(), np.uint8)
-            tensor.buffer = len(model.buffers)
-            model.buffers.append(buffer)
-        if spec.scale is not None:
-            tensor.quantization = schema.QuantizationParametersT()
-            tensor.quantization.scale = [spec.scale]
-            tensor.quantization.zeroPoint = [spec.zero_point]
-        graph.tensors.append(tensor)
-    graph.inputs = [index[name] for name in inputs]
-    graph.outputs = [index[name] for name in outputs]
-    graph.operators, model.operatorCodes = [], []
-    for spec in ops:
-        code = schema.OperatorCodeT()
-        builtin = _BUILTINS.get(spec.name, schema.BuiltinOperator.CUSTOM)
-        code.builtinCode = code.deprecatedBuiltinCode = builtin
-        code.version = 1
-        op = schema.OperatorT()
-        op.opcodeIndex = len(model.operatorCodes)
-        model.operatorCodes.append(code)
-        op.inputs = [-1 if name is None else index[name] for name in spec.inputs]
-        op.outputs = [index[name] for name in spec.outputs]
-        if spec.name in ("ADD", "MUL", "SUB"):
-            kind = spec.name.capitalize() + "Options"
-            op.builtinOptionsType = getattr(schema.BuiltinOptions, kind)
-            op.builtinOptions = getattr(schema, kind + "T")()
-            op.builtinOptions.fusedActivationFunction = spec.options.get("activation", 0)
-        elif spec.name == "LEAKY_RELU":
-            op.builtinOptionsType = schema.BuiltinOptions.LeakyReluOptions
-            op.builtinOptions = schema.LeakyReluOptionsT()
-            op.builtinOptions.alpha = spec.options["alpha"]
-        elif spec.name == "MEAN":
-            op.builtinOptionsType = schema.BuiltinOptions.ReducerOptions
-            op.builtinOptions = schema.ReducerOptionsT()
-            op.builtinOptions.keepDims = bool(spec.options.get("keep_dims", 0))
-        elif spec.name == "AVERAGE_POOL_2D":
-            op.builtinOptionsType = schema.BuiltinOptions.Pool2DOptions
-            op.builtinOptions = schema.Pool2DOptionsT()
-            op.builtinOptions.padding = spec.options["padding"]
-            op.builtinOptions.strideH, op.builtinOptions.strideW = 1, 1
-            op.builtinOptions.filterHeight = spec.options["filter_height"]
-            op.builtinOptions.filterWidth = spec.options["filter_width"]
-        elif builtin == schema.BuiltinOperator.CUSTOM:
-            code.customCode = spec.name
-            op.customOptions = np.frombuffer(_options(spec.options), np.uint8)
-            op.customOptionsFormat = schema.CustomOptionsFormat.FLEXBUFFERS
-        graph.operators.append(op)
-    model.subgraphs = [graph]
-    builder = flatbuffers.Builder(1024)
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+        quantization: dict[str, Any] = {"scale": spec.scale, "zero_point": spec.zero_point}
+        if spec.value is None:
+            index[name] = writer.tensor(spec.shape, spec.dtype, name, **quantization)
+        else:
+            index[name] = writer.constant(spec.value, name, **quantization)
+    writer.inputs += [index[name] for name in inputs]
+    writer.outputs += [index[name] for name in outputs]
+    for op in ops:
+        operands = [-1 if name is None else index[name] for name in op.inputs]
+        writer.op(op.name, operands, [index[name] for name in op.outputs], _options(op))
+    return writer.finish()
 
 
 @pytest.fixture(scope="session")

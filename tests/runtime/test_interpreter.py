@@ -202,9 +202,9 @@ def test_bad_inputs(two_by_two, samples, change, message):
 
 
 def test_bad_models(two_by_two, tmp_path):
-    with pytest.raises(ModelFileError, match="not a TFLite file"):
+    with pytest.raises(ModelFileError, match=r"not a \.tflite model"):
         Interpreter(b"")
-    with pytest.raises(ModelFileError, match="not a TFLite file"):
+    with pytest.raises(ModelFileError, match=r"not a \.tflite model"):
         Interpreter(b"PK\x03\x04" + bytes(100))
     with pytest.raises(ModelFileError, match="cannot be run"):
         Interpreter(two_by_two[: len(two_by_two) // 2])

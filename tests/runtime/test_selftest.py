@@ -8,6 +8,7 @@ import pytest
 from bnn_lab import load_delegate, reference
 from bnn_lab.errors import BnnLabError
 from bnn_lab.runtime import selftest
+from bnn_lab.tflite import op_files
 
 
 @pytest.fixture(autouse=True)
@@ -34,8 +35,7 @@ def test_wrong_results_are_refused(monkeypatch):
 
 
 def test_delegate_that_litert_refuses(monkeypatch):
-    monkeypatch.setattr(
-        selftest, "conv_file", lambda *a, **k: b"\0\0\0\0TFL3" + np.zeros(64, np.uint8).tobytes()
-    )
+    corrupt = b"\0\0\0\0TFL3" + np.zeros(64, np.uint8).tobytes()
+    monkeypatch.setattr(op_files, "conv_file", lambda *a, **k: corrupt)
     with pytest.raises(BnnLabError, match="does not run the bnn_lab delegate"):
         load_delegate()

@@ -14,7 +14,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 from xdsl.context import Context
 from xdsl.dialects.builtin import (
@@ -38,6 +37,7 @@ from xdsl.printer import Printer
 from bnn_lab.convert.ir.literals import read, show
 from bnn_lab.convert.ir.options import Options, OptionsAttr
 from bnn_lab.errors import InputError
+from bnn_lab.tflite.types import TYPE_NAMES, code_of_dtype, dtype_of_code
 
 Tensor = TensorType[Any] | UnrankedTensorType[Any]
 Constants = Mapping[str, NDArray] | Callable[[str, Any], NDArray]
@@ -68,52 +68,40 @@ def _unsigned(bits: int) -> IntegerType:
     return IntegerType(bits, Signedness.UNSIGNED)
 
 
-# TFLite's name -> (IR type, numpy dtype of a constant; None = kept as raw bytes).
-_ELEMENTS: dict[str, tuple[Attribute, str | None]] = {
-    "FLOAT32": (Float32Type(), "<f4"),
-    "FLOAT16": (Float16Type(), "<f2"),
-    "FLOAT64": (Float64Type(), "<f8"),
-    "BFLOAT16": (BFloat16Type(), None),
-    "BOOL": (IntegerType(1), "?"),
-    "INT2": (IntegerType(2), None),
-    "INT4": (IntegerType(4), None),
-    "INT8": (IntegerType(8), "<i1"),
-    "INT16": (IntegerType(16), "<i2"),
-    "INT32": (IntegerType(32), "<i4"),
-    "INT64": (IntegerType(64), "<i8"),
-    "UINT4": (_unsigned(4), None),
-    "UINT8": (_unsigned(8), "<u1"),
-    "UINT16": (_unsigned(16), "<u2"),
-    "UINT32": (_unsigned(32), "<u4"),
-    "UINT64": (_unsigned(64), "<u8"),
-    "COMPLEX64": (ComplexType(Float32Type()), "<c8"),
-    "COMPLEX128": (ComplexType(Float64Type()), "<c16"),
+# TFLite's name -> IR type.
+_ELEMENTS: dict[str, Attribute] = {
+    "FLOAT32": Float32Type(),
+    "FLOAT16": Float16Type(),
+    "FLOAT64": Float64Type(),
+    "BFLOAT16": BFloat16Type(),
+    "BOOL": IntegerType(1),
+    "INT2": IntegerType(2),
+    "INT4": IntegerType(4),
+    "INT8": IntegerType(8),
+    "INT16": IntegerType(16),
+    "INT32": IntegerType(32),
+    "INT64": IntegerType(64),
+    "UINT4": _unsigned(4),
+    "UINT8": _unsigned(8),
+    "UINT16": _unsigned(16),
+    "UINT32": _unsigned(32),
+    "UINT64": _unsigned(64),
+    "COMPLEX64": ComplexType(Float32Type()),
+    "COMPLEX128": ComplexType(Float64Type()),
 }
-_CODES: dict[int, str] = {
-    code: name for name, code in vars(schema.TensorType).items() if not name.startswith("_")
+_BY_CODE: dict[int, Attribute] = {
+    code: _ELEMENTS.get(name, OtherElement(name.lower())) for code, name in TYPE_NAMES.items()
 }
-_BY_CODE: dict[int, tuple[Attribute, str | None]] = {
-    code: _ELEMENTS.get(name, (OtherElement(name.lower()), None)) for code, name in _CODES.items()
-}
-_CODE_OF_ELEMENT = {element: code for code, (element, _) in _BY_CODE.items()}
-_ELEMENT_OF_DTYPE = {
-    np.dtype(dtype): element for element, dtype in _ELEMENTS.values() if dtype is not None
-}
+_CODE_OF_ELEMENT = {element: code for code, element in _BY_CODE.items()}
 
-F32 = _ELEMENTS["FLOAT32"][0]
-I8 = _ELEMENTS["INT8"][0]
-I32 = _ELEMENTS["INT32"][0]
+F32 = _ELEMENTS["FLOAT32"]
+I8 = _ELEMENTS["INT8"]
+I32 = _ELEMENTS["INT32"]
 
 
 def element_of_code(code: int) -> Attribute | None:
     """IR element type of a TFLite tensor type code, None if the code is unknown."""
-    return _BY_CODE[code][0] if code in _BY_CODE else None
-
-
-def dtype_of_code(code: int) -> np.dtype | None:
-    """NumPy dtype of a TFLite tensor type code, None if constants of it stay raw bytes."""
-    dtype = _BY_CODE[code][1]
-    return None if dtype is None else np.dtype(dtype)
+    return _BY_CODE.get(code)
 
 
 def code_of_element(element: Attribute) -> int:
@@ -418,4 +406,4 @@ def _nested(values: NDArray) -> Any:
 
 def type_of_array(values: NDArray) -> TensorType[Any]:
     """Tensor type of a NumPy array."""
-    return tensor_type(_ELEMENT_OF_DTYPE[values.dtype], values.shape)
+    return tensor_type(_BY_CODE[code_of_dtype(values.dtype)], values.shape)

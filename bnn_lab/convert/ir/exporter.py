@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr, TensorType
@@ -12,11 +11,10 @@ from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import Attribute, SSAValue
 
 from bnn_lab.convert.ir.attributes import QuantParams, code_of_element, quant_of
-from bnn_lab.convert.ir.lce_format import CODE_OF_LQ, encode_options
+from bnn_lab.convert.ir.lce_format import encode_options
 from bnn_lab.convert.ir.lq_dialect import LqOp
-from bnn_lab.convert.ir.model_info import ModelInfo, ModelInfoAttr, Signature
+from bnn_lab.convert.ir.model_info import ModelInfoAttr
 from bnn_lab.convert.ir.tfl_dialect import (
-    BUILTIN_CODES,
     FUNC_INPUT_NAMES,
     FUNC_NAME,
     MODULE_INFO,
@@ -27,31 +25,9 @@ from bnn_lab.convert.ir.tfl_dialect import (
     TflOp,
     Variable,
 )
-from bnn_lab.errors import ConversionError, InputError, ModelFileError
-
-ALIGNMENT = 16  # bytes; TFLite maps constants in place
-_CUSTOM = schema.BuiltinOperator.CUSTOM
-_DEPRECATED_LIMIT = 127  # the old 8-bit field holds "see builtinCode" from here on
-
-
-class _Buffer(schema.BufferT):
-    """A buffer whose data starts on a 16-byte boundary: Python's packing ignores `force_align`."""
-
-    def Pack(self, builder: Any) -> Any:
-        data = None if self.data is None else _aligned_vector(builder, self.data)
-        schema.BufferStart(builder)
-        if data is not None:
-            schema.BufferAddData(builder, data)
-        return schema.BufferEnd(builder)
-
-
-def _aligned_vector(builder: Any, data: bytes) -> Any:
-    builder.StartVector(1, len(data), ALIGNMENT)
-    start = builder.Head() - len(data)
-    builder.head = start
-    builder.Bytes[start : start + len(data)] = data
-    builder.vectorNumElems = len(data)
-    return builder.EndVector()
+from bnn_lab.errors import ConversionError, InputError
+from bnn_lab.tflite.reader import ModelInfo
+from bnn_lab.tflite.writer import ModelWriter
 
 
 def export_model(module: ModuleOp) -> bytes:
@@ -67,77 +43,17 @@ def export_model(module: ModuleOp) -> bytes:
         ConversionError: the module holds an op that a `.tflite` file cannot.
         ModelFileError: the result would exceed the 2 GB that a flatbuffer can address.
     """
-    model = _Exporter().model(module)
-    builder = flatbuffers.Builder(1 << 20)
-    try:
-        builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
-    except flatbuffers.builder.BuilderSizeError as error:
-        raise ModelFileError("the model exceeds 2 GB, the most a .tflite file holds") from error
-    return bytes(builder.Output())
-
-
-class _Exporter:
-    def __init__(self) -> None:
-        self.buffers: list[_Buffer] = [_Buffer()]  # by convention buffer 0 is empty
-        self.buffer_of: dict[Any, int] = {}
-        self.codes: list[Any] = []
-        self.code_of: dict[tuple[int, str, int], int] = {}
-
-    def model(self, module: ModuleOp) -> Any:
-        stored = module.attributes.get(MODULE_INFO)
-        info: ModelInfo = stored.data if isinstance(stored, ModelInfoAttr) else ModelInfo()
-        functions = [op for op in module.ops if isinstance(op, FuncOp)]
-        model = schema.ModelT(version=info.version, description=info.description)
-        model.subgraphs = [_FunctionExporter(self, function).subgraph() for function in functions]
-        model.metadata = [
-            schema.MetadataT(name=name, buffer=self.bytes_buffer(data))
-            for name, data in info.metadata
-        ] or None
-        model.metadataBuffer = [self.bytes_buffer(data) for data in info.metadata_buffers] or None
-        model.signatureDefs = [
-            _signature(entry, model.subgraphs[entry.subgraph]) for entry in info.signatures
-        ] or None
-        model.operatorCodes = self.codes
-        model.buffers = self.buffers
-        return model
-
-    def bytes_buffer(self, data: bytes | None) -> int:
-        return 0 if not data else self._buffer(data, data)
-
-    def array_buffer(self, op: Const) -> int:
-        array = op.value.data
-        if not array.values.size:
-            return 0
-        # Digest before bytes: an equal constant is not copied again.
-        key = (array.digest, array.values.nbytes)
-        if key in self.buffer_of:
-            return self.buffer_of[key]
-        return self._buffer(key, array.values.tobytes())
-
-    def _buffer(self, key: Any, data: bytes) -> int:
-        if key not in self.buffer_of:
-            self.buffer_of[key] = len(self.buffers)
-            self.buffers.append(_Buffer(data=data))
-        return self.buffer_of[key]
-
-    def op_code(self, builtin: int, custom: str, version: int) -> int:
-        key = (builtin, custom, version)
-        if key not in self.code_of:
-            self.code_of[key] = len(self.codes)
-            self.codes.append(
-                schema.OperatorCodeT(
-                    deprecatedBuiltinCode=min(builtin, _DEPRECATED_LIMIT),
-                    customCode=custom or None,
-                    version=version,
-                    builtinCode=builtin,
-                )
-            )
-        return self.code_of[key]
+    stored = module.attributes.get(MODULE_INFO)
+    info = stored.data if isinstance(stored, ModelInfoAttr) else ModelInfo()
+    file = ModelWriter()
+    functions = [op for op in module.ops if isinstance(op, FuncOp)]
+    graphs = [_FunctionExporter(file, function).subgraph() for function in functions]
+    return file.finish(graphs, info)
 
 
 class _FunctionExporter:
-    def __init__(self, parent: _Exporter, function: FuncOp) -> None:
-        self.parent = parent
+    def __init__(self, file: ModelWriter, function: FuncOp) -> None:
+        self.file = file
         self.function = function
         self.tensors: list[Any] = []
         self.index_of: dict[SSAValue, int] = {}
@@ -157,7 +73,7 @@ class _FunctionExporter:
                 outputs = [self.index_of[value] for value in op.operands]
             elif isinstance(op, Const):
                 tensor = self._tensor(op.result, op.tensor_name())
-                tensor.buffer = self.parent.array_buffer(op)
+                tensor.buffer = self._buffer(op)
                 tensor.sparsity = None if op.sparsity is None else op.sparsity.data.to_object()
             elif isinstance(op, Variable):
                 self._tensor(op.result, op.tensor_name()).isVariable = op.is_unset is None
@@ -176,6 +92,15 @@ class _FunctionExporter:
             operators=operators,
             name=name,
         )
+
+    def _buffer(self, op: Const) -> int:
+        array = op.value.data
+        if not array.values.size:
+            return 0
+        # Digest before bytes: an equal constant is not copied again.
+        key = (array.digest, array.values.nbytes)
+        known = self.file.known_buffer(key)
+        return self.file.buffer(array.values.tobytes(), key) if known is None else known
 
     def _tensor(self, value: SSAValue, name: str) -> Any:
         self.index_of[value] = len(self.tensors)
@@ -203,17 +128,17 @@ class _FunctionExporter:
             version = 1 if op.version is None else op.version.data
             self._restore_extra(operator, op)
         if isinstance(op, TflOp):
-            operator.opcodeIndex = self.parent.op_code(BUILTIN_CODES[op.MNEMONIC], "", version)
+            operator.opcodeIndex = self.file.code(op.MNEMONIC.upper(), version=version)
             if op.options is not None:
                 table = op.options.data
                 operator.builtinOptionsType = getattr(schema.BuiltinOptions, table.table)
                 operator.builtinOptions = table.to_object()
         elif isinstance(op, CustomOp):
-            operator.opcodeIndex = self.parent.op_code(_CUSTOM, op.code.data, version)
+            operator.opcodeIndex = self.file.code(op.code.data, custom=True, version=version)
             stored = op.custom_options
             operator.customOptions = None if stored is None else _bytes_vector(stored.data)
         elif isinstance(op, LqOp):
-            operator.opcodeIndex = self.parent.op_code(_CUSTOM, CODE_OF_LQ[type(op)], 1)
+            operator.opcodeIndex = self.file.code(op.CODE, custom=True)
             operator.customOptions = _bytes_vector(encode_options(op))
         operator.outputs = []
         for position, result in enumerate(op.results):
@@ -258,15 +183,3 @@ def _quantization(quant: QuantParams | None) -> Any:
         stored.detailsType = getattr(schema.QuantizationDetails, quant.details.table)
         stored.details = quant.details.to_object()
     return stored
-
-
-def _signature(entry: Signature, subgraph: Any) -> Any:
-    def maps(items: tuple[tuple[str, int], ...], tensors: list[int]) -> list[Any]:
-        return [schema.TensorMapT(name=name, tensorIndex=tensors[at]) for name, at in items]
-
-    return schema.SignatureDefT(
-        signatureKey=entry.key,
-        subgraphIndex=entry.subgraph,
-        inputs=maps(entry.inputs, subgraph.inputs),
-        outputs=maps(entry.outputs, subgraph.outputs),
-    )

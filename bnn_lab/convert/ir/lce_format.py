@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from flatbuffers import flexbuffers
 from xdsl.dialects.builtin import ArrayAttr, StringAttr
 from xdsl.ir import Attribute, SSAValue
 
 from bnn_lab.convert.ir.lq_dialect import (
-    CHOICES,
     Bconv2d,
-    BinaryConv,
     BMaxPool2d,
     Depthwise2d,
     Dequantize,
@@ -20,17 +17,13 @@ from bnn_lab.convert.ir.lq_dialect import (
     Quantize,
     Transpose2d,
 )
+from bnn_lab.convert.ir.tfl_dialect import CustomOp, LabOp, TflOp
 from bnn_lab.errors import ModelFileError
+from bnn_lab.tflite.options import CUSTOM_OPS, decode, encode, unknown_options
 
 LQ_CODES: dict[str, type[LqOp]] = {
-    "LceQuantize": Quantize,
-    "LceDequantize": Dequantize,
-    "LceBconv2d": Bconv2d,
-    "LceBMaxPool2d": BMaxPool2d,
-    "BnnLabDepthwise2d": Depthwise2d,
-    "BnnLabTranspose2d": Transpose2d,
+    op.CODE: op for op in (Quantize, Dequantize, Bconv2d, BMaxPool2d, Depthwise2d, Transpose2d)
 }
-CODE_OF_LQ: dict[type[LqOp], str] = {op: code for code, op in LQ_CODES.items()}
 
 
 def read_lq_op(
@@ -57,45 +50,37 @@ def read_lq_op(
     """
     op_class = LQ_CODES[code]
     where = f"{code} '{names.data[0].data if names.data else ''}'"
-    needed = 5 if issubclass(op_class, BinaryConv) else 1
+    needed = CUSTOM_OPS[code].operands
     if len(operands) != needed or len(result_types) != 1:
         raise ModelFileError(
             f"{where} has {len(operands)} inputs and {len(result_types)} outputs; it needs "
             f"{needed} and 1. The file is corrupt."
         )
-    known = op_class.option_names()
-    values = _decode(known, options, where) if known else {}
-    return op_class.make(operands, result_types[0], names, **values)
-
-
-def _decode(names: tuple[str, ...], options: bytes, where: str) -> dict[str, Any]:
-    try:
-        stored = flexbuffers.GetRoot(bytearray(options)).AsMap
-        values = {key.AsString: stored[key.AsString].AsInt for key in stored.Keys}
-    except Exception as error:  # the library checks no offsets: anything may come out of it
-        raise ModelFileError(f"{where}: its options are not a flexbuffer map.") from error
-    if missing := sorted(set(names) - values.keys()):
-        raise ModelFileError(f"{where}: options lack {', '.join(missing)}.")
-    if unknown := sorted(values.keys() - set(names)):
+    values = decode(code, options, where)
+    if unknown := unknown_options(code, values):
         raise ModelFileError(
             f"{where}: unknown options {', '.join(unknown)}; the file comes from a converter that "
             "this version does not know."
         )
-    for key, value in values.items():
-        if key not in CHOICES:
-            if value < 1:
-                raise ModelFileError(f"{where}: {key} = {value} must be at least 1.")
-        elif 0 <= value < len(CHOICES[key]):
-            values[key] = CHOICES[key][value]
-        else:
-            raise ModelFileError(f"{where}: {key} = {value} is not one of {CHOICES[key]}.")
-    return values
+    return op_class.make(operands, result_types[0], names, **values)
 
 
 def encode_options(op: LqOp) -> bytes:
     """Flexbuffer bytes of an `lq` op's options (an empty map if it has none)."""
-    builder = flexbuffers.Builder()
-    with builder.Map():
-        for key, value in sorted(op.options.items()):
-            builder.Int(key, CHOICES[key].index(value) if key in CHOICES else value)
-    return bytes(builder.Finish())
+    return encode(op.CODE, **op.options)
+
+
+def file_kind(op: LabOp) -> str:
+    """What a file calls an op: TFLite's name of a builtin one such as "CONV_2D", or its code."""
+    if isinstance(op, TflOp):
+        return op.MNEMONIC.upper()
+    if isinstance(op, CustomOp):
+        return op.code.data
+    return op.CODE if isinstance(op, LqOp) else op.name
+
+
+def file_options(op: LabOp) -> dict[str, Any]:
+    """Options of a builtin or `lq` op as the file names them; empty if it has none."""
+    if isinstance(op, TflOp):
+        return {} if op.options is None else dict(op.options.data.fields)
+    return op.options if isinstance(op, LqOp) else {}

@@ -8,7 +8,7 @@ under the names BnnLabDepthwise2d and BnnLabTranspose2d, which only bnn_lab's ru
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from xdsl.dialects.builtin import ArrayAttr, IntAttr, StringAttr
 from xdsl.ir import Attribute, SSAValue
@@ -24,30 +24,7 @@ from xdsl.parser import Parser
 from xdsl.traits import Pure
 
 from bnn_lab.convert.ir.tfl_dialect import LabOp
-
-# The values of options that are names or flags, in the order of their numbers in a file.
-CHOICES: dict[str, tuple[Any, ...]] = {
-    "padding": ("same", "valid"),
-    "pad_values": (0, 1),
-    "fused_activation_function": ("none", "relu", "relu_n1_to_1", "relu6"),
-}
-# All options, in the order of the text, and what each is if an op is made without it.
-_REQUIRED = object()
-_DEFAULTS: dict[str, Any] = {
-    "channels_in": _REQUIRED,
-    "depth_multiplier": 1,
-    "output_height": _REQUIRED,
-    "output_width": _REQUIRED,
-    "filter_height": _REQUIRED,
-    "filter_width": _REQUIRED,
-    "stride_height": 1,
-    "stride_width": 1,
-    "dilation_height_factor": 1,
-    "dilation_width_factor": 1,
-    "padding": "valid",
-    "pad_values": 0,
-    "fused_activation_function": "none",
-}
+from bnn_lab.tflite.options import CHOICES, CUSTOM_OPS
 
 
 def _choice(name: str) -> Any:
@@ -59,7 +36,12 @@ def _attribute(value: Any) -> Attribute:
 
 
 class LqOp(LabOp):
-    """Base of the ops: options are properties, whose values stand plainly in the text."""
+    """Base of the ops: options are properties, whose values stand plainly in the text.
+
+    `CODE` is what a file calls the op; `bnn_lab.tflite.options` lists its options.
+    """
+
+    CODE: ClassVar[str]
 
     @classmethod
     def make(
@@ -86,16 +68,15 @@ class LqOp(LabOp):
     @classmethod
     def option_names(cls) -> tuple[str, ...]:
         """Names of its options, as in a file."""
-        own = cls.get_irdl_definition().properties
-        return tuple(name for name in _DEFAULTS if name in own)
+        return CUSTOM_OPS[cls.CODE].names
 
     @classmethod
     def _properties(cls, options: dict[str, Any]) -> dict[str, Attribute]:
         """Options as properties, with defaults; verifying the op finds what is missing."""
         if unknown := sorted(options.keys() - set(cls.option_names())):
             raise KeyError(f"{cls.name} has no option {', '.join(unknown)}")
-        known = {name: options.get(name, _DEFAULTS[name]) for name in cls.option_names()}
-        return {name: _attribute(value) for name, value in known.items() if value is not _REQUIRED}
+        known = {**CUSTOM_OPS[cls.CODE].defaults, **options}
+        return {name: _attribute(value) for name, value in known.items()}
 
     @property
     def options(self) -> dict[str, Any]:
@@ -130,6 +111,7 @@ class Quantize(LqOp):
     """Signs of a float, int8 or bool tensor, bitpacked along the last axis (LceQuantize)."""
 
     name = "lq.Quantize"
+    CODE: ClassVar[str] = "LceQuantize"
     input = operand_def()
     output = result_def()
     traits = traits_def(Pure())
@@ -140,6 +122,7 @@ class Dequantize(LqOp):
     """Bits back to +1 / -1 values (LceDequantize)."""
 
     name = "lq.Dequantize"
+    CODE: ClassVar[str] = "LceDequantize"
     input = operand_def()
     output = result_def()
     traits = traits_def(Pure())
@@ -177,6 +160,7 @@ class Bconv2d(BinaryConv):
     """
 
     name = "lq.Bconv2d"
+    CODE: ClassVar[str] = "LceBconv2d"
     traits = traits_def(Pure())
     dilation_height_factor = prop_def(IntAttr)
     dilation_width_factor = prop_def(IntAttr)
@@ -191,6 +175,7 @@ class Depthwise2d(BinaryConv):
     """
 
     name = "lq.Depthwise2d"
+    CODE: ClassVar[str] = "BnnLabDepthwise2d"
     traits = traits_def(Pure())
     depth_multiplier = prop_def(IntAttr)
     dilation_height_factor = prop_def(IntAttr)
@@ -206,6 +191,7 @@ class Transpose2d(BinaryConv):
     """
 
     name = "lq.Transpose2d"
+    CODE: ClassVar[str] = "BnnLabTranspose2d"
     traits = traits_def(Pure())
     output_height = prop_def(IntAttr)
     output_width = prop_def(IntAttr)
@@ -216,6 +202,7 @@ class BMaxPool2d(LqOp):
     """Max-pooling of bitpacked values (LceBMaxPool2d); options as in the file."""
 
     name = "lq.BMaxPool2d"
+    CODE: ClassVar[str] = "LceBMaxPool2d"
     input = operand_def()
     output = result_def()
     traits = traits_def(Pure())

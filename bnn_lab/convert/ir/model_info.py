@@ -1,8 +1,7 @@
-"""What a `.tflite` file says besides its graph."""
+"""What a `.tflite` file says besides its graph, as an attribute of the module."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from xdsl.ir import Data
@@ -11,34 +10,7 @@ from xdsl.parser import AttrParser
 from xdsl.printer import Printer
 
 from bnn_lab.convert.ir.literals import read, show
-
-
-@dataclass(frozen=True)
-class Signature:
-    """A named entry point.
-
-    Attributes:
-        key: such as "serving_default".
-        subgraph: index of the function.
-        inputs: (name, position among the function's inputs).
-        outputs: (name, position among the function's results).
-    """
-
-    key: str
-    subgraph: int
-    inputs: tuple[tuple[str, int], ...]
-    outputs: tuple[tuple[str, int], ...]
-
-
-@dataclass(frozen=True)
-class ModelInfo:
-    """File-level data, kept from import to export."""
-
-    version: int = 3
-    description: str | None = None
-    metadata: tuple[tuple[str, bytes | None], ...] = ()
-    metadata_buffers: tuple[bytes | None, ...] = ()
-    signatures: tuple[Signature, ...] = ()
+from bnn_lab.tflite.reader import ModelInfo, Signature
 
 
 @irdl_attr_definition

@@ -14,15 +14,7 @@ from xdsl.parser import AttrParser
 from xdsl.printer import Printer
 
 from bnn_lab.convert.ir.literals import read, show
-
-_ENUMS = {
-    "padding": schema.Padding,
-    "fusedActivationFunction": schema.ActivationFunctionType,
-}
-_ENUM_NAMES = {
-    field: {code: name.lower() for name, code in vars(enum).items() if not name.startswith("_")}
-    for field, enum in _ENUMS.items()
-}
+from bnn_lab.tflite.options import BUILTIN_CHOICES, BUILTIN_ENUMS
 
 
 @dataclass(frozen=True)
@@ -61,11 +53,11 @@ class Options:
 
     def choice(self, name: str) -> str:
         """Lower-case name of an enum field, such as padding "same" or activation "relu"."""
-        return _ENUM_NAMES[name].get(self.get(name), str(self.get(name)))
+        return BUILTIN_CHOICES[name].get(self.get(name), str(self.get(name)))
 
     def is_known(self, name: str) -> bool:
         """False for an enum field whose value the schema does not list."""
-        return name not in _ENUMS or self.get(name) in _ENUM_NAMES[name]
+        return name not in BUILTIN_ENUMS or self.get(name) in BUILTIN_CHOICES[name]
 
     def replace(self, **values: Any) -> Options:
         """Copy with some fields changed; enum fields take their lower-case names."""
@@ -73,15 +65,15 @@ class Options:
         for name, value in values.items():
             if name not in fields:
                 raise KeyError(f"{self.table} has no field {name!r}")
-            if isinstance(value, str) and name in _ENUMS:
-                value = getattr(_ENUMS[name], value.upper())
+            if isinstance(value, str) and name in BUILTIN_ENUMS:
+                value = getattr(BUILTIN_ENUMS[name], value.upper())
             fields[name] = value
         return Options(self.table, tuple(fields.items()))
 
     def _shown(self) -> Iterator[str]:
         defaults = vars(getattr(schema, f"{self.table}T")())
         for name, value in self.fields:
-            if name in _ENUMS:
+            if name in BUILTIN_ENUMS:
                 yield f"{name} = {self.choice(name)}"
             elif value != defaults[name]:
                 yield f"{name} = {_show(value)}"
@@ -117,11 +109,11 @@ def read_fields(parser: AttrParser, table: str) -> Options:
         if name is None:
             break
         parser.parse_punctuation("=")
-        word = parser.parse_optional_identifier() if name in _ENUMS else None
+        word = parser.parse_optional_identifier() if name in BUILTIN_ENUMS else None
         if word is None:
             values[name] = _rounded(read(parser, lambda inner: _read_table(parser, inner)))
         else:
-            values[name] = getattr(_ENUMS[name], word.upper(), None)
+            values[name] = getattr(BUILTIN_ENUMS[name], word.upper(), None)
             if values[name] is None:
                 parser.raise_error(f"{word} is no {name}")
     options = Options.make(table)

@@ -26,7 +26,7 @@ from bnn_lab.convert.ir.lce_format import LQ_CODES
 from bnn_lab.convert.ir.model_info import ModelInfoAttr
 from bnn_lab.convert.ir.options import OptionsAttr
 from bnn_lab.convert.ir.tfl_dialect import (
-    BUILTIN_CODES,
+    MNEMONICS,
     Const,
     CustomOp,
     LabOp,
@@ -103,6 +103,6 @@ class _Context(IrContext):
 
     def _get_known_op(self, name: str) -> Any:
         dialect, _, mnemonic = name.partition(".")
-        if dialect == "tfl" and mnemonic in BUILTIN_CODES:
+        if dialect == "tfl" and mnemonic in MNEMONICS:
             return tfl_op_class(mnemonic)
         return super()._get_known_op(name)

@@ -26,18 +26,14 @@ from xdsl.traits import Pure
 from bnn_lab.convert.ir.attributes import Blob, Tensor, read_array, type_of_array
 from bnn_lab.convert.ir.literals import read, show
 from bnn_lab.convert.ir.options import Options, OptionsAttr, read_fields
+from bnn_lab.tflite.reader import BUILTIN_NAMES
 
 FUNC_INPUT_NAMES = "tfl.input_names"  # on func.func: ArrayAttr of the input tensors' names
 FUNC_NAME = "tfl.name"  # on func.func: the subgraph's name in the file
 MODULE_INFO = "tfl.model"  # on builtin.module: ModelInfoAttr
 CALIBRATED = "tfl.calibrated"  # on builtin.module, a unit: int8 ranges were found after training
 
-BUILTIN_CODES: dict[str, int] = {
-    name.lower(): code
-    for name, code in vars(schema.BuiltinOperator).items()
-    if not name.startswith("_") and name != "CUSTOM"
-}
-BUILTIN_NAMES = {code: name for name, code in BUILTIN_CODES.items()}
+MNEMONICS = sorted({name.lower() for name in BUILTIN_NAMES.values()})  # of TFLite's builtin ops
 
 # Ops that read or write state, or call a function that may: never removed as dead.
 _IMPURE = {
@@ -211,7 +207,7 @@ def tfl_op_class(mnemonic: str) -> type[TflOp]:
     Returns:
         The class; its IR name is ``tfl.<mnemonic>``. Stateless ops are `Pure`.
     """
-    if mnemonic not in BUILTIN_CODES:
+    if mnemonic not in MNEMONICS:
         raise KeyError(f"TFLite has no builtin op {mnemonic!r}")
     body: dict[str, Any] = {
         "name": f"tfl.{mnemonic}",

@@ -23,7 +23,7 @@ from xdsl.pattern_rewriter import PatternRewriter
 
 from bnn_lab.convert.ir.attributes import F32
 from bnn_lab.convert.ir.lq_dialect import Bconv2d, BinaryConv
-from bnn_lab.convert.ir.tfl_dialect import BUILTIN_CODES, constant, is_tfl, name_of, producer
+from bnn_lab.convert.ir.tfl_dialect import MNEMONICS, constant, is_tfl, name_of, producer
 from bnn_lab.convert.rewrite.base import Fact, Pass, Refusal, Role
 from bnn_lab.convert.rewrite.binary_values import (
     MOVES,
@@ -100,7 +100,7 @@ class BinarizeConv(Pass):
             padding = "valid"
         inside = padding == "valid" or not self.lce_compatible
         fused, after = _place_activation(conv.activation, inside, magnitudes, bias)
-        if after is not None and after not in BUILTIN_CODES:
+        if after is not None and after not in MNEMONICS:
             return Refusal(f"its fused activation {after} has no op of its own")
         options = {
             "channels_in": channels,

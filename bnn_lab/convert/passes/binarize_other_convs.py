@@ -17,7 +17,7 @@ from xdsl.pattern_rewriter import PatternRewriter
 
 from bnn_lab.convert.ir.attributes import F32
 from bnn_lab.convert.ir.lq_dialect import BinaryConv, Depthwise2d, Transpose2d
-from bnn_lab.convert.ir.tfl_dialect import BUILTIN_CODES, TflOp, constant, is_tfl
+from bnn_lab.convert.ir.tfl_dialect import MNEMONICS, TflOp, constant, is_tfl
 from bnn_lab.convert.passes.binarize_conv import explain_float_input
 from bnn_lab.convert.rewrite.base import Fact, Pass, Refusal, Role
 from bnn_lab.convert.rewrite.binary_values import (
@@ -85,7 +85,7 @@ class BinarizeOtherConvs(Pass):
                 "pass lce_compatible=False for a file that runs on bnn_lab alone",
             )
         after = None if op.activation == "none" else op.activation
-        if after is not None and after not in BUILTIN_CODES:
+        if after is not None and after not in MNEMONICS:
             return Refusal(f"its fused activation {after} has no op of its own")
         signs = np.where(filters < 0, np.float32(-1), np.float32(1))
         kind: type[BinaryConv] = Depthwise2d if depthwise else Transpose2d

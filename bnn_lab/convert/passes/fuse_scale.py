@@ -21,7 +21,7 @@ from xdsl.pattern_rewriter import PatternRewriter
 from bnn_lab.convert.ir.attributes import F32
 from bnn_lab.convert.ir.lq_dialect import BinaryConv
 from bnn_lab.convert.ir.tfl_dialect import (
-    BUILTIN_CODES,
+    MNEMONICS,
     Const,
     constant,
     is_tfl,
@@ -74,7 +74,7 @@ class FuseScale(Pass):
         if not bconv.output.has_one_use():
             return Refusal("the convolution's result has other readers, which need it unscaled")
         after = None if scale.activation == "none" else scale.activation
-        if after is not None and after not in BUILTIN_CODES:
+        if after is not None and after not in MNEMONICS:
             return Refusal(f"its fused activation {after} has no op of its own")
         # float64 between: one rounding instead of two.
         wide, wide_bias = multiplier.astype(np.float64), bias.astype(np.float64)

@@ -9,8 +9,11 @@ import larq as lq
 import numpy as np
 import pytest
 
+from bnn_lab import kernels
 from bnn_lab._keras import require_tensorflow
 from bnn_lab.convert import Report, convert_keras_model, explain
+from bnn_lab.models import PUBLISHED
+from bnn_lab.tflite.ops import FileOp, ModelOps
 
 tf = require_tensorflow()
 # Their 1-bit kernels read activations of more bits, so no layer can be binary.
@@ -173,6 +176,52 @@ def test_dorefa_stays_float_with_the_reason(networks):
     assert report.binary_layers == []
     reasons = [reason for reason in report.float_layers.values() if "DoReFa" in reason]
     assert len(reasons) == 2
+
+
+def test_the_file_counts_as_larq_and_as_the_kernels_do(converted, topology):
+    profiles = lq.models.ModelProfile(converted.model)
+    assert counts(converted.file) == (profiles.op_count("mac", 1), profiles.op_count("mac"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("entry", PUBLISHED, ids=lambda entry: entry.name)
+def test_files_of_published_networks_count_as_published(entry, monkeypatch):
+    if not entry.macs[0]:
+        pytest.skip("no layer is binary")
+    # Zeros, not random numbers, which for 60 million weights take longer than all the rest.
+    zeros = tf.keras.initializers.Zeros()
+    for name in ("GlorotUniform", "GlorotNormal", "HeNormal"):
+        initializer = getattr(tf.keras.initializers, name)
+        monkeypatch.setattr(
+            initializer, "__call__", lambda self, shape, dtype=None, **more: zeros(shape, dtype)
+        )
+    assert counts(convert_keras_model(entry.build())) == entry.macs
+    tf.keras.backend.clear_session()
+
+
+def counts(file: bytes) -> tuple[int, int]:
+    """(binary, all) multiply-accumulates of a file; the kernels must count each layer alike."""
+    ops = ModelOps(file)
+    binary = [op for op in ops.ops if op.kind == "LceBconv2d"]
+    for op in binary:
+        assert op.macs == macs_of_kernel(op, ops)
+    return sum(op.macs or 0 for op in binary), sum(op.macs or 0 for op in ops.ops)
+
+
+def macs_of_kernel(op: FileOp, ops: ModelOps) -> int:
+    """What the kernel that runs a binary convolution says it does."""
+    _, height, width, words = ops.shape(op.inputs[0])
+    filters = np.zeros(ops.shape(op.inputs[1]), np.int32)
+    conv = kernels.BConv2D(
+        filters,
+        channels_in=op.options["channels_in"],
+        stride=(op.options["stride_height"], op.options["stride_width"]),
+        dilation=(op.options["dilation_height_factor"], op.options["dilation_width_factor"]),
+        padding=op.options["padding"],
+        pad_values=op.options["pad_values"],
+        groups=words // filters.shape[3],
+    )
+    return conv.macs(height, width)
 
 
 # At full width; the structure of the graph weighs less then. XNOR-Net and the dilated network are
