@@ -1,6 +1,7 @@
 from .ball_and_lamp import BallAndLamp as BallAndLamp
 from .base import Explorer as Explorer
 from .bop_explorer import BopExplorer as BopExplorer
+from .bop_map import BopMap as BopMap
 from .flicker import Flicker as Flicker
 from .inertia_explorer import InertiaExplorer as InertiaExplorer
 from .kernel_ladder import KernelLadder as KernelLadder

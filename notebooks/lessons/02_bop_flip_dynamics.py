@@ -40,7 +40,7 @@ from bnn_lab.experiments import training as experiments
 from bnn_lab.lessons import checks
 from bnn_lab.training import closed_forms
 from bnn_lab.training.simulate import Bop, simulate_weights
-from bnn_lab.widgets import BopExplorer, Flicker, Prediction
+from bnn_lab.widgets import BopExplorer, BopMap, Flicker, Prediction
 
 plotly.io.renderers.default = "plotly_mimetype"  # keeps the saved notebook small
 
@@ -296,23 +296,25 @@ print("frozen: hardly any flips, and it learns badly")
 # %% [markdown]
 # ## The map: gamma times tau
 #
-# Twelve short trainings, one for each pair. First guess: in which corner is it too noisy, in which
-# does it stand still?
+# Which corner is too noisy, and where does it stand still? Drag over the map: the run of that cell
+# plays beside it. First with simulated weights, which are pushed to a heart:
 
 # %% tags=["nbval-ignore-output"]
-grid = experiments.bop_grid(
-    gammas=(1e-3, 1e-2, 1e-1),
-    taus=(0.0, 1e-6, 1e-5, 1e-4),
-    epochs=8,
-    seeds=(0,),
-    running=experiments.Running(progress=False),
+BopMap()
+
+# %% [markdown]
+# And with a real network: twelve short trainings, one for each pair.
+
+# %% tags=["nbval-ignore-output"]
+films = experiments.bop_films(
+    gammas=(1e-3, 1e-2, 1e-1), taus=(0.0, 1e-6, 1e-5, 1e-4), epochs=8, progress=False
 )
-figures.draw(grid)
+BopMap(films, name="trained-map", row=1, column=2)
 
 # %%
-pi = grid.frame.pivot_table(values="pi", index="gamma", columns="threshold")
-assert (pi[1e-4] < pi[0.0] - 2).all()
-assert (pi.loc[0.1] > pi.loc[1e-3] + 1).all()
+pi = {pair: film.epoch_pi[-1] for pair, film in films.items()}
+assert all(pi[gamma, 1e-4] < pi[gamma, 0.0] - 2 for gamma in (1e-3, 1e-2, 1e-1))
+assert all(pi[0.1, tau] > pi[1e-3, tau] + 1 for tau in (0.0, 1e-6, 1e-5, 1e-4))
 print("for every gamma, pi falls as tau rises; for every tau, pi rises with gamma")
 
 # %% [markdown]

@@ -2,6 +2,7 @@
 
 from bnn_lab.experiments.training.base import ExperimentResult, Running
 from bnn_lab.experiments.training.bop import BopGrid, BopVsLatent, bop_grid, bop_vs_latent
+from bnn_lab.experiments.training.films import bop_films, film_of
 from bnn_lab.experiments.training.inertia import (
     ClipAndDecay,
     LearningRateIsInertia,
@@ -27,9 +28,11 @@ __all__ = [
     "MlpTrace",
     "Running",
     "ScalingInvariance",
+    "bop_films",
     "bop_grid",
     "bop_vs_latent",
     "clip_and_decay",
+    "film_of",
     "learning_rate_is_inertia",
     "mlp_run",
     "scaling_invariance",

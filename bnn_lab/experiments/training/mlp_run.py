@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -100,7 +100,10 @@ class MlpTrace:
         validation_accuracy: likewise, float64 (E,); NaN without a validation split.
         flips: at each step, int64 (T,); 0 for a float network.
         weights: W.
-        signs: whether each weight is negative after each step, bool (T, W), if asked for.
+        signs: whether each weight is negative after each step, bool (T, W), layer after layer, if
+            asked for.
+        start: whether each weight was negative before the first step, bool (W,).
+        layers: name to shape of each layer of binary weights, in their order.
     """
 
     run: MlpRun
@@ -109,6 +112,8 @@ class MlpTrace:
     flips: NDArray[np.int64]
     weights: int
     signs: NDArray[np.bool_] | None = None
+    start: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
+    layers: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def pi(self) -> NDArray[np.float64]:
@@ -207,6 +212,7 @@ def train_mlp_run(run: MlpRun, *, keep_signs: bool = False) -> MlpTrace:
         stacked = kept.stack() if keep_signs else tf.zeros((0,), tf.bool)
         return flips.stack(), accuracy(x_test, y_test), checked, stacked
 
+    first = signs().numpy()
     shuffle = np.random.default_rng(run.seed)
     rows = []
     for _ in range(run.epochs):
@@ -220,6 +226,11 @@ def train_mlp_run(run: MlpRun, *, keep_signs: bool = False) -> MlpTrace:
         flips=np.concatenate(flips),
         weights=sum(int(np.prod(value.shape)) for value in latents),
         signs=np.concatenate(kept) if keep_signs else None,
+        start=first,
+        layers={
+            name: tuple(int(size) for size in value.shape)
+            for name, value in ({} if run.method == "float" else binary_variables(model)).items()
+        },
     )
 
 

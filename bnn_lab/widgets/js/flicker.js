@@ -3,11 +3,9 @@
 
 import schema from "./flicker.json" with { type: "json" };
 import { explorable } from "./core/explorable.js";
-import { filmAt, unpackFilm } from "./core/film.js";
+import { drawFilm, filmAt, unpackFilm } from "./core/film.js";
 import { axisX, axisY, knob, scale } from "./core/marks.js";
-import { fade, mix } from "./core/theme.js";
 
-const LEVELS = 7; // of the glow
 const CALM = -9; // pi_t when nothing flips
 const DASHES = [[], [7, 4], [2, 3]];
 
@@ -60,61 +58,28 @@ function draw(pen, scene) {
     return;
   }
   const frame = Math.floor(scene.step + 1e-9);
-  data.films.forEach((film, i) => drawFilm(pen, scene, film, i, frame));
+  data.films.forEach((film, i) => drawPanel(pen, scene, film, i, frame));
   drawCharts(pen, scene, frame);
 }
 
-function drawFilm(pen, { state, colours: c, layout: l, narrow }, film, i, frame) {
+function drawPanel(pen, { state, colours: c, layout: l, narrow }, film, i, frame) {
   const [x0, y0] = l.panels[i];
-  const { signs, last, shown } = filmAt(film, frame);
-  const size = l.side / film.columns;
-  const high = size * film.rows;
+  const now = filmAt(film, frame);
+  const { shown } = now;
+  const high = (l.side / film.columns) * film.rows;
   const colour = colourOf(c, i);
   const title = { fill: colour, weight: 700, align: "center" };
   const [first, rest] = narrow ? film.label.split(": ") : [film.label];
   pen.text(first, x0 + l.side / 2, y0 - (rest ? 22 : 9), { ...title, size: narrow ? 12.5 : 14 });
   if (rest) pen.text(rest, x0 + l.side / 2, y0 - 8, { ...title, size: 9.5, weight: 400 });
-  pen.group({ clip: [x0, y0, l.side, high] }, () => {
-    pen.rect(x0, y0, l.side, high, { fill: state.signs ? c.plusTint : c.panel });
-    if (state.signs) {
-      const tint = mix(c.minusTint, c.minus, 0.3);
-      pen.shape(outline(film, x0, y0, size, (p) => signs[p] === 1), { fill: tint });
-    }
-    // Old glows first, fresh ones over them.
-    for (let level = LEVELS - 1; level >= 0; level--) {
-      const within = (age) => age >= 0 && age < state.glow && Math.floor((age / state.glow) * LEVELS) === level;
-      const heat = (1 - level / LEVELS) ** 1.4;
-      for (const sign of [0, 1]) {
-        const pick = (p) => last[p] > 0 && signs[p] === sign && within(shown - last[p]);
-        const hot = mix(sign ? c.minus : c.plus, c.dark ? "#ffffff" : c.ink, level === 0 ? 0.35 : 0);
-        pen.shape(outline(film, x0, y0, size, pick), { fill: fade(hot, heat) });
-      }
-    }
-  });
+  const { glow, signs } = state;
+  drawFilm(pen, film, now, x0, y0, l.side, c, { glow, signs });
   pen.rect(x0, y0, l.side, high, { stroke: colour, width: 1.5 });
   const flipping = film.ends[shown] - film.ends[Math.max(shown - 1, 0)];
   const text = shown ? `${((100 * flipping) / film.size).toFixed(1)} % flip in this frame` : "before the first step";
   pen.text(narrow ? text.replace(" in this frame", "") : text, x0 + l.side / 2, y0 + high + 18, {
     fill: c.soft, size: narrow ? 10.5 : 12.5, align: "center",
   });
-}
-
-/** All pixels that are picked as one outline, neighbours of a row as one box. */
-function outline(film, x0, y0, size, pick) {
-  const { rows, columns } = film;
-  let d = "";
-  const n = (value) => Number(value.toFixed(2));
-  for (let row = 0; row < rows; row++) {
-    for (let from = 0; from < columns; from++) {
-      if (!pick(row * columns + from)) continue;
-      let to = from + 1;
-      while (to < columns && pick(row * columns + to)) to++;
-      const wide = n((to - from) * size);
-      d += `M${n(x0 + from * size)} ${n(y0 + row * size)}h${wide}v${n(size)}h${-wide}z`;
-      from = to;
-    }
-  }
-  return d || "M0 0";
 }
 
 function drawCharts(pen, { data, colours: c, layout: l, step, narrow }, frame) {

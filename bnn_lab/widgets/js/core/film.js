@@ -1,5 +1,8 @@
-// Films of weights: the twin of bnn_lab/training/movie.py.
+// Films of weights: the twin of bnn_lab/training/movie.py, and how they are drawn.
 
+import { fade, mix } from "./theme.js";
+
+const LEVELS = 7; // of the glow
 const ESCAPE = 255;
 
 /** Bytes of base64 text; engines without `atob` draw stored pictures, too. */
@@ -55,4 +58,52 @@ export function filmAt(film, frame) {
     }
   }
   return { signs, last, shown };
+}
+
+/**
+ * A film's weights as pixels in a square of `side`; `now` is `filmAt`'s. Flips glow for so many
+ * frames; `signs` paints +1 and -1 below them.
+ */
+export function drawFilm(pen, film, now, x0, y0, side, colours, { glow, signs = true }) {
+  const c = colours;
+  const size = side / film.columns;
+  const high = size * film.rows;
+  const { last, shown } = now;
+  pen.group({ clip: [x0, y0, side, high] }, () => {
+    pen.rect(x0, y0, side, high, { fill: signs ? c.plusTint : c.panel });
+    if (signs) {
+      const tint = mix(c.minusTint, c.minus, 0.3);
+      pen.shape(outline(film, x0, y0, size, (p) => now.signs[p] === 1), { fill: tint });
+    }
+    // Old glows first, fresh ones over them.
+    for (let level = LEVELS - 1; level >= 0; level--) {
+      const heat = (1 - level / LEVELS) ** 1.4;
+      for (const sign of [0, 1]) {
+        const pick = (p) => {
+          const age = shown - last[p];
+          return last[p] > 0 && now.signs[p] === sign && age < glow && Math.floor((age / glow) * LEVELS) === level;
+        };
+        const hot = mix(sign ? c.minus : c.plus, c.dark ? "#ffffff" : c.ink, level === 0 ? 0.35 : 0);
+        pen.shape(outline(film, x0, y0, size, pick), { fill: fade(hot, heat) });
+      }
+    }
+  });
+}
+
+/** All pixels that are picked as one outline, neighbours of a row as one box. */
+function outline(film, x0, y0, size, pick) {
+  const { rows, columns } = film;
+  let d = "";
+  const n = (value) => Number(value.toFixed(2));
+  for (let row = 0; row < rows; row++) {
+    for (let from = 0; from < columns; from++) {
+      if (!pick(row * columns + from)) continue;
+      let to = from + 1;
+      while (to < columns && pick(row * columns + to)) to++;
+      const wide = n((to - from) * size);
+      d += `M${n(x0 + from * size)} ${n(y0 + row * size)}h${wide}v${n(size)}h${-wide}z`;
+      from = to;
+    }
+  }
+  return d || "M0 0";
 }
