@@ -19,9 +19,12 @@ import numpy as np
 
 import bnn_lab
 from bnn_lab._files import cache_dir, write_whole
+from bnn_lab._keras import require_tensorflow
 from bnn_lab.bench.models import BINARY, FLOAT, INT8
+from bnn_lab.convert import convert_keras_model, stock_tflite
 from bnn_lab.errors import NoBinaryLayerError
 from bnn_lab.models.registry import Network, network
+from bnn_lab.training.bop import set_binary_signs
 
 KINDS = (BINARY, FLOAT, INT8)
 _FILE_NAMES = {BINARY: "binary.tflite", FLOAT: "float.tflite", INT8: "int8.tflite"}
@@ -99,20 +102,14 @@ def cache_size() -> int:
 
 
 def _build(entry: Network) -> Any:
-    from bnn_lab._keras import require_tensorflow
-
     require_tensorflow().keras.utils.set_random_seed(_SEED)
     model = entry.build()
     if entry.bop and not entry.latent:  # weights are Bop's, and ±1 only once that is seen to
-        from bnn_lab.training import set_binary_signs
-
         set_binary_signs(model)
     return model
 
 
 def _convert(model: Any, kind: str) -> bytes:
-    from bnn_lab.convert import convert_keras_model, stock_tflite
-
     if kind == BINARY:
         return convert_keras_model(model)
     if kind == FLOAT:

@@ -15,7 +15,7 @@ from bnn_lab._quiet import without_native_chatter
 from bnn_lab.convert import convert_keras_model, stock_tflite
 from bnn_lab.errors import BnnLabError, InputError
 from bnn_lab.measure.timing import TimingTable, measure
-from bnn_lab.runtime import load_delegate
+from bnn_lab.runtime import Interpreter, load_delegate
 
 BINARY = "binary"
 FLOAT = "float TFLite"
@@ -142,8 +142,6 @@ def litert_call(
         ModelFileError: the file cannot be run.
     """
     from ai_edge_litert.interpreter import Interpreter as LiteRtInterpreter
-
-    from bnn_lab.runtime import Interpreter
 
     # Our interpreter checks file, image and threads, and says what is wrong with them.
     Interpreter(content, num_threads).predict(image[None])

@@ -24,6 +24,7 @@ from bnn_lab import __version__, kernels
 from bnn_lab._files import cache_dir, write_whole
 from bnn_lab._pandas import to_frame
 from bnn_lab.costmodel import fit as cost_fit
+from bnn_lab.costmodel.file_layers import file_layers
 from bnn_lab.errors import BnnLabError, InputError
 from bnn_lab.measure.host import describe_host
 from bnn_lab.tflite.layer_shapes import KINDS, LayerShape
@@ -206,8 +207,6 @@ class CostModel:
             ModelFileError: the file cannot be run.
             BnnLabError: pandas is not installed.
         """
-        from bnn_lab.costmodel.file_layers import file_layers
-
         rows = []
         for op in file_layers(model, fuse=fuse):
             known = all(layer.kind in self.kinds for layer in op.layers) and op.known

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import bnn_lab
 from bnn_lab.errors import BnnLabError
 
 KERNEL = "bnn-lab-sandbox"
@@ -154,8 +155,6 @@ def _command(program: str, more: list[str]) -> list[str]:
 
 def _python_folders() -> list[str]:
     """Folders that Python and bnn_lab are loaded from, none inside another, none of the system."""
-    import bnn_lab
-
     wanted = [sys.prefix, sys.base_prefix, *site.getsitepackages(), *bnn_lab.__path__]
     paths = sorted({os.path.realpath(path) for path in wanted} | {os.path.abspath(sys.prefix)})
     kept: list[str] = []

@@ -14,6 +14,13 @@ from bnn_lab._keras import require_tensorflow
 from bnn_lab.data.named import LOADERS
 from bnn_lab.errors import InputError
 from bnn_lab.models.registry import network
+from bnn_lab.training.bop import bop_optimizer
+from bnn_lab.training.schedules import (
+    exponential_decay,
+    linear_decay,
+    step_decay,
+    warmup_cosine,
+)
 
 FOLDER = Path(__file__).parent / "recipes"
 DATA = (*LOADERS, "imagenet")
@@ -37,8 +44,6 @@ class Step(_Schedule, tag="step"):
 
     def build(self, steps: int, total: int) -> Any:
         """The schedule, for this many steps in an epoch and altogether."""
-        from bnn_lab.training.schedules import step_decay
-
         return step_decay(self.start, self.factor, max(1, round(self.every_epochs * steps)))
 
 
@@ -50,8 +55,6 @@ class Linear(_Schedule, tag="linear"):
 
     def build(self, steps: int, total: int) -> Any:
         """See `Step.build`."""
-        from bnn_lab.training.schedules import linear_decay
-
         return linear_decay(self.start, self.end, total)
 
 
@@ -63,8 +66,6 @@ class Exponential(_Schedule, tag="exponential"):
 
     def build(self, steps: int, total: int) -> Any:
         """See `Step.build`."""
-        from bnn_lab.training.schedules import exponential_decay
-
         return exponential_decay(self.start, self.end, total)
 
 
@@ -76,8 +77,6 @@ class WarmupCosine(_Schedule, tag="warmup_cosine"):
 
     def build(self, steps: int, total: int) -> Any:
         """See `Step.build`."""
-        from bnn_lab.training.schedules import warmup_cosine
-
         warmup = min(max(1, round(self.warmup_epochs * steps)), max(1, total - 1))
         return warmup_cosine(self.peak, warmup, max(total, warmup + 1))
 
@@ -287,8 +286,6 @@ def build_optimizer(recipe: Recipe, model: Any, steps_per_epoch: int) -> Any:
     """
     legacy = require_tensorflow().keras.optimizers.legacy
     import larq as lq
-
-    from bnn_lab.training.bop import bop_optimizer
 
     def value(of: Value) -> Any:
         if isinstance(of, float):

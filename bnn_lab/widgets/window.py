@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnn_lab import reference
+from bnn_lab.data import load_digits
 from bnn_lab.errors import InputError
 from bnn_lab.widgets.explorable import Explorable
 
@@ -82,8 +83,6 @@ def example_scene() -> Scene:
     Raises:
         BnnLabError: scikit-learn, which brings the digit, is not installed.
     """
-    from bnn_lab.data import load_digits
-
     digit = load_digits().test_images[0, ..., 0]
     rng = np.random.default_rng(3)
     # Pixels are eighths, so with whole numbers all sums are exact, whatever their order.
