@@ -8,26 +8,17 @@ the cells above them have not run.
 
 from __future__ import annotations
 
-import contextlib
 import html
-import io
-import logging
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from bnn_lab.lessons.checks import Feedback
+from bnn_lab.lessons.checks.feedback import Feedback, NotYet, attempt, short
+
+__all__ = ["NotYet", "attempt", "expect", "expect_close", "expect_equal", "passed"]
 
 RUN_ABOVE = "Run the cells above first: menu Run, Run All Above Selected Cell."
-
-
-class NotYet(AssertionError):
-    """A check that failed; its message is the hint, and a notebook shows nothing else."""
-
-    def _render_traceback_(self) -> list[str]:  # IPython asks for it
-        return [str(Feedback(False, str(self)))]
 
 
 def expect(condition: Any, hint: str) -> None:
@@ -78,46 +69,6 @@ def expect_close(given: Any, wanted: Any, hint: str, tolerance: float = 1e-6) ->
         return bool(np.all(np.abs(a.astype(float) - b.astype(float)) <= tolerance * scale))
 
     _compare(given, wanted, hint, close)
-
-
-def attempt(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-    """Call a student's function; what it raises becomes a hint.
-
-    Args:
-        function: the student's.
-        *arguments: passed on. Arrays are copied, so that a function may write to them.
-        **options: passed on.
-
-    Returns:
-        What the function returned.
-
-    Raises:
-        NotYet: it raised something, or returned None.
-    """
-    name = getattr(function, "__name__", "your function")
-    copies = [np.copy(a) if isinstance(a, np.ndarray) else a for a in arguments]
-    try:
-        with _silence():
-            result = function(*copies, **options)
-    except NotYet:
-        raise
-    except Exception as error:  # whatever it is
-        raise NotYet(f"{name} raised {type(error).__name__}: {error}") from None
-    if result is None:
-        raise NotYet(f"{name} returns None. Write your lines, and return the result.")
-    return result
-
-
-@contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    level = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(level)
 
 
 def passed(message: str) -> None:
@@ -173,7 +124,7 @@ def _compare(given: Any, wanted: Any, hint: str, same: Callable[[Any, Any], bool
     try:
         value = np.asarray(given)
     except ValueError:  # a ragged list
-        raise NotYet(f"You gave {_short(given)}. {hint}") from None
+        raise NotYet(f"You gave {short(given)}. {hint}") from None
     if value.shape != expected.shape:
         raise NotYet(
             f"You gave something of shape {value.shape}; shape {expected.shape} is wanted. {hint}"
@@ -183,12 +134,7 @@ def _compare(given: Any, wanted: Any, hint: str, same: Callable[[Any, Any], bool
     except (TypeError, ValueError):
         equal = False
     if not equal:
-        raise NotYet(f"You gave {_short(given)}. {hint}")
-
-
-def _short(value: Any) -> str:
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 120 else text[:117] + "..."
+        raise NotYet(f"You gave {short(given)}. {hint}")
 
 
 _hint_at_unknown_names()

@@ -1,8 +1,7 @@
 """Instant checks of the lessons' exercises, one module a topic.
 
-A `review_*` function tries a student's answer on fixed cases and returns a `Feedback`; the
-`check_*` function beside it prints that. A wrong answer gets a hint that fits the mistake, never a
-traceback.
+`check_*` tries a student's answer on fixed cases and prints the verdict: praise, or a hint that
+fits the mistake, never a traceback. ``check_x.review(answer)`` returns the same as a `Feedback`.
 """
 
 import lazy_loader

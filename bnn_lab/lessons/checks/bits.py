@@ -9,62 +9,42 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnn_lab import reference
-from bnn_lab.lessons.checks.feedback import Feedback
+from bnn_lab.lessons.checks.feedback import NotYet, as_number, attempt, exercise
 
 Words = NDArray[np.uint32]
 BinaryDot = Callable[[Words, Words, int], Any]
 
 
-def check_binary_dot(answer: BinaryDot) -> None:
-    """Check the dot product exercise of lesson 3 and print what `review_binary_dot` finds."""
-    print(review_binary_dot(answer))
-
-
-def review_binary_dot(answer: BinaryDot) -> Feedback:
+@exercise
+def check_binary_dot(answer: BinaryDot) -> str:
     """Try a dot product of bitpacked ±1 vectors on fixed cases.
 
     Args:
         answer: ``answer(a, w, channels)`` for two arrays of uint32 words of `channels` bits should
             return the dot product of the ±1 values, an int.
-
-    Returns:
-        The verdict, with a hint that fits the mistake where it is a common one.
     """
     generator = np.random.default_rng(0)
     for channels in (32, 64, 5, 100):
         a, w = (generator.random(channels) < 0.5 for _ in range(2))
         expected = int(np.dot(np.where(a, -1, 1), np.where(w, -1, 1)))
         packed = [reference.pack_bits(bits).view(np.uint32) for bits in (a, w)]
-        try:
-            given = answer(packed[0].copy(), packed[1].copy(), channels)
-        except Exception as error:  # whatever a student's code raises becomes a hint
-            return Feedback(False, f"Your function raised {type(error).__name__}: {error}.")
-        if given is None:
-            return Feedback(False, "Your function returns None; let it return a number.")
-        try:
-            correct = int(given) == expected and float(given) == expected
-        except (TypeError, ValueError):
-            return Feedback(
-                False, f"Your function returns a {type(given).__name__}; a number is wanted."
-            )
-        if not correct:
-            return Feedback(False, _hint(given, expected, channels, int(np.sum(a != w))))
-    return Feedback(
-        True, "XOR and popcount replace every multiplication, whatever the number of channels."
-    )
+        given = attempt(answer, *packed, channels)
+        if as_number(given) != expected:
+            raise NotYet(_hint(as_number(given), expected, channels, int(np.sum(a != w))))
+    return "XOR and popcount replace every multiplication, whatever the number of channels."
 
 
-def _hint(given: Any, expected: int, channels: int, differ: int) -> str:
+def _hint(given: float, expected: int, channels: int, differ: int) -> str:
     filled = 32 * reference.word_count(channels)
-    case = f"For {channels} channels it gives {given} instead of {expected}. "
-    hints = {
+    case = f"For {channels} channels it gives {given:g} instead of {expected}. "
+    hints: dict[float, str] = {
         differ: "You count where the signs differ. What does each such place add to the sum?",
         channels - differ: "A place where the signs differ does not add 0 but -1, "
         "so it lowers the sum from channels by 2.",
-        -expected: "The sign is turned round: equal bits mean a product of +1.",
+        -expected: "The sign is reversed: equal bits mean a product of +1.",
         filled - 2 * differ: "The last word is not full. Start from the number of channels, "
         "not from the number of bits in the words.",
     }
     return case + hints.get(
-        int(given), "XOR marks the places that differ; compute channels - 2 * their number."
+        given, "XOR marks the places that differ; compute channels - 2 * their number."
     )

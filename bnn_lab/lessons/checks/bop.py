@@ -7,14 +7,19 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bnn_lab.lessons.checks.feedback import Feedback
+from bnn_lab.errors import InputError
+from bnn_lab.lessons.checks.feedback import (
+    Floats,
+    NotYet,
+    as_number,
+    attempt,
+    exercise,
+)
 from bnn_lab.training.closed_forms import bop_flip_step
 from bnn_lab.training.pi import PI_FLOOR, flip_measure
 from bnn_lab.training.simulate import Bop, Trajectory, simulate_weights
 
-Floats = NDArray[np.float64]
 BopStep = Callable[[Floats, Floats, Floats, float, float], Any]
 FlipStep = Callable[[float, float, float], Any]
 FlipMeasure = Callable[[int, int], Any]
@@ -23,62 +28,45 @@ _GAMMA, _TAU = 0.1, 0.2
 MOST_NOISE_FLIPS, MOST_STEPS, DRIFT = 0.002, 130, 0.3
 
 
-def check_bop_step(answer: BopStep) -> None:
-    """Check lesson 2's first exercise and print what `review_bop_step` finds."""
-    print(review_bop_step(answer))
-
-
-def review_bop_step(answer: BopStep) -> Feedback:
+@exercise
+def check_bop_step(answer: BopStep) -> str:
     """Try one step of Bop, then 300 steps of 50 weights beside the library's.
 
     Args:
         answer: ``answer(w, m, gradient, gamma, tau)`` for float64 arrays (weights,), w of ±1,
             should return the new (w, m).
-
-    Returns:
-        The verdict, with a hint that fits the mistake where it is a common one.
     """
     w = np.array([1.0, 1.0, -1.0, -1.0, 1.0])
     m = np.array([0.1, 0.3, -0.3, 0.3, 0.15])
     gradient = np.array([0.5, 1.0, -1.0, 2.0, 1.0])
     average = (1 - _GAMMA) * m + _GAMMA * gradient
-    given = _step(answer, w, m, gradient)
-    if isinstance(given, Feedback):
-        return given
-    signs, averages = given
+    signs, averages = _step(answer, w, m, gradient)
     if not np.allclose(averages, average):
-        return Feedback(False, _average_hint(averages, m, gradient, average))
+        raise NotYet(_average_hint(averages, m, gradient, average))
     if not np.array_equal(signs, np.where(w * average > _TAU, -w, w)):
-        return Feedback(False, _flip_hint(signs, w, average, m))
+        raise NotYet(_flip_hint(signs, w, average, m))
     even = np.full(len(w), 0.25)
-    tie = _step(answer, w, even, even, gamma=0.5, tau=0.25)
-    if isinstance(tie, Feedback) or not np.array_equal(tie[0], w):
-        return Feedback(False, "A weight flips when w * m is above tau; at exactly tau it stays.")
+    tie, _ = _step(answer, w, even, even, gamma=0.5, tau=0.25)
+    if not np.array_equal(tie, w):
+        raise NotYet("A weight flips when w * m is above tau; at exactly tau it stays.")
 
     run = simulate_weights(Bop(_GAMMA, _TAU), steps=300, weights=50, drift=0.05)
     signs, averages = np.ones(50), np.zeros(50)
     for number, gradient in enumerate(run.gradients, start=1):
-        given = _step(answer, signs, averages, gradient)
-        if isinstance(given, Feedback):
-            return given
-        signs, averages = given
+        signs, averages = _step(answer, signs, averages, gradient)
         if not np.array_equal(signs, run.signs[number]):
-            return Feedback(
-                False,
+            raise NotYet(
                 f"One step is right, but after {number} steps the weights differ from the "
-                "library's. Does your function change anything between calls?",
+                "library's. Does your function change anything between calls?"
             )
-    return Feedback(
-        True,
-        f"The same {run.flips.sum()} flips as the library's Bop, over 300 steps of 50 weights.",
-    )
+    return f"The same {run.flips.sum()} flips as the library's Bop, over 300 steps of 50 weights."
 
 
 def bop_paths(answer: BopStep) -> dict[str, Floats | None]:
     """A student's average m of one weight under a noisy gradient, to be drawn.
 
     Args:
-        answer: as for `review_bop_step`.
+        answer: as for `check_bop_step`.
 
     Returns:
         ``expected``, float64 (steps + 1,), and ``yours``, the same or None if it cannot be drawn.
@@ -87,11 +75,11 @@ def bop_paths(answer: BopStep) -> dict[str, Floats | None]:
     run = simulate_weights(Bop(_GAMMA, _TAU), steps=120, weights=1, drift=drift, noise=0.5)
     w, path = np.ones(1), [np.zeros(1)]
     for gradient in run.gradients:
-        given = _step(answer, w, path[-1], gradient)
-        if isinstance(given, Feedback):
+        try:
+            w, average = _step(answer, w, path[-1], gradient)
+        except NotYet:
             return {"expected": run.watched[:, 0], "yours": None}
-        w = given[0]
-        path.append(given[1])
+        path.append(average)
     return {"expected": run.watched[:, 0], "yours": np.concatenate(path)}
 
 
@@ -102,20 +90,15 @@ def _step(
     gradient: Floats,
     gamma: float = _GAMMA,
     tau: float = _TAU,
-) -> Any:
-    try:
-        given = answer(w.copy(), m.copy(), gradient.copy(), gamma, tau)
-    except Exception as error:  # whatever a student's code raises becomes a hint
-        return Feedback(False, f"Your function raised {type(error).__name__}: {error}.")
-    if given is None:
-        return Feedback(False, "Your function returns None; let it return w and m.")
+) -> tuple[Floats, Floats]:
+    given = attempt(answer, w, m, gradient, gamma, tau)
     try:
         signs, averages = (np.asarray(part, np.float64) for part in given)
     except (TypeError, ValueError):
-        return Feedback(False, "Let your function return two arrays: return w, m.")
+        raise NotYet("Let your function return two arrays: return w, m.") from None
     if signs.shape != w.shape or averages.shape != w.shape:
-        return Feedback(
-            False, f"w and m must keep the shape {w.shape}, not {signs.shape} and {averages.shape}."
+        raise NotYet(
+            f"w and m must keep the shape {w.shape}, not {signs.shape} and {averages.shape}."
         )
     return signs, averages
 
@@ -162,57 +145,39 @@ def _flip_hint(given: Floats, w: Floats, average: Floats, old: Floats) -> str:
     return f"m is right, but w comes out as {given} instead of {expected}."
 
 
-def check_flip_step(answer: FlipStep) -> None:
-    """Check lesson 2's second exercise and print what `review_flip_step` finds."""
-    print(review_flip_step(answer))
-
-
-def review_flip_step(answer: FlipStep) -> Feedback:
+@exercise
+def check_flip_step(answer: FlipStep) -> str:
     """Try the step at which Bop flips a weight under a constant gradient.
 
     Args:
         answer: ``answer(gamma, tau, gradient)`` for a weight +1, m = 0 and a gradient > 0 should
             return the number of the step at which it flips, an int, or None if it never does.
-
-    Returns:
-        The verdict, with a hint.
     """
     cases = ((0.01, 0.2, 0.3), (0.1, 0.5, 1.0), (0.5, 0.1, 0.4), (0.1, 0.0, 0.3))
     for gamma, tau, gradient in (*cases, (0.1, 1.0, 0.5), (0.1, 0.5, 0.5)):
         expected = bop_flip_step(gamma, tau, gradient)
         case = f"gamma={gamma}, tau={tau}, gradient={gradient}"
-        try:
-            given = answer(gamma, tau, gradient)
-        except Exception as error:  # whatever a student's code raises becomes a hint
-            more = " Does m reach tau there at all?" if expected is None else ""
-            return Feedback(
-                False, f"For {case} your function raised {type(error).__name__}: {error}.{more}"
-            )
+        more = " Does m reach tau there at all?" if expected is None else ""
+        given = attempt(answer, gamma, tau, gradient, case=case, more=more, may_be_none=True)
         if expected is None:
             if given is not None:
-                return Feedback(
-                    False,
+                raise NotYet(
                     f"For {case} it gives {given}, but m never exceeds the gradient, so it never "
-                    "exceeds tau. Return None.",
+                    "exceeds tau. Return None."
                 )
             continue
         if given is None:
-            return Feedback(
-                False,
+            raise NotYet(
                 f"For {case} it returns None. After n steps m = gradient * (1 - (1 - gamma)^n): "
-                "find the first n for which this exceeds tau.",
+                "find the first n for which this exceeds tau."
             )
-        try:
-            number = float(given)
-        except (TypeError, ValueError):
-            return Feedback(False, f"For {case} it gives {given!r}; a number is wanted.")
+        number = as_number(given)
         if number != expected:
-            return Feedback(
-                False,
+            raise NotYet(
                 f"For {case} it gives {given} instead of {expected}. "
-                + _count_hint(number, expected, gamma, tau, gradient),
+                + _count_hint(number, expected, gamma, tau, gradient)
             )
-    return Feedback(True, "Small gamma and large tau both make a weight slow to flip.")
+    return "Small gamma and large tau both make a weight slow to flip."
 
 
 def _count_hint(number: float, expected: int, gamma: float, tau: float, gradient: float) -> str:
@@ -220,40 +185,24 @@ def _count_hint(number: float, expected: int, gamma: float, tau: float, gradient
         return "m does not grow by gamma * gradient each step: it also forgets."
     if number == expected - 1:
         return "One too few: is m above tau after that step, or only at it or below?"
-    if number != int(number):
+    if not number.is_integer():
         return "Steps are whole: which is the first one with m > tau?"
     return "After n steps m = gradient * (1 - (1 - gamma)^n). Solve for n, or count in a loop."
 
 
-def check_flip_measure(answer: FlipMeasure) -> None:
-    """Check lesson 2's third exercise and print what `review_flip_measure` finds."""
-    print(review_flip_measure(answer))
-
-
-def review_flip_measure(answer: FlipMeasure) -> Feedback:
+@exercise
+def check_flip_measure(answer: FlipMeasure) -> str:
     """Try the flip measure pi = log(flips / weights + e^-9).
 
     Args:
         answer: ``answer(flips, weights)`` for two ints should return pi, a float.
-
-    Returns:
-        The verdict, with a hint.
     """
     for flips, weights in ((50, 1000), (1, 26000), (0, 500), (500, 500)):
         expected = flip_measure(flips, weights)
         share = flips / weights
-        try:
-            given = answer(flips, weights)
-        except (ValueError, ZeroDivisionError):
-            return Feedback(False, f"With {flips} flips it takes the logarithm of 0. Add e^-9.")
-        except Exception as error:  # whatever a student's code raises becomes a hint
-            return Feedback(False, f"Your function raised {type(error).__name__}: {error}.")
-        if given is None:
-            return Feedback(False, "Your function returns None; let it return a number.")
-        try:
-            number = float(given)
-        except (TypeError, ValueError):
-            return Feedback(False, f"It returns a {type(given).__name__}; a number is wanted.")
+        zero = f"With {flips} flips it takes the logarithm of 0. Add e^-9."
+        hints = {ValueError: zero, ZeroDivisionError: zero}
+        number = as_number(attempt(answer, flips, weights, hints=hints))
         if math.isclose(number, expected, rel_tol=1e-6, abs_tol=1e-6):
             continue
         case = f"For {flips} flips of {weights} weights it gives {number:.3f} instead of "
@@ -268,17 +217,13 @@ def review_flip_measure(answer: FlipMeasure) -> Feedback:
         }
         for value, hint in mistakes.items():
             if math.isclose(number, value, rel_tol=1e-9):
-                return Feedback(False, case + hint)
-        return Feedback(False, case + "It is np.log(flips / weights + np.exp(-9)).")
-    return Feedback(True, "-9 means that nothing flips, 0 that everything does.")
+                raise NotYet(case + hint)
+        raise NotYet(case + "It is np.log(flips / weights + np.exp(-9)).")
+    return "-9 means that nothing flips, 0 that everything does."
 
 
-def check_gamma_and_tau(gamma: float, tau: float) -> None:
-    """Check lesson 2's last exercise and print what `review_gamma_and_tau` finds."""
-    print(review_gamma_and_tau(gamma, tau))
-
-
-def review_gamma_and_tau(gamma: float, tau: float) -> Feedback:
+@exercise
+def check_gamma_and_tau(gamma: float, tau: float) -> str:
     """Try a choice of gamma and tau that ignores noise and follows a drift that turns round.
 
     Noise of standard deviation 1 alone should flip a weight in at most one of 500 steps; a drift of
@@ -287,14 +232,11 @@ def review_gamma_and_tau(gamma: float, tau: float) -> Feedback:
     Args:
         gamma: adaptivity rate.
         tau: threshold.
-
-    Returns:
-        The verdict, with both figures as measured in the simulator.
     """
     try:
-        rule = Bop(float(gamma), float(tau))
-    except Exception as error:
-        return Feedback(False, str(error))
+        rule = Bop(as_number(gamma), as_number(tau))
+    except InputError as error:
+        raise NotYet(str(error)) from None
     skip = min(1500, int(5 / rule.gamma))
     noise = simulate_weights(rule, steps=3000, weights=150).flip_rate(skip)
     steps = _steps_to_flip_back(_turning(rule))
@@ -305,7 +247,7 @@ def review_gamma_and_tau(gamma: float, tau: float) -> Feedback:
         else "; half of the weights never follow the drift."
     )
     if noise <= MOST_NOISE_FLIPS and steps <= MOST_STEPS:
-        return Feedback(True, told)
+        return told
     if noise > MOST_NOISE_FLIPS and steps > MOST_STEPS:
         hint = "Both fail. Try gamma near 0.02 first, then move tau."
     elif noise > MOST_NOISE_FLIPS:
@@ -314,7 +256,7 @@ def review_gamma_and_tau(gamma: float, tau: float) -> Feedback:
         hint = f"m settles near the drift, {DRIFT}, and hardly ever passes a tau above: lower it."
     else:
         hint = f"At most {MOST_STEPS} steps are wanted: lower tau, or forget sooner."
-    return Feedback(False, f"{told} {hint}")
+    raise NotYet(f"{told} {hint}")
 
 
 def _turning(rule: Bop) -> Trajectory:

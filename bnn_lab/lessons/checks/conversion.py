@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bnn_lab.errors import BnnLabError
-from bnn_lab.lessons.checks.feedback import Feedback
+from bnn_lab.lessons.checks.feedback import NotYet, as_number, attempt, exercise
 
 Threshold = Callable[[int, float, float], Any]
 Limit = Callable[[float, float], Any]
@@ -17,34 +17,20 @@ Limit = Callable[[float, float], Any]
 _DEPTH = 20
 
 
-def check_threshold(answer: Threshold) -> None:
-    """Check lesson 4's exercise on thresholds; prints the verdict and a picture of all counts."""
-    print(review_threshold(answer))
-    print(threshold_picture(answer))
-
-
-def review_threshold(answer: Threshold) -> Feedback:
+@exercise
+def check_threshold(answer: Threshold) -> str:
     """Try to replace a batch normalization and a sign by one comparison of the popcount.
 
     Args:
         answer: ``answer(depth, mean, beta)`` for K and a normalization (accumulator - mean) + beta
             should return the int t for which the result is negative iff popcount > t.
-
-    Returns:
-        The verdict, with a hint that fits the mistake where it is a common one.
     """
     for depth, mean, beta in ((_DEPTH, 5.3, 2.0), (_DEPTH, 4.0, 0.0), (64, -3.0, 2.5), (9, 0, 0)):
-        try:
-            given = answer(depth, mean, beta)
-            t = float(given)
-        except TypeError as error:
-            return Feedback(False, f"Your function should return a whole number ({error}).")
-        except Exception as error:  # whatever a student's code raises becomes a hint
-            return Feedback(False, f"Your function raised {type(error).__name__}: {error}.")
+        t = as_number(attempt(answer, depth, mean, beta))
         expected = math.floor((depth - mean + beta) / 2)
         if t == expected:
             continue
-        case = f"For K = {depth}, mean {mean:g} and beta {beta:g} it gives {given:g}. "
+        case = f"For K = {depth}, mean {mean:g} and beta {beta:g} it gives {t:g}. "
         exact = (depth - mean + beta) / 2
         hints = (
             (exact, "Almost: popcounts are whole numbers, so round down with math.floor."),
@@ -59,16 +45,17 @@ def review_threshold(answer: Threshold) -> Feedback:
         )
         for value, hint in hints:
             if t == value:
-                return Feedback(False, case + hint)
-        return Feedback(False, case + "Solve (K - 2 p) - mean + beta < 0 for p.")
-    return Feedback(True, "So a whole batch normalization costs the kernel one comparison.")
+                raise NotYet(case + hint)
+        raise NotYet(case + "Solve (K - 2 p) - mean + beta < 0 for p.")
+    return "So a whole batch normalization costs the kernel one comparison."
 
 
+@check_threshold.pictured
 def threshold_picture(answer: Threshold) -> str:
     """For every popcount, what normalization and sign say, and what the answer's threshold says.
 
     Args:
-        answer: see `review_threshold`.
+        answer: see `check_threshold`.
 
     Returns:
         Three lines of text.
@@ -81,83 +68,65 @@ def threshold_picture(answer: Threshold) -> str:
         "normalize, then sign  " + _signs(wanted),
     ]
     try:
-        lines.append("your threshold        " + _signs(counts > float(answer(_DEPTH, mean, beta))))
-    except Exception:  # the verdict says what is wrong
+        t = as_number(attempt(answer, _DEPTH, mean, beta))
+        lines.append("your threshold        " + _signs(counts > t))
+    except NotYet:  # the verdict says what is wrong
         lines.append("your threshold        (none yet)")
     return "\n".join(lines)
 
 
-def check_binary_layers(model: Any, expected: Sequence[str]) -> None:
-    """Check lesson 4's exercise of mending a network; prints each layer's verdict."""
-    print(review_binary_layers(model, expected))
-
-
-def review_binary_layers(model: Any, expected: Sequence[str]) -> Feedback:
+@exercise
+def check_binary_layers(model: Any, expected: Sequence[str]) -> str:
     """See whether layers of a Keras model would be binary after conversion.
 
     Args:
         model: of the student.
         expected: names of the layers that should be.
-
-    Returns:
-        The verdict; the hint is the converter's own reason for the first layer that is not.
     """
     from bnn_lab.convert import explain
 
     try:
         report = explain(model)
     except BnnLabError as error:
-        return Feedback(False, f"The network cannot be converted: {error}")
+        raise NotYet(f"The network cannot be converted: {error}") from None
     known = {layer.name: layer for layer in report.layers}
     for name in expected:
         layer = known.get(name)
         if layer is None:
-            return Feedback(False, f"There is no layer {name!r}; keep the layers' names.")
+            raise NotYet(f"There is no layer {name!r}; keep the layers' names.")
         if layer.verdict != "binary":
             advice = f" It advises: {layer.advice}." if layer.advice else ""
             reason = f"The converter says of {name!r}: {layer.reason}.{advice}"
-            return Feedback(False, reason)
+            raise NotYet(reason)
     binary = sum(layer.macs_binary for layer in report.layers)
     total = binary + sum(layer.macs_float for layer in report.layers)
-    return Feedback(True, f"{binary / total:.0%} of the multiply-accumulates are binary now.")
+    return f"{binary / total:.0%} of the multiply-accumulates are binary now."
 
 
-def check_speed_limit(answer: Limit) -> None:
-    """Check lesson 4's exercise on the speed limit and print what `review_speed_limit` finds."""
-    print(review_speed_limit(answer))
-
-
-def review_speed_limit(answer: Limit) -> Feedback:
+@exercise
+def check_speed_limit(answer: Limit) -> str:
     """Try Amdahl's law: how many times faster a network gets if its binary ops cost nothing.
 
     Args:
         answer: ``answer(float_ms, binary_ms)`` should return old time over new time.
-
-    Returns:
-        The verdict, with a hint that fits the mistake where it is a common one.
     """
     for float_ms, binary_ms in ((1.0, 3.0), (2.0, 2.0), (5.0, 0.0)):
-        try:
-            given = float(answer(float_ms, binary_ms))
-        except TypeError as error:
-            return Feedback(False, f"Your function should return a number ({error}).")
-        except Exception as error:  # whatever a student's code raises becomes a hint
-            return Feedback(False, f"Your function raised {type(error).__name__}: {error}.")
+        given = as_number(attempt(answer, float_ms, binary_ms))
         total = float_ms + binary_ms
         expected = total / float_ms
         if math.isclose(given, expected):
             continue
         case = f"{float_ms:g} ms float and {binary_ms:g} ms binary: it gives {given:g}. "
-        hints = {
+        hints: dict[float, str] = {
             binary_ms / float_ms: "The old time is the float and the binary part together.",
-            float_ms / total: "Turned round: old time over new time, which is at least 1.",
+            float_ms / total: "Inverted: old time over new time, which is at least 1.",
             binary_ms / total: "That is the binary share. What time is left without it?",
             float_ms: "That is the new time. How many times shorter than the old one is it?",
             total: "That is the old time. Divide it by the new one.",
         }
         fallback = "Old time: float and binary. New time: float alone. Divide."
-        return Feedback(False, case + hints.get(given, fallback))
-    return Feedback(True, "Whatever the kernels do, the float ops set this limit.")
+        raise NotYet(case + hints.get(given, fallback))
+    return "Whatever the kernels do, the float ops set this limit."
 
 
 def _signs(negative: Any) -> str:

@@ -1,8 +1,34 @@
-"""What a check says to a student: a cue of success, or a hint; never a traceback."""
+"""What every check is made of: calling a student's function, a hint, a verdict; never a traceback.
+
+An exercise's check is a function that returns praise, or raises `NotYet` with a hint:
+
+    @exercise
+    def check_double(answer):
+        given = as_number(attempt(answer, 2))
+        if given != 4:
+            raise NotYet(f"For 2 it gives {given:g}. Two times two?")
+        return "Doubling is adding."
+
+``check_double(double)`` prints the verdict, ``check_double.review(double)`` returns it.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import io
+import logging
+import math
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any, Generic, ParamSpec
+
+import numpy as np
+from numpy.typing import NDArray
+
+Answers = ParamSpec("Answers")
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -19,3 +45,160 @@ class Feedback:
 
     def __str__(self) -> str:
         return f"{'✓ Right.' if self.passed else '✗ Not yet.'} {self.message}"
+
+
+class NotYet(AssertionError):
+    """A check that failed; its message is the hint, and a notebook shows nothing else."""
+
+    def _render_traceback_(self) -> list[str]:  # IPython asks for it
+        return [str(Feedback(False, str(self)))]
+
+
+class Exercise(Generic[Answers]):
+    """The check of one exercise; made by `exercise`."""
+
+    def __init__(self, check: Callable[Answers, str]) -> None:
+        self._check = check
+        self._picture: Callable[Answers, str] | None = None
+        functools.update_wrapper(self, check)
+
+    def __call__(self, *answers: Answers.args, **named: Answers.kwargs) -> None:
+        """Print the verdict and, if there is one, the picture."""
+        print(self.review(*answers, **named))
+        if self._picture is not None:
+            print(self._picture(*answers, **named))
+
+    def pictured(self, picture: Callable[Answers, str]) -> Callable[Answers, str]:
+        """Decorate a function of the same answers: its lines are printed below the verdict."""
+        self._picture = picture
+        return picture
+
+    def review(self, *answers: Answers.args, **named: Answers.kwargs) -> Feedback:
+        """The verdict, with a hint that fits the mistake where it is a common one."""
+        try:
+            return Feedback(True, self._check(*answers, **named))
+        except NotYet as hint:
+            return Feedback(False, str(hint))
+
+
+def exercise(check: Callable[Answers, str]) -> Exercise[Answers]:
+    """Make an `Exercise` of a function that returns praise or raises `NotYet`."""
+    return Exercise(check)
+
+
+def attempt(
+    function: Callable[..., Any],
+    *arguments: Any,
+    case: str = "",
+    hints: Mapping[type[Exception], str] | None = None,
+    more: str = "",
+    may_be_none: bool = False,
+) -> Any:
+    """Call a student's function; what it raises becomes a hint.
+
+    Its warnings and what it writes to stderr are not shown: nbgrader takes points for them.
+
+    Args:
+        function: the student's.
+        *arguments: passed on. Arrays are copied, so that a function may write to them.
+        case: the arguments in words, to begin a hint with.
+        hints: for kinds of exceptions, in place of their own text.
+        more: added to what the function raised.
+        may_be_none: None is an answer.
+
+    Returns:
+        What the function returned.
+
+    Raises:
+        NotYet: it raised something, or returned None.
+    """
+    name = getattr(function, "__name__", "")
+    if not name.isidentifier():  # a lambda, an object
+        name = "your function" if case else "Your function"
+    if case:
+        name = f"For {case} {name}"
+    copies = [np.copy(a) if isinstance(a, np.ndarray) else a for a in arguments]
+    try:
+        with _silence():
+            result = function(*copies)
+    except NotYet:
+        raise
+    except Exception as error:  # whatever it is
+        hint = next((h for kind, h in (hints or {}).items() if isinstance(error, kind)), None)
+        raise NotYet(hint or f"{name} raised {type(error).__name__}: {error}.{more}") from None
+    if result is None and not may_be_none:
+        raise NotYet(f"{name} returns None. Write your lines, and return the result.")
+    return result
+
+
+def as_number(given: Any) -> float:
+    """A student's result as a number.
+
+    Raises:
+        NotYet: it is none.
+    """
+    with contextlib.suppress(TypeError, ValueError, OverflowError):
+        number = float(given)
+        if not math.isnan(number):
+            return number
+    raise NotYet(f"A number is wanted, not {short(given)}.")
+
+
+def as_whole(given: Any) -> int:
+    """A student's result as a whole number.
+
+    Raises:
+        NotYet: it is none.
+    """
+    with contextlib.suppress(TypeError, ValueError, OverflowError):
+        whole = int(given)
+        if whole == given:
+            return whole
+    raise NotYet(f"A whole number is wanted, not {short(given)}.")
+
+
+def as_truth(given: Any) -> bool:
+    """A student's result as True or False.
+
+    Raises:
+        NotYet: it is neither.
+    """
+    try:
+        return bool(given)
+    except (TypeError, ValueError):
+        raise NotYet(f"True or False is wanted, not {short(given)}.") from None
+
+
+def as_array(given: Any, shape: tuple[int, ...]) -> Floats:
+    """A student's result as finite numbers of a shape, float64.
+
+    Raises:
+        NotYet: they are not.
+    """
+    try:
+        values = np.asarray(given, np.float64)
+    except (TypeError, ValueError, OverflowError):
+        raise NotYet(f"Numbers are wanted, not {short(given)}.") from None
+    if values.shape != shape:
+        raise NotYet(f"The result has shape {values.shape}; {shape} is wanted.")
+    if not np.isfinite(values).all():
+        raise NotYet("Some of your numbers are infinite or not numbers.")
+    return values
+
+
+def short(value: Any) -> str:
+    """A value in at most 120 characters."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 120 else text[:117] + "..."
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    level = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(level)

@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bnn_lab.lessons.checks.feedback import Feedback
+from bnn_lab.lessons.checks.feedback import NotYet, as_number, as_truth, attempt, exercise
 
 
-def check_packed_bytes(answer: Any) -> None:
-    """Check the first exercise and print what `review_packed_bytes` finds."""
-    print(review_packed_bytes(answer))
-
-
-def review_packed_bytes(answer: Any) -> Feedback:
+@exercise
+def check_packed_bytes(answer: Any) -> str:
     """Bytes of 1,000 binary weights in 32-bit words: 128."""
     hints: dict[float, str] = {
         1000: "That is one byte a weight. A weight takes one bit, and a byte has 8.",
@@ -32,17 +28,13 @@ def review_packed_bytes(answer: Any) -> Feedback:
     )
 
 
-def check_dot_of_differing(answer: Any) -> None:
-    """Check the second exercise and print what `review_dot_of_differing` finds."""
-    print(review_dot_of_differing(answer))
-
-
-def review_dot_of_differing(answer: Any) -> Feedback:
+@exercise
+def check_dot_of_differing(answer: Any) -> str:
     """Dot product of 64 signs that differ in 20 places: 24."""
     hints: dict[float, str] = {
         20: "20 is where they differ. What does such a place add to the sum, +1 or -1?",
         44: "44 places agree and add +1 each. The other 20 add -1 each, not 0.",
-        -24: "The sign is turned round: equal signs multiply to +1.",
+        -24: "The sign is reversed: equal signs multiply to +1.",
         -20: "Those are the places that differ. The 44 others add +1 each.",
         64: "That would be two equal vectors.",
     }
@@ -55,20 +47,13 @@ def review_dot_of_differing(answer: Any) -> Feedback:
     )
 
 
-def check_should_flip(answer: Callable[[int, float, float], Any]) -> None:
-    """Check the third exercise and print what `review_should_flip` finds."""
-    print(review_should_flip(answer))
-
-
-def review_should_flip(answer: Callable[[int, float, float], Any]) -> Feedback:
+@exercise
+def check_should_flip(answer: Callable[[int, float, float], Any]) -> str:
     """Bop's rule: ``w * m > tau``.
 
     Args:
         answer: ``answer(w, m, tau)`` for a weight of ±1, its averaged gradient and the threshold
             should say whether the weight flips.
-
-    Returns:
-        The verdict, with a hint from the first case that goes wrong.
     """
     cases = (
         (+1, 0.5, 0.1, "the gradient is positive, so the loss falls when w goes down"),
@@ -80,27 +65,16 @@ def review_should_flip(answer: Callable[[int, float, float], Any]) -> Feedback:
         (+1, 0.1, 0.1, "the wish is equal to the threshold; it must exceed it"),
     )
     for w, m, tau, reason in cases:
-        try:
-            given = answer(w, m, tau)
-        except Exception as error:  # whatever a student's code raises becomes a hint
-            return Feedback(False, f"Your function raised {type(error).__name__}: {error}.")
-        if given is None:
-            return Feedback(False, "Your function returns None; let it return True or False.")
-        if bool(given) is not (w * m > tau):
+        if as_truth(attempt(answer, w, m, tau)) is not (w * m > tau):
             do = "flip" if w * m > tau else "stay"
-            return Feedback(
-                False, f"For w = {w:+d}, m = {m:+g}, tau = {tau} it should {do}: {reason}."
-            )
-    return Feedback(True, "A weight flips when w·m > τ: when the gradient pushes against it.")
+            raise NotYet(f"For w = {w:+d}, m = {m:+g}, tau = {tau} it should {do}: {reason}.")
+    return "A weight flips when w·m > τ: when the gradient pushes against it."
 
 
 def _number(
     answer: Any, expected: float, hints: dict[float, str], general: str, praise: str
-) -> Feedback:
-    try:
-        given = float(answer)
-    except (TypeError, ValueError):
-        return Feedback(False, f"A number is wanted, not {answer!r}.")
+) -> str:
+    given = as_number(answer)
     if given == expected:
-        return Feedback(True, praise)
-    return Feedback(False, f"{answer} is not it. {hints.get(given, general)}")
+        return praise
+    raise NotYet(f"{answer} is not it. {hints.get(given, general)}")

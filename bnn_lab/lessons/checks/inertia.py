@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bnn_lab.lessons.checks.feedback import Feedback
+from bnn_lab.lessons.checks.feedback import (
+    Floats,
+    NotYet,
+    as_array,
+    as_number,
+    attempt,
+    exercise,
+)
 from bnn_lab.training.closed_forms import latent_flip_step
 from bnn_lab.training.simulate import LatentSGD, simulate_weights
 
-Floats = NDArray[np.float64]
 LatentStep = Callable[[Floats, Floats, float, float], Any]
 StepsToFlip = Callable[[float, float, float], Any]
 ScaledSettings = Callable[[float, float, float, float, float], Any]
@@ -23,29 +28,20 @@ _RATE, _CLIP, _STEPS = 0.1, 0.5, 120
 _FLIP_CASES = ((1.0, 0.1, 0.3), (1.0, 0.25, 0.5), (0.75, 0.5, 0.25), (0.3, 1.0, 2.0))
 
 
-def check_latent_step(answer: LatentStep) -> None:
-    """Check lesson 1's first exercise and print what `review_latent_step` finds."""
-    print(review_latent_step(answer))
-
-
-def review_latent_step(answer: LatentStep) -> Feedback:
+@exercise
+def check_latent_step(answer: LatentStep) -> str:
     """Try one step of SGD on clipped latent weights.
 
     Args:
         answer: ``answer(latent, gradient, learning_rate, clip)`` for float64 arrays (weights,)
             should return the latent weights after the step.
-
-    Returns:
-        The verdict, with a hint that fits the mistake where it is a common one.
     """
     latent, gradient = np.array([0.3, -0.2, 0.45, -0.45]), np.array([1.0, 0.5, -2.0, 3.0])
     moved = latent - _RATE * gradient
     expected = np.clip(moved, -_CLIP, _CLIP)
-    given = _array(lambda: answer(latent.copy(), gradient.copy(), _RATE, _CLIP), latent.shape)
-    if isinstance(given, Feedback):
-        return given
+    given = as_array(attempt(answer, latent, gradient, _RATE, _CLIP), latent.shape)
     if np.allclose(given, expected):
-        return Feedback(True, "This is all that training does to a latent weight.")
+        return "This is all that training does to a latent weight."
     mistakes = {
         "Nothing has moved yet. SGD moves a weight against its gradient.": latent,
         "It moves along the gradient; to lower the loss it must move against it.": np.clip(
@@ -62,11 +58,10 @@ def review_latent_step(answer: LatentStep) -> Feedback:
     }
     for hint, values in mistakes.items():
         if np.allclose(given, values):
-            return Feedback(False, hint)
-    return Feedback(
-        False,
+            raise NotYet(hint)
+    raise NotYet(
         f"From {latent} with gradient {gradient}, learning rate {_RATE} and clip {_CLIP} it gives "
-        f"{given.round(3)} instead of {expected.round(3)}.",
+        f"{given.round(3)} instead of {expected.round(3)}."
     )
 
 
@@ -74,7 +69,7 @@ def latent_paths(answer: LatentStep) -> dict[str, Floats | None]:
     """A student's step repeated under a noisy gradient that turns round, to be drawn.
 
     Args:
-        answer: as for `review_latent_step`.
+        answer: as for `check_latent_step`.
 
     Returns:
         ``expected``, float64 (steps + 1,), and ``yours``, the same or None if it cannot be drawn.
@@ -84,77 +79,57 @@ def latent_paths(answer: LatentStep) -> dict[str, Floats | None]:
     run = simulate_weights(rule, steps=_STEPS, weights=1, drift=drift, noise=0.5)
     path = [run.watched[0]]
     for gradient in run.gradients:
-        call = partial(answer, path[-1].copy(), gradient.copy(), _RATE, _CLIP)
-        after = _array(call, (1,))
-        if isinstance(after, Feedback):
+        try:
+            path.append(as_array(attempt(answer, path[-1], gradient, _RATE, _CLIP), (1,)))
+        except NotYet:
             return {"expected": run.watched[:, 0], "yours": None}
-        path.append(after)
     return {"expected": run.watched[:, 0], "yours": np.concatenate(path)}
 
 
-def check_steps_to_flip(answer: StepsToFlip) -> None:
-    """Check lesson 1's second exercise and print what `review_steps_to_flip` finds."""
-    print(review_steps_to_flip(answer))
-
-
-def review_steps_to_flip(answer: StepsToFlip) -> Feedback:
+@exercise
+def check_steps_to_flip(answer: StepsToFlip) -> str:
     """Try a formula for the step at which a latent weight changes sign.
 
     Args:
         answer: ``answer(initial, learning_rate, gradient)`` for a constant gradient and a latent
             weight that starts at `initial` > 0 should return the number of SGD steps after which
             it is negative, an int, or None if that never happens.
-
-    Returns:
-        The verdict, with a hint.
     """
     for initial, rate, gradient in (*_FLIP_CASES, (1.0, 0.1, -0.5), (1.0, 0.1, 0.0)):
         expected = latent_flip_step(initial, rate, gradient)
         case = f"initial={initial}, learning_rate={rate}, gradient={gradient}"
-        try:
-            given = answer(initial, rate, gradient)
-        except ZeroDivisionError:
-            return Feedback(False, f"For {case} it divides by 0. When does the weight never flip?")
-        except Exception as error:  # whatever a student's code raises becomes a hint
-            return Feedback(False, f"Your function raised {type(error).__name__}: {error}.")
+        zero = f"For {case} it divides by 0. When does the weight never flip?"
+        given = attempt(
+            answer, initial, rate, gradient, hints={ZeroDivisionError: zero}, may_be_none=True
+        )
         if expected is None:
             if given is not None:
-                return Feedback(
-                    False,
+                raise NotYet(
                     f"For {case} it gives {given}, but this gradient never pushes the weight below "
-                    "0. Return None.",
+                    "0. Return None."
                 )
             continue
         hint = _flip_hint(given, expected, initial / (rate * gradient))
         if hint:
-            return Feedback(False, f"For {case} it gives {given} instead of {expected}. {hint}")
-    return Feedback(
-        True, "Only the ratio of magnitude and learning rate enters: the weight's inertia."
-    )
+            raise NotYet(f"For {case} it gives {given} instead of {expected}. {hint}")
+    return "Only the ratio of magnitude and learning rate enters: the weight's inertia."
 
 
 def _flip_hint(given: Any, expected: int, ratio: float) -> str:
     if given is None:
         return "Each step moves the weight by learning_rate * gradient. How many fit in initial?"
-    try:
-        number = float(given)
-    except (TypeError, ValueError):
-        return "A number is wanted."
+    number = as_number(given)
     if number == expected:
         return ""
-    if math.isclose(number, ratio) and number != int(number):
+    if math.isclose(number, ratio) and not number.is_integer():
         return "Steps are whole: round to the first step after which the weight is below 0."
     if number in (math.floor(ratio), math.ceil(ratio)):
         return "Nearly: at exactly 0 the sign is still +1, so one more step is needed there."
     return "Each step moves the weight by learning_rate * gradient. How many fit in initial?"
 
 
-def check_scaled_settings(answer: ScaledSettings) -> None:
-    """Check lesson 1's third exercise and print what `review_scaled_settings` finds."""
-    print(review_scaled_settings(answer))
-
-
-def review_scaled_settings(answer: ScaledSettings) -> Feedback:
+@exercise
+def check_scaled_settings(answer: ScaledSettings) -> str:
     """Try settings that make every latent weight C times as large and leave the signs alone.
 
     The rule is w = clip(w - learning_rate * (g + 2 * l2 * w), -bound, bound).
@@ -163,21 +138,16 @@ def review_scaled_settings(answer: ScaledSettings) -> Feedback:
         answer: ``answer(learning_rate, initial, bound, l2, C)`` should return the four settings
             under which every binary weight stays the same although all latents are C times as
             large.
-
-    Returns:
-        The verdict, with a hint for the first setting that breaks it.
     """
     settings = (0.125, 1.0, 0.75, 0.125)
     for scale in (4.0, 0.5):
-        given = _array(partial(answer, *settings, scale), (4,))
-        if isinstance(given, Feedback):
-            return given
+        given = as_array(attempt(answer, *settings, scale), (4,))
         expected = np.array([*(scale * np.array(settings[:3])), settings[3] / scale])
         if not np.allclose(given, expected):
-            return Feedback(False, _scale_hint(given, expected, settings, scale))
+            raise NotYet(_scale_hint(given, expected, settings, scale))
         if (_signs(*settings) != _signs(*given)).any():
-            return Feedback(False, "The numbers are close but not exact: multiply and divide by C.")
-    return Feedback(True, "The same binary weights after every step, tried on 200 noisy steps.")
+            raise NotYet("The numbers are close but not exact: multiply and divide by C.")
+    return "The same binary weights after every step, tried on 200 noisy steps."
 
 
 def _scale_hint(given: Floats, expected: Floats, settings: Any, scale: float) -> str:
@@ -206,22 +176,3 @@ def _signs(rate: float, initial: float, bound: float, l2: float) -> NDArray[np.b
         latent = np.clip(latent - rate * (gradient + 2 * l2 * latent), -bound, bound)
         rows.append(latent < 0)
     return np.array(rows)
-
-
-def _array(call: Callable[[], Any], shape: tuple[int, ...]) -> Floats | Feedback:
-    """A student's answer as numbers of that shape, or a hint."""
-    try:
-        given = call()
-    except Exception as error:  # whatever a student's code raises becomes a hint
-        return Feedback(False, f"Your function raised {type(error).__name__}: {error}.")
-    if given is None:
-        return Feedback(False, "Your function returns None; let it return its result.")
-    try:
-        values = np.asarray(given, np.float64)
-    except (TypeError, ValueError):
-        return Feedback(False, f"Your function returns a {type(given).__name__}; numbers, please.")
-    if values.shape != shape:
-        return Feedback(False, f"Your function returns shape {values.shape}; {shape} is wanted.")
-    if not np.isfinite(values).all():
-        return Feedback(False, "Some of your numbers are infinite or not numbers.")
-    return values

@@ -88,9 +88,9 @@ def popcount_dot(a, w, channels):
 
 
 # %% nbgrader={"grade": true, "grade_id": "check_popcount_dot", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
-from bnn_lab.lessons.checks import review_binary_dot
+from bnn_lab.lessons.checks import check_binary_dot
 
-review = review_binary_dot(popcount_dot)
+review = check_binary_dot.review(popcount_dot)
 expect(review.passed, review.message)
 ### BEGIN HIDDEN TESTS
 for channels in (1, 31, 65, 512):

@@ -11,10 +11,6 @@ from bnn_lab.lessons.checks import (
     check_flip_measure,
     check_flip_step,
     check_gamma_and_tau,
-    review_bop_step,
-    review_flip_measure,
-    review_flip_step,
-    review_gamma_and_tau,
 )
 
 
@@ -94,7 +90,7 @@ def test_the_solutions_pass(capsys: pytest.CaptureFixture[str]) -> None:
     ],
 )
 def test_mistakes_in_bop_get_their_hint(answer, hint: str) -> None:
-    feedback = review_bop_step(answer)
+    feedback = check_bop_step.review(answer)
     assert not feedback.passed
     assert hint in feedback.message
 
@@ -109,12 +105,12 @@ def test_mistakes_in_bop_get_their_hint(answer, hint: str) -> None:
         (lambda c, t, g: math.floor(math.log(1 - t / g) / math.log(1 - c)) + 1, "reach tau"),
         (lambda c, t, g: count(c, t, g) or 99, "Return None"),
         (lambda c, t, g: None, "find the first n"),
-        (lambda c, t, g: "soon", "a number is wanted"),
+        (lambda c, t, g: "soon", "A number is wanted"),
         (lambda c: c, "raised TypeError"),
     ],
 )
 def test_mistakes_in_the_count_get_their_hint(answer, hint: str) -> None:
-    feedback = review_flip_step(answer)
+    feedback = check_flip_step.review(answer)
     assert not feedback.passed
     assert any(part in feedback.message for part in hint.split("|")), feedback.message
 
@@ -130,12 +126,12 @@ def test_mistakes_in_the_count_get_their_hint(answer, hint: str) -> None:
         (lambda f, n: 1.0, "It is np.log"),
         (lambda f, n: math.log(0), "logarithm of 0"),
         (lambda f, n: None, "returns None"),
-        (lambda f, n: "x", "a number is wanted"),
+        (lambda f, n: "x", "A number is wanted"),
         (lambda f: f, "raised TypeError"),
     ],
 )
 def test_mistakes_in_pi_get_their_hint(answer, hint: str) -> None:
-    feedback = review_flip_measure(answer)
+    feedback = check_flip_measure.review(answer)
     assert not feedback.passed and hint in feedback.message
 
 
@@ -147,11 +143,11 @@ def test_mistakes_in_pi_get_their_hint(answer, hint: str) -> None:
         (0.01, 0.2, "lower tau"),
         (0.001, 0.0, "Both fail"),
         (2.0, 0.1, "gamma in (0, 1]"),
-        ("a", 0.1, "could not convert"),
+        ("a", 0.1, "A number is wanted"),
     ],
 )
 def test_bad_choices_get_their_hint(gamma, tau, hint: str) -> None:
-    feedback = review_gamma_and_tau(gamma, tau)
+    feedback = check_gamma_and_tau.review(gamma, tau)
     assert not feedback.passed
     assert hint in feedback.message
 

@@ -5,11 +5,9 @@ import math
 import pytest
 
 from bnn_lab.lessons.checks import (
+    check_binary_layers,
     check_speed_limit,
     check_threshold,
-    review_binary_layers,
-    review_speed_limit,
-    review_threshold,
     threshold_picture,
 )
 
@@ -40,7 +38,7 @@ def test_the_solution_decides_as_normalization_does(mean: float) -> None:
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
-        (lambda k, m, b: None, "should return a whole number"),
+        (lambda k, m, b: None, "returns None"),
         (lambda k, m, b: (k - m + b) / 2, "round down"),
         (lambda k, m, b: k // 2, "ignores mean"),
         (lambda k, m, b: math.floor((k - m) / 2), "beta is missing"),
@@ -54,7 +52,7 @@ def test_the_solution_decides_as_normalization_does(mean: float) -> None:
     ],
 )
 def test_mistakes_with_thresholds(answer, hint: str) -> None:
-    feedback = review_threshold(answer)
+    feedback = check_threshold.review(answer)
     assert not feedback.passed
     assert hint in feedback.message
     assert "normalize, then sign" in threshold_picture(answer)
@@ -63,9 +61,9 @@ def test_mistakes_with_thresholds(answer, hint: str) -> None:
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
-        (lambda f, b: None, "should return a number"),
+        (lambda f, b: None, "returns None"),
         (lambda f, b: b / f, "together"),
-        (lambda f, b: f / (f + b), "Turned round"),
+        (lambda f, b: f / (f + b), "Inverted"),
         (lambda f, b: b / (f + b), "binary share"),
         (lambda f, b: f, "new time"),
         (lambda f, b: f + b, "Divide it"),
@@ -74,7 +72,7 @@ def test_mistakes_with_thresholds(answer, hint: str) -> None:
     ],
 )
 def test_mistakes_with_the_limit(answer, hint: str) -> None:
-    feedback = review_speed_limit(answer)
+    feedback = check_speed_limit.review(answer)
     assert not feedback.passed
     assert hint in feedback.message
 
@@ -95,11 +93,11 @@ def network(quantizer):
 
 def test_a_network_is_judged_by_the_converter() -> None:
     fixed, broken = network("ste_sign"), network(None)
-    feedback = review_binary_layers(fixed, ["conv_1", "conv_2"])
+    feedback = check_binary_layers.review(fixed, ["conv_1", "conv_2"])
     assert feedback.passed and "100% of" in feedback.message
-    feedback = review_binary_layers(broken, ["conv_1", "conv_2"])
+    feedback = check_binary_layers.review(broken, ["conv_1", "conv_2"])
     assert not feedback.passed
     assert "The converter says of 'conv_2': its input" in feedback.message
     assert "ste_sign" in feedback.message
-    assert "keep the layers' names" in review_binary_layers(fixed, ["conv_7"]).message
-    assert "cannot be converted" in review_binary_layers("no model", ["conv_1"]).message
+    assert "keep the layers' names" in check_binary_layers.review(fixed, ["conv_7"]).message
+    assert "cannot be converted" in check_binary_layers.review("no model", ["conv_1"]).message

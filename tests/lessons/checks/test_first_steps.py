@@ -6,9 +6,6 @@ from bnn_lab.lessons.checks.first_steps import (
     check_dot_of_differing,
     check_packed_bytes,
     check_should_flip,
-    review_dot_of_differing,
-    review_packed_bytes,
-    review_should_flip,
 )
 
 
@@ -34,7 +31,7 @@ def test_the_solutions_pass(capsys: pytest.CaptureFixture[str]) -> None:
     ],
 )
 def test_hints_on_packed_bytes(answer, hint: str) -> None:
-    feedback = review_packed_bytes(answer)
+    feedback = check_packed_bytes.review(answer)
     assert not feedback.passed and hint in feedback.message
 
 
@@ -43,14 +40,14 @@ def test_hints_on_packed_bytes(answer, hint: str) -> None:
     [
         (20, "+1 or -1?"),
         (44, "not 0"),
-        (-24, "turned round"),
+        (-24, "reversed"),
         (-20, "44 others"),
         (64, "two equal vectors"),
         (1, "44 places agree"),
     ],
 )
 def test_hints_on_the_dot_product(answer, hint: str) -> None:
-    feedback = review_dot_of_differing(answer)
+    feedback = check_dot_of_differing.review(answer)
     assert not feedback.passed and hint in feedback.message
 
 
@@ -68,5 +65,5 @@ def test_hints_on_the_dot_product(answer, hint: str) -> None:
     ],
 )
 def test_hints_on_bops_rule(answer, hint: str) -> None:
-    feedback = review_should_flip(answer)
+    feedback = check_should_flip.review(answer)
     assert not feedback.passed and hint in feedback.message

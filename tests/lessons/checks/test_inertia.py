@@ -10,9 +10,6 @@ from bnn_lab.lessons.checks import (
     check_scaled_settings,
     check_steps_to_flip,
     latent_paths,
-    review_latent_step,
-    review_scaled_settings,
-    review_steps_to_flip,
 )
 
 
@@ -46,7 +43,7 @@ def test_the_solutions_pass(capsys: pytest.CaptureFixture[str]) -> None:
         (lambda w, g, a, c: np.minimum(w - a * g, c), "upper end"),
         (lambda w, g, a, c: np.sign(w - a * g), "sign is taken later"),
         (lambda w, g, a, c: None, "returns None"),
-        (lambda w, g, a, c: "w", "numbers, please"),
+        (lambda w, g, a, c: "w", "Numbers are wanted"),
         (lambda w, g, a, c: 1.0, "shape"),
         (lambda w, g, a, c: w / 0, "infinite"),
         (lambda w, g, a, c: w + 17, "instead of"),
@@ -55,7 +52,7 @@ def test_the_solutions_pass(capsys: pytest.CaptureFixture[str]) -> None:
 )
 @pytest.mark.filterwarnings("ignore:divide by zero")
 def test_mistakes_in_the_step_get_their_hint(answer, hint: str) -> None:
-    feedback = review_latent_step(answer)
+    feedback = check_latent_step.review(answer)
     assert not feedback.passed and hint in feedback.message
 
 
@@ -74,7 +71,7 @@ def test_mistakes_in_the_step_get_their_hint(answer, hint: str) -> None:
     ],
 )
 def test_mistakes_in_the_count_get_their_hint(answer, hint: str) -> None:
-    feedback = review_steps_to_flip(answer)
+    feedback = check_steps_to_flip.review(answer)
     assert not feedback.passed
     assert any(part in feedback.message for part in hint.split("|")), feedback.message
 
@@ -93,7 +90,7 @@ def test_mistakes_in_the_count_get_their_hint(answer, hint: str) -> None:
     ],
 )
 def test_mistakes_in_the_settings_get_their_hint(answer, hint: str) -> None:
-    feedback = review_scaled_settings(answer)
+    feedback = check_scaled_settings.review(answer)
     assert not feedback.passed and hint in feedback.message
 
 

@@ -9,9 +9,6 @@ from bnn_lab.lessons.checks import (
     check_zero_padded,
     packing_picture,
     padding_picture,
-    review_attainable,
-    review_pack_word,
-    review_zero_padded,
 )
 
 
@@ -35,7 +32,7 @@ def test_the_solutions_pass(capsys: pytest.CaptureFixture[str]) -> None:
     ):
         check(solution)
         assert capsys.readouterr().out.startswith("✓ Right.")
-    assert review_pack_word(lambda signs: np.uint32(pack(signs))).passed
+    assert check_pack_word.review(lambda signs: np.uint32(pack(signs))).passed
 
 
 @pytest.mark.parametrize(
@@ -47,13 +44,13 @@ def test_the_solutions_pass(capsys: pytest.CaptureFixture[str]) -> None:
         (lambda s: pack(s[::-1]), "lowest bit"),
         (lambda s: int((s < 0).sum()), "count the -1s"),
         (lambda s: 77, "worth 2**i"),
-        (lambda s: "many", "a whole number is wanted"),
-        (lambda s: 0.5, "a whole number is wanted"),
+        (lambda s: "many", "A whole number is wanted"),
+        (lambda s: 0.5, "A whole number is wanted"),
         (lambda: 0, "raised TypeError"),
     ],
 )
 def test_mistakes_in_packing(answer, hint: str) -> None:
-    feedback = review_pack_word(answer)
+    feedback = check_pack_word.review(answer)
     assert not feedback.passed
     assert hint in feedback.message
     assert packing_picture(answer).startswith("value    ")
@@ -72,7 +69,7 @@ def test_the_picture_marks_wrong_bits() -> None:
     [
         (lambda a, s, o: None, "returns None"),
         (lambda a, s, o: a, "Nothing is taken out"),
-        (lambda a, s, o: a + s[o].sum(), "turned round"),
+        (lambda a, s, o: a + s[o].sum(), "reversed"),
         (lambda a, s, o: a - s[o].size, "adds the filter's value"),
         (lambda a, s, o: a - s.sum(), "whole filter"),
         (lambda a, s, o: 1234, "Subtract the filter's values"),
@@ -80,7 +77,7 @@ def test_the_picture_marks_wrong_bits() -> None:
     ],
 )
 def test_mistakes_in_padding(answer, hint: str) -> None:
-    feedback = review_zero_padded(answer)
+    feedback = check_zero_padded.review(answer)
     assert not feedback.passed
     assert hint in feedback.message
 
@@ -96,7 +93,7 @@ def test_the_map_is_wrong_at_the_border_only() -> None:
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
-        (lambda i, c, b: None, "should return a number"),
+        (lambda i, c, b: None, "returns None"),
         (lambda i, c, b: c, "the slower one decides"),
         (lambda i, c, b: i * b, "has a ceiling"),
         (lambda i, c, b: max(c, i * b), "has a ceiling"),
@@ -106,6 +103,6 @@ def test_the_map_is_wrong_at_the_border_only() -> None:
     ],
 )
 def test_mistakes_with_the_roof(answer, hint: str) -> None:
-    feedback = review_attainable(answer)
+    feedback = check_attainable.review(answer)
     assert not feedback.passed
     assert hint in feedback.message
