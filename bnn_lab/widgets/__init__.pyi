@@ -9,6 +9,7 @@ from .latency_explorer import LatencyExplorer as LatencyExplorer
 from .op_profile import OpProfile as OpProfile
 from .pass_viewer import PassViewer as PassViewer
 from .prediction import Prediction as Prediction
+from .prediction import score_sheet as score_sheet
 from .quicknet_designer import QuickNetDesigner as QuickNetDesigner
 from .roofline import Roofline as Roofline
 from .switches import Switches as Switches

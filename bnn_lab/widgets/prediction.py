@@ -1,79 +1,108 @@
-"""Predict before you run: a guess that is kept, and later shown beside the result."""
+"""Predict before you run: a guess on a number line, and later the result on the same line."""
 
 from __future__ import annotations
 
-import html
-import os
-from typing import Any
+import math
+import re
+from typing import Any, ClassVar
 
-import ipywidgets
+from bnn_lab.errors import InputError
+from bnn_lab.widgets.explorable import Explorable
 
-from bnn_lab.widgets.base import STATIC
-
-# Question to the guess given: running the cell again does not lose it.
-_guesses: dict[str, float] = {}
+_DECADES = 100  # ends so many times apart make the line logarithmic, as in js/prediction.js
 
 
-class Prediction(ipywidgets.VBox):
-    """A question with a field for the reader's guess.
+class Prediction(Explorable, module="prediction"):
+    """A question with a line to mark the guess on; the result stays folded until there is one.
 
-    Args:
-        question: one sentence.
-        unit: shown behind the numbers, such as "%" or "×".
-        low: smallest answer that makes sense.
-        high: largest answer that makes sense.
+        steps = Prediction("After how many steps does it flip?", "steps", 0, 1000)
+        steps                # in a cell of its own
+        steps.reveal(21)     # later: shows it again, with the result
 
-    Attributes:
-        field: the number's ipywidget.
+    The line is logarithmic if its ends are positive and at least a factor of 100 apart.
     """
 
+    # Question to the last prediction that asked it, in the order of their first appearance.
+    _all: ClassVar[dict[str, Prediction]] = {}
+
     def __init__(
-        self, question: str, unit: str = "", low: float = 0.0, high: float = 100.0
+        self,
+        question: str | None = None,
+        unit: str = "",
+        low: float = 0.0,
+        high: float = 100.0,
+        digits: int = 0,
+        **start: Any,
     ) -> None:
-        self.question, self.unit = question, unit
-        self.field = ipywidgets.BoundedFloatText(
-            value=_guesses.get(question, low),
-            min=low,
-            max=high,
-            step=(high - low) / 100,
-            description="your guess",
-            tooltip=question,
-            layout=ipywidgets.Layout(width="200px"),
-        )
-        self.field.observe(self._keep, names="value")
-        text = ipywidgets.HTML(f"<b>Predict:</b> {html.escape(question)}")
-        super().__init__([text, ipywidgets.HBox([self.field, ipywidgets.Label(unit)])])
-        self.add_class("bnn-lab-prediction")
+        if question is None:  # an example, as of every explorable
+            super().__init__(start.pop("name", ""), **start)
+            return
+        if not (math.isfinite(low) and math.isfinite(high) and low < high):
+            raise InputError(f"Prediction({low=}, {high=}): low must be below high, both finite.")
+        if not 0 <= digits <= 9:
+            raise InputError(f"Prediction({digits=}): must be in 0..9.")
+        name = "predict-" + re.sub(r"[^a-z0-9]+", "-", question.lower()).strip("-")[:60]
+        texts = {"question": question, "unit": unit, "low": low, "high": high, "digits": digits}
+        super().__init__(start.pop("name", name), **{**texts, "truth": None, **start})
+        self._all[question] = self
 
     @property
     def guess(self) -> float | None:
-        """The reader's guess, None as long as there is none."""
-        return _guesses.get(self.question)
+        """The reader's guess in the question's unit, None as long as there is none."""
+        if self.at is None:
+            return None
+        if self._log:
+            value = float(f"{self.low * (self.high / self.low) ** self.at:.2g}")
+        else:
+            value = self.low + self.at * (self.high - self.low)
+        unit = 10**self.digits
+        return math.floor(value * unit + 0.5) / unit
 
-    def reveal(self, measured: float, digits: int = 1) -> str:
-        """The guess beside the result.
+    @property
+    def _log(self) -> bool:
+        return bool(self.low > 0 and self.high / self.low >= _DECADES)
+
+    def reveal(self, measured: float) -> Prediction:
+        """Show the question again, now with the result for those who have guessed.
 
         Args:
-            measured: what came out, in the question's unit.
-            digits: behind the decimal point.
+            measured: what came out, in the question's unit; it may lie beyond the line's ends.
 
         Returns:
-            Two lines of text to print.
+            This prediction, to be displayed.
+
+        Raises:
+            InputError: the result is not a finite number.
         """
-        unit = f" {self.unit}" if self.unit else ""
-        result = f"measured:   {measured:,.{digits}f}{unit}"
-        if self.guess is None:
-            return f"your guess: none (fill in the field above, then run this cell again)\n{result}"
-        return f"your guess: {self.guess:,.{digits}f}{unit}\n{result}"
+        if not math.isfinite(measured):
+            raise InputError(f"Prediction.reveal({measured!r}): must be a finite number.")
+        self.truth = float(measured)
+        return self
 
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        if os.environ.get(STATIC) == "1":
-            blank = f"your guess: ____ {self.unit}".rstrip()
-            return {
-                "text/markdown": f"**Predict:** {self.question} *{blank}*",
-                "text/plain": f"Predict: {self.question} {blank}",
-            }
-        return super()._repr_mimebundle_(**options)
 
-    def _keep(self, change: dict[str, float]) -> None:
-        _guesses[self.question] = change["new"]
+def score_sheet() -> Any:
+    """All guesses of this notebook beside their results, as a table to display.
+
+    Returns:
+        An `IPython.display.Markdown`.
+    """
+    from IPython.display import Markdown
+
+    rows = [
+        "| question | your guess | result |",
+        "|---|---:|---:|",
+    ]
+    for prediction in Prediction._all.values():
+        guess, truth = prediction.guess, prediction.truth
+        # Without a guess the answer stays folded here, too.
+        result = _number(prediction, truth) if guess is not None and truth is not None else "–"
+        rows.append(
+            f"| {prediction.question} | {'–' if guess is None else _number(prediction, guess)} "
+            f"| {result} |"
+        )
+    return Markdown("\n".join(rows))
+
+
+def _number(prediction: Prediction, value: float) -> str:
+    unit = f" {prediction.unit}" if prediction.unit else ""
+    return f"{value:,.{prediction.digits}f}{unit}"

@@ -125,7 +125,7 @@ for step in range(200):
 print("the weight ends at", w, "after", len(flipped_at), "flips, at steps", flipped_at)
 
 # %% tags=["nbval-ignore-output"]
-print(flips.reveal(len(flipped_at), digits=0))
+flips.reveal(len(flipped_at))
 
 # %% [markdown]
 # The average $m$ filters the noise, and the threshold ignores weak wishes. Lessons 1 and 2 are
@@ -191,6 +191,14 @@ def should_flip(w, m, tau):
 
 
 check_should_flip(should_flip)
+
+# %% [markdown]
+# ## Your guesses
+
+# %% tags=["nbval-ignore-output"]
+from bnn_lab.widgets import score_sheet
+
+score_sheet()
 
 # %% [markdown]
 # ## Summary

@@ -122,9 +122,14 @@ print(f"{run.flips.sum()} flips of 64 weights, the same ones in all three")
 
 # %% tags=["nbval-ignore-output"]
 noise_flips = Prediction(
-    "Pure noise, γ = 0.1, τ = 0: how many % of the weights flip in each step?", "%"
+    "Pure noise, γ = 0.1, τ = 0: how many % of the weights flip in each step?",
+    "%",
+    digits=1,
 )
 noise_flips
+
+# %% tags=["nbval-ignore-output"]
+noise_flips.reveal(100 * closed_forms.bop_flip_rate(0.1))
 
 # %%
 for gamma in (0.1, 0.01):
@@ -134,9 +139,6 @@ for gamma in (0.1, 0.01):
     assert abs(rate / formula - 1) < 0.05
     print(f"gamma {gamma:<5} formula: {formula:.1%} of the weights flip in a step", end="")
     print(f"   simulated: {rate:.1%}")
-
-# %% tags=["nbval-ignore-output"]
-print(noise_flips.reveal(100 * closed_forms.bop_flip_rate(0.1)))
 
 # %% [markdown]
 # The formula is $\arccos(1-\gamma)/\pi$. Ten times more patience gives only about three times fewer
@@ -355,7 +357,9 @@ print("a falling gamma freezes the flips, and the accuracy settles higher")
 # each. Adam trains the latent weights.
 
 # %% tags=["nbval-ignore-output"]
-adam_gets = Prediction("Bop gets 97 % right. How many % do latent weights under Adam get?", "%")
+adam_gets = Prediction(
+    "Bop gets 97 % right. How many % do latent weights under Adam get?", "%", digits=1
+)
 adam_gets
 
 # %% tags=["nbval-ignore-output"]
@@ -380,7 +384,7 @@ figures.draw(comparison)
 # %% tags=["nbval-ignore-output"]
 final = comparison.frame[comparison.frame.phase == "final"].groupby("method").accuracy
 print(f"Bop gets {final.mean()['bop']:.1%}. Adam on latent weights:")
-print(adam_gets.reveal(100 * final.mean()["adam"]))
+adam_gets.reveal(100 * final.mean()["adam"])
 
 # %%
 assert abs(final.mean()["bop"] - final.mean()["adam"]) < 0.03
@@ -411,6 +415,14 @@ print("both get more than 93 % right; they lie within 3 points of each other")
 #   at each step down?
 # * Lesson 1 found that weight decay turns a latent weight into $-\frac{\alpha}{\gamma} m$. Which
 #   $\tau$ makes Bop the same as that? Show it with `simulate_weights`.
+
+# %% [markdown]
+# ## Your guesses
+
+# %% tags=["nbval-ignore-output"]
+from bnn_lab.widgets import score_sheet
+
+score_sheet()
 
 # %% [markdown]
 # ## Summary

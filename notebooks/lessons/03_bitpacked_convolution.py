@@ -59,6 +59,7 @@ guess_numpy = widgets.Prediction(
     unit="times",
     low=0.01,
     high=1000,
+    digits=2,
 )
 guess_numpy
 
@@ -66,8 +67,9 @@ guess_numpy
 guess_kernel = widgets.Prediction(
     "The fastest compiled kernel of your processor: how many times as fast as floats in NumPy?",
     unit="times",
-    low=0.01,
+    low=0.1,
     high=10_000,
+    digits=1,
 )
 guess_kernel
 
@@ -358,11 +360,10 @@ widgets.KernelLadder(ladder)
 # %% tags=["nbval-ignore-output"]
 times = ladder[0].table
 best = "bnn_lab " + kernels.active_backend()
-print(guess_numpy.question)
-print(guess_numpy.reveal(times.speedup(NUMPY_BITS, over=NUMPY_FLOAT), digits=2))
-print()
-print(guess_kernel.question)
-print(guess_kernel.reveal(times.speedup(best, over=NUMPY_FLOAT)))
+guess_numpy.reveal(times.speedup(NUMPY_BITS, over=NUMPY_FLOAT))
+
+# %% tags=["nbval-ignore-output"]
+guess_kernel.reveal(times.speedup(best, over=NUMPY_FLOAT))
 
 # %% [markdown]
 # **Bits alone make nothing fast.** In NumPy they are slower than floats: the words are few, but
@@ -442,6 +443,14 @@ check_attainable(attainable)
 # * Restart the kernel and set `os.environ["BNN_LAB_BACKEND"] = "scalar"` in the first cell. What
 #   does `kernels.active_backend()` say, and which numbers change?
 # * In a terminal, `bnn-lab bench` measures more layers and peers.
+
+# %% [markdown]
+# ## Your guesses
+
+# %% tags=["nbval-ignore-output"]
+from bnn_lab.widgets import score_sheet
+
+score_sheet()
 
 # %% [markdown]
 # ## Summary

@@ -53,7 +53,9 @@ guess_share
 
 # %% tags=["nbval-ignore-output"]
 guess_shortcuts = widgets.Prediction(
-    "How much more time does the network take with its shortcuts than without?", unit="%"
+    "How much more time does the network take with its shortcuts than without?",
+    unit="%",
+    digits=1,
 )
 guess_shortcuts
 
@@ -84,9 +86,8 @@ macs = {row: row.macs or 0 for row in profile.rows}
 binary_macs = sum(macs[row] for row in profile.rows if row.binary) / sum(macs.values())
 binary_time = sum(row.ms for row in profile.rows if row.binary) / profile.sum_ms
 
-print(f"binary ops: {binary_macs:.0%} of the MACs, {binary_time:.0%} of the time")
-print(f"float ops:  {1 - binary_macs:.0%} of the MACs, {1 - binary_time:.0%} of the time\n")
-print(guess_share.reveal(100 * binary_time))
+print(f"binary ops do {binary_macs:.0%} of the MACs")
+guess_share.reveal(100 * binary_time)
 
 # %%
 assert binary_macs > 0.95
@@ -189,7 +190,7 @@ figures.draw(table)
 
 # %% tags=["nbval-ignore-output"]
 cost = table.speedup("no shortcuts", over="shortcuts, fused") - 1
-print(guess_shortcuts.reveal(100 * cost))
+guess_shortcuts.reveal(100 * cost)
 
 # %% [markdown]
 # ## What QuickNet does about it
@@ -354,6 +355,14 @@ for name, state in (("QuickNet", designer.Design()), ("yours", my_design)):
 # %% [markdown]
 # Would your design be as accurate as QuickNet? Nobody knows before training it. Speed can be
 # measured in seconds, accuracy only in days: that is why a good cost model is worth having.
+
+# %% [markdown]
+# ## Your guesses
+
+# %% tags=["nbval-ignore-output"]
+from bnn_lab.widgets import score_sheet
+
+score_sheet()
 
 # %% [markdown]
 # ## Summary

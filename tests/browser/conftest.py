@@ -277,7 +277,8 @@ class NotebookPage:
 
     def guess(self, number: float, which: int = 0) -> None:
         """Type a guess into a *predict* prompt."""
-        field = self.page.locator(".bnn-lab-prediction input").nth(which)
+        # The explorable's shadow root is open, so a locator reaches into it.
+        field = self.page.locator("[class*=bnn-lab-predict-] .guess input").nth(which)
         field.fill(str(number))
         field.press("Enter")
         self.wait_idle()

@@ -36,7 +36,12 @@ def test_every_lesson_is_known() -> None:
 
 def a_guess_is_kept(notebook: Any) -> None:
     notebook.guess(17)
-    assert "your guess: 17 flips" in notebook.run_cell("flips.reveal")
+    shown = notebook.page.locator("[class*=bnn-lab-predict-] .words")
+    # Both where it is asked and where it is revealed.
+    for number in range(2):
+        shown.nth(number).filter(has_text="Your guess: 17 flips. The result:").wait_for()
+    notebook.run_cell("score_sheet()")
+    notebook.page.get_by_role("cell", name="17 flips").first.wait_for()
 
 
 def a_design_is_measured(notebook: Any) -> None:

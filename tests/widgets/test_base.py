@@ -8,7 +8,7 @@ import pytest
 from bnn_lab.controls import Control, check_state, choice, controls, slider, toggle
 from bnn_lab.errors import InputError
 from bnn_lab.figures import Drawing
-from bnn_lab.widgets import Explorer, Prediction
+from bnn_lab.widgets import Explorer
 
 
 @dataclass(frozen=True)
@@ -123,31 +123,3 @@ def test_the_number_of_traces_may_change() -> None:
     )
     shown.set(points=4)
     assert len(shown.figure.data) == 4 and not shown.errors.outputs
-
-
-def test_a_guess_is_kept_and_shown_beside_the_result() -> None:
-    asked = Prediction("How many times faster?", unit="×", low=1, high=100)
-    assert "none" in asked.reveal(17.2)
-    asked.field.value = 8
-    again = Prediction("How many times faster?", unit="×", low=1, high=100)
-    assert again.guess == 8 and again.field.value == 8
-    assert again.reveal(17.23) == "your guess: 8.0 ×\nmeasured:   17.2 ×"
-
-
-def test_stored_notebooks_get_the_static_figure(monkeypatch: pytest.MonkeyPatch) -> None:
-    shown = explorer()
-    live = shown._repr_mimebundle_()
-    assert any("widget-view" in kind for kind in live)
-    monkeypatch.setenv("BNN_LAB_STATIC", "1")
-    stored = shown._repr_mimebundle_()
-    assert set(stored) == {"application/vnd.plotly.v1+json", "text/plain"}
-    assert stored["application/vnd.plotly.v1+json"]["layout"]["meta"]["alt"] == "3 points < 10"
-
-
-def test_a_stored_prediction_is_its_question(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = Prediction("How many flips?", unit="flips")
-    assert "text/markdown" not in asked._repr_mimebundle_()
-    monkeypatch.setenv("BNN_LAB_STATIC", "1")
-    bundle = asked._repr_mimebundle_()
-    assert bundle["text/markdown"] == "**Predict:** How many flips? *your guess: ____ flips*"
-    assert not any("widget" in kind for kind in bundle)

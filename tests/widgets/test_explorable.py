@@ -106,7 +106,7 @@ def test_a_notebook_stores_a_picture_beside_the_widget(
     live, _ = made()._repr_mimebundle_()
     assert "application/vnd.jupyter.widget-view+json" in live
     root = ElementTree.fromstring(live["image/svg+xml"])
-    assert len(list(root.iter())) > 50
+    assert len(list(root.iter())) > 20
     assert live["text/plain"] == made().describe()
 
     monkeypatch.setenv(STATIC, "1")
