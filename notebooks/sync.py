@@ -21,6 +21,16 @@ from bnn_lab.lessons.notebook import KERNEL, read_source, settle
 LESSONS = Path(__file__).parent / "lessons"
 SECONDS_PER_CELL = 300
 
+# For Colab, Binder and notebooks that were copied elsewhere. The site leaves it out.
+SETUP_TAGS = ["setup", "remove-cell"]
+SETUP = """\
+# Where bnn_lab is missing, as on Colab, this installs it. It does nothing elsewhere.
+import importlib.util
+
+if importlib.util.find_spec("bnn_lab") is None:
+    %pip install --quiet "bnn-lab[train,notebooks]"
+    %pip install --quiet --no-deps larq==0.14.0"""
+
 # What a figure needs in JupyterLab. Its HTML form would carry a copy of plotly, 5 MB.
 KEPT_FORMATS = ("text/plain", "application/vnd.plotly.v1+json", "image/png", "text/markdown")
 
@@ -69,7 +79,27 @@ def build(source: Path) -> Any:
     target = source.with_suffix(".ipynb")
     if target.exists():
         notebook = combine_inputs_with_outputs(notebook, nbformat.read(target, 4), fmt="py:percent")
-    return normalize(notebook)
+    return with_setup(normalize(notebook))
+
+
+def with_setup(notebook: Any) -> Any:
+    """The cell that installs bnn_lab where it is missing, behind the title.
+
+    Args:
+        notebook: without that cell; changed in place.
+
+    Returns:
+        The same notebook.
+    """
+    cell = nbformat.v4.new_code_cell(SETUP, id="setup", metadata={"tags": SETUP_TAGS})
+    notebook.cells.insert(1, cell)
+    return notebook
+
+
+def without_setup(notebook: Any) -> Any:
+    """The opposite of `with_setup`."""
+    notebook.cells = [cell for cell in notebook.cells if cell.get("id") != "setup"]
+    return notebook
 
 
 def normalize(notebook: Any) -> Any:
@@ -106,7 +136,7 @@ def execute(notebook: Any, folder: Path) -> Any:
     from nbclient import NotebookClient
 
     client = NotebookClient(
-        notebook,
+        without_setup(notebook),
         timeout=SECONDS_PER_CELL,
         kernel_name=KERNEL["name"],
         resources={"metadata": {"path": str(folder)}},
@@ -116,7 +146,7 @@ def execute(notebook: Any, folder: Path) -> Any:
     )
     # Widgets leave a plain figure, which readers without a running kernel see.
     client.execute(env={**os.environ, "BNN_LAB_STATIC": "1"})
-    return normalize(notebook)
+    return with_setup(normalize(notebook))
 
 
 def differences(source: Path) -> list[str]:

@@ -50,7 +50,7 @@ def test_notebook_is_small_and_plain(source: Path) -> None:
 @pytest.mark.parametrize("source", LESSONS)
 def test_every_code_cell_has_run_without_stderr_or_errors(source: Path) -> None:
     cells = [c for c in nbformat.read(source.with_suffix(".ipynb"), 4).cells]
-    code = [cell for cell in cells if cell.cell_type == "code"]
+    code = [cell for cell in cells if cell.cell_type == "code" and cell.id != "setup"]
     assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
     for cell in code:
         for output in cell.outputs:
@@ -86,23 +86,23 @@ def test_execute_stores_outputs_and_plain_sync_keeps_them(copy: Path) -> None:
     copy.write_text(copy.read_text().replace("x = 2", "x = 3"))
     assert sync.main([]) == 0
     cells = nbformat.read(copy.with_suffix(".ipynb"), 4).cells
-    assert cells[1].outputs[0].text == "2\n"
-    assert cells[2].source == "x = 3"
+    assert cells[2].outputs[0].text == "2\n"
+    assert cells[3].source == "x = 3"
 
 
 @pytest.mark.parametrize(
     ("edit", "complaint"),
     [
-        (lambda nb: nb["cells"][1].update(source="print(2)"), "cell 1: its text differs"),
-        (lambda nb: nb["cells"].pop(), "has 2 cells, not 3"),
-        (lambda nb: nb["cells"][1]["metadata"].update(tags=["x"]), "cell 1: its tags differ"),
+        (lambda nb: nb["cells"][2].update(source="print(2)"), "cell 2: its text differs"),
+        (lambda nb: nb["cells"].pop(), "has 3 cells, not 4"),
+        (lambda nb: nb["cells"][2]["metadata"].update(tags=["x"]), "cell 2: its tags differ"),
         (lambda nb: nb["metadata"].update(widgets={}), "its metadata differ"),
         (lambda nb: nb["metadata"]["kernelspec"].update(name="mine"), "its metadata differ"),
         (
-            lambda nb: nb["cells"][1]["outputs"].append(
+            lambda nb: nb["cells"][2]["outputs"].append(
                 {"output_type": "display_data", "metadata": {}, "data": {"text/html": "<b>"}}
             ),
-            "cell 1: its outputs hold",
+            "cell 2: its outputs hold",
         ),
     ],
 )

@@ -17,6 +17,7 @@ from bnn_lab.cli.course import app as course_app
 from bnn_lab.cli.demo import demo_command
 from bnn_lab.cli.doctor import doctor_command
 from bnn_lab.cli.inspect import inspect_command
+from bnn_lab.cli.lessons import lessons_command
 from bnn_lab.cli.profile import profile_command
 from bnn_lab.cli.terminal import console, fail, show_anything
 from bnn_lab.cli.train import train_command
@@ -43,6 +44,7 @@ def _commands(
     """Binarized neural networks you can see."""
 
 
+app.command("lessons")(lessons_command)
 app.command("demo")(demo_command)
 app.command("doctor")(doctor_command)
 app.command("convert")(convert_command)

@@ -1,4 +1,4 @@
-"""A wheel works on a clean machine: kernels on every backend, delegate, self-test."""
+"""A wheel works on a clean machine: kernels on every backend, delegate, self-test, lessons."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import numpy as np
 
 import bnn_lab
 from bnn_lab import kernels, reference
+from bnn_lab.course.folder import shipped_exercises
+from bnn_lab.lessons.copies import START, shipped_lessons
 
 
 def main() -> None:
@@ -18,6 +20,8 @@ def main() -> None:
         got = kernels.bconv2d(x, filters, backend=backend, **options)
         assert np.array_equal(got, expected), backend
     bnn_lab.load_delegate()  # runs the self-test inside LiteRT
+    lessons = shipped_lessons()
+    assert lessons[0].name == START and len(lessons) >= 6 and len(shipped_exercises()) >= 5
     print("bnn_lab", bnn_lab.__version__, "works with", ", ".join(kernels.available_backends()))
 
 
