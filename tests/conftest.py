@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -75,6 +76,16 @@ BACKENDS_RUN = pytest.StashKey[set[str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Where it has a wheel, a run that must be whole must not lose the tests beside it.
+    if (
+        os.environ.get("BNN_LAB_REQUIRE_SYSTEM_TOOLS") == "1"
+        and sys.version_info < (3, 13)
+        and (sys.platform, platform.machine()) == ("linux", "x86_64")
+        and find_spec("larq_compute_engine") is None
+    ):
+        raise pytest.UsageError(
+            "larq-compute-engine is missing; BNN_LAB_REQUIRE_SYSTEM_TOOLS=1 asks for it"
+        )
     config.stash[BACKENDS_RUN] = set()
 
 

@@ -62,6 +62,7 @@ def test_lces_examples_run_on_bnn_lab(tmp_path: Path) -> None:
 
 
 def test_without_the_call_lce_is_lce(tmp_path: Path) -> None:
+    pytest.importorskip("larq_compute_engine")
     code = "import bnn_lab.compat.larq_compute_engine, larq_compute_engine as l; print(l.__name__)"
     done = run(code, tmp_path)
     assert done.stdout.splitlines()[-1] == "larq_compute_engine", done.stderr[-3000:]

@@ -97,6 +97,8 @@ def assert_mostly_equal(results: list[np.ndarray], step: float) -> None:
     The builtin int8 kernels of the two runtimes round a half differently now and then; where that
     changes the sign of a value next to zero, all that follows differs in that sample.
     """
+    if len(results) == 1:
+        pytest.skip("LCE is not installed: there is no second interpreter")
     apart = np.abs(results[0] - results[1]).max(axis=-1)
     assert np.median(apart) <= 1.01 * step
 

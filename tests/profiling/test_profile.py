@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import larq as lq
-import larq_compute_engine as lce
 import numpy as np
 import pytest
 from rich.console import Console
@@ -288,10 +287,14 @@ def test_backends(file: bytes, backend: str, monkeypatch: pytest.MonkeyPatch) ->
     assert profile(file, rounds=1).backend == backend
 
 
-def test_other_files(model: Any, file: bytes, tmp_path: Path) -> None:
+def test_a_file_of_lces_converter(model: Any, tmp_path: Path) -> None:
+    lce = pytest.importorskip("larq_compute_engine")
     path = tmp_path / "model.tflite"
     path.write_bytes(lce.convert_keras_model(model))
     assert kinds(profile(path, rounds=1)).count("LceBconv2d") == 2
+
+
+def test_other_files(model: Any, file: bytes) -> None:
     images = np.random.default_rng(0).normal(size=(8, *SHAPE)).astype(np.float32)
     for plain in (stock_tflite(model), stock_tflite(model, images, io_dtype="int8")):
         result = profile(plain, rounds=1)
