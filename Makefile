@@ -45,12 +45,7 @@ EXTRAS_lab := train,notebooks
 EXTRAS_bench := train,lce
 EXTRAS_all := test,dev
 
-# Debian packages that some tests need: compiler, emulator and pipeline model for ARM; a fuzzer; a
-# browser; a sandbox for student code; an SSH server on localhost; real images.
-SYSTEM_PACKAGES := g++-aarch64-linux-gnu qemu-user pkg-config llvm-19 clang-14 libclang-rt-14-dev \
-  chromium bubblewrap openssh-server openssh-client dataset-fashion-mnist
-
-.PHONY: help machine setup lab demo test test-deps bench docs lint format notebooks lock clean FORCE
+.PHONY: help machine setup lab demo test test-deps fresh bench docs lint format notebooks lock clean FORCE
 .DEFAULT_GOAL := help
 .PRECIOUS: .venv/.packages-% .venv/.installed-%
 
@@ -58,7 +53,7 @@ help:
 	@echo "make lab        set up, open the notebooks in JupyterLab"
 	@echo "make demo       set up, run the same story in the terminal"
 	@echo "make test       set up, run every test"
-	@echo "make test-deps  install the Debian packages that some tests need (root)"
+	@echo "make test-deps  install the packages that some tests need (Debian, Ubuntu; root)"
 	@echo "make bench      measure the kernels beside LCE and TFLite"
 	@echo "make docs       build the documentation site; a warning is an error"
 	@echo "make lint       check format, style and types;  make format mends the format"
@@ -175,11 +170,8 @@ test: setup
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile -m "not exhaustive" \
 	  --nbval notebooks/lessons tests
 
-# update first: a fresh machine's package lists are empty or old
 test-deps:
-	@command -v apt-get >/dev/null || { echo "error: make test-deps needs apt-get; install by other means: $(SYSTEM_PACKAGES)" >&2; exit 1; }
-	apt-get update -qq
-	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(SYSTEM_PACKAGES)
+	@.ci/test-deps
 
 bench: $(VENV)/.installed-bench
 	@$(BIN)/bnn-lab bench kernels --json bench-results/kernels.json
@@ -187,6 +179,11 @@ bench: $(VENV)/.installed-bench
 docs: setup
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 	@echo "open docs/_build/html/index.html"
+
+# Debian in a folder, with what the README names and nothing else; SUITE=bookworm for Debian 12.
+SUITE := trixie
+fresh:
+	.ci/fresh $(SUITE)
 
 lint: setup
 	$(BIN)/ruff check .

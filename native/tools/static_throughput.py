@@ -190,13 +190,14 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--compiler", default="aarch64-linux-gnu-g++", help="g++ or clang++")
-    parser.add_argument("--mca", help="llvm-mca (default: llvm-mca-19, then llvm-mca)")
+    parser.add_argument("--mca", help="llvm-mca (default: the newest that is installed)")
     parser.add_argument("--cpu", action="append", help=f"repeatable (default: {', '.join(CPUS)})")
     parser.add_argument("--markdown", action="store_true", help="a table for the documentation")
     parser.add_argument("--show-loops", action="store_true", help="print each loop's instructions")
     arguments = parser.parse_args()
 
-    mca = find_program([arguments.mca] if arguments.mca else ["llvm-mca-19", "llvm-mca"], "llvm-19")
+    newest = [f"llvm-mca-{version}" for version in range(30, 13, -1)] + ["llvm-mca"]
+    mca = find_program([arguments.mca] if arguments.mca else newest, "llvm")
     compiler = find_program([arguments.compiler], "g++-aarch64-linux-gnu")
     with tempfile.TemporaryDirectory() as build:
         assembly, command = compile_to_assembly(compiler, Path(build))

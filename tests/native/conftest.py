@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,6 +19,36 @@ def checked(command: list[str], timeout: int) -> None:
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=timeout
     )
     assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-8000:]}"
+
+
+LLVM_VERSIONS = range(30, 13, -1)
+FUZZ_TARGET = b"""#include <stddef.h>
+#include <stdint.h>
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t*, size_t) { return 0; }
+"""
+
+
+@pytest.fixture(scope="session")
+def fuzzing_clang(
+    require_tool: Callable[[str, str], str], tmp_path_factory: pytest.TempPathFactory
+) -> str:
+    """A clang++ of any version from 14 on that has libFuzzer's runtime."""
+    program = tmp_path_factory.mktemp("clang") / "program"
+    for name in [f"clang++-{version}" for version in LLVM_VERSIONS] + ["clang++"]:
+        if clang := shutil.which(name):
+            command = [clang, "-fsanitize=fuzzer", "-x", "c++", "-", "-o", str(program)]
+            if subprocess.run(command, input=FUZZ_TARGET, capture_output=True).returncode == 0:
+                return clang
+    return require_tool("clang++ with libFuzzer", "clang-14 and libclang-rt-14-dev, or newer")
+
+
+@pytest.fixture(scope="session")
+def llvm_mca(require_tool: Callable[[str, str], str]) -> str:
+    """llvm-mca of any version."""
+    for version in LLVM_VERSIONS:
+        if program := shutil.which(f"llvm-mca-{version}"):
+            return program
+    return require_tool("llvm-mca", "llvm")
 
 
 @pytest.fixture(scope="session")

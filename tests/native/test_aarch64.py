@@ -97,8 +97,12 @@ def test_static_throughput_of_deep_windows(
     target: float,
     loops: dict[str, Any],
     static_throughput: ModuleType,
-    require_tool: Callable[[str, str], str],
+    llvm_mca: str,
 ) -> None:
-    mca = require_tool("llvm-mca-19", "llvm-19")
     loop = loops["deep, 4 pixels x 4 channels"]
-    assert loop.macs / static_throughput.cycles_per_iteration(loop, cpu, mca) >= target
+    cycles = static_throughput.cycles_per_iteration(loop, cpu, llvm_mca)
+    if cpu == "neoverse-v1":
+        elder = static_throughput.cycles_per_iteration(loop, "neoverse-n1", llvm_mca)
+        if cycles == elder:
+            pytest.skip("this LLVM has no model of its own for Neoverse V1 (14 has not, 19 has)")
+    assert loop.macs / cycles >= target
