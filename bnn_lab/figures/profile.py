@@ -154,10 +154,12 @@ def _draw(profile: Profile, name: str, bars: list[Bar], *, longest: float | None
             x=bar.ms / size, y=bar.label, text=f"{bar.ms / total:.0%}", showarrow=False,
             xanchor="left", xshift=6, font={"size": 12},
         )  # fmt: skip
+    height = 200 + 24 * len(bars)
     title = f"{format_seconds(profile.end_to_end_ms / 1e3)} for one inference"
     figure.update_layout(
         **theme.layout(f"{name}: {title}" if name else title, showlegend=True),
-        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom"},
+        # Below, where it may take two lines; in pixels, since the height differs.
+        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": -55 / (height - 150)},
         barmode="overlay",  # each row has a bar in one of the two traces only
         xaxis=theme.axis(f"time, {unit}", range=[0, 1.15 * longest / size or 1.0]),
         yaxis=theme.axis(
@@ -170,8 +172,8 @@ def _draw(profile: Profile, name: str, bars: list[Bar], *, longest: float | None
             tickfont={"size": 11},
             dtick=1,
         ),
-        height=170 + 24 * len(bars),
-        margin={"l": 10, "r": 30, "t": 80, "b": 50},
+        height=height,
+        margin={"l": 10, "r": 30, "t": 50, "b": 100},
     )
     return Drawing(figure, _words(profile, name, bars))
 
