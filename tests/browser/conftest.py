@@ -18,9 +18,11 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook
 
 LESSONS = Path(__file__).parents[2] / "notebooks" / "lessons"
 
@@ -150,6 +152,42 @@ def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def write_notebook(jupyter: JupyterServer) -> Callable[..., str]:
+    """`write_notebook(name, *sources of code cells)` returns the file's name."""
+
+    def write(name: str, *sources: str) -> str:
+        metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+        cells = [new_code_cell(source) for source in sources]
+        nbformat.write(new_notebook(cells=cells, metadata=metadata), jupyter.root / name)
+        return name
+
+    return write
+
+
+class Blocker(NamedTuple):
+    """A cell that keeps its kernel busy until it is released."""
+
+    flag: Path
+
+    @property
+    def source(self) -> str:
+        return f"""
+from pathlib import Path
+from time import sleep
+while not Path({str(self.flag)!r}).exists():
+    sleep(0.05)
+"""
+
+    def release(self) -> None:
+        self.flag.touch()
+
+
+@pytest.fixture
+def blocker(tmp_path: Path) -> Blocker:
+    return Blocker(tmp_path / "released")
+
+
+@pytest.fixture
 def open_notebook(
     browser: Any, jupyter: JupyterServer, screenshots: Path
 ) -> Iterator[Callable[[str, str], NotebookPage]]:
@@ -230,6 +268,23 @@ class NotebookPage:
               await context.session.kernel.requestKernelInfo();
             }"""
         )
+
+    def settle(self) -> None:
+        """Until page and kernel have done all that follows from what was done before now.
+
+        A widget holds a change back while an earlier one is under way, so that its message may
+        come after the kernel's first answer here, but not after its second. What the page makes of
+        the kernel's messages is drawn in the frames after them.
+        """
+        for _ in range(3):
+            self.wait_idle()
+            self.page.evaluate(
+                """async () => {
+                  const frame = () => new Promise(done => requestAnimationFrame(() => done()));
+                  await frame();
+                  await frame();
+                }"""
+            )
 
     def cells(self) -> list[dict[str, Any]]:
         """The notebook as it would be saved: source, tags and outputs of each cell."""
@@ -356,11 +411,12 @@ class ExplorerOnPage:
         """Until every plot has been drawn; explorers without a plot are at once."""
         self._page.wait_for_function(
             """root => {
-              const boxes = [...root.querySelectorAll('.plotly-graph-div, .js-plotly-plot')];
+              const boxes = [...root.querySelectorAll(
+                '.bnn-lab-plot, .plotly-graph-div, .js-plotly-plot')];
               return boxes.every(box => box.querySelector('.main-svg'));
             }""",
             arg=self.view.element_handle(),
-            timeout=20 * SECOND,
+            timeout=self.patience * SECOND,
         )
 
     def errors(self) -> str:
@@ -387,9 +443,8 @@ class ExplorerOnPage:
             start = box.evaluate("box => [...box.selectedOptions].map(option => option.index)")
             seen = []
             for chosen in [*([option] for option in range(options)), start]:
-                before = self.shows()
                 box.select_option(index=chosen)
-                self._may_change(before)
+                self.notebook.settle()  # one option may look like another
                 seen.append(self.shows())
                 wrong += self._trouble(f"dropdown {label}, option {chosen}")
             if len(set(seen)) < 2 <= options:
@@ -423,14 +478,8 @@ class ExplorerOnPage:
         while self.shows() == before:
             if self.errors() or time.monotonic() > deadline:
                 return [*self._trouble(action), f"{self.name}: {action} changes nothing"]
-            self.notebook.wait_idle()
+            self.notebook.settle()
         return self._trouble(action)
-
-    def _may_change(self, before: str, seconds: float = 2) -> None:
-        """Wait until the view differs from `before`, or for as long as a change might take."""
-        deadline = time.monotonic() + seconds
-        while self.shows() == before and not self.errors() and time.monotonic() < deadline:
-            self.notebook.wait_idle()
 
     def _trouble(self, action: str) -> list[str]:
         return [f"{self.name}: {action}: {self.errors()}"] if self.errors() else []
@@ -464,7 +513,7 @@ class SliderOnPage:
         if readout and box.count():
             box.fill(readout)
             box.press("Enter")
-            self.explorer.notebook.wait_idle()
+            self.explorer.notebook.settle()
 
     def readout(self) -> str:
         """The number beside the slider."""

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 SETUP = """
 import warnings
@@ -45,25 +43,29 @@ Explorer(Line(), broken, 'broken')
 """
 
 
+FIGURE = """
+import plotly.graph_objects as go
+from bnn_lab.widgets.live_figure import LiveFigure
+figure = LiveFigure(go.Figure(go.Bar(y=[1, 2])))
+figure
+"""
+CHANGED = "figure.show(go.Figure(go.Scatter(y=[3, 4])))"
+
+
 @pytest.mark.parametrize("frontend", ["lab", "notebook"])
 def test_every_kind_of_fault_is_noticed(
-    open_notebook: Callable[[str, str], Any], jupyter: Any, frontend: str
+    open_notebook: Callable[[str, str], Any], write_notebook: Callable[..., str], frontend: str
 ) -> None:
-    cells = [new_markdown_cell("# Faults")]
-    cells += [new_code_cell(source) for source in (SETUP, GOOD, DEAF, BROKEN)]
-    cells += [new_code_cell("warnings.warn('clutter', stacklevel=1)")]
-    cells += [new_code_cell("1 / 0"), new_code_cell("print('never reached')")]
-    name = f"faults_{frontend}.ipynb"
-    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
-    nbformat.write(new_notebook(cells=cells, metadata=metadata), jupyter.root / name)
+    faults = ["warnings.warn('clutter', stacklevel=1)", "1 / 0", "print('never reached')"]
+    name = write_notebook(f"faults_{frontend}.ipynb", SETUP, GOOD, DEAF, BROKEN, *faults)
 
     notebook = open_notebook(name, frontend)
     notebook.run_all(60)
 
     clutter = notebook.clutter()
-    assert [text.split(":")[0] for text in clutter] == ["cell 5", "cell 6"]
+    assert [text.split(":")[0] for text in clutter] == ["cell 4", "cell 5"]
     assert "clutter" in clutter[0] and "ZeroDivisionError" in clutter[1]
-    assert notebook.not_run() == [7]
+    assert notebook.not_run() == [6]
 
     explorers = notebook.explorers()
     assert set(explorers) == {"good", "deaf", "broken"}
@@ -81,3 +83,24 @@ def test_every_kind_of_fault_is_noticed(
 
     explorers["broken"].patience = 3
     assert "nine points are too many" in "\n".join(explorers["broken"].try_sliders())
+
+
+def test_a_figure_waits_for_a_busy_kernel(
+    open_notebook: Callable[[str, str], Any], write_notebook: Callable[..., str], blocker: Any
+) -> None:
+    """Run All starts a training behind a figure; plotly comes after it, however long it takes."""
+    name = write_notebook("patient.ipynb", FIGURE, blocker.source, CHANGED)
+    notebook = open_notebook(name, "lab")
+    page = notebook.page
+    page.clock.install()
+    notebook.start_all()
+    plot = page.locator(".bnn-lab-plot")
+    plot.wait_for()
+    for _ in range(3):
+        page.clock.fast_forward("30:00")
+    assert "as soon as the kernel has time" in plot.inner_text()
+    blocker.release()
+    notebook.wait_for_all()
+    plot.locator(".scatterlayer .trace").wait_for()
+    assert "kernel has time" not in plot.inner_text()
+    assert notebook.page_errors == []
