@@ -47,6 +47,8 @@ CHROMIUM_OPTIONS = [
 ]
 ADDRESS = {"lab": "lab/tree/", "notebook": "notebooks/"}
 SECOND = 1000  # playwright counts milliseconds
+# After so many seconds what must come will never come. It bounds a hang, and asserts no speed.
+HANG = 600
 
 # What a view shows: every plot's data and the parts of its layout that carry content, or, where
 # there is no plot, the text and pictures.
@@ -74,7 +76,7 @@ class JupyterServer:
 
     def wait(self) -> None:
         """Until it answers."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + HANG
         while time.monotonic() < deadline and self.process.poll() is None:
             try:
                 with urllib.request.urlopen(self.url + "api/status", timeout=5):
@@ -196,6 +198,7 @@ def open_notebook(
 
     def start(name: str, frontend: str) -> NotebookPage:
         page = browser.new_page(viewport={"width": 1400, "height": 1300})
+        page.set_default_timeout(HANG * SECOND)
         opened = NotebookPage(page, name, frontend, screenshots)
         pages.append(opened)
         opened.open(jupyter.url)
@@ -226,21 +229,20 @@ class NotebookPage:
         """Load the page and wait for the notebook and its kernel."""
         # JupyterLab would also open what was open before.
         address = url + ADDRESS[self.frontend] + self.name
-        self.page.goto(address + "?reset" * (self.frontend == "lab"), timeout=60 * SECOND)
+        self.page.goto(address + "?reset" * (self.frontend == "lab"))
         self.page.wait_for_function(
             """() => {
               const widget = window.jupyterapp?.shell?.currentWidget;
               const kernel = widget?.context?.sessionContext?.session?.kernel;
               return widget?.context?.isReady && kernel?.status === 'idle';
-            }""",
-            timeout=60 * SECOND,
+            }"""
         )
         self.page_errors.clear()
 
-    def run_all(self, seconds: float = 300) -> None:
+    def run_all(self) -> None:
         """Run all cells, as the menu does, and wait for them."""
         self.start_all()
-        self.wait_for_all(seconds)
+        self.wait_for_all()
 
     def start_all(self) -> None:
         """Run all cells without waiting."""
@@ -255,9 +257,9 @@ class NotebookPage:
             }"""
         )
 
-    def wait_for_all(self, seconds: float = 300) -> None:
+    def wait_for_all(self) -> None:
         """Until all cells have run, or one has failed."""
-        self.page.wait_for_function("() => window.bnnLabRan !== null", timeout=seconds * SECOND)
+        self.page.wait_for_function("() => window.bnnLabRan !== null")
         self.wait_idle()
 
     def wait_idle(self) -> None:
@@ -393,10 +395,10 @@ class ExplorerOnPage:
     Attributes:
         name: of `bnn_lab.widgets.Explorer`.
         view: playwright locator of its element.
-        patience: seconds to wait for a change that must come; a busy machine takes long.
+        patience: seconds to wait for a change that must come, beyond what `settle` waits for.
     """
 
-    patience = 45.0
+    patience = 120
 
     def __init__(self, notebook: NotebookPage, name: str, view: Any) -> None:
         self.notebook, self.name, self.view = notebook, name, view
@@ -416,7 +418,6 @@ class ExplorerOnPage:
               return boxes.every(box => box.querySelector('.main-svg'));
             }""",
             arg=self.view.element_handle(),
-            timeout=self.patience * SECOND,
         )
 
     def errors(self) -> str:

@@ -36,7 +36,7 @@ class Student:
         """Click a cell and press Shift+Enter."""
         self.cells.nth(number).locator(".cm-content").click()
         self.page.keyboard.press("Shift+Enter")
-        self.notebook.wait_idle()
+        self.notebook.settle()
 
     def write(self, number: int, source: str) -> None:
         """Replace a cell's text."""

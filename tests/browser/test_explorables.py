@@ -48,9 +48,7 @@ class OnPage:
 def explorables(page: Any, count: int) -> list[OnPage]:
     """All explorables of a page, once there are so many of them."""
     views = page.locator(".bnn-lab-explorable")
-    page.wait_for_function(
-        f"document.querySelectorAll('.bnn-lab-explorable').length >= {count}", timeout=30_000
-    )
+    page.wait_for_function(f"document.querySelectorAll('.bnn-lab-explorable').length >= {count}")
     return [OnPage(page, views.nth(index)) for index in range(views.count())]
 
 

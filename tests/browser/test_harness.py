@@ -60,7 +60,7 @@ def test_every_kind_of_fault_is_noticed(
     name = write_notebook(f"faults_{frontend}.ipynb", SETUP, GOOD, DEAF, BROKEN, *faults)
 
     notebook = open_notebook(name, frontend)
-    notebook.run_all(60)
+    notebook.run_all()
 
     clutter = notebook.clutter()
     assert [text.split(":")[0] for text in clutter] == ["cell 4", "cell 5"]

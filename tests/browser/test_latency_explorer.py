@@ -27,7 +27,7 @@ def test_controls_and_a_click(
     cells = [new_code_cell(CODE)]
     nbformat.write(new_notebook(cells=cells, metadata=metadata), jupyter.root / name)
     notebook = open_notebook(name, frontend)
-    notebook.run_all(120)
+    notebook.run_all()
     assert notebook.clutter() == []
     (explorer,) = notebook.explorers().values()
     explorer.wait_until_drawn()

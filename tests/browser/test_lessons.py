@@ -48,7 +48,7 @@ def a_design_is_measured(notebook: Any) -> None:
     explorer = notebook.explorers()["quicknet-designer"]
     explorer.view.get_by_role("button", name="Measure this design").click()
     row = explorer.view.locator("table", has_text="measured designs").locator("tbody tr").first
-    row.wait_for(timeout=90_000)
+    row.wait_for()
     assert explorer.errors() == ""
     assert "measured" in explorer.shows()
     notebook.screenshot("measured", explorer.view)
