@@ -5,7 +5,7 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -69,6 +69,29 @@ def require_registry(tmp_path_factory: pytest.TempPathFactory) -> None:
         if os.environ.get("BNN_LAB_REQUIRE_SYSTEM_TOOLS") == "1":
             pytest.fail(reason)
         pytest.skip(reason)
+
+
+@pytest.fixture
+def mount(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """`mount(options)`: a file system in memory; skips where that is not allowed."""
+    made = []
+
+    def mounted(options: str) -> Path:
+        folder = tmp_path / f"disk{len(made)}"
+        folder.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", options, "none", str(folder)]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+        except OSError as error:
+            pytest.skip(f"mount: {error}")
+        if done.returncode:
+            pytest.skip(f"mount: {done.stderr.strip()}")
+        made.append(folder)
+        return folder
+
+    yield mounted
+    for folder in made:
+        subprocess.run(["umount", str(folder)], check=True, timeout=30)
 
 
 # Backends that the kernel tests of this run have used, over all of its processes.

@@ -110,11 +110,8 @@ def load_samples(path: Path) -> Any:
     """
     import numpy as np
 
-    try:
-        stored = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(
-            f"'{path}' holds no NumPy arrays ({error}). Fix: write it with numpy.save or savez"
-        ) from error
-    arrays = [stored] if isinstance(stored, np.ndarray) else list(stored.values())
-    return [array.astype(np.float32) for array in arrays]
+    from bnn_lab._arrays import read_arrays  # both only where samples are read
+
+    fix = "write it with numpy.save or savez"
+    arrays = read_arrays(path, None, what="a file of NumPy arrays", fix=fix)
+    return [array.astype(np.float32) for array in arrays.values()]

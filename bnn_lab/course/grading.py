@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from bnn_lab._files import write_whole
 from bnn_lab.course.folder import CourseFolder, read_notebook
 from bnn_lab.course.nbgrader_commands import nbgrader
 from bnn_lab.course.release import make_release
@@ -233,5 +234,4 @@ def read_status(course: CourseFolder) -> dict[str, dict[str, str]]:
 
 
 def _write_status(course: CourseFolder, status: dict[str, dict[str, str]]) -> None:
-    course.reports.mkdir(exist_ok=True)
-    (course.reports / STATUS).write_text(json.dumps(status, indent=2, sort_keys=True) + "\n")
+    write_whole(course.reports / STATUS, json.dumps(status, indent=2, sort_keys=True) + "\n")

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bnn_lab._files import write_whole
 from bnn_lab.course.folder import CourseFolder, read_notebook
 from bnn_lab.errors import BnnLabError, InputError
 
@@ -133,9 +134,8 @@ def _errors(course: CourseFolder, assignment: str, student: str) -> dict[str, st
 
 def write_report(course: CourseFolder, assignment: str, rows: list[Row]) -> Path:
     """Write an assignment's rows to ``reports/ASSIGNMENT.csv``."""
-    course.reports.mkdir(exist_ok=True)
     path = course.reports / f"{assignment}.csv"
-    path.write_text(to_csv(rows), encoding="utf-8")
+    write_whole(path, to_csv(rows))
     return path
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from bnn_lab._files import whole_file
 from bnn_lab._keras import require_tensorflow
 
 
@@ -52,6 +53,17 @@ def latent_scope() -> Iterator[None]:
 
 
 def save_latents(model: Any, path: str | Path) -> None:
-    """`model.save_weights(path)` with latent values, whatever scope is open."""
-    with latent_scope():
-        model.save_weights(str(path))
+    """`model.save_weights(path)` with latent values, whatever scope is open.
+
+    Args:
+        model: a Keras model.
+        path: ending in .h5 or .hdf5 for one file, which is written whole or not at all; any other
+            is the beginning of the names of a TensorFlow checkpoint's files.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    path = Path(path)
+    one_file = path.suffix in (".h5", ".hdf5")
+    with latent_scope(), whole_file(path) if one_file else contextlib.nullcontext(path) as part:
+        model.save_weights(str(part))

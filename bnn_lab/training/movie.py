@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +12,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bnn_lab._files import write_whole
+from bnn_lab._arrays import read_arrays, write_arrays
 from bnn_lab.errors import InputError
 from bnn_lab.training.pi import flip_measure
 
 ROWS, COLUMNS = 40, 40
 FRAMES = 240
 _ESCAPE = 255  # a gap of at least so much goes on in the next byte
+
+_FIELDS = {
+    "label": "U ",
+    "layer": "U ",
+    "start": "b RC",
+    "steps": "i N",
+    "pixels": "i N",
+    "flips": "i T",
+    "weights": "i ",
+    "accuracy": "f E",
+}
 
 
 @dataclass(frozen=True)
@@ -116,11 +126,7 @@ class WeightMovie:
         path = Path(path)
         if path.suffix != ".npz":
             raise InputError(f"WeightMovie.save({str(path)!r}): the name must end in .npz.")
-        import io
-
-        buffer = io.BytesIO()
-        np.savez_compressed(buffer, **dataclasses.asdict(self))
-        write_whole(path, buffer.getvalue())
+        write_arrays(path, dataclasses.asdict(self))
         return path
 
     @classmethod
@@ -130,15 +136,8 @@ class WeightMovie:
         Raises:
             InputError: the file is not such a film.
         """
-        names = [field.name for field in dataclasses.fields(cls)]
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                found: dict[str, Any] = {name: file[name] for name in names}
-        except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-            raise InputError(
-                f"WeightMovie.load({str(path)!r}): not a film of weights ({error}). Fix: pass a "
-                "file that WeightMovie.save wrote."
-            ) from error
+        fix = "pass a file that WeightMovie.save wrote"
+        found: dict[str, Any] = {**read_arrays(path, _FIELDS, what="a film of weights", fix=fix)}
         for name in ("label", "layer", "weights"):
             found[name] = found[name].item()
         return cls(**found)

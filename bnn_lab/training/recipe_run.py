@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,13 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from bnn_lab._arrays import read_arrays, write_arrays
+from bnn_lab._files import locked, write_whole
 from bnn_lab._keras import require_tensorflow
 from bnn_lab.errors import BnnLabError, InputError
 from bnn_lab.training.bop import binary_variables
 from bnn_lab.training.flips import FlipRecorder
-from bnn_lab.training.latents import latent_scope
+from bnn_lab.training.latents import latent_scope, save_latents
 from bnn_lab.training.pi import flip_measure
 from bnn_lab.training.recipe import Recipe, build_model, build_optimizer
 from bnn_lab.training.recipe_data import SMOKE_BATCH, open_data
@@ -65,7 +66,8 @@ def run_recipe(
         The trained Keras model.
 
     Raises:
-        InputError: the folder holds another training, or an argument is out of range.
+        InputError: the folder holds another training, another process trains in it, it cannot be
+            written, or an argument is out of range.
         BnnLabError: the data is not to be had, or TensorBoard is not installed.
     """
     if strategy not in STRATEGIES:
@@ -77,8 +79,39 @@ def run_recipe(
     if smoke:
         batch = recipe.training.batch if recipe.data.name == "digits" else SMOKE_BATCH
         recipe = recipe.with_training(epochs=2, batch=batch)
-    _claim(folder, {"recipe": msgspec.to_builtins(recipe), "seed": seed, "smoke": smoke})
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder} cannot be made a folder ({error}). Fix: choose another.") from (
+            error
+        )
+    with locked(folder, "trains"):
+        _claim(folder, {"recipe": msgspec.to_builtins(recipe), "seed": seed, "smoke": smoke})
+        return _train(
+            tf,
+            recipe,
+            folder,
+            data_folder=data_folder,
+            seed=seed,
+            smoke=smoke,
+            strategy=strategy,
+            checkpoint_steps=checkpoint_steps,
+            report=report,
+        )
 
+
+def _train(
+    tf: Any,
+    recipe: Recipe,
+    folder: Path,
+    *,
+    data_folder: str | Path | None,
+    seed: int,
+    smoke: bool,
+    strategy: str,
+    checkpoint_steps: int,
+    report: Callable[[str], None],
+) -> Any:
     with _strategy(tf, strategy).scope():
         batches = open_data(recipe, folder=data_folder, seed=seed, smoke=smoke)
         report(f"data: {batches.name}; {batches.steps_per_epoch} steps an epoch")
@@ -104,8 +137,7 @@ def run_recipe(
     if epoch < epochs:
         start = epoch * batches.steps_per_epoch
         _fit(model, batches, saver, start, epoch, epochs, batches.steps_per_epoch)
-    with latent_scope():
-        model.save_weights(str(folder / WEIGHTS))
+    save_latents(model, folder / WEIGHTS)
     return model
 
 
@@ -137,12 +169,6 @@ def _strategy(tf: Any, name: str) -> Any:
 
 
 def _claim(folder: Path, settings: dict[str, Any]) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{folder} cannot be made a folder ({error}). Fix: choose another.") from (
-            error
-        )
     path = folder / SETTINGS
     text = json.dumps(settings, indent=2, sort_keys=True)
     if not path.exists():
@@ -151,7 +177,7 @@ def _claim(folder: Path, settings: dict[str, Any]) -> None:
                 f"{folder} holds a checkpoint but no {SETTINGS}, so what was trained is not known. "
                 "Fix: use another folder."
             )
-        _write(path, lambda part: part.write_text(text))
+        write_whole(path, text)
         return
     try:
         before = json.loads(path.read_text())
@@ -180,15 +206,6 @@ def _differences(before: dict[str, Any], now: dict[str, Any], name: str = "") ->
     return found
 
 
-def _write(path: Path, write: Callable[[Path], Any]) -> None:
-    """Whole or not at all, also if the machine goes down."""
-    part = path.with_name(f".part-{path.name}")
-    write(part)
-    with part.open("rb") as file:
-        os.fsync(file.fileno())
-    part.replace(path)
-
-
 def _saver_class(tf: Any) -> Any:
     class Saver(FlipRecorder):
         """Checkpoints, history and logs; counts flips over a kill."""
@@ -209,25 +226,25 @@ def _saver_class(tf: Any) -> Any:
             path = self.folder / CHECKPOINT
             if not path.exists():
                 return 0
+            fix = f"delete {self.folder} and start anew"
+            file = read_arrays(path, None, what="a checkpoint", fix=fix)
             try:
-                with np.load(path, allow_pickle=False) as file:
-                    state = json.loads(str(file["state"]))
-                    weights = [file[f"model_{i}"] for i in range(state["model"])]
-                    slots = [
-                        [file[f"optimizer_{k}_{i}"] for i in range(count)]
-                        for k, count in enumerate(state["optimizers"])
-                    ]
-            except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
-                raise InputError(
-                    f"{path} is damaged ({error}). Fix: delete {self.folder} and start anew."
-                ) from error
-            # One step makes the optimizers create their slots; all it changed is overwritten.
-            model.fit(batches.train_from(0).take(1), verbose=0)
-            with latent_scope():
-                model.set_weights(weights)
-            for part, values in zip(model.optimizer.optimizers, slots, strict=True):
-                part.set_weights(values)
-            self.step, self.flips, self.history = state["step"], state["flips"], state["history"]
+                state = json.loads(str(file["state"]))
+                weights = [file[f"model_{i}"] for i in range(state["model"])]
+                slots = [
+                    [file[f"optimizer_{k}_{i}"] for i in range(count)]
+                    for k, count in enumerate(state["optimizers"])
+                ]
+                step, flips, history = int(state["step"]), int(state["flips"]), state["history"]
+                # One step makes the optimizers create their slots; all it changed is overwritten.
+                model.fit(batches.train_from(0).take(1), verbose=0)
+                with latent_scope():
+                    model.set_weights(weights)
+                for part, values in zip(model.optimizer.optimizers, slots, strict=True):
+                    part.set_weights(values)
+            except (KeyError, TypeError, ValueError) as error:
+                raise InputError(f"{path} is damaged ({error}). Fix: {fix}.") from error
+            self.step, self.flips, self.history = step, flips, history
             return self.step
 
         def _save(self) -> None:
@@ -245,11 +262,8 @@ def _saver_class(tf: Any) -> Any:
             for k, values in enumerate(parts):
                 arrays |= {f"optimizer_{k}_{i}": value for i, value in enumerate(values)}
 
-            def write(part: Path) -> None:
-                with part.open("wb") as file:
-                    np.savez(file, state=np.array(json.dumps(state)), **arrays)
-
-            _write(self.folder / CHECKPOINT, write)
+            arrays["state"] = np.array(json.dumps(state))
+            write_arrays(self.folder / CHECKPOINT, arrays, compress=False)
 
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
             """Count flips; save if it is time."""
@@ -274,8 +288,7 @@ def _saver_class(tf: Any) -> Any:
                     latent = getattr(variable, "latent_variable", variable)
                     tf.summary.scalar(f"share_plus_one/{name}", np.mean(latent.numpy() >= 0))
             self.writer.flush()
-            text = json.dumps(self.history, indent=1)
-            _write(self.folder / HISTORY, lambda part: part.write_text(text))
+            write_whole(self.folder / HISTORY, json.dumps(self.history, indent=1))
             self._save()
             self.report(
                 f"epoch {epoch + 1}: loss {record['loss']:.4f}, test accuracy "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bnn_lab._arrays import read_arrays, write_arrays
+from bnn_lab._files import whole_file
 from bnn_lab._pandas import require_pandas
 from bnn_lab.errors import BnnLabError, InputError
 from bnn_lab.training.pi import flip_measure
@@ -24,6 +25,19 @@ Counts = NDArray[np.int64]
 RATIO_EDGES = np.logspace(-6, 3, 46)
 # Time between flips: bin b holds 2^b .. 2^(b+1) - 1 steps.
 INTERVAL_BINS = 24
+
+# Kinds and shapes of the arrays; the samples of pressures (P) may be none.
+_FIELDS = {
+    "layers": "U L",
+    "weights": "i L",
+    "flips": "i TL",
+    "never_flipped": "i L",
+    "intervals": "i LI",
+    "sample_steps": "i S",
+    "magnitudes": "i SLB",
+    "pressures": "i PLB",
+}
+_SIZES = {"I": INTERVAL_BINS, "B": len(RATIO_EDGES) - 1}
 
 
 @dataclass(frozen=True)
@@ -78,12 +92,12 @@ class Recording:
             The path.
 
         Raises:
-            InputError: the name does not end in .npz.
+            InputError: the name does not end in .npz, or the file cannot be written.
         """
         path = Path(path)
         if path.suffix != ".npz":
             raise InputError(f"Recording.save({str(path)!r}): the name must end in .npz.")
-        np.savez_compressed(path, **dataclasses.asdict(self))
+        write_arrays(path, dataclasses.asdict(self))
         return path
 
     @classmethod
@@ -91,17 +105,10 @@ class Recording:
         """Read what `save` wrote.
 
         Raises:
-            InputError: the file is no such recording.
+            InputError: the file is not such a recording.
         """
-        names = [field.name for field in dataclasses.fields(cls)]
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                return cls(**{name: file[name] for name in names})
-        except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
-            raise InputError(
-                f"Recording.load({str(path)!r}): no recording ({error}). Fix: pass a file that "
-                "Recording.save wrote."
-            ) from error
+        fix = "pass a file that Recording.save wrote"
+        return cls(**read_arrays(path, _FIELDS, _SIZES, what="a recording", fix=fix))
 
     def frames(self) -> dict[str, pd.DataFrame]:
         """Tidy tables for pandas.
@@ -154,14 +161,15 @@ class Recording:
 
         Raises:
             BnnLabError: pandas or pyarrow is not installed.
+            InputError: a file cannot be written.
         """
         folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
         paths = []
         for name, table in self.frames().items():
             path = folder / f"{name}.parquet"
             try:
-                table.to_parquet(path, index=False)
+                with whole_file(path) as part:
+                    table.to_parquet(part, index=False)
             except ImportError as error:
                 raise BnnLabError(
                     'pyarrow is not installed. Fix: pip install "bnn-lab[parquet]"'

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tqdm.auto import tqdm
 
+from bnn_lab._files import write_whole
 from bnn_lab.errors import BnnLabError, InputError
 
 Point = Mapping[str, Any]
@@ -59,8 +59,9 @@ class ResultStore:
         if path is None or not path.exists():
             return None
         try:
-            return json.loads(path.read_text())["outcome"]
-        except (ValueError, KeyError, TypeError) as error:
+            outcome = json.loads(path.read_text())["outcome"]
+            return dict(outcome)
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(
                 f"{path} is no result file ({error}). Fix: delete it; its point runs again."
             ) from error
@@ -72,15 +73,14 @@ class ResultStore:
             The outcome as it will be read again (tuples become lists).
 
         Raises:
-            InputError: the outcome is not JSON: numbers, text, lists and dictionaries.
+            InputError: the outcome is not JSON (numbers, text, lists and dictionaries), or the
+                file cannot be written.
         """
         record = {"experiment": self.name, "settings": dict(point), "outcome": dict(outcome)}
         text = _to_json(record, "outcome")
         path = self.path(point)
         if path is not None:
-            part = path.with_suffix(f".{os.getpid()}.part")
-            part.write_text(text)
-            part.replace(path)
+            write_whole(path, text)
         return json.loads(text)["outcome"]
 
 

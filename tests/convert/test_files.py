@@ -146,7 +146,7 @@ def test_convert_plain_saved_model(folder, capsys, tmp_path):
         ("model.keras --signature serving_default", "leave --signature out"),
         ("plain_saved --signature other", "it has: serving_default"),
         ("model.keras --input-type int8", "pass representative_dataset"),
-        ("model.keras --representative model.txt", "holds no NumPy arrays"),
+        ("model.keras --representative model.txt", "is not a file of NumPy arrays"),
     ],
 )
 def test_errors_of_convert(folder, capsys, tmp_path, monkeypatch, source, message):

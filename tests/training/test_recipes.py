@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
+from bnn_lab._files import locked
 from bnn_lab._keras import require_tensorflow
 from bnn_lab.cli.main import main
 from bnn_lab.data import load_synthetic
@@ -148,8 +149,26 @@ def test_an_interrupted_command_says_how_to_go_on(tmp_path, monkeypatch, capsys)
 def test_a_damaged_checkpoint_is_named(tmp_path) -> None:
     run_recipe(load_recipe("digits"), tmp_path, **{**OPTIONS, "checkpoint_steps": 100})
     (tmp_path / "checkpoint.npz").write_bytes(b"PK")
-    with pytest.raises(InputError, match=r"checkpoint\.npz is damaged"):
+    with pytest.raises(InputError, match=r"checkpoint\.npz is not a checkpoint, or damaged"):
         run_recipe(load_recipe("digits"), tmp_path, **{**OPTIONS, "checkpoint_steps": 100})
+
+
+def test_a_folder_is_trained_in_once_at_a_time(tmp_path) -> None:
+    problem = "another process .* trains in"
+    with locked(tmp_path, "trains"), pytest.raises(InputError, match=problem):
+        run_recipe(load_recipe("digits"), tmp_path, **OPTIONS)
+
+
+def test_a_full_disk_stops_a_training_that_can_go_on(mount, whole) -> None:
+    disk = mount("size=900k")
+    (disk / "other").write_bytes(bytes(600_000))
+    options = {**OPTIONS, "checkpoint_steps": 7}
+    with pytest.raises(InputError, match=r"cannot write .*checkpoint\.npz: No space left"):
+        run_recipe(load_recipe("digits"), disk / "run", **options)
+    (disk / "other").unlink()
+    run_recipe(load_recipe("digits"), disk / "run", **options)
+    for a, b in zip(final(whole), final(disk / "run"), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_cifar_recipe_smokes_through_the_command(tmp_path, capsys) -> None:

@@ -120,7 +120,7 @@ def test_recordings_survive_saving(bop_run, tmp_path) -> None:
     with pytest.raises(InputError, match=r"\.npz"):
         recording.save(tmp_path / "run.bin")
     (tmp_path / "bad.npz").write_bytes(b"not a zip")
-    with pytest.raises(InputError, match="no recording"):
+    with pytest.raises(InputError, match="not a recording"):
         Recording.load(tmp_path / "bad.npz")
     pytest.importorskip("pyarrow")
     paths = recording.save_parquet(tmp_path / "tables")
