@@ -24,13 +24,6 @@ def test_python_example(trained_digits, monkeypatch):
     assert (names["logits"].argmax(-1) == data.test_labels).mean() >= 0.95
 
 
-def test_links_and_images_exist():
-    targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", README)
-    assert targets
-    missing = [target for target in targets if not (ROOT / target).exists()]
-    assert not missing
-
-
 def test_first_screen_gives_the_two_commands():
     first_screen = "\n".join(README.splitlines()[:25])
     assert "make lab" in first_screen and "make test" in first_screen
