@@ -23,7 +23,6 @@ from .pass_viewer import pass_views as pass_views
 from .profile import ProfileState as ProfileState
 from .profile import draw_profile as draw_profile
 from .profile import draw_profiles as draw_profiles
-from .quicknet_designer import draw_design as draw_design
 from .recordings import draw_recording as draw_recording
 from .report import draw_report as draw_report
 from .roofline import RooflineState as RooflineState

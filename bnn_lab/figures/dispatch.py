@@ -17,12 +17,10 @@ from bnn_lab.figures.inertia_explorer import InertiaState, draw_inertia
 from bnn_lab.figures.latency import draw_latency
 from bnn_lab.figures.packed_sizes import PackedSizes, draw_packed_sizes
 from bnn_lab.figures.profile import draw_profile
-from bnn_lab.figures.quicknet_designer import draw_design
 from bnn_lab.figures.recordings import draw_recording
 from bnn_lab.figures.report import draw_report
 from bnn_lab.figures.studies import draw_study
 from bnn_lab.figures.training import draw_training
-from bnn_lab.lessons.designer import Design
 from bnn_lab.measure.timing import TimingTable
 from bnn_lab.profiling.profile import Profile
 from bnn_lab.training.history import TrainingHistory
@@ -51,7 +49,6 @@ def draw(result: Any, **options: Any) -> Drawing:
 
 _DRAWN: dict[type, Callable[..., Drawing]] = {
     BopState: draw_bop,
-    Design: draw_design,
     ExperimentResult: draw_experiment,
     InertiaState: draw_inertia,
     PackedSizes: draw_packed_sizes,

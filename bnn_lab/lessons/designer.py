@@ -308,3 +308,84 @@ def measure_design(
     table = measure({"design": call}, rounds=rounds)
     progress("done", 1.0)
     return Measured(table["design"].median * 1e3, len(content))
+
+
+CHANNELS = tuple(range(32, 513, 32))  # that a section may have
+
+
+def cost_tables(model: CostModel | None = None) -> dict[str, Any]:
+    """Estimated milliseconds of every layer that a design can have, for pages without Python.
+
+    Args:
+        model: default this machine's own calibration, or else the shipped one.
+
+    Returns:
+        JSON values: ``origin``; ``binary`` (side to form of the block), ``pool`` and ``blur``
+        (side), ``stem`` (image to layer), ``average`` (side) and ``dense``, each a list by channels
+        in `CHANNELS`; ``mix`` (side), a list by channels in and then out; ``softmax``.
+
+    Raises:
+        InputError: the calibration cannot be used (see `CostModel.load`).
+    """
+    model = model or CostModel.load()
+
+    def ms(layer: LayerShape) -> float:
+        return float(f"{model.predict(layer) * 1e3:.4g}")
+
+    def by_channels(kind: str, side: int = 1, **more: Any) -> list[float]:
+        return [ms(LayerShape(kind, side, side, channels, **more)) for channels in CHANNELS]
+
+    def block(side: int, **more: Any) -> list[float]:
+        return by_channels(kinds.BINARY_CONV, side, kernel=(3, 3), **more)
+
+    images = (64, 128, 224)
+    sides = sorted({image >> shift for image in images for shift in range(2, 6)})
+    pooled = sorted({image >> shift for image in images for shift in range(2, 5)})
+    return {
+        "origin": model.origin,
+        "binary": {
+            str(side): {
+                "fused": block(side, shortcuts=1, quantize=True),
+                "fused last": block(side, shortcuts=1),
+                "bits": block(side, bits_only=True),
+                "plain": block(side),
+                "quantize": by_channels(kinds.QUANTIZE, side),
+                "add": by_channels(kinds.ADD, side),
+            }
+            for side in sides
+        },
+        "pool": {
+            str(side): by_channels(kinds.MAX_POOL, side, kernel=(2, 2), padding="valid")
+            for side in pooled
+        },
+        "blur": {
+            str(side): by_channels(kinds.DEPTHWISE_CONV, side - 1, kernel=(3, 3), stride=2)
+            for side in pooled
+        },
+        "mix": {
+            str(side // 2): [
+                ms(LayerShape(kinds.CONV, side // 2, side // 2, before, after))
+                for before in CHANNELS
+                for after in CHANNELS
+            ]
+            for side in pooled
+        },
+        "stem": {
+            str(image): {
+                part: [
+                    ms(steps(Design(filters_1=channels, image=str(image)))[number].layer)
+                    for channels in CHANNELS
+                ]
+                for number, part in enumerate(("first", "depthwise", "expand"))
+            }
+            for image in images
+        },
+        "average": {
+            str(side): by_channels(
+                kinds.AVERAGE_POOL, side, kernel=(side, side), stride=side, padding="valid"
+            )
+            for side in (image >> 5 for image in images)
+        },
+        "dense": by_channels(kinds.DENSE, channels_out=CLASSES),
+        "softmax": ms(LayerShape(kinds.SOFTMAX, channels_in=CLASSES)),
+    }

@@ -2,6 +2,7 @@ from .ball_and_lamp import BallAndLamp as BallAndLamp
 from .base import Explorer as Explorer
 from .bop_explorer import BopExplorer as BopExplorer
 from .bop_map import BopMap as BopMap
+from .film_strip import FilmStrip as FilmStrip
 from .flicker import Flicker as Flicker
 from .inertia_explorer import InertiaExplorer as InertiaExplorer
 from .kernel_ladder import KernelLadder as KernelLadder
@@ -10,7 +11,6 @@ from .op_profile import OpProfile as OpProfile
 from .pass_viewer import PassViewer as PassViewer
 from .prediction import Prediction as Prediction
 from .prediction import score_sheet as score_sheet
-from .quicknet_designer import QuickNetDesigner as QuickNetDesigner
 from .roofline import Roofline as Roofline
 from .switches import Switches as Switches
 from .window import Window as Window

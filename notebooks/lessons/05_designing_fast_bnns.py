@@ -281,19 +281,20 @@ print(f"estimated {estimated:.2f} ms, measured {measured:.2f} ms ({estimated / m
 # %% [markdown]
 # ## Design your own
 #
-# Move the sliders: the estimate follows. Compare the three bars at the bottom. Then press **Measure
-# this design**: the network is really built, converted and timed, which takes some seconds.
+# Each block is as wide as its time and as high as its channels. Drag a section up or down, add and
+# remove blocks: the estimate follows. Can you beat QuickNet, the pale strip below? Then press
+# **Measure this design**: the network is really built, converted and timed, which takes some
+# seconds.
 #
 # Try to answer by trying:
 #
-# * Add blocks in section 1, then the same number in section 4. Which costs more? Which adds more
-#   bytes?
+# * Add a block in section 1, then one in section 4. Which costs more? Which adds more bytes?
 # * Set the shortcuts to "none" and to "added on their own". Which layers change?
 # * Halve the image. Does the time fall to a quarter, as the MACs do?
 
 # %% tags=["nbval-ignore-output"]
-design_widget = widgets.QuickNetDesigner()
-design_widget
+film = widgets.FilmStrip()
+film
 
 # %% [markdown]
 # ## Your turn
@@ -333,8 +334,8 @@ check_amdahl(whole_speedup)
 # at all? Use `share=binary_time` and a very large `factor`.
 #
 # **3. More in less time.** Design a network with at least as many binary MACs as QuickNet, in at
-# most 88 % of its estimated time. Keep 224 pixels and the shortcuts. Change the lists here, or move
-# the sliders above and write `check_design(design_widget)`.
+# most 88 % of its estimated time. Keep 224 pixels and the shortcuts. Change the lists here, or drag
+# above and write `check_design(film.design)`.
 
 # %%
 from bnn_lab.lessons.checks.design import check_design

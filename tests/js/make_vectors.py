@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from bnn_lab import reference
+from bnn_lab.costmodel.model import SHIPPED, CostModel
+from bnn_lab.lessons import designer
 from bnn_lab.training import closed_forms, counter_random
 from bnn_lab.training.movie import WeightMovie
 from bnn_lab.training.simulate import Bop, LatentSGD, Rule, simulate_weights
@@ -207,6 +210,31 @@ def films() -> list[dict[str, Any]]:
     return found
 
 
+def designs() -> list[dict[str, Any]]:
+    """Designs with the shipped machine's estimate; milliseconds have four digits in the page."""
+    model = CostModel.load(SHIPPED)
+    rng = np.random.default_rng(4)
+    found = []
+    for number in range(12):
+        state = designer.design(
+            tuple(int(blocks) for blocks in rng.integers(1, 13, 4)),
+            tuple(int(32 * filters) for filters in rng.integers(1, 17, 4)),
+            (64, 128, 224)[number % 3],
+            (designer.FUSED, designer.SEPARATE, designer.NONE)[number // 4],
+        )
+        cost = designer.estimate(state, model)
+        found.append(
+            {
+                "state": asdict(state),
+                "ms": cost.ms.tolist(),
+                "macs": cost.macs.tolist(),
+                "bytes": cost.bytes.tolist(),
+                "parts": [step.part for step in cost.steps],
+            }
+        )
+    return found
+
+
 def summary(values: Any) -> dict[str, Any]:
     """What all values together give: a sum in their order, and their bits combined."""
     flat = np.ascontiguousarray(values, np.float64).ravel()
@@ -226,6 +254,7 @@ def files() -> dict[str, str]:
         "closed_forms": closed(),
         "bits": bits(),
         "films": films(),
+        "designs": designs(),
     }
     return {f"{name}.json": json.dumps(content) + "\n" for name, content in made.items()}
 

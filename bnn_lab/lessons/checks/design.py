@@ -91,10 +91,9 @@ def check_design(answer: designer.Design | Any) -> str:
     Both times are the cost model's, so that the verdict is the same in every run.
 
     Args:
-        answer: a `bnn_lab.lessons.designer.Design`, or a widget that has one as its
-            `state`.
+        answer: a `bnn_lab.lessons.designer.Design`, or a `bnn_lab.widgets.FilmStrip`.
     """
-    state = getattr(answer, "state", answer)
+    state = getattr(answer, "design", answer)
     if not isinstance(state, designer.Design):
         raise NotYet(f"A Design is wanted, or the designer; not {type(answer).__name__}.")
     if state.image != "224":

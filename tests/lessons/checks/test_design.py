@@ -31,7 +31,7 @@ def test_the_solutions_pass(capsys: pytest.CaptureFixture[str]) -> None:
     check_conv_macs(macs)
     check_amdahl(lambda share, factor: 1 / (1 - share + share / factor))
     check_design(SOLUTION)
-    check_design(SimpleNamespace(state=SOLUTION))
+    check_design(SimpleNamespace(design=SOLUTION))
     assert capsys.readouterr().out.count("✓ Right.") == 4
 
 
