@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from bnn_lab import _native, kernels
 from bnn_lab.errors import InputError
 from bnn_lab.runtime import selftest
 
-_LIBRARY = "libbnn_lab_delegate.so"
+_LIBRARY = "libbnn_lab_delegate" + (".dll" if sys.platform == "win32" else ".so")
 
 
 def delegate_path() -> Path:
