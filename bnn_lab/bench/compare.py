@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rich.table import Table
-
-from bnn_lab.bench.report import Report, peers_of
+from bnn_lab.bench.report import Report
+from bnn_lab.bench.tables import NOISY, Part, Row, Table, Text
 from bnn_lab.errors import InputError
 
 AGREEMENT = 0.1  # what two runs on the same quiet machine keep within
@@ -15,22 +14,22 @@ AGREEMENT = 0.1  # what two runs on the same quiet machine keep within
 
 @dataclass(frozen=True)
 class Comparison:
-    """One peer on one layer or model, in two reports.
+    """One layer or model on one runtime, in two reports.
 
     Attributes:
         name: of the layer or model.
-        num_threads: of the peer.
-        peer: its name.
+        num_threads: of the run.
+        runs_on: such as "bnn_lab avx2" or "int8 TFLite".
         first_s: median seconds in the first report.
         second_s: median seconds in the second.
-        first_speedup: how many times faster the reference peer was than this one, in the first
-            report; 1 for the reference itself.
+        first_speedup: how many times faster the reference was, in the first report; 1 for the
+            reference itself.
         second_speedup: the same in the second.
     """
 
     name: str
     num_threads: int
-    peer: str
+    runs_on: str
     first_s: float
     second_s: float
     first_speedup: float
@@ -55,33 +54,29 @@ def compare_reports(first: Report, second: Report) -> list[Comparison]:
         second: from `read_report`.
 
     Returns:
-        A row per layer or model, number of threads and peer, in the first report's order.
+        A row per layer or model, number of threads and runtime, in the first report's order.
 
     Raises:
         InputError: they have nothing in common.
     """
+    theirs = {(type(e), e.name, e.num_threads): e for e in (*second.layers, *second.models)}
     found = []
-    for part in ("layers", "models"):
-        others = {(e["name"], e["num_threads"]): e for e in second[part]}
-        for entry in first[part]:
-            other = others.get((entry["name"], entry["num_threads"]))
-            if other is None:
+    for entry in (*first.layers, *first.models):
+        other = theirs.get((type(entry), entry.name, entry.num_threads))
+        for times in entry.times:
+            if other is None or (same := other.of(times.name)) is None:
                 continue
-            theirs = peers_of(other)
-            for name, peer in peers_of(entry).items():
-                if name not in theirs:
-                    continue
-                found.append(
-                    Comparison(
-                        name=entry["name"],
-                        num_threads=entry["num_threads"],
-                        peer=name,
-                        first_s=peer["median_s"],
-                        second_s=theirs[name]["median_s"],
-                        first_speedup=entry["speedup_over"].get(name, 1.0),
-                        second_speedup=other["speedup_over"].get(name, 1.0),
-                    )
+            found.append(
+                Comparison(
+                    name=entry.name,
+                    num_threads=entry.num_threads,
+                    runs_on=times.name,
+                    first_s=times.median_s,
+                    second_s=same.median_s,
+                    first_speedup=entry.speedup_over.get(times.name, 1.0),
+                    second_speedup=other.speedup_over.get(times.name, 1.0),
                 )
+            )
     if not found:
         raise InputError(
             "the two reports have no layer or model with the same number of threads in common"
@@ -93,7 +88,7 @@ def agreement(rows: Sequence[Comparison]) -> str:
     """How far the speed-ups of the two reports agree, as a sentence."""
     changes = sorted(abs(row.ratio_change) for row in rows if row.first_speedup != 1)
     if not changes:
-        return "Only the reference peer is in both reports: there are no ratios to compare."
+        return "Only the reference is in both reports: there are no ratios to compare."
     within = sum(change <= AGREEMENT for change in changes)
     return (
         f"Of {len(changes)} ratios {within} agree within {AGREEMENT:.0%}; the median change is "
@@ -101,31 +96,45 @@ def agreement(rows: Sequence[Comparison]) -> str:
     )
 
 
-def comparison_table(rows: Sequence[Comparison], first: str, second: str) -> Table:
-    """The comparison for a terminal.
+def comparison_parts(first: Report, second: Report, names: tuple[str, str]) -> list[Part]:
+    """The comparison as a document.
 
     Args:
-        rows: from `compare_reports`.
-        first: what to call the first report.
-        second: what to call the second.
+        first: from `read_report`.
+        second: from `read_report`.
+        names: what to call the two.
+
+    Returns:
+        A table, how far the ratios agree, and a warning if the devices differ.
+
+    Raises:
+        InputError: they have nothing in common.
     """
-    table = Table(title=f"{second} against {first}", title_justify="left")
-    table.add_column("layer or model")
-    table.add_column("threads", justify="right")
-    table.add_column("peer")
-    for column in ("first, ms", "second, ms", "second/first", "ours over peer", "change"):
-        table.add_column(column, justify="right")
-    for row in rows:
-        same = row.first_speedup == row.second_speedup == 1
-        table.add_row(
-            row.name,
-            str(row.num_threads),
-            row.peer,
-            f"{row.first_s * 1e3:.4g}",
-            f"{row.second_s * 1e3:.4g}",
-            f"{row.time_ratio:.2f}",
-            "" if same else f"{row.first_speedup:.2f} → {row.second_speedup:.2f}",
-            "" if same else f"{row.ratio_change:+.1%}",
-        )
-    table.caption = "below 1, the second is faster; a change of the ratio below 5 % is noise"
-    return table
+    found = compare_reports(first, second)
+    table = Table(
+        ["layer or model", "threads", "runs on", *_FIGURES],
+        [Row(_cells(row)) for row in found],
+        f"{names[1]} against {names[0]}",
+        ["Below 1, the second is faster; a change of the ratio below 5 % is noise."],
+    )
+    parts: list[Part] = [table, Text(agreement(found))]
+    if first.device != second.device:
+        parts.append(Text(f"Different devices: {first.device} and {second.device}.", NOISY))
+    return parts
+
+
+_FIGURES = ("first, ms", "second, ms", "second/first", "reference is faster by", "change")
+
+
+def _cells(row: Comparison) -> list[str]:
+    same = row.first_speedup == row.second_speedup == 1
+    return [
+        row.name,
+        str(row.num_threads),
+        row.runs_on,
+        f"{row.first_s * 1e3:.4g}",
+        f"{row.second_s * 1e3:.4g}",
+        f"{row.time_ratio:.2f}",
+        "" if same else f"{row.first_speedup:.2f} → {row.second_speedup:.2f}",
+        "" if same else f"{row.ratio_change:+.1%}",
+    ]

@@ -1,16 +1,15 @@
 """Speed of the binary convolution, beside the kernels that a user would otherwise have.
 
 For each shape, in one interleaved run: our kernel on every backend of this CPU (alone, and as an op
-inside LiteRT), the Larq Compute Engine's two kernels, and the same convolution in
-float32 (XNNPACK) and int8 on stock LiteRT. The input of the binary peers is bitpacked already and
-all binary and float peers write float32; the int8 peer reads and writes int8.
+inside LiteRT), the Larq Compute Engine's two kernels, and the same convolution in float32 (XNNPACK)
+and int8 on LiteRT without bnn_lab. The input of the binary ones is bitpacked already, and all but
+the int8 one write float32.
 
 Source of the shapes: LCE paper section 5, the 3x3 convolutions of ResNet-18's stages.
 """
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -18,23 +17,22 @@ from typing import Any
 import numpy as np
 
 from bnn_lab import _native, kernels, reference
-from bnn_lab._quiet import without_native_chatter
-from bnn_lab.bench.models import litert_call
-from bnn_lab.errors import BnnLabError
-from bnn_lab.measure.noise import NoiseWatch, measure_watched
+from bnn_lab.bench.baselines import (
+    IN_LITERT,
+    baseline,
+    check_same_results,
+    lce_calls,
+    litert_call,
+    ours,
+)
+from bnn_lab.bench.ceilings import measure_with_ceilings
+from bnn_lab.bench.report import Layer
+from bnn_lab.measure.noise import NoiseWatch
 from bnn_lab.measure.timing import TimingTable, measure
 from bnn_lab.tflite import layer_shapes as kinds
+from bnn_lab.tflite.forms import FLOAT32, INT8
 from bnn_lab.tflite.layer_shapes import LayerShape
-from bnn_lab.tflite.op_files import INT8 as INT8_TYPE
 from bnn_lab.tflite.op_files import conv_file, layer_file
-
-IN_LITERT = "bnn_lab in LiteRT"
-LCE_DEFAULT = "LCE default"
-LCE_INDIRECT = "LCE indirect"
-FLOAT = "float32 TFLite"
-INT8 = "int8 TFLite"
-
-_CEILING_MACS = 10**9  # a millisecond or so
 
 
 @dataclass(frozen=True)
@@ -117,14 +115,14 @@ DENSE = DenseCase(4096, 4096)
 
 @dataclass(frozen=True)
 class KernelResult:
-    """Times of all peers on one layer.
+    """Times of one layer on everything that runs it.
 
     Attributes:
         case: the layer.
-        table: times of the peers, and of the ceiling loop of each backend that has one.
-        ceilings: backend to 10^9 multiply-accumulates a second of its ceiling loop, the best
-            round of this run.
-        num_threads: of every peer.
+        table: the times.
+        ceilings: backend to 10^9 multiply-accumulates a second of its instructions on registers
+            alone, the best round of this run.
+        num_threads: of all.
     """
 
     case: ConvCase | DenseCase
@@ -132,37 +130,28 @@ class KernelResult:
     ceilings: dict[str, float]
     num_threads: int = 1
 
-    def gmacs(self, peer: str) -> float:
+    def gmacs(self, name: str) -> float:
         """10^9 multiply-accumulates a second, from the median."""
-        return self.case.macs / self.table[peer].median / 1e9
+        return self.case.macs / self.table[name].median / 1e9
 
-    def best_gmacs(self, peer: str) -> float:
+    def best_gmacs(self, name: str) -> float:
         """10^9 multiply-accumulates a second, from the fastest round: to compare with a ceiling."""
-        return self.case.macs / self.table[peer].minimum / 1e9
+        return self.case.macs / self.table[name].minimum / 1e9
 
-    def as_dict(self) -> dict[str, Any]:
-        """Plain numbers, ready for JSON."""
+    def entry(self) -> Layer:
+        """The figures for a report."""
         best = ours(kernels.active_backend())
-        return {
-            "name": self.case.name,
-            "shape": self.case.layer().as_dict(),
-            "macs": self.case.macs,
-            "num_threads": self.num_threads,
-            "reference": best,
-            "speedup_over": {
-                name: self.table.speedup(best, over=name)
-                for name in self.table.names
-                if name != best
-            },
-            "gmacs_per_s": {name: self.gmacs(name) for name in self.table.names},
-            "ceiling_gmacs_per_s": self.ceilings,
-            **self.table.as_dict(),
-        }
-
-
-def ours(backend: str) -> str:
-    """Name of our peer on this backend."""
-    return f"bnn_lab {backend}"
+        return Layer(
+            name=self.case.name,
+            num_threads=self.num_threads,
+            macs=self.case.macs,
+            reference=best,
+            speedup_over=self.table.speedups(best),
+            times=self.table.times(),
+            shape=self.case.layer(),
+            gmacs_per_s={name: self.gmacs(name) for name in self.table.names},
+            ceiling_gmacs_per_s=self.ceilings,
+        )
 
 
 def bench_conv(
@@ -170,16 +159,16 @@ def bench_conv(
     *,
     rounds: int = 30,
     num_threads: int = 1,
-    float_peers: bool = True,
+    float_baselines: bool = True,
     watch: NoiseWatch | None = None,
 ) -> KernelResult:
-    """Time one convolution on all peers, after checking that the binary ones agree.
+    """Time one convolution on everything, after checking that the binary results agree.
 
     Args:
         case: the convolution.
-        rounds: samples of each peer.
-        num_threads: of every peer.
-        float_peers: also time float32 and int8 TFLite.
+        rounds: samples of each.
+        num_threads: of all.
+        float_baselines: also time float32 and int8 TFLite.
         watch: looks at the machine's noise meanwhile.
 
     Returns:
@@ -187,15 +176,15 @@ def bench_conv(
         copy out of the runtime except in LCE, whose interpreter copies input and output.
 
     Raises:
-        BnnLabError: two binary peers disagree.
+        BnnLabError: two binary results differ.
     """
     rng = np.random.default_rng(0)
     x = reference.pack_bits(rng.random((1, case.size, case.size, case.channels_in)) < 0.5)
     filters = reference.pack_bits(
         rng.random((case.channels_out, case.kernel, case.kernel, case.channels_in)) < 0.5
     )
-    peers: dict[str, Callable[[], object]] = {}
-    outputs: dict[str, Any] = {}
+    calls: dict[str, Callable[[], object]] = {}
+    results: dict[str, Any] = {}
     for backend in kernels.available_backends():
         conv = kernels.BConv2D(
             filters,
@@ -205,20 +194,19 @@ def bench_conv(
             pad_values=1,
             backend=backend,
         )
-        peers[ours(backend)] = _kernel_call(conv, x, num_threads)
-        outputs[ours(backend)] = conv(x)
-    shape = next(iter(outputs.values())).shape
+        calls[ours(backend)] = kernel_call(conv, x, num_threads)
+        results[ours(backend)] = conv(x)
+    shape = next(iter(results.values())).shape
     content = conv_file(x.shape, filters, shape, channels_in=case.channels_in, stride=case.stride)
-    peers[IN_LITERT] = litert_call(content, x[0], num_threads)
-    for name, indirect in ((LCE_DEFAULT, False), (LCE_INDIRECT, True)):
-        call = _lce_call(content, x, num_threads, indirect)
-        if call is not None:
-            peers[name] = call
-            outputs[name] = np.asarray(call()[0]).reshape(shape)
-    _check_agreement(case, outputs)
-    if float_peers:
-        peers |= _float_peers(case.layer(), num_threads)
-    return _measure(case, peers, rounds, num_threads, watch)
+    calls[IN_LITERT] = litert_call(content, x[0], num_threads)
+    for name, call in lce_calls(content, x[0], num_threads).items():
+        calls[name] = call
+        results[name] = np.asarray(call()[0]).reshape(shape)
+    check_same_results(case.name, results)
+    if float_baselines:
+        calls |= float_calls(case.layer(), num_threads)
+    table, ceilings = measure_with_ceilings(calls, watch, rounds=rounds, warmup=5)
+    return KernelResult(case, table, ceilings, num_threads)
 
 
 def bench_dense(
@@ -226,65 +214,38 @@ def bench_dense(
     *,
     rounds: int = 30,
     num_threads: int = 1,
-    float_peers: bool = True,
+    float_baselines: bool = True,
     watch: NoiseWatch | None = None,
 ) -> KernelResult:
     """Time a dense layer on one sample, beside float32 and int8 TFLite. LCE has no such layer.
 
     Args:
         case: the layer.
-        rounds: samples of each peer.
-        num_threads: of every peer.
-        float_peers: also time float32 and int8 TFLite.
+        rounds: samples of each.
+        num_threads: of all.
+        float_baselines: also time float32 and int8 TFLite.
         watch: looks at the machine's noise meanwhile.
 
     Returns:
         The times.
 
     Raises:
-        BnnLabError: two backends disagree.
+        BnnLabError: the results of two backends differ.
     """
     rng = np.random.default_rng(0)
     x = reference.pack_bits(rng.random((1, case.channels_in)) < 0.5)
     weights = reference.pack_bits(rng.random((case.channels_out, case.channels_in)) < 0.5)
-    peers: dict[str, Callable[[], object]] = {}
-    outputs: dict[str, Any] = {}
+    calls: dict[str, Callable[[], object]] = {}
+    results: dict[str, Any] = {}
     for backend in kernels.available_backends():
         layer = kernels.BDense(weights, channels_in=case.channels_in, backend=backend)
-        peers[ours(backend)] = _kernel_call(layer, x, num_threads)
-        outputs[ours(backend)] = layer(x)
-    _check_agreement(case, outputs)
-    if float_peers:
-        peers |= _float_peers(case.layer(), num_threads)
-    return _measure(case, peers, rounds, num_threads, watch)
-
-
-def _measure(
-    case: ConvCase | DenseCase,
-    peers: dict[str, Callable[[], object]],
-    rounds: int,
-    num_threads: int,
-    watch: NoiseWatch | None,
-) -> KernelResult:
-    """Time the peers and, in the same rounds, the ceiling loops."""
-    loops: dict[str, Callable[[], object]] = {}
-    sizes: dict[str, int] = {}
-    for backend in kernels.available_backends():
-        macs = _native.peak(1, backend)
-        if macs:
-            sizes[backend] = int(_CEILING_MACS // macs)
-            loops[f"ceiling {backend}"] = _peak_call(sizes[backend], backend)
-    table = measure_watched({**peers, **loops}, watch, rounds=rounds, warmup=5)
-    ceilings = {}
-    for backend, size in sizes.items():
-        seconds = table[f"ceiling {backend}"].minimum
-        ceilings[backend] = size * _native.peak(1, backend) / seconds / 1e9
-    shown = tuple(timing for timing in table.timings if timing.name in peers)
-    return KernelResult(case, TimingTable(shown), ceilings, num_threads)
-
-
-def _peak_call(rounds: int, backend: str) -> Callable[[], object]:
-    return lambda: _native.peak(rounds, backend)
+        calls[ours(backend)] = kernel_call(layer, x, num_threads)
+        results[ours(backend)] = layer(x)
+    check_same_results(case.name, results)
+    if float_baselines:
+        calls |= float_calls(case.layer(), num_threads)
+    table, ceilings = measure_with_ceilings(calls, watch, rounds=rounds, warmup=5)
+    return KernelResult(case, table, ceilings, num_threads)
 
 
 def bench_bitpack(
@@ -311,44 +272,16 @@ def bench_bitpack(
     return {name: repeats * x.nbytes / table[name].median / 1e9 for name in table.names}
 
 
-def _kernel_call(
-    layer: kernels.BConv2D | kernels.BDense, x: np.ndarray, num_threads: int
+def kernel_call(
+    layer: kernels.BConv2D | kernels.BDense, x: reference.Words, num_threads: int = 1
 ) -> Callable[[], object]:
+    """One call of a kernel, without LiteRT."""
     return lambda: layer.repeat(x, 1, num_threads=num_threads)
 
 
-def _lce_call(
-    content: bytes, x: np.ndarray, num_threads: int, indirect: bool
-) -> Callable[[], Any] | None:
-    if importlib.util.find_spec("larq_compute_engine") is None:
-        return None
-    with without_native_chatter():
-        from larq_compute_engine import testing
-
-        interpreter = testing.Interpreter(
-            content, num_threads=num_threads, use_indirect_bgemm=indirect
-        ).interpreter
-    return lambda: interpreter.predict([x])
-
-
-def _check_agreement(case: ConvCase | DenseCase, outputs: dict[str, Any]) -> None:
-    (first, expected), *others = outputs.items()
-    for name, value in others:
-        if not np.array_equal(value, expected):
-            raise BnnLabError(
-                f"bench: {name} and {first} give different results for {case.name}; "
-                "timing wrong results would be meaningless"
-            )
-
-
-def _float_peers(layer: LayerShape, num_threads: int) -> dict[str, Callable[[], object]]:
-    rng = np.random.default_rng(1)
-    dense = layer.kind == kinds.DENSE
-    image = (layer.height, layer.width, layer.channels_in)
-    shape = (layer.channels_in,) if dense else image
-    sample = rng.normal(size=shape).astype(np.float32)
-    int8_sample = rng.integers(-128, 128, shape).astype(np.int8)
+def float_calls(layer: LayerShape, num_threads: int = 1) -> dict[str, Callable[[], object]]:
+    """The same layer in float32 and in int8 on LiteRT, by their names as baselines."""
     return {
-        FLOAT: litert_call(layer_file(layer), sample, num_threads, binary=False),
-        INT8: litert_call(layer_file(layer, INT8_TYPE), int8_sample, num_threads, binary=False),
+        baseline(kind): litert_call(layer_file(layer, kind), None, num_threads, delegate=False)
+        for kind in (FLOAT32, INT8)
     }

@@ -1,46 +1,181 @@
-"""The JSON file of a benchmark: made, read, merged. `data/report.schema.json` describes it."""
+"""The JSON file of a benchmark. These classes are its only description: the schema is made of them.
+
+A report is checked against them when it is read.
+"""
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeVar, get_args, get_type_hints
+
+import msgspec
+from msgspec import Meta
 
 from bnn_lab import __version__, kernels
 from bnn_lab._files import write_whole
-from bnn_lab.errors import BnnLabError, InputError
-from bnn_lab.measure.host import describe_host
+from bnn_lab.errors import InputError
+from bnn_lab.measure.host import Host, real_host
+from bnn_lab.measure.noise import Noise
+from bnn_lab.measure.timing import Times
+from bnn_lab.measure.units import AtLeastOne, Count, NotNegative, Positive
+from bnn_lab.tflite.layer_shapes import LayerShape
 
-SCHEMA = "bnn_lab.bench/1"
-SCHEMA_FILE = Path(__file__).parent / "data" / "report.schema.json"
+SCHEMA = "bnn_lab.bench/2"
 EXAMPLE = Path(__file__).parent / "data" / "example.json"
 
-Report = dict[str, Any]
+
+class _Part(msgspec.Struct, forbid_unknown_fields=True):
+    """Part of a report."""
 
 
-class EmulatedError(BnnLabError):
-    """Times of an emulated CPU were about to become figures of a device."""
+class Entry(_Part):
+    """One layer or model with one number of threads, timed in one interleaved run.
+
+    Attributes:
+        name: of the layer or model.
+        num_threads: of everything that was timed.
+        macs: multiply-accumulates of one call.
+        reference: with what the others are compared: bnn_lab on its fastest backend.
+        speedup_over: name to how many times faster the reference is: the median of the quotients
+            within each round.
+        times: of `bnn_lab BACKEND` (for models with fusion), `bnn_lab BACKEND unfused`, `bnn_lab in
+            LiteRT`, `LCE default`, `LCE indirect`, `float32 TFLite` and `int8 TFLite`.
+    """
+
+    name: str
+    num_threads: AtLeastOne
+    macs: Count
+    reference: str
+    speedup_over: dict[str, Positive]
+    times: Annotated[list[Times], Meta(min_length=1)]
+
+    def of(self, name: str) -> Times | None:
+        """The times of this name, None if it was not timed."""
+        return next((times for times in self.times if times.name == name), None)
+
+
+_Entry = TypeVar("_Entry", bound=Entry)
+
+
+class Layer(Entry):
+    """A single layer: see `Entry`.
+
+    Attributes:
+        shape: its sizes.
+        gmacs_per_s: name to 10^9 multiply-accumulates a second, from the median.
+        ceiling_gmacs_per_s: backend to the rate of xor, popcount and add on registers alone, best
+            round.
+    """
+
+    shape: LayerShape
+    gmacs_per_s: dict[str, Positive]
+    ceiling_gmacs_per_s: dict[str, Positive]
+
+
+class OpTime(_Part):
+    """One op of a model, or a binary convolution with the ops fused into it.
+
+    Attributes:
+        name: of the output tensor.
+        kind: TFLite's names of the ops, joined by " + ".
+        ms: milliseconds per inference.
+        macs: multiply-accumulates, null where they are not defined.
+        binary: whether bnn_lab's kernels run it.
+        output_shape: as the op has it.
+    """
+
+    name: str
+    kind: str
+    ms: NotNegative
+    macs: Count | None
+    binary: bool
+    output_shape: list[Count]
+
+
+class OpTimes(_Part):
+    """Where a model's time goes.
+
+    Attributes:
+        end_to_end_ms: median of whole inferences, milliseconds.
+        sum_ms: of the rows, milliseconds.
+        rows: in the order in which they run.
+    """
+
+    end_to_end_ms: Positive
+    sum_ms: Positive
+    rows: list[OpTime]
+
+
+class Model(Entry):
+    """A whole model, batch 1: see `Entry`.
+
+    Attributes:
+        backend: kernel backend of the reference.
+        file_bytes: `binary`, `float32`, `int8` to the size of its file.
+        binary_macs: multiply-accumulates of ±1 with ±1.
+        float_floor_s: seconds of the ops that stay float: what would remain if binary ops took no
+            time; null if it was not profiled.
+        profile: of the reference, null if it was not profiled.
+    """
+
+    backend: str
+    file_bytes: dict[str, AtLeastOne]
+    binary_macs: Count
+    float_floor_s: float | None
+    profile: OpTimes | None
+
+
+class Report(_Part, kw_only=True, tag_field="schema", tag=SCHEMA):
+    """What `bnn-lab bench` measured on one device, with what is needed to judge it.
+
+    Attributes:
+        bnn_lab: version.
+        command: that measured, in words, such as bench kernels.
+        time: when the report was made, UTC, ISO 8601.
+        host: the machine.
+        device: what to call the machine.
+        active_backend: the kernel backend that bnn_lab chose.
+        noise: whether the machine was quiet, null if nobody looked.
+        layers: single layers.
+        models: whole models.
+        bitpack_gb_per_s: backend to 10^9 bytes of float32 that bitpacking reads a second.
+    """
+
+    bnn_lab: str
+    command: list[str]
+    time: str
+    host: Host
+    device: str
+    active_backend: str
+    noise: Noise | None
+    layers: list[Layer]
+    models: list[Model]
+    bitpack_gb_per_s: dict[str, Positive] = {}
 
 
 def make_report(
     command: Sequence[str],
     *,
-    layers: Iterable[Mapping[str, Any]] = (),
-    models: Iterable[Mapping[str, Any]] = (),
-    noise: Mapping[str, Any] | None = None,
-    **more: Any,
+    layers: Sequence[Layer] = (),
+    models: Sequence[Model] = (),
+    noise: Noise | None = None,
+    bitpack: dict[str, float] | None = None,
 ) -> Report:
     """Put measurements and what is needed to judge them into one report.
 
     Args:
         command: the words of the command that measured, such as ["bench", "kernels"].
-        layers: `KernelResult.as_dict()` of each layer.
-        models: `ModelResult.as_dict()` of each model.
-        noise: `NoiseWatch.after()`.
-        more: further entries that the schema knows, such as bitpack_gb_per_s.
+        layers: of `KernelResult.entry()`.
+        models: of `ModelResult.entry()`.
+        noise: of `NoiseWatch.after()`.
+        bitpack: backend to GB/s.
 
     Returns:
         The report.
@@ -48,75 +183,73 @@ def make_report(
     Raises:
         EmulatedError: this CPU is emulated.
     """
-    host = describe_host()
-    if host["emulated"]:
-        raise EmulatedError(
-            f"this CPU is emulated ({host['emulated']}): its times are not those of a device and "
-            "are not reported. Fix: run the benchmark on the device itself"
-        )
-    return {
-        "schema": SCHEMA,
-        "bnn_lab": __version__,
-        "command": list(command),
-        "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        "host": host,
-        "device": host["cpu"],
-        "active_backend": kernels.active_backend(),
-        "noise": None if noise is None else dict(noise),
-        "layers": [dict(layer) for layer in layers],
-        "models": [dict(model) for model in models],
-        **more,
-    }
+    host = real_host("bench")
+    return Report(
+        bnn_lab=__version__,
+        command=list(command),
+        time=datetime.now(UTC).isoformat(timespec="seconds"),
+        host=host,
+        device=host.cpu,
+        active_backend=kernels.active_backend(),
+        noise=noise,
+        layers=list(layers),
+        models=list(models),
+        bitpack_gb_per_s=bitpack or {},
+    )
 
 
 def write_report(report: Report, path: str | os.PathLike[str]) -> None:
-    """Write a report as JSON; directories are made.
+    """Write a report as JSON; folders are made.
 
     Raises:
         InputError: the file cannot be written.
     """
-    write_whole(Path(path), json.dumps(report, indent=1).encode())
+    write_whole(Path(path), msgspec.json.format(msgspec.json.encode(report), indent=1))
 
 
 def read_report(path: str | os.PathLike[str]) -> Report:
-    """Read a report and check what its readers rely on.
+    """Read and check a report.
 
     Raises:
         InputError: the file is missing, not JSON, not a report of this version, or of an emulated
             CPU.
     """
     try:
-        report = json.loads(Path(path).read_bytes())
+        content = Path(path).read_bytes()
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
-    except ValueError as error:
-        raise InputError(f"{path} is not JSON: {error}") from error
-    return check_report(report, str(path))
+    return check_report(content, str(path))
 
 
-def check_report(report: Any, name: str) -> Report:
-    """The report itself, if it is one.
+def check_report(content: bytes, name: str) -> Report:
+    """A report from its JSON.
+
+    Args:
+        content: the JSON text.
+        name: what to call it in an error.
 
     Raises:
-        InputError: see `read_report`; the message begins with `name`.
+        InputError: see `read_report`.
     """
-    if not isinstance(report, dict) or report.get("schema") != SCHEMA:
-        found = report.get("schema") if isinstance(report, dict) else type(report).__name__
+    try:
+        found = json.loads(content)
+    except ValueError as error:
+        raise InputError(f"{name} is not JSON: {error}") from error
+    schema = found.get("schema") if isinstance(found, dict) else type(found).__name__
+    if schema != SCHEMA:
         raise InputError(
-            f"{name} is not a benchmark report of this version ({SCHEMA}), but {found!r}. Fix: "
+            f"{name} is not a benchmark report of this version ({SCHEMA}), but {schema!r}. Fix: "
             "measure again with bnn-lab bench ... --json FILE"
         )
-    missing = [key for key in ("host", "device", "layers", "models", "noise") if key not in report]
-    if missing:
-        raise InputError(f"{name} lacks {', '.join(missing)}: the file is incomplete.")
-    if report["host"].get("emulated"):
+    try:
+        report = msgspec.convert(found, Report)
+    except msgspec.ValidationError as error:
+        raise InputError(f"{name} is not a whole report: {error}") from error
+    if report.host.emulated:
         raise InputError(
-            f"{name} was measured on an emulated CPU ({report['host']['emulated']}); its times "
-            "are not those of a device."
+            f"{name} was measured on an emulated CPU ({report.host.emulated}); its times are not "
+            "those of a device"
         )
-    for entry in (*report["layers"], *report["models"]):
-        if not {"name", "num_threads", "peers", "speedup_over", "reference"} <= set(entry):
-            raise InputError(f"{name}: the entry {entry.get('name')!r} is incomplete.")
     return report
 
 
@@ -132,22 +265,63 @@ def merge_reports(reports: Sequence[Report]) -> list[Report]:
         The merged reports, in the order in which the devices first appear.
     """
     devices: dict[str, list[Report]] = {}
-    for report in reports:
-        devices.setdefault(report["device"], []).append(report)
-    merged = []
-    for found in devices.values():
-        found = sorted(found, key=lambda report: report["time"])
-        newest = dict(found[-1])
-        for part in ("layers", "models"):
-            entries: dict[tuple[str, int], dict[str, Any]] = {}
-            for report in found:
-                for entry in report[part]:
-                    entries[entry["name"], entry["num_threads"]] = entry
-            newest[part] = list(entries.values())
-        merged.append(newest)
-    return merged
+    for report in sorted(reports, key=lambda report: report.time):
+        devices.setdefault(report.device, []).append(report)
+    order = dict.fromkeys(report.device for report in reports)
+    return [
+        msgspec.structs.replace(
+            devices[device][-1],
+            layers=_newest(report.layers for report in devices[device]),
+            models=_newest(report.models for report in devices[device]),
+        )
+        for device in order
+    ]
 
 
-def peers_of(entry: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Peer's name to its times, of a layer or model in a report."""
-    return {peer["name"]: peer for peer in entry["peers"]}
+def _newest(parts: Iterable[list[_Entry]]) -> list[_Entry]:
+    return list({(e.name, e.num_threads): e for part in parts for e in part}.values())
+
+
+def by_threads(entries: Sequence[_Entry]) -> dict[int, list[_Entry]]:
+    """Number of threads to entries, fewest first."""
+    groups: dict[int, list[_Entry]] = {}
+    for entry in sorted(entries, key=lambda entry: entry.num_threads):
+        groups.setdefault(entry.num_threads, []).append(entry)
+    return groups
+
+
+def report_schema() -> dict[str, Any]:
+    """The JSON Schema of reports, described by the docstrings of these classes."""
+    (whole,), parts = msgspec.json.schema_components([Report], ref_template="#/$defs/{name}")
+    for kind in _structs(Report):
+        part = parts[kind.__name__]
+        part["description"] = _summary(kind)
+        for base in kind.__mro__:
+            for name, text in _attributes(base).items():
+                part["properties"].get(name, {}).setdefault("description", text)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": SCHEMA,
+        "title": "Report of bnn-lab bench",
+        **whole,
+        "$defs": parts,
+    }
+
+
+def _structs(kind: Any) -> set[type]:
+    """A class and those of its fields, theirs, and so on."""
+    found = set().union(*map(_structs, get_args(kind)))
+    if isinstance(kind, type) and (issubclass(kind, msgspec.Struct) or is_dataclass(kind)):
+        found |= {kind}.union(*map(_structs, get_type_hints(kind).values()))
+    return found
+
+
+def _summary(kind: type) -> str:
+    return " ".join((inspect.getdoc(kind) or "").split("\n\n")[0].split())
+
+
+def _attributes(kind: type) -> dict[str, str]:
+    """What a docstring's "Attributes:" says of each."""
+    text = (inspect.getdoc(kind) or "").partition("Attributes:\n")[2]
+    found = re.findall(r"^    (\w+): (.*(?:\n        .*)*)", text, re.MULTILINE)
+    return {name: " ".join(words.split()) for name, words in found}

@@ -11,12 +11,12 @@ from typing import Any
 from bnn_lab.bench import kernels as kernel_bench
 from bnn_lab.bench.kernels import CONVS, DENSE, ConvCase, DenseCase, KernelResult
 from bnn_lab.bench.model_bench import ModelResult, bench_model
-from bnn_lab.bench.model_cache import KINDS, cached_files, file_name
-from bnn_lab.bench.models import BINARY, FLOAT, INT8
+from bnn_lab.bench.network_files import cached_files, file_name
 from bnn_lab.bench.report import Report, make_report
 from bnn_lab.errors import InputError, ModelFileError
 from bnn_lab.measure.noise import NoiseWatch
 from bnn_lab.models.registry import network, networks
+from bnn_lab.tflite.forms import BINARY, FLOAT32, INT8, KINDS
 
 SUITE = tuple(entry.name for entry in networks(family="quicknet", imagenet=True))
 # Without AlexNet and its relatives: their int8 conversion takes 9 GB of memory and minutes, and of
@@ -45,13 +45,12 @@ class Measured:
             NoisyMachineError: the machine was too noisy during the run.
             EmulatedError: the CPU is emulated.
         """
-        more = {"bitpack_gb_per_s": self.bitpack} if self.bitpack else {}
         return make_report(
             command,
-            layers=[result.as_dict() for result in self.layers],
-            models=[result.as_dict() for result in self.models],
+            layers=[result.entry() for result in self.layers],
+            models=[result.entry() for result in self.models],
             noise=watch.after(),
-            **more,
+            bitpack=self.bitpack,
         )
 
 
@@ -66,17 +65,17 @@ def run_kernels(
     watch: NoiseWatch,
     *,
     rounds: int = 30,
-    float_peers: bool = True,
+    float_baselines: bool = True,
     cases: Sequence[ConvCase | DenseCase] = (*CONVS, DENSE),
     advance: Callable[[str], None] = lambda text: None,
 ) -> Measured:
-    """Time layers on all peers.
+    """Time layers on everything.
 
     Args:
         threads: numbers of threads, one after the other.
         watch: looks at the machine's noise meanwhile.
-        rounds: samples of each peer.
-        float_peers: also float32 and int8 TFLite.
+        rounds: samples of each.
+        float_baselines: also float32 and int8 TFLite.
         cases: the layers.
         advance: called with the name of each step that begins, `kernel_steps` times.
 
@@ -90,7 +89,7 @@ def run_kernels(
             options: dict[str, Any] = {
                 "rounds": rounds,
                 "num_threads": count,
-                "float_peers": float_peers,
+                "float_baselines": float_baselines,
                 "watch": watch,
             }
             if isinstance(case, DenseCase):
@@ -115,13 +114,13 @@ def run_models(
     with_lce: bool | None = None,
     advance: Callable[[str], None] = lambda text: None,
 ) -> Measured:
-    """Time whole models on all peers.
+    """Time whole models on everything.
 
     Args:
         models: name to files (see `bench_model`).
         threads: numbers of threads, one after the other.
         watch: looks at the machine's noise meanwhile.
-        rounds: samples of each peer.
+        rounds: samples of each.
         with_lce: see `bench_model`.
         advance: called with the name of each step that begins.
 
@@ -165,8 +164,8 @@ def files_of(
 
     Args:
         model: a path if there is such a file or it ends in .tflite; a folder with binary.tflite
-            and maybe float.tflite and int8.tflite; else a network's name.
-        float_file: the same network as float TFLite; only with a path.
+            and maybe float32.tflite and int8.tflite; else a network's name.
+        float_file: the same network as float32 TFLite; only with a path.
         int8_file: the same network as int8 TFLite; only with a path.
         kinds: of files that a network's name stands for.
         progress: told what is being converted.
@@ -180,7 +179,7 @@ def files_of(
         ConversionError: it cannot be converted.
     """
     if model.endswith(".tflite") or Path(model).is_file():
-        given = {BINARY: Path(model), FLOAT: float_file, INT8: int8_file}
+        given = {BINARY: Path(model), FLOAT32: float_file, INT8: int8_file}
         return Path(model).stem, {k: _read(path) for k, path in given.items() if path is not None}
     if (Path(model) / file_name(BINARY)).is_file():
         folder = {kind: Path(model) / file_name(kind) for kind in KINDS}

@@ -1,104 +1,228 @@
-"""Reports as tables for a terminal."""
+"""Reports, comparisons and data frames as documents: headings, texts and tables, not yet drawn.
+
+`bnn_lab.bench.render` shows a document in a terminal, as Markdown or as an HTML page.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.table import Table
+from bnn_lab.bench.baselines import ours
+from bnn_lab.bench.report import Entry, Layer, Model, Report, by_threads
+from bnn_lab.measure.noise import Noise
 
-from bnn_lab.bench.report import Report, peers_of
+if TYPE_CHECKING:
+    import pandas as pd
+
+NOTHING = "–"
+QUIET, NOISY = "quiet", "noisy"
 
 
-def print_report(console: Console, report: Report) -> None:
-    """Show a report: the host, its layers, its models, and what disturbed the measurement."""
-    host = report["host"]
-    frequency = host.get("frequency_mhz")
-    speed = f", {frequency / 1e3:.2f} GHz now" if frequency else ""
-    console.print(
-        f"{report['device']}, {host['cpus']} CPU(s){speed}, active: {report['active_backend']}"
+@dataclass(frozen=True)
+class Heading:
+    """A heading; level 1 is the document's own."""
+
+    text: str
+    level: int = 2
+
+
+@dataclass(frozen=True)
+class Text:
+    """A paragraph; `style` is "", `QUIET` or `NOISY`."""
+
+    text: str
+    style: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of a table; strong ones are what the table is read for."""
+
+    cells: Sequence[str]
+    strong: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under columns; the first column names the rows.
+
+    Attributes:
+        columns: headings.
+        rows: as many cells each.
+        caption: what the cells hold.
+        notes: sentences below the table.
+    """
+
+    columns: Sequence[str]
+    rows: Sequence[Row]
+    caption: str = ""
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Fragment:
+    """A figure for a page.
+
+    Attributes:
+        html: that shows it.
+        words: the same for those who do not see it, and for terminals.
+    """
+
+    html: str
+    words: str
+
+
+Part = Heading | Text | Table | Fragment
+Draw = Callable[[str, Any], Fragment | None]
+LAYERS, MODELS, OPS = "layers", "models", "ops"
+
+
+def report_parts(report: Report, draw: Draw = lambda what, entries: None) -> list[Part]:
+    """A report as a document.
+
+    Args:
+        report: from `make_report`, `read_report` or `merge_reports`.
+        draw: makes the figures: called with `MODELS` or `LAYERS` and their entries of one number of
+            threads, and with `OPS` and a model that has a profile. None leaves one out.
+
+    Returns:
+        Device, what disturbed the measurement, models, layers, and where the models' time goes.
+    """
+    parts: list[Part | None] = [Heading(report.device), Text(_origin(report), QUIET)]
+    parts += noise_parts(report.noise)
+    for count, models in by_threads(report.models).items():
+        parts += [Heading(f"Models, {count} thread(s)", 3), draw(MODELS, models)]
+        parts.append(_models_table(models))
+    for count, layers in by_threads(report.layers).items():
+        parts += [Heading(f"Layers, {count} thread(s)", 3), draw(LAYERS, layers)]
+        parts.append(_layers_table(layers))
+    drawn = [
+        draw(OPS, model) for model in report.models if model.profile and model.num_threads == 1
+    ]
+    if any(drawn):
+        parts += [Heading("Where the time goes, 1 thread", 3), *drawn]
+    if report.bitpack_gb_per_s:
+        speeds = ", ".join(f"{name} {v:.0f}" for name, v in report.bitpack_gb_per_s.items())
+        parts.append(Text(f"Bitpacking float32 in cache reads, in GB/s: {speeds}."))
+    return [part for part in parts if part is not None]
+
+
+def noise_parts(noise: Noise | None) -> list[Text]:
+    """What disturbed a measurement."""
+    problems = noise.problems if noise is not None else []
+    return [Text(f"The machine was noisy: {problem}.", NOISY) for problem in problems]
+
+
+def frame_table(frame: pd.DataFrame, caption: str, most: int | None = None) -> Table:
+    """A data frame as a table.
+
+    Args:
+        frame: with one row for each row of the table.
+        caption: of the table.
+        most: rows to show; None shows all.
+    """
+    shown = frame if most is None else frame.head(most)
+    rows = [Row([_number(value) for value in row]) for row in shown.itertuples(index=False)]
+    left = len(frame) - len(shown)
+    notes = [f"The first {len(shown)} of {len(frame)} rows."] if left else []
+    return Table([str(column) for column in frame.columns], rows, caption, notes)
+
+
+def _origin(report: Report) -> str:
+    host = report.host
+    frequency = f", {host.frequency_mhz / 1e3:.2f} GHz then" if host.frequency_mhz else ""
+    packages = ", ".join(f"{name} {version}" for name, version in host.packages.items())
+    return (
+        f"{host.cpu}, {host.cpus} CPU(s){frequency}, {', '.join(host.flags)}; {host.system} on "
+        f"{host.machine}; bnn_lab {report.bnn_lab} with {report.active_backend}; Python "
+        f"{host.python}, {packages}; measured {report.time} by bnn-lab {' '.join(report.command)}. "
+        "All figures of one table and number of threads ran in turn; batch 1."
     )
-    for count in dict.fromkeys(entry["num_threads"] for entry in report["layers"]):
-        entries = [e for e in report["layers"] if e["num_threads"] == count]
-        console.print(_layer_table(entries, count))
-    if report["layers"]:
-        console.print(
-            "ceiling: xor, popcount and add on registers alone; best round over best round of the "
-            "same run; the lookup of avx2 has none"
-        )
-    if speeds := report.get("bitpack_gb_per_s"):
-        text = ", ".join(f"{name} {value:.0f}" for name, value in speeds.items())
-        console.print(f"bitpack float32, in-cache, GB/s read: {text}")
-    for entry in report["models"]:
-        console.print(_model_table(entry))
-    for problem in (report["noise"] or {}).get("problems", ()):
-        console.print(f"noisy: {problem}", style="yellow")
 
 
-def _layer_table(entries: Sequence[Mapping[str, Any]], num_threads: int) -> Table:
-    table = Table(
-        title=f"Layers, {num_threads} thread(s): median ms (min) and 10⁹ MAC/s",
-        title_justify="left",
+def _models_table(models: Sequence[Model]) -> Table:
+    rows = [*_time_rows(models), *_ratio_rows(models)]
+    floors = [model.float_floor_s for model in models]
+    if any(floor is not None for floor in floors):
+        cells = [NOTHING if floor is None else _ms(floor) for floor in floors]
+        rows.append(Row(["float floor, ms", *cells]))
+    rows.append(Row(["MACs, millions", *(f"{model.macs / 1e6:.0f}" for model in models)]))
+    binary = [
+        f"{model.binary_macs / model.macs:.1%}" if model.macs else NOTHING for model in models
+    ]
+    rows.append(Row(["of them binary", *binary]))
+    for kind in dict.fromkeys(kind for model in models for kind in model.file_bytes):
+        sizes = [model.file_bytes.get(kind) for model in models]
+        cells = [NOTHING if size is None else f"{size / 1e6:.1f}" for size in sizes]
+        rows.append(Row([f"{kind} file, MB", *cells]))
+    return Table(
+        ["", *(model.name for model in models)],
+        rows,
+        _caption(models),
+        ["Float floor: the ops that stay float. If binary ops took no time, it would remain."],
     )
-    table.add_column("peer")
-    for entry in entries:
-        table.add_column(entry["name"], justify="right")
-    peers = [peers_of(entry) for entry in entries]
-    for name in dict.fromkeys(name for found in peers for name in found):
+
+
+def _layers_table(layers: Sequence[Layer]) -> Table:
+    rows = [*_time_rows(layers), *_ratio_rows(layers)]
+    reference = layers[0].reference
+    speeds = [f"{layer.gmacs_per_s[layer.reference]:.0f}" for layer in layers]
+    rows.append(Row([f"{reference}, 10⁹ MAC/s", *speeds]))
+    for backend in dict.fromkeys(name for layer in layers for name in layer.ceiling_gmacs_per_s):
+        rows.append(Row([f"{ours(backend)}, of its ceiling", *_of_ceiling(layers, backend)]))
+    return Table(
+        ["", *(layer.name for layer in layers)],
+        rows,
+        f"{_caption(layers)}; binary ones read bits",
+        [
+            "Ceiling: xor, popcount and add on the registers of each thread; best round over best "
+            "round of the same run. A backend that looks nibbles up has none."
+        ],
+    )
+
+
+def _of_ceiling(layers: Iterable[Layer], backend: str) -> Iterable[str]:
+    for layer in layers:
+        times, ceiling = layer.of(ours(backend)), layer.ceiling_gmacs_per_s.get(backend)
+        if times is None or ceiling is None:
+            yield NOTHING
+        else:
+            best = layer.macs / times.min_s / 1e9
+            yield f"{best / (ceiling * layer.num_threads):.0%}"
+
+
+def _time_rows(entries: Sequence[Entry]) -> Iterable[Row]:
+    for name in _names(entries):
+        found = [entry.of(name) for entry in entries]
         cells = [
-            _time_cell(found[name], entry["gmacs_per_s"][name]) if name in found else "-"
-            for entry, found in zip(entries, peers, strict=True)
+            NOTHING if times is None else f"{_ms(times.median_s)} ({_ms(times.min_s)})"
+            for times in found
         ]
-        table.add_row(name, *cells)
-    reference = entries[0]["reference"]
-    for name in dict.fromkeys(name for entry in entries for name in entry["speedup_over"]):
-        if name.startswith("bnn_lab"):
-            continue
-        cells = [_factor(entry["speedup_over"].get(name)) for entry in entries]
-        table.add_row(f"{reference} over {name}", *cells, style="bold")
-    for backend, ceiling in entries[0]["ceiling_gmacs_per_s"].items():
-        cells = []
-        for entry, found in zip(entries, peers, strict=True):
-            best = entry["macs"] / found[f"bnn_lab {backend}"]["min_s"] / 1e9
-            cells.append(f"{100 * best / entry['ceiling_gmacs_per_s'][backend]:.0f}%")
-        table.add_row(f"bnn_lab {backend}, of its ceiling ({ceiling:.0f})", *cells)
-    return table
+        yield Row([name, *cells])
 
 
-def _model_table(entry: Mapping[str, Any]) -> Table:
-    macs, binary = entry["macs"] / 1e6, entry["binary_macs"] / 1e6
-    table = Table(
-        title=f"{entry['name']}, {entry['num_threads']} thread(s): {binary:.0f} of {macs:.0f} "
-        "million MACs are binary",
-        title_justify="left",
-    )
-    table.add_column("peer")
-    for column in ("median ms", "min", "90 %", f"{entry['reference']} is faster by"):
-        table.add_column(column, justify="right")
-    for name, peer in peers_of(entry).items():
-        times = [f"{peer[key] * 1e3:.3f}" for key in ("median_s", "min_s", "p90_s")]
-        table.add_row(name, *times, _factor(entry["speedup_over"].get(name)))
-    sizes = ", ".join(f"{kind} {size / 1e6:.1f} MB" for kind, size in entry["file_bytes"].items())
-    table.caption = f"files: {sizes}"
-    floor = entry["float_floor_s"]
-    if floor is not None:
-        ours = peers_of(entry)[entry["reference"]]["median_s"]
-        rest = ours - floor
-        table.caption += (
-            f"\nops that are not bnn_lab's take {floor * 1e3:.3f} ms; were binary ops free, that "
-            "would remain"
-        )
-        if rest > 0:
-            rate = entry["binary_macs"] / rest / 1e9
-            table.caption += f"; the rest runs {rate:.0f} · 10⁹ binary MAC/s"
-    return table
+def _ratio_rows(entries: Sequence[Entry]) -> Iterable[Row]:
+    for name in _names(entries):
+        factors = [entry.speedup_over.get(name) for entry in entries]
+        if any(factor is not None for factor in factors):
+            cells = [NOTHING if factor is None else f"{factor:.1f}×" for factor in factors]
+            yield Row([f"over {name}", *cells], strong=True)
 
 
-def _time_cell(peer: Mapping[str, Any], gmacs: float) -> str:
-    median, low = peer["median_s"] * 1e3, peer["min_s"] * 1e3
-    return f"{median:.3f} ({low:.3f})\n{gmacs:.0f}"
+def _caption(entries: Sequence[Entry]) -> str:
+    return f"Median ms (fastest); bold: how many times faster {entries[0].reference} is"
 
 
-def _factor(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1f}x"
+def _ms(seconds: float) -> str:
+    """Milliseconds with three significant digits."""
+    return f"{seconds * 1e3:.3g}" if seconds < 0.9995 else f"{seconds * 1e3:.0f}"
+
+
+def _names(entries: Iterable[Entry]) -> dict[str, None]:
+    return dict.fromkeys(times.name for entry in entries for times in entry.times)
+
+
+def _number(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

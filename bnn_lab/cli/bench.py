@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bnn_lab.cli.bench_run import finish, kernels_command, model_command, suite_command
+from bnn_lab.cli.bench_run import kernels_command, model_command, suite_command
 from bnn_lab.cli.predict import predict_command
 from bnn_lab.cli.study import study_command
-from bnn_lab.cli.terminal import console, say, warn, write_file, written
+from bnn_lab.cli.terminal import console, say, write_file, written
 
 app = typer.Typer(no_args_is_help=True, help="Measure speed, here or on another machine.")
 app.command("kernels")(kernels_command)
@@ -26,16 +27,12 @@ def compare_command(
     second: Annotated[Path, typer.Argument(help="Another one.")],
 ) -> None:
     """Two reports side by side."""
-    from bnn_lab.bench.compare import agreement, compare_reports, comparison_table
+    from bnn_lab.bench.compare import comparison_parts
+    from bnn_lab.bench.render import to_terminal
     from bnn_lab.bench.report import read_report
 
-    reports = read_report(first), read_report(second)
-    rows = compare_reports(*reports)
-    console().print(comparison_table(rows, str(first), str(second)))
-    say(agreement(rows))
-    devices = [report["device"] for report in reports]
-    if devices[0] != devices[1]:
-        warn(f"{devices[0]} and {devices[1]}", "different devices")
+    names = (str(first), str(second))
+    to_terminal(console(), comparison_parts(read_report(first), read_report(second), names))
 
 
 @app.command("merge")
@@ -50,25 +47,34 @@ def merge_command(
     html_file: Annotated[Path | None, typer.Option("--html", help="Page with all devices.")] = None,
 ) -> None:
     """Put reports together: one per device, the newest figure of each layer and model."""
+    from bnn_lab.bench.render import to_markdown, to_terminal
     from bnn_lab.bench.report import merge_reports, read_report, write_report
+    from bnn_lab.bench.tables import report_parts
 
     merged = merge_reports([read_report(file) for file in files])
+    parts = [part for report in merged for part in report_parts(report)]
+    to_terminal(console(), parts)
     for number, report in enumerate(merged):
-        finish(report, None, None)
         if json_file is not None:
-            name = "".join(c if c.isalnum() else "-" for c in report["device"]).strip("-").lower()
+            name = "".join(c if c.isalnum() else "-" for c in report.device).strip("-").lower()
             target = json_file / f"{name or number}.json"
             write_report(report, target)
             written(target, "figures")
     if markdown_file is not None:
-        from bnn_lab.bench.markdown import markdown
-
-        write_file(markdown_file, markdown(merged), "tables")
+        title = "Benchmark of binarized networks"
+        write_file(markdown_file, to_markdown(title, parts), "tables")
     if html_file is not None:
         from bnn_lab.cli.page import write_page
 
         write_page(merged, html_file)
-        written(html_file, "page")
+
+
+@app.command("schema")
+def schema_command() -> None:
+    """Print the JSON Schema of reports."""
+    from bnn_lab.bench.report import report_schema
+
+    typer.echo(json.dumps(report_schema(), indent=1, ensure_ascii=True))
 
 
 @app.command("cache")
@@ -76,7 +82,7 @@ def cache_command(
     clear: Annotated[bool, typer.Option("--clear", help="Delete the files.")] = False,
 ) -> None:
     """Where converted models are kept, and how much room they take."""
-    from bnn_lab.bench.model_cache import cache_size, clear_models, models_dir
+    from bnn_lab.bench.network_files import cache_size, clear_models, models_dir
 
     size = clear_models() if clear else cache_size()
     what = "deleted from" if clear else "in"

@@ -40,7 +40,7 @@ def measure_there(
         InputError: an option or a model is wrong, or what comes back is not a report.
     """
     from bnn_lab.bench import runs
-    from bnn_lab.bench.model_cache import file_name
+    from bnn_lab.bench.network_files import file_name
     from bnn_lab.bench.remote import Remote
 
     values, command = context.params, context.info_name

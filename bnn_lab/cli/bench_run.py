@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from bnn_lab.bench.report import Report
     from bnn_lab.measure.noise import NoiseWatch
 
-Rounds = Annotated[int, typer.Option(min=1, help="Samples of each peer.")]
+Rounds = Annotated[int, typer.Option(min=1, help="Timing samples of each.")]
 Threads = Annotated[
     list[int] | None,
-    typer.Option(min=1, max=256, help="Threads of each peer; may be repeated."),
+    typer.Option(min=1, max=256, help="Threads; may be repeated."),
 ]
 Pin = Annotated[int | None, typer.Option(help="Keep the process on this CPU; one thread only.")]
 Force = Annotated[
@@ -53,13 +53,13 @@ def kernels_command(
     pin: Pin = None,
     json_file: Json = None,
     html_file: Html = None,
-    float_peers: Annotated[bool, typer.Option(help="Also float32 and int8 TFLite.")] = True,
+    float_baselines: Annotated[bool, typer.Option(help="Also float32 and int8 TFLite.")] = True,
     force: Force = False,
     ssh: Ssh = None,
     ssh_option: SshOption = None,
     ssh_command: SshCommand = "bnn-lab",
 ) -> None:
-    """Binary convolutions on each backend, beside LCE and float and int8 TFLite."""
+    """Binary convolutions on each backend, beside LCE, float32 and int8 TFLite."""
     from bnn_lab.bench import runs
 
     if ssh is not None:
@@ -68,7 +68,7 @@ def kernels_command(
     watch = _start(counts, pin, force)
     with _progress(console(), runs.kernel_steps(counts)) as advance:
         measured = runs.run_kernels(
-            counts, watch, rounds=rounds, float_peers=float_peers, advance=advance
+            counts, watch, rounds=rounds, float_baselines=float_baselines, advance=advance
         )
     finish(measured.report(["bench", "kernels"], watch), json_file, html_file)
 
@@ -77,7 +77,7 @@ def model_command(
     context: typer.Context,
     model: Annotated[str, typer.Argument(help="A .tflite file, or a network's name.")],
     float_file: Annotated[
-        Path | None, typer.Option("--float", help="The same network as float TFLite.")
+        Path | None, typer.Option("--float", help="The same network as float32 TFLite.")
     ] = None,
     int8_file: Annotated[
         Path | None, typer.Option("--int8", help="The same network as int8 TFLite.")
@@ -93,7 +93,7 @@ def model_command(
     ssh_option: SshOption = None,
     ssh_command: SshCommand = "bnn-lab",
 ) -> None:
-    """A model on each backend, fused and not, beside LCE and float and int8 TFLite.
+    """A model on each backend, fused and not, beside LCE, float32 and int8 TFLite.
 
     A network's name, such as quicknet-small, stands for its three files with random weights; they
     are converted once and kept in the user's cache directory.
@@ -139,7 +139,7 @@ def suite_command(
     ssh_option: SshOption = None,
     ssh_command: SshCommand = "bnn-lab",
 ) -> None:
-    """Layers and models on all peers, in one report (a few minutes)."""
+    """Layers and models beside their baselines, in one report (a few minutes)."""
     from bnn_lab.bench import runs
 
     if ssh is not None:
@@ -161,10 +161,11 @@ def suite_command(
 
 def finish(report: Report, json_file: Path | None, html_file: Path | None) -> None:
     """Show a report and write the files that were asked for."""
+    from bnn_lab.bench.render import to_terminal
     from bnn_lab.bench.report import write_report
-    from bnn_lab.bench.tables import print_report
+    from bnn_lab.bench.tables import report_parts
 
-    print_report(console(), report)
+    to_terminal(console(), report_parts(report))
     if json_file is not None:
         write_report(report, json_file)
         written(json_file, "figures")
@@ -172,7 +173,6 @@ def finish(report: Report, json_file: Path | None, html_file: Path | None) -> No
         from bnn_lab.cli.page import write_page
 
         write_page([report], html_file)
-        written(html_file, "page")
 
 
 def _start(threads: list[int], pin: int | None, force: bool) -> NoiseWatch:
@@ -200,7 +200,7 @@ def _progress(console: Console, total: int) -> Iterator[Callable[[str], None]]:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    # Drawn only between steps: a thread that draws while peers are timed would be noise.
+    # Drawn only between steps: a thread that draws during a measurement would be noise.
     with Progress(*columns, console=console, transient=True, auto_refresh=False) as bar:
         task = bar.add_task("starting", total=total)
         begun = 0

@@ -26,6 +26,7 @@ def calibrate_command(
     force: Annotated[bool, typer.Option(help="Measure even if the machine is too noisy.")] = False,
 ) -> None:
     """Measure layers of many shapes and fit the cost model to this machine (about a minute)."""
+    import msgspec
     from rich.table import Table
 
     from bnn_lab.costmodel.model import CostModel, calibrate, save_calibration
@@ -40,7 +41,7 @@ def calibrate_command(
             rounds=rounds,
             progress=lambda text: status.update(f"calibrating: {text}"),
         )
-    content["noise"] = watch.after()
+    content["noise"] = msgspec.to_builtins(watch.after())
     file = save_calibration(content, output)
     table = Table(title="Error on layers that were not fitted", title_justify="left")
     for column in ("kind", "backend", "threads", "layers", "median", "90 % below"):

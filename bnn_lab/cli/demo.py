@@ -13,7 +13,7 @@ from bnn_lab.errors import BnnLabError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from bnn_lab.bench.models import ModelLatency
+    from bnn_lab.bench.model_bench import ModelResult
     from bnn_lab.convert import ConversionTrace
     from bnn_lab.data import ImageData
     from bnn_lab.training import EpochResult
@@ -65,8 +65,11 @@ def run(
     check_threads(num_threads)
     backend = kernels.active_backend()
     console = console or terminal.console()
+    from bnn_lab.tflite.forms import BINARY
+
     with console.status("Loading TensorFlow ..."):
-        from bnn_lab.bench.models import BINARY, FLOAT, INT8, measure_latency, model_files
+        from bnn_lab.bench.model_bench import bench_model
+        from bnn_lab.bench.network_files import model_files
         from bnn_lab.convert import trace_keras_model
         from bnn_lab.data import load_digits
 
@@ -93,15 +96,17 @@ def run(
 
     _heading(console, "5. Latency")
     with console.status("Measuring ..."):
-        files = model_files(model, data.train_images)
-        files[BINARY] = trace.tflite
-        latency = measure_latency(
-            {kind: files[kind] for kind in (BINARY, FLOAT, INT8)},
+        result = bench_model(
+            "digits",
+            {**model_files(model, data.train_images), BINARY: trace.tflite},
             data.test_images[0],
             num_threads=num_threads,
             rounds=rounds,
+            backends=(),
+            unfused=False,
+            with_profile=False,
         )
-    console.print(latency_table(latency))
+    console.print(latency_table(result))
     console.print(
         f"{rounds} interleaved rounds, one image at a time, {num_threads} "
         f"{'thread' if num_threads == 1 else 'threads'}"
@@ -220,27 +225,28 @@ def check_parity(console: Console, model: Any, tflite: bytes, data: ImageData) -
     )
 
 
-def latency_table(latency: ModelLatency) -> Table:
-    """One row per form of the network: times, ratio to the binary one, file size."""
+def latency_table(result: ModelResult) -> Table:
+    """One row per runtime: times, ratio to ours, file size."""
     from rich.table import Table
 
-    from bnn_lab.bench.models import BINARY, LCE
+    from bnn_lab.bench.baselines import baseline
     from bnn_lab.measure.units import format_factor, format_seconds
+    from bnn_lab.tflite.forms import BINARY, KINDS
 
     table = Table()
-    table.add_column("form")
-    for heading in ("min", "median", "p90", "time / binary", "file"):
+    table.add_column("runs on")
+    for heading in ("min", "median", "p90", "time / ours", "file"):
         table.add_column(heading, justify="right")
-    for timing in latency.table.timings:
-        size = latency.sizes.get(BINARY if timing.name == LCE else timing.name, 0)
-        binary = timing.name == BINARY
+    kinds = {baseline(kind): kind for kind in KINDS}
+    for timing in result.table.timings:
+        size = result.file_bytes[kinds.get(timing.name, BINARY)]
         table.add_row(
             timing.name,
             format_seconds(timing.minimum),
             format_seconds(timing.median),
             format_seconds(timing.p90),
-            f"{format_factor(latency.table.speedup(BINARY, over=timing.name))}×",
+            f"{format_factor(result.table.speedup(result.reference, over=timing.name))}×",
             f"{size / 1000:,.0f} kB",
-            style="bold green" if binary else None,
+            style="bold green" if timing.name == result.reference else None,
         )
     return table

@@ -22,9 +22,9 @@ def predict_command(
     from rich.table import Table
 
     from bnn_lab.bench import runs
-    from bnn_lab.bench.models import BINARY
     from bnn_lab.costmodel.model import CostModel
     from bnn_lab.profiling.profile import profile
+    from bnn_lab.tflite.forms import BINARY
 
     cost = CostModel.load(calibration, num_threads=threads)
     with console().status("") as status:

@@ -26,6 +26,8 @@ def profile_command(
     ] = None,
 ) -> None:
     """Show how long each op of a .tflite file takes."""
+    import msgspec
+
     from bnn_lab import __version__
     from bnn_lab.measure.host import describe_host
     from bnn_lab.profiling.profile import profile
@@ -37,7 +39,7 @@ def profile_command(
             "schema": "bnn_lab.profile/1",
             "bnn_lab": __version__,
             "file": str(file),
-            "host": describe_host(),
+            "host": msgspec.to_builtins(describe_host()),
             **result.as_dict(),
         }
         write_file(json_file, json.dumps(report, indent=1), "figures")

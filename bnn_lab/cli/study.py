@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-from bnn_lab.cli.terminal import console, say, warn, write_file, written
+from bnn_lab.cli.terminal import console, write_file
+
+_SHOWN_ROWS = 60
 
 
 def study_command(
@@ -25,6 +27,8 @@ def study_command(
     ] = False,
 ) -> None:
     """Answer one question about speed by measuring: table, figure and finding."""
+    from bnn_lab.bench.render import to_terminal
+    from bnn_lab.bench.tables import Text, frame_table, noise_parts
     from bnn_lab.experiments.latency import STUDIES, run_study
 
     if name is None:
@@ -43,14 +47,11 @@ def study_command(
             force=force,
             progress=lambda text: status.update(text),
         )
-    console().print(study.as_table())
-    say(study.finding)
-    for problem in study.noise.get("problems", ()):
-        warn(problem, "noisy")
+    measured = frame_table(study.frame, study.question, _SHOWN_ROWS)
+    to_terminal(console(), [measured, Text(study.finding), *noise_parts(study.noise)])
     if csv_file is not None:
         write_file(csv_file, study.frame.to_csv(index=False), "table")
     if html_file is not None:
         from bnn_lab.cli.page import write_study_page
 
         write_study_page(study, html_file)
-        written(html_file, "page")

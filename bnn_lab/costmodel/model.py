@@ -20,13 +20,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from bnn_lab import __version__, kernels
 from bnn_lab._files import cache_dir, write_whole
 from bnn_lab._pandas import to_frame
 from bnn_lab.costmodel import fit as cost_fit
 from bnn_lab.costmodel.file_layers import file_layers
-from bnn_lab.errors import BnnLabError, InputError
-from bnn_lab.measure.host import describe_host
+from bnn_lab.errors import InputError
+from bnn_lab.measure.host import real_host
 from bnn_lab.tflite.layer_shapes import KINDS, LayerShape
 
 if TYPE_CHECKING:
@@ -249,16 +251,12 @@ def calibrate(
     Raises:
         InputError: a number is out of range.
         BackendError: a backend is unknown or not supported by this CPU.
-        BnnLabError: SciPy is not installed, or the CPU is emulated.
+        BnnLabError: SciPy is not installed.
+        EmulatedError: this CPU is emulated.
     """
     if not 0 < share <= 1 or not threads:
         raise InputError(f"calibrate({threads=}, {share=}): needs threads, and a share in (0, 1].")
-    host = describe_host()
-    if host["emulated"]:
-        raise BnnLabError(
-            f"calibrate: this CPU is emulated ({host['emulated']}); its times say nothing about a "
-            "device. Fix: run it on the device itself"
-        )
+    host = real_host("calibrate")
     names = [kernels.resolve_backend(b) for b in backends or kernels.available_backends()]
     entries = []
     for count in threads:
@@ -278,7 +276,7 @@ def calibrate(
         "schema": SCHEMA,
         "bnn_lab": __version__,
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        "host": host,
+        "host": msgspec.to_builtins(host),
         "fastest_backend": kernels.active_backend()
         if kernels.active_backend() in names
         else names[-1],

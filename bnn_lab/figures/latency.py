@@ -1,4 +1,4 @@
-"""Latency bars: how long each peer takes, and how much faster one of them is."""
+"""Latency bars: how long each takes, and how much faster one of them is."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from bnn_lab.measure.units import format_factor, format_seconds
 
 
 def draw_latency(table: TimingTable, highlight: str | None = None) -> Drawing:
-    """Horizontal bars of the peers' median latency, labelled with times and ratios.
+    """Horizontal bars of median latencies, labelled with times and ratios.
 
     The line inside a bar reaches back to the fastest round. Slow rounds tell more about the
-    machine's other work than about a peer; the hover text has them. The scale is linear and starts
-    at 0, so the bars' lengths compare honestly.
+    machine's other work than about what runs; the hover text has them. The scale is linear and
+    starts at 0, so the bars' lengths compare honestly.
 
     Args:
         table: from `bnn_lab.measure.timing.measure`.
-        highlight: the peer that the others are compared with, default the first.
+        highlight: the one that the others are compared with, default the first.
 
     Returns:
-        A static figure, and a sentence for each peer, on lines of their own.
+        A static figure, and a sentence for each, on lines of their own.
 
     Raises:
-        InputError: there is no peer named `highlight`.
+        InputError: there is none named `highlight`.
     """
     reference = table[highlight or table.names[0]]
     unit, size = ("µs", 1e-6) if reference.median < 1e-3 else ("ms", 1e-3)

@@ -17,36 +17,34 @@ from typing import Any
 import plotly.graph_objects as go
 
 from bnn_lab.bench import report as bench_report
-from bnn_lab.bench.kernels import FLOAT, INT8, LCE_DEFAULT, LCE_INDIRECT
+from bnn_lab.bench.baselines import LCE_DEFAULT, LCE_INDIRECT, UNFUSED, baseline
 from bnn_lab.bench.model_bench import profile_of
-from bnn_lab.bench.models import BINARY as BINARY_FILE
-from bnn_lab.bench.models import FLOAT as FLOAT_FILE
-from bnn_lab.bench.models import INT8 as INT8_FILE
-from bnn_lab.bench.report import Report, peers_of
+from bnn_lab.bench.report import Model, Report
 from bnn_lab.controls import check_state, choice, toggle
 from bnn_lab.figures import theme
 from bnn_lab.figures.drawing import Drawing
 from bnn_lab.figures.profile import draw_profile
 from bnn_lab.models.registry import NETWORKS
+from bnn_lab.tflite.forms import BINARY, FLOAT32, INT8
 
 CITED_FILE = Path(bench_report.__file__).parent / "data" / "cited.json"
 
-OURS = "bnn_lab, fastest"
+OURS, OURS_UNFUSED = "bnn_lab, fastest", "bnn_lab, unfused"
 LATENCY = "latency"
 ACCURACY = "top-1 accuracy"
 MACS = "MACs"
 BINARY_MACS = "binary MACs"
 SIZE = "file size"
 AXES = (LATENCY, ACCURACY, MACS, BINARY_MACS, SIZE)
-PEERS = (
+RUNTIMES = (
     OURS,
-    "bnn_lab, unfused",
+    OURS_UNFUSED,
     "bnn_lab scalar",
     "bnn_lab avx2",
     "bnn_lab avx512vpopcntdq",
     "bnn_lab neon",
-    FLOAT,
-    INT8,
+    baseline(FLOAT32),
+    baseline(INT8),
     LCE_INDIRECT,
     LCE_DEFAULT,
 )
@@ -57,7 +55,7 @@ _TITLES = {
     BINARY_MACS: "binary multiply-accumulates, millions",
     SIZE: "size of the .tflite file, MB",
 }
-_FILE_OF_PEER = {FLOAT: FLOAT_FILE, INT8: INT8_FILE}
+_FILE_OF = {baseline(kind): kind for kind in (FLOAT32, INT8)}
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up", "star", "hexagon")
 
 
@@ -68,7 +66,7 @@ class LatencyState:
     Attributes:
         x: quantity on the horizontal axis.
         y: quantity on the vertical axis.
-        peer: what runs the models; `OURS` is the fused run on each device's fastest backend.
+        runtime: what runs the models; `OURS` is the fused run on each device's fastest backend.
         threads: their number.
         cited: also show cited latencies of other devices.
         devices: names of measured devices; empty means all.
@@ -78,7 +76,9 @@ class LatencyState:
 
     x: str = choice(LATENCY, options=AXES, label="horizontal axis")
     y: str = choice(ACCURACY, options=AXES, label="vertical axis")
-    peer: str = choice(OURS, options=PEERS, label="runs on", help="Runtime and kernel backend.")
+    runtime: str = choice(
+        OURS, options=RUNTIMES, label="runs on", help="Runtime and kernel backend."
+    )
     threads: str = choice("1", options=("1", "2", "4", "8"), label="threads")
     cited: bool = toggle(
         True, label="cited figures", help="Hollow points: published by others, not measured here."
@@ -115,16 +115,16 @@ def example_reports() -> list[Report]:
 
 def devices_of(reports: Sequence[Report]) -> tuple[str, ...]:
     """Names of the measured devices."""
-    return tuple(dict.fromkeys(report["device"] for report in reports))
+    return tuple(dict.fromkeys(report.device for report in reports))
 
 
 def models_of(reports: Sequence[Report]) -> tuple[str, ...]:
     """Names of the measured models."""
-    return tuple(dict.fromkeys(entry["name"] for report in reports for entry in report["models"]))
+    return tuple(dict.fromkeys(entry.name for report in reports for entry in report.models))
 
 
 def measured_points(reports: Sequence[Report], state: LatencyState) -> list[Point]:
-    """Points of the chosen devices, models, peer and threads.
+    """Points of the chosen devices, models, runtime and threads.
 
     Args:
         reports: from `read_report` or `merge_reports`.
@@ -135,24 +135,24 @@ def measured_points(reports: Sequence[Report], state: LatencyState) -> list[Poin
     """
     points = []
     for report in reports:
-        if state.devices and report["device"] not in state.devices:
+        if state.devices and report.device not in state.devices:
             continue
-        for entry in report["models"]:
-            chosen = not state.models or entry["name"] in state.models
-            if not chosen or entry["num_threads"] != int(state.threads):
+        for entry in report.models:
+            chosen = not state.models or entry.name in state.models
+            if not chosen or entry.num_threads != int(state.threads):
                 continue
-            peer = peers_of(entry).get(_peer_name(state.peer, entry))
-            if peer is None:
+            times = entry.of(_name_of(state.runtime, entry))
+            if times is None:
                 continue
             values = {
-                LATENCY: peer["median_s"] * 1e3,
-                MACS: entry["macs"] / 1e6,
-                BINARY_MACS: entry["binary_macs"] / 1e6,
+                LATENCY: times.median_s * 1e3,
+                MACS: entry.macs / 1e6,
+                BINARY_MACS: entry.binary_macs / 1e6,
             }
-            size = entry["file_bytes"].get(_FILE_OF_PEER.get(state.peer, BINARY_FILE))
+            size = entry.file_bytes.get(_FILE_OF.get(state.runtime, BINARY))
             if size:
                 values[SIZE] = size / 1e6
-            points.append(Point(report["device"], entry["name"], _with_accuracy(entry, values)))
+            points.append(Point(report.device, entry.name, _with_accuracy(entry, values)))
     return points
 
 
@@ -194,11 +194,11 @@ def draw_latencies(reports: Sequence[Report], state: LatencyState) -> Drawing:
         colour = theme.COLOURS[index % len(theme.COLOURS)]
         symbol = _SYMBOLS[index % len(_SYMBOLS)]
         figure.add_trace(_trace(points, state, device, {"color": colour, "symbol": symbol}))
-    peer = _cited()["peer"]
+    runtime = _cited()["runtime"]
     for index, entry in enumerate(_cited()["devices"]):
         points = [point for point in cited if point.device == entry["name"]]
         marker = {"color": theme.TEXT, "symbol": f"{_SYMBOLS[index]}-open", "line": {"width": 2}}
-        figure.add_trace(_trace(points, state, f"{entry['name']}, {peer} (cited)", marker))
+        figure.add_trace(_trace(points, state, f"{entry['name']}, {runtime} (cited)", marker))
     figure.update_layout(
         **theme.layout(f"{state.y} over {state.x}", showlegend=True),
         legend={"orientation": "h", "x": 0, "xanchor": "left", "y": -0.2, "yanchor": "top"},
@@ -223,28 +223,26 @@ def draw_latencies(reports: Sequence[Report], state: LatencyState) -> Drawing:
 def _summary(measured: Sequence[Point], cited: Sequence[Point], state: LatencyState) -> str:
     if not measured:
         return (
-            f"No model was measured on {state.peer} with {state.threads} thread(s) on the chosen "
-            f"devices. {_cited_words(cited)}"
+            f"No model was measured on {state.runtime} with {state.threads} thread(s) on the "
+            f"chosen devices. {_cited_words(cited)}"
         )
     fastest = min(measured, key=lambda point: point.values[LATENCY])
     slowest = max(measured, key=lambda point: point.values[LATENCY])
     return (
-        f"{len(measured)} measured points on {state.peer} with {state.threads} thread(s), from "
+        f"{len(measured)} measured points on {state.runtime} with {state.threads} thread(s), from "
         f"{fastest.model} with {fastest.values[LATENCY]:.3g} ms on {fastest.device} to "
         f"{slowest.model} with {slowest.values[LATENCY]:.3g} ms on {slowest.device}. Accuracies "
         f"are cited, not reproduced. {_cited_words(cited)}"
     )
 
 
-def profile_entry(reports: Sequence[Report], state: LatencyState) -> dict[str, Any] | None:
+def profiled_model(reports: Sequence[Report], state: LatencyState) -> Model | None:
     """The measured model whose ops are to be shown, with its profile; None if there is none."""
-    device, model = state.profile_of
     for report in reports:
-        for entry in report["models"]:
-            same = (report["device"], entry["name"]) == (device, model)
-            if same and entry["num_threads"] == int(state.threads) and entry["profile"]:
-                found: dict[str, Any] = entry
-                return found
+        for entry in report.models:
+            same = (report.device, entry.name) == state.profile_of
+            if same and entry.num_threads == int(state.threads) and entry.profile is not None:
+                return entry
     return None
 
 
@@ -258,9 +256,10 @@ def draw_ops(reports: Sequence[Report], state: LatencyState) -> Drawing:
     Returns:
         A figure of two bar traces, and a sentence.
     """
-    entry = profile_entry(reports, state)
-    if entry is not None:
-        return draw_profile(profile_of(entry), entry["name"])
+    entry = profiled_model(reports, state)
+    profile = None if entry is None else profile_of(entry)
+    if entry is not None and profile is not None:
+        return draw_profile(profile, entry.name)
     device, model = state.profile_of
     if not model:
         words = "Click a filled point, or choose a model in the list, to see where its time goes."
@@ -318,16 +317,15 @@ def _axis(quantity: str, points: Sequence[Point]) -> dict[str, Any]:
     return axis
 
 
-def _peer_name(peer: str, entry: Report) -> str:
-    if peer == OURS:
-        return str(entry["reference"])
-    if peer == "bnn_lab, unfused":
-        return f"{entry['reference']} unfused"
-    return peer
+def _name_of(runtime: str, entry: Model) -> str:
+    """What the times of a runtime are called in an entry."""
+    if runtime == OURS:
+        return entry.reference
+    return f"{entry.reference} {UNFUSED}" if runtime == OURS_UNFUSED else runtime
 
 
-def _with_accuracy(entry: Report, values: dict[str, float]) -> dict[str, float]:
-    known = NETWORKS.get(entry["name"])
+def _with_accuracy(entry: Model, values: dict[str, float]) -> dict[str, float]:
+    known = NETWORKS.get(entry.name)
     if known is not None and known.published is not None and known.published.top1 is not None:
         values[ACCURACY] = known.published.top1
     return values

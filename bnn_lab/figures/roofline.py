@@ -11,11 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
-from bnn_lab.bench.kernels import FLOAT, INT8, ConvCase, DenseCase, KernelResult, ours
-from bnn_lab.bench.ladder import IN_CACHE, IN_MEMORY, NUMPY_FLOAT, Machine, conv_bytes
+from bnn_lab.bench.backend_comparison import NUMPY_FLOAT
+from bnn_lab.bench.baselines import baseline, ours
+from bnn_lab.bench.kernels import ConvCase, DenseCase, KernelResult
+from bnn_lab.bench.machine import IN_CACHE, IN_MEMORY, Machine, conv_bytes
 from bnn_lab.controls import check_state, choice, slider
 from bnn_lab.figures import theme
 from bnn_lab.figures.drawing import Drawing
+from bnn_lab.tflite.forms import FLOAT32, INT8
 
 BINARY_FLOATS = "binary, writes floats"
 BINARY_BITS = "binary, writes bits"
@@ -89,8 +92,8 @@ def draw_roofline(
     """Roofs, measured layers below them, and the bound of the state's layer.
 
     Args:
-        machine: from `bnn_lab.bench.ladder.measure_machine`.
-        results: from `measure_ladder`.
+        machine: from `bnn_lab.bench.machine.measure_machine`.
+        results: from `measure_backends`.
         state: a layer of one's own.
 
     Returns:
@@ -202,11 +205,11 @@ def _groups(
         if name.startswith(ours(""))
     ]
     for name, symbol, bits in (
-        (INT8, "square", (8, 8)),
-        (FLOAT, "square-open", (32, 32)),
+        (baseline(INT8), "square", (8, 8)),
+        (baseline(FLOAT32), "square-open", (32, 32)),
         (NUMPY_FLOAT, "x", (32, 32)),
     ):
         if name in names:
-            colour = theme.PINK if name == INT8 else theme.BLUE
+            colour = theme.PINK if name == baseline(INT8) else theme.BLUE
             groups.append((name, name, colour, symbol, bits))
     return groups

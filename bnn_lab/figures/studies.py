@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from bnn_lab.bench.models import BINARY as BINARY_FILE
 from bnn_lab.errors import InputError
 from bnn_lab.experiments.latency.base import Study
 from bnn_lab.experiments.latency.breakdown import CATEGORIES
 from bnn_lab.experiments.latency.stem import PARTS
 from bnn_lab.figures import theme
 from bnn_lab.figures.drawing import Drawing
+from bnn_lab.tflite.forms import BINARY
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,9 +45,9 @@ def draw_study(study: Study) -> Drawing:
 
 
 def _speedup(frame: pd.DataFrame) -> Drawing:
-    peers = {"over_float": "over float32", "over_int8": "over int8"}
-    figure = make_subplots(rows=1, cols=2, subplot_titles=list(peers.values()))
-    for column, key in enumerate(peers, start=1):
+    panels = {"over_float": "over float32", "over_int8": "over int8"}
+    figure = make_subplots(rows=1, cols=2, subplot_titles=list(panels.values()))
+    for column, key in enumerate(panels, start=1):
         for index, (kernel, found) in enumerate(frame[~frame.paper].groupby("kernel")):
             figure.add_trace(
                 _points(
@@ -213,14 +213,14 @@ def _threads(frame: pd.DataFrame) -> Drawing:
     figure = go.Figure()
     most = frame.threads.max()
     top = frame[frame.threads == most]
-    for index, (peer, found) in enumerate(top.groupby("peer", sort=False)):
+    for index, (kind, found) in enumerate(top.groupby("kind", sort=False)):
         figure.add_trace(
             go.Bar(
-                name=str(peer),
+                name=str(kind),
                 x=found.name.tolist(),
                 y=found.speedup.tolist(),
                 marker_color=theme.VERMILION
-                if peer == BINARY_FILE
+                if kind == BINARY
                 else (theme.BLUE, theme.BLUE, theme.GREEN)[index],
                 text=[f"{s:.2f}" for s in found.speedup],
                 textposition="outside",
@@ -239,7 +239,7 @@ def _threads(frame: pd.DataFrame) -> Drawing:
         yaxis=theme.axis("times faster", range=[0, 1.15 * max(float(most), top.speedup.max())]),
     )
     words = ", ".join(
-        f"{row.model} {row.peer} {row.speedup:.2f}"
+        f"{row.model} {row.kind} {row.speedup:.2f}"
         for row in top.rename(columns={"name": "model"}).itertuples()
     )
     return Drawing(figure, f"Bars of the speed-up of {most} threads over one: {words}.")

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from bnn_lab.bench.baselines import litert_call
 from bnn_lab.controls import check_state, choice, slider
 from bnn_lab.costmodel.model import CostModel
 from bnn_lab.measure.timing import measure
@@ -296,7 +297,6 @@ def measure_design(
     Raises:
         BnnLabError: TensorFlow or larq is not installed, or the network cannot be converted.
     """
-    from bnn_lab.bench.model_bench import litert_invoke
     from bnn_lab.convert import convert_keras_model
 
     progress("building the network", 0.0)
@@ -304,7 +304,7 @@ def measure_design(
     progress("converting it", 0.3)
     content = convert_keras_model(model)
     progress("timing it", 0.8)
-    call = litert_invoke(content, fuse=state.shortcuts != SEPARATE)
+    call = litert_call(content, fuse=state.shortcuts != SEPARATE)
     table = measure({"design": call}, rounds=rounds)
     progress("done", 1.0)
     return Measured(table["design"].median * 1e3, len(content))

@@ -1,4 +1,4 @@
-"""Measuring time: peers side by side in one process, and how quiet the machine is."""
+"""Measuring time: several things side by side in one process, and how quiet the machine is."""
 
 from bnn_lab.measure.timing import Timing, TimingTable, measure
 

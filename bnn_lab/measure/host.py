@@ -8,10 +8,12 @@ import platform
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from bnn_lab import _native
-from bnn_lab.errors import InputError
+from bnn_lab.errors import BnnLabError, InputError
+from bnn_lab.measure.units import Count, Positive
 
 _ROOT = Path("/")
 # Of the many flags of a CPU, those that decide which kernels run.
@@ -33,36 +35,89 @@ _FLAGS = (
     "hypervisor",
 )
 _X86 = ("x86_64", "AMD64", "i686")
-_PEERS = ("ai-edge-litert", "larq-compute-engine", "tensorflow", "numpy")
+_PACKAGES = ("ai-edge-litert", "larq-compute-engine", "tensorflow", "numpy")
 
 
-def describe_host() -> dict[str, Any]:
-    """The machine and the software on it, ready for JSON.
+class EmulatedError(BnnLabError):
+    """Times of an emulated CPU were about to become figures of a device."""
 
-    Returns:
-        cpu (model name), cpus, flags (those that choose kernels), frequency_mhz (mean over CPUs
-        now, None if unknown), max_frequency_mhz, governor, affinity (CPUs this process may use),
-        core_latency_ns (that a cache line takes from one of them to another now, None if there is
-        one), load_average_1min, machine, system, kernel, emulated (how an emulator shows, None if
-        this is real or hardware-virtualized), python, packages (name to version).
+
+class Host(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """The machine and the software on it.
+
+    Attributes:
+        cpu: name of the CPU, or of the board.
+        cpus: their number.
+        flags: of the CPU, those that choose kernels.
+        frequency_mhz: mean over the CPUs at that moment, null if unknown.
+        max_frequency_mhz: null if unknown.
+        governor: of the frequency, null if unknown.
+        affinity: CPUs that the process could use, null if unknown.
+        core_latency_ns: nanoseconds that a cache line took from one of them to another, null if
+            there is one or it was not measured.
+        load_average_1min: of the system.
+        machine: as `uname -m` tells it.
+        system: as `uname -s` tells it.
+        kernel: as `uname -r` tells it.
+        emulated: how an emulator shows; null if this is real or hardware-virtualized.
+        python: version.
+        packages: name to version.
     """
-    return {
-        "cpu": _cpu_name(),
-        "cpus": os.cpu_count(),
-        "flags": _flags(),
-        "frequency_mhz": _frequency(),
-        "max_frequency_mhz": _cpufreq("cpuinfo_max_freq"),
-        "governor": _sysfs("governor"),
-        "affinity": _affinity(),
-        "core_latency_ns": _native.core_latency_ns() or None,
-        "load_average_1min": os.getloadavg()[0],
-        "machine": platform.machine(),
-        "system": platform.system(),
-        "kernel": platform.release(),
-        "emulated": emulation(),
-        "python": platform.python_version(),
-        "packages": _packages(),
-    }
+
+    cpu: str
+    cpus: int
+    flags: list[str]
+    frequency_mhz: float | None = None
+    max_frequency_mhz: float | None = None
+    governor: str | None = None
+    affinity: list[Count] | None = None
+    core_latency_ns: Positive | None = None
+    load_average_1min: float
+    machine: str
+    system: str
+    kernel: str
+    emulated: str | None = None
+    python: str
+    packages: dict[str, str]
+
+
+def describe_host() -> Host:
+    """What this machine is, and how busy it is now."""
+    return Host(
+        cpu=_cpu_name(),
+        cpus=os.cpu_count() or 1,
+        flags=_flags(),
+        frequency_mhz=_frequency(),
+        max_frequency_mhz=_cpufreq("cpuinfo_max_freq"),
+        governor=_sysfs("governor"),
+        affinity=_affinity(),
+        core_latency_ns=_native.core_latency_ns() or None,
+        load_average_1min=os.getloadavg()[0],
+        machine=platform.machine(),
+        system=platform.system(),
+        kernel=platform.release(),
+        emulated=emulation(),
+        python=platform.python_version(),
+        packages=_packages(),
+    )
+
+
+def real_host(what: str) -> Host:
+    """What this machine is, if its times are those of a device.
+
+    Args:
+        what: is about to be measured, for the error's text.
+
+    Raises:
+        EmulatedError: this CPU is emulated.
+    """
+    host = describe_host()
+    if host.emulated:
+        raise EmulatedError(
+            f"{what}: this CPU is emulated ({host.emulated}); its times are not those of a device. "
+            "Fix: run it on the device itself"
+        )
+    return host
 
 
 def emulation(machine: str | None = None, root: Path = _ROOT) -> str | None:
@@ -183,7 +238,7 @@ def _affinity() -> list[int] | None:
 
 def _packages() -> dict[str, str]:
     found = {}
-    for name in _PEERS:
+    for name in _PACKAGES:
         try:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:

@@ -7,12 +7,14 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from bnn_lab import _native
 from bnn_lab.errors import BnnLabError
 from bnn_lab.measure.host import cpu_seconds_of_all
 from bnn_lab.measure.timing import TimingTable, measure
+from bnn_lab.measure.units import NotNegative
 
 MOST_SPREAD = 0.15
 LEAST_FREE = 0.35  # of a CPU: what other processes may take beyond the CPUs that are left over
@@ -23,6 +25,36 @@ _LOOP_MACS = 4e7  # some tenths of a millisecond in scalar code
 
 class NoisyMachineError(BnnLabError):
     """Other work or a wandering clock speed would decide the figures."""
+
+
+class Look(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """What a fixed loop of register instructions saw of the machine.
+
+    Attributes:
+        spread: 90th percentile of the loop's time over its minimum, minus 1.
+        others: CPUs that other processes kept busy.
+        load_average_1min: of the system.
+    """
+
+    spread: float
+    others: NotNegative
+    load_average_1min: float
+
+
+class Noise(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Whether a machine was quiet while it was measured.
+
+    Attributes:
+        before: just before.
+        within: before, meanwhile and after.
+        problems: what was wrong, a sentence each; none on a quiet machine.
+        forced: whether the figures were to be reported all the same.
+    """
+
+    before: Look
+    within: Look
+    problems: list[str]
+    forced: bool
 
 
 class NoiseWatch:
@@ -37,14 +69,14 @@ class NoiseWatch:
         force: measure anyway; the verdict still goes into the report.
 
     Attributes:
-        probe: a callable for `measure`'s peers: one short run of the loop. Interleaved with them it
-            tells what the machine did meanwhile.
+        probe: one short run of the loop, for `measure`: interleaved with what is timed, it tells
+            what the machine did meanwhile.
     """
 
     def __init__(self, num_threads: int, *, force: bool = False) -> None:
         self._threads, self._force = num_threads, force
         self._samples: list[float] = []
-        self._states: dict[str, dict[str, Any]] = {}
+        self._states: dict[str, Look] = {}
         macs = _native.peak(1, "scalar")
         self._size = max(1, int(_LOOP_MACS // macs))
         self.probe: Callable[[], object] = self._run_probe
@@ -60,12 +92,8 @@ class NoiseWatch:
         self._usage = _Usage()
         self._refuse("before")
 
-    def after(self) -> dict[str, Any]:
+    def after(self) -> Noise:
         """Judge the time since `before`.
-
-        Returns:
-            Plain values for a report: before and within (each spread, others, load_average_1min),
-            problems (a list of sentences, empty if quiet), forced.
 
         Raises:
             NoisyMachineError: it was too noisy, and not `force`.
@@ -73,7 +101,7 @@ class NoiseWatch:
         self._samples += self._look()
         self._states["within"] = self._state(self._samples, self._usage)
         self._refuse("within")
-        return {**self._states, "problems": self.problems(), "forced": self._force}
+        return Noise(**self._states, problems=self.problems(), forced=self._force)
 
     def problems(self) -> list[str]:
         """What is wrong with the machine, a sentence each."""
@@ -83,15 +111,15 @@ class NoiseWatch:
         state, cpus = self._states[when], _usable_cpus()
         moment = "before the run" if when == "before" else "during the run"
         found = []
-        if state["spread"] > MOST_SPREAD:
+        if state.spread > MOST_SPREAD:
             found.append(
-                f"{moment} a fixed loop took up to {state['spread']:.0%} longer than at its "
+                f"{moment} a fixed loop took up to {state.spread:.0%} longer than at its "
                 f"fastest (allowed: {MOST_SPREAD:.0%})"
             )
-        free = cpus - state["others"]
+        free = cpus - state.others
         if free + LEAST_FREE < min(self._threads, cpus):
             found.append(
-                f"{moment} other processes kept {state['others']:.1f} of {cpus} CPUs busy, and "
+                f"{moment} other processes kept {state.others:.1f} of {cpus} CPUs busy, and "
                 f"{self._threads} thread(s) were to be measured"
             )
         return found
@@ -119,23 +147,23 @@ class NoiseWatch:
         _native.peak(self._size, "scalar")
         return time.perf_counter() - start
 
-    def _state(self, samples: list[float], since: _Usage) -> dict[str, Any]:
+    def _state(self, samples: list[float], since: _Usage) -> Look:
         values = np.array(samples)
         fastest = float(values.min())
-        return {
-            "spread": float(np.percentile(values, 90)) / fastest - 1,
-            "others": since.cpus_of_others(),
-            "load_average_1min": os.getloadavg()[0],
-        }
+        return Look(
+            spread=float(np.percentile(values, 90)) / fastest - 1,
+            others=since.cpus_of_others(),
+            load_average_1min=os.getloadavg()[0],
+        )
 
 
 def measure_watched(
-    peers: Mapping[str, Callable[[], object]], watch: NoiseWatch | None, **options: Any
+    calls: Mapping[str, Callable[[], object]], watch: NoiseWatch | None, **options: Any
 ) -> TimingTable:
-    """`measure`, with a watch's loop among the peers but not in the table."""
+    """`measure`, with a watch's loop among the calls but not in the table."""
     if watch is None:
-        return measure(peers, **options)
-    table = measure({**peers, _PROBE: watch.probe}, **options)
+        return measure(calls, **options)
+    table = measure({**calls, _PROBE: watch.probe}, **options)
     return TimingTable(tuple(timing for timing in table.timings if timing.name != _PROBE))
 
 

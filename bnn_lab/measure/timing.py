@@ -1,4 +1,4 @@
-"""Interleaved timing: all peers share the same moments, so drift hits them alike."""
+"""Interleaved timing: what is compared shares the same moments, so drift hits all alike."""
 
 from __future__ import annotations
 
@@ -7,22 +7,43 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from bnn_lab.errors import InputError
+from bnn_lab.measure.units import AtLeastOne, Positive
 
 Clock = Callable[[], float]
 
 
-@dataclass(frozen=True)
-class Timing:
-    """Times of one peer.
+class Times(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Seconds that one call takes, as a report has them.
 
     Attributes:
-        name: of the peer.
+        name: of what ran.
+        min_s: fastest round, seconds per call.
+        median_s: median round, seconds per call.
+        p90_s: 90th percentile of the rounds, seconds per call.
+        rounds: samples.
+        calls_per_round: calls that one sample is the mean of.
+    """
+
+    name: str
+    min_s: Positive
+    median_s: Positive
+    p90_s: Positive
+    rounds: AtLeastOne
+    calls_per_round: AtLeastOne
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds of one of several things that were timed side by side.
+
+    Attributes:
+        name: of what ran.
         seconds: mean seconds per call in each round, float64 (rounds,).
         calls: calls in each round; more than one for calls too short for the clock.
     """
@@ -46,64 +67,68 @@ class Timing:
         """90th percentile of the rounds, seconds per call."""
         return float(np.percentile(self.seconds, 90))
 
-    def as_dict(self) -> dict[str, Any]:
-        """Plain numbers, ready for JSON."""
-        return {
-            "name": self.name,
-            "min_s": self.minimum,
-            "median_s": self.median,
-            "p90_s": self.p90,
-            "rounds": len(self.seconds),
-            "calls_per_round": self.calls,
-        }
+    def times(self) -> Times:
+        """The figures for a report."""
+        return Times(
+            name=self.name,
+            min_s=self.minimum,
+            median_s=self.median,
+            p90_s=self.p90,
+            rounds=len(self.seconds),
+            calls_per_round=self.calls,
+        )
 
 
 @dataclass(frozen=True)
 class TimingTable:
-    """Times of several peers, measured in the same rounds.
+    """Times that were measured in the same rounds.
 
     Attributes:
-        timings: one per peer, in the order they were given.
+        timings: in the order in which the calls were given.
     """
 
     timings: tuple[Timing, ...]
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the peers."""
+        """Names of what ran."""
         return tuple(timing.name for timing in self.timings)
 
     def __getitem__(self, name: str) -> Timing:
         for timing in self.timings:
             if timing.name == name:
                 return timing
-        raise InputError(f"no peer named {name!r}; measured were {', '.join(self.names)}.")
+        raise InputError(f"nothing named {name!r} was timed; there are {', '.join(self.names)}.")
 
     def speedup(self, name: str, over: str) -> float:
-        """How many times faster one peer is than another.
+        """How many times faster one is than another.
 
         It is the median of the quotients within each round, so a slow phase of the machine, which
         hits both, cancels.
 
         Args:
-            name: the peer that the answer praises.
-            over: the peer it is compared with.
+            name: of what the answer praises.
+            over: of what it is compared with.
 
         Returns:
             Time of `over` divided by time of `name`; above 1, `name` is faster.
 
         Raises:
-            InputError: there is no such peer.
+            InputError: there is no such name.
         """
         return float(np.median(self[over].seconds / self[name].seconds))
 
-    def as_dict(self) -> dict[str, Any]:
-        """Plain numbers, ready for JSON."""
-        return {"peers": [timing.as_dict() for timing in self.timings]}
+    def speedups(self, name: str) -> dict[str, float]:
+        """How many times faster one is than each of the others, by their names."""
+        return {other: self.speedup(name, over=other) for other in self.names if other != name}
+
+    def times(self) -> list[Times]:
+        """The figures for a report."""
+        return [timing.times() for timing in self.timings]
 
 
 def measure(
-    peers: Mapping[str, Callable[[], object]],
+    calls: Mapping[str, Callable[[], object]],
     *,
     rounds: int = 30,
     warmup: int = 3,
@@ -115,41 +140,41 @@ def measure(
 ) -> TimingTable:
     """Time callables side by side.
 
-    After the warm-up, each round runs every peer once, in a fresh random order, so that no peer
-    always follows the same other one. A peer shorter than `round_seconds` runs several times in a
-    row, and the clock is read around all of them. Garbage collection pauses meanwhile.
+    After the warm-up, each round runs every one once, in a fresh random order, so that none always
+    follows the same other one. A call shorter than `round_seconds` runs several times in a row, and
+    the clock is read around all of them. Garbage collection pauses meanwhile.
 
     Args:
-        peers: name to callable without arguments.
-        rounds: how many samples of each peer, at least 1.
-        warmup: calls of each peer before anything counts, at least 1: they fill caches and tell
+        calls: name to callable without arguments.
+        rounds: how many samples of each, at least 1.
+        warmup: calls of each before anything counts, at least 1: they fill caches and tell
             how many calls a round needs.
-        round_seconds: least time a peer should run in a round, seconds.
-        lead_in_seconds: how long a peer runs before each sample, untimed, at least one call if
-            above 0. Peers with threads need it: the first calls after another peer mainly wake
+        round_seconds: least time that each should run in a round, seconds.
+        lead_in_seconds: how long each runs before its sample, untimed, at least one call if
+            above 0. What has threads needs it: the first calls after something else mainly wake
             threads that went to sleep.
         before_round: called before each round, for what should be known of the moment.
-        seed: of the order of the peers.
+        seed: of the order.
         clock: returns seconds; for tests.
 
     Returns:
-        The times of all peers.
+        The times of all.
 
     Raises:
-        InputError: there are no peers or a number is out of range.
+        InputError: there are no calls or a number is out of range.
     """
-    if not peers:
+    if not calls:
         raise InputError("measure: there is nothing to time; pass at least one named callable.")
     if rounds < 1 or warmup < 1 or round_seconds < 0 or lead_in_seconds < 0:
         raise InputError(
             f"measure({rounds=}, {warmup=}, {round_seconds=}, {lead_in_seconds=}): rounds and "
             "warmup must be at least 1, the others at least 0."
         )
-    calls = {
-        name: _calls_needed(call, warmup, round_seconds, clock) for name, call in peers.items()
+    counts = {
+        name: _calls_needed(call, warmup, round_seconds, clock) for name, call in calls.items()
     }
-    samples: dict[str, list[float]] = {name: [] for name in peers}
-    order = list(peers)
+    samples: dict[str, list[float]] = {name: [] for name in calls}
+    order = list(calls)
     shuffler = random.Random(seed)
     collecting = gc.isenabled()
     gc.disable()
@@ -160,13 +185,13 @@ def measure(
                 before_round()
             for name in order:
                 if lead_in_seconds > 0:
-                    _lead_in(peers[name], lead_in_seconds, clock)
-                samples[name].append(_time_calls(peers[name], calls[name], clock))
+                    _lead_in(calls[name], lead_in_seconds, clock)
+                samples[name].append(_time_calls(calls[name], counts[name], clock))
     finally:
         if collecting:
             gc.enable()
     return TimingTable(
-        tuple(Timing(name, np.array(samples[name], np.float64), calls[name]) for name in peers)
+        tuple(Timing(name, np.array(samples[name], np.float64), counts[name]) for name in calls)
     )
 
 

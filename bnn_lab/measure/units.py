@@ -1,6 +1,15 @@
-"""Durations and ratios in words."""
+"""Durations and ratios in words; types of numbers that reports hold."""
 
 from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+Positive = Annotated[float, Meta(gt=0)]
+NotNegative = Annotated[float, Meta(ge=0)]
+Count = Annotated[int, Meta(ge=0)]
+AtLeastOne = Annotated[int, Meta(ge=1)]
 
 
 def format_seconds(seconds: float) -> str:

@@ -97,15 +97,17 @@ def open_litert(
     content: bytes,
     *,
     num_threads: int = 1,
+    delegate: bool = True,
     backend: str | None = None,
     fuse: bool = True,
     probe: Any = None,
 ) -> Any:
-    """LiteRT's interpreter with bnn_lab's delegate, ready to run.
+    """LiteRT's interpreter, ready to run.
 
     Args:
         content: of a `.tflite` file.
         num_threads: of the interpreter.
+        delegate: load bnn_lab's delegate.
         backend: name of a kernel backend, default BNN_LAB_BACKEND or the fastest.
         fuse: see `bnn_lab.Interpreter`.
         probe: one more delegate, applied last.
@@ -118,7 +120,8 @@ def open_litert(
     """
     from ai_edge_litert.interpreter import Interpreter
 
-    delegates = [load_delegate(backend=backend, fuse=fuse)] + ([probe] if probe else [])
+    delegates = [load_delegate(backend=backend, fuse=fuse)] if delegate else []
+    delegates += [probe] if probe else []
     try:
         with without_native_chatter():
             litert = Interpreter(

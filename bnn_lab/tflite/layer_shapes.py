@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from bnn_lab.errors import InputError
@@ -85,7 +86,6 @@ class LayerShape:
     shortcuts: int = 0
     quantize: bool = False
     bits_only: bool = False
-    _out: tuple[int, int] = field(init=False, repr=False, compare=False, default=(0, 0))
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -126,9 +126,12 @@ class LayerShape:
                 f"LayerShape({self.kind}): {self.groups} groups do not divide {self.channels_in} "
                 f"and {self.channels_out} channels."
             )
-        sides = (self.height, self.width)
-        out = tuple(self._side(side, size) for side, size in zip(sides, self.kernel, strict=True))
-        object.__setattr__(self, "_out", out)
+        _ = self._out  # refuses a window that does not fit
+
+    @cached_property
+    def _out(self) -> tuple[int, int]:
+        rows, columns = self.kernel
+        return self._side(self.height, rows), self._side(self.width, columns)
 
     def _side(self, side: int, size: int) -> int:
         if self.kind not in WINDOWED:

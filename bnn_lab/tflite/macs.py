@@ -28,6 +28,7 @@ MULTIPLYING = {
     "BnnLabDepthwise2d": (0, 1),
     "BnnLabTranspose2d": (0, 1),
 }
+BINARY_OPS = ("LceBconv2d", "BnnLabDepthwise2d", "BnnLabTranspose2d")  # ±1 with ±1
 
 
 def over_pixels(image: Shape, filter_elements: int) -> int:

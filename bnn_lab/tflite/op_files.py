@@ -10,12 +10,10 @@ from numpy.typing import NDArray
 from bnn_lab.errors import InputError
 from bnn_lab.reference import WORD_BITS, Words, word_count
 from bnn_lab.tflite import layer_shapes as kinds
+from bnn_lab.tflite.forms import FLOAT32, INT8
 from bnn_lab.tflite.layer_shapes import LayerShape
 from bnn_lab.tflite.options import builtin, encode
 from bnn_lab.tflite.writer import GraphWriter
-
-FLOAT32 = "float32"
-INT8 = "int8"
 
 _FLOAT_OPS = {
     kinds.CONV: "CONV_2D",

@@ -11,7 +11,7 @@ from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from bnn_lab.errors import BnnLabError, ModelFileError
-from bnn_lab.tflite.macs import op_macs
+from bnn_lab.tflite.macs import BINARY_OPS, op_macs
 from bnn_lab.tflite.options import CUSTOM_OPS, builtin_values, decode
 from bnn_lab.tflite.reader import ModelFile, corrupt, numbers, tables, text
 from bnn_lab.tflite.writer import pack
@@ -135,3 +135,13 @@ class ModelOps:
 
     def _is_activation(self, tensor: int) -> bool:
         return self._constant(tensor) is None and not self._graph.tensors[tensor].isVariable
+
+
+def count_macs(content: bytes) -> tuple[int, int]:
+    """Multiply-accumulates of a file's main graph: (all, those of ±1 with ±1).
+
+    Raises:
+        ModelFileError: the file cannot be parsed.
+    """
+    macs = [(op.kind, op.macs or 0) for op in ModelOps(content).ops]
+    return sum(count for _, count in macs), sum(count for kind, count in macs if kind in BINARY_OPS)

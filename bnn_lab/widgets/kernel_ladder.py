@@ -12,10 +12,10 @@ from bnn_lab.widgets.base import Explorer
 
 
 class KernelLadder(Explorer[LadderState]):
-    """Dots of NumPy, each backend of this CPU and the float and int8 peers, for measured layers.
+    """Dots of NumPy, each backend of this CPU, float32 and int8 TFLite, for measured layers.
 
     Args:
-        results: of `bnn_lab.bench.ladder.measure_ladder`, with the same rungs.
+        results: of `bnn_lab.bench.backend_comparison.measure_backends`, with the same rungs.
         name: see `Explorer`.
 
     Raises:
@@ -24,7 +24,7 @@ class KernelLadder(Explorer[LadderState]):
 
     def __init__(self, results: Sequence[KernelResult], name: str = "kernel-ladder") -> None:
         if not results:
-            raise InputError("KernelLadder: no results; measure some with measure_ladder.")
+            raise InputError("KernelLadder: no results; measure some with measure_backends.")
         self.results = list(results)
         cases = tuple(result.case.name for result in results)
         super().__init__(

@@ -54,7 +54,7 @@ class LatencyExplorer(Explorer[LatencyState]):
         self.devices = _multiple("devices", devices_of(self.reports))
         self.models = _multiple("models", models_of(self.reports))
         points = [
-            (f"{model}, {report['device']}", (report["device"], model))
+            (f"{model}, {report.device}", (report.device, model))
             for report in self.reports
             for model in models_of([report])
         ]

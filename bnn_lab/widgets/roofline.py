@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bnn_lab.bench.kernels import KernelResult
-from bnn_lab.bench.ladder import Machine
+from bnn_lab.bench.machine import Machine
 from bnn_lab.figures.roofline import RooflineState, draw_roofline
 from bnn_lab.widgets.base import Explorer
 
@@ -14,8 +14,8 @@ class Roofline(Explorer[RooflineState]):
     """Measured roofs and layers, and the bound of a layer that the reader chooses.
 
     Args:
-        machine: of `bnn_lab.bench.ladder.measure_machine`.
-        results: of `bnn_lab.bench.ladder.measure_ladder`, shown as points.
+        machine: of `bnn_lab.bench.machine.measure_machine`.
+        results: of `bnn_lab.bench.backend_comparison.measure_backends`, shown as points.
         name: see `Explorer`.
     """
 

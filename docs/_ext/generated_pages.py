@@ -26,6 +26,7 @@ def make_pages(app: Sphinx) -> None:
     """Called before Sphinx reads any page."""
     make_lessons()
     make_command_line_page()
+    make_report_schema()
     make_op_support_page()
 
 
@@ -87,6 +88,14 @@ def make_command_line_page() -> None:
     # typer writes HTML tags for colours and escapes nothing; Markdown must not read them.
     lines = ["<!-- made by docs/_ext/generated_pages.py -->", "", *text.splitlines()]
     (DOCS / "reference" / "cli.md").write_text("\n".join(lines) + "\n")
+
+
+def make_report_schema() -> None:
+    """The schema of reports, from the classes that read and write them."""
+    from bnn_lab.bench.report import report_schema
+
+    text = json.dumps(report_schema(), indent=1)
+    (DOCS / "reference" / "report.schema.json").write_text(f"{text}\n")
 
 
 def make_op_support_page() -> None:

@@ -339,10 +339,11 @@ print("all backends agree")
 # For comparison there are float32 and int8 on TFLite, which is what you would use without a BNN.
 
 # %% tags=["nbval-ignore-output"]
+from bnn_lab.bench.backend_comparison import NUMPY_BITS, NUMPY_FLOAT, measure_backends
 from bnn_lab.bench.kernels import PAPER_CONVS
-from bnn_lab.bench.ladder import NUMPY_BITS, NUMPY_FLOAT, measure_ladder, measure_machine
+from bnn_lab.bench.machine import measure_machine
 
-ladder = [measure_ladder(case) for case in PAPER_CONVS]
+ladder = [measure_backends(case) for case in PAPER_CONVS]
 widgets.KernelLadder(ladder)
 
 # %% [markdown]
@@ -394,7 +395,7 @@ print(f"float32          {machine.float_best:6.0f} GMAC/s, the best we saw of tw
 widgets.Roofline(machine, ladder)
 
 # %% [markdown]
-# The points are the four convolutions from above, for each peer. The star is a layer of your own:
+# The points are the four convolutions from above, on each runtime. The star is a layer of your own:
 # the most that it can reach. Try this:
 #
 # * Make the image 1×1 and the filter 1×1: a dense layer for one sample. What bounds it?
@@ -409,7 +410,7 @@ widgets.Roofline(machine, ladder)
 # Here is the effect of writing bits, as numbers:
 
 # %%
-from bnn_lab.bench.ladder import conv_bytes
+from bnn_lab.bench.machine import conv_bytes
 
 case = PAPER_CONVS[0]
 for label, bits, output_bits in (
@@ -438,11 +439,11 @@ check_attainable(attainable)
 # %% [markdown]
 # More to try:
 #
-# * `measure_ladder(ConvCase(28, 32, 32))` (from `bnn_lab.bench.kernels`): do narrow layers reach
+# * `measure_backends(ConvCase(28, 32, 32))` (from `bnn_lab.bench.kernels`): do narrow layers reach
 #   the ceiling?
 # * Restart the kernel and set `os.environ["BNN_LAB_BACKEND"] = "scalar"` in the first cell. What
 #   does `kernels.active_backend()` say, and which numbers change?
-# * In a terminal, `bnn-lab bench` measures more layers and peers.
+# * In a terminal, `bnn-lab bench` measures more layers and baselines.
 
 # %% [markdown]
 # ## Your guesses

@@ -375,7 +375,7 @@ print(f"file: {len(mixed.tflite) / 1000:.0f} kB")
 # the same file runs on LCE's own interpreter. If LCE is installed here, this cell asks it:
 
 # %% tags=["nbval-ignore-output"]
-from bnn_lab.bench.models import lce_call, lce_installed
+from bnn_lab.bench.baselines import lce_call, lce_installed
 
 if lce_installed():
     answer = np.asarray(lce_call(trace.tflite, digits.test_images[0])())
@@ -403,15 +403,15 @@ print("same file, same logits")
 # %% [markdown]
 # ## How fast is it?
 #
-# Four peers run the same network, in turn and in changing order, one image at a time on one thread:
+# Four versions of one network run in turn, in changing order, one image at a time on one thread:
 #
 # * **binary**: our file on our kernels,
 # * **binary + int8**: the same with int8 in place of float,
-# * **float TFLite**: the same network as floats on stock LiteRT,
+# * **float32 TFLite**: the same network as floats on stock LiteRT,
 # * **int8 TFLite**: the same network with 8-bit integers, the usual way to make networks faster.
 
 # %% tags=["nbval-ignore-output"]
-from bnn_lab.bench.models import litert_call
+from bnn_lab.bench.baselines import litert_call
 from bnn_lab.convert import stock_tflite
 from bnn_lab.measure import measure
 
@@ -421,8 +421,8 @@ latency = measure(
     {
         "binary": litert_call(trace.tflite, image),
         "binary + int8": litert_call(mixed.tflite, image),
-        "float TFLite": litert_call(trace.stock, image, binary=False),
-        "int8 TFLite": litert_call(int8_file, image, binary=False),
+        "float32 TFLite": litert_call(trace.stock, image, delegate=False),
+        "int8 TFLite": litert_call(int8_file, image, delegate=False),
     }
 )
 figures.draw(latency)
@@ -431,7 +431,7 @@ figures.draw(latency)
 # And your guesses?
 
 # %% tags=["nbval-ignore-output"]
-speedup = latency.speedup("binary", over="float TFLite")
+speedup = latency.speedup("binary", over="float32 TFLite")
 guess_accuracy.reveal(100 * history.final_accuracy)
 
 # %% tags=["nbval-ignore-output"]
@@ -524,7 +524,7 @@ print("the same logits from the saved file")
 #   $\pi_t$ do, and why does the accuracy suffer?
 # * Restart the kernel, run `import os; os.environ["BNN_LAB_BACKEND"] = "scalar"` in the first cell,
 #   then run everything. How much of the speed comes from wide instructions?
-# * Build `digits_bnn(channels=192)`. Which peer's time grows least?
+# * Build `digits_bnn(channels=192)`. Which version's time grows least?
 
 # %% [markdown]
 # ## Your guesses

@@ -174,16 +174,16 @@ for kind in sorted({row.kind for row in free}):
 # %% tags=["nbval-ignore-output"]
 from dataclasses import replace
 
-from bnn_lab.bench.model_bench import litert_invoke
+from bnn_lab.bench.baselines import litert_call
 from bnn_lab.measure.timing import measure
 
 plain = designer.build(replace(small, shortcuts=designer.NONE))
 files["no shortcuts"] = bnn_lab.convert_keras_model(plain)
 table = measure(
     {
-        "no shortcuts": litert_invoke(files["no shortcuts"]),
-        "shortcuts, fused": litert_invoke(files["with shortcuts"]),
-        "shortcuts, on their own": litert_invoke(files["with shortcuts"], fuse=False),
+        "no shortcuts": litert_call(files["no shortcuts"]),
+        "shortcuts, fused": litert_call(files["with shortcuts"]),
+        "shortcuts, on their own": litert_call(files["with shortcuts"], fuse=False),
     }
 )
 figures.draw(table)

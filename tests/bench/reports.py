@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-PEERS = {"bnn_lab scalar": 4.0, "bnn_lab avx2": 1.0, "bnn_lab avx2 unfused": 1.5}
+import msgspec
+
+from bnn_lab.bench.report import Report
+
+OURS = {"bnn_lab scalar": 4.0, "bnn_lab avx2": 1.0, "bnn_lab avx2 unfused": 1.5}
 OTHERS = {"float32 TFLite": 20.0, "int8 TFLite": 5.0, "LCE indirect": 10.0}
 
 
-def peer(name: str, ms: float) -> dict[str, Any]:
+def times_of(name: str, ms: float) -> dict[str, Any]:
     return {
         "name": name,
         "min_s": ms * 0.9e-3,
@@ -20,15 +24,15 @@ def peer(name: str, ms: float) -> dict[str, Any]:
 
 
 def entry(name: str, num_threads: int = 1, times: float = 1.0) -> dict[str, Any]:
-    peers = {**PEERS, **OTHERS}
+    runtimes = {**OURS, **OTHERS}
     reference = "bnn_lab avx2"
     return {
         "name": name,
         "num_threads": num_threads,
         "macs": 2_000_000,
         "reference": reference,
-        "speedup_over": {n: ms for n, ms in peers.items() if n != reference},
-        "peers": [peer(n, ms * times) for n, ms in peers.items()],
+        "speedup_over": {n: ms for n, ms in runtimes.items() if n != reference},
+        "times": [times_of(n, ms * times) for n, ms in runtimes.items()],
     }
 
 
@@ -50,7 +54,7 @@ def layer(name: str = "3x3 56,64", num_threads: int = 1, times: float = 1.0) -> 
             "quantize": False,
             "bits_only": False,
         },
-        "gmacs_per_s": {p["name"]: 2e-3 / p["median_s"] for p in found["peers"]},
+        "gmacs_per_s": {p["name"]: 2e-3 / p["median_s"] for p in found["times"]},
         "ceiling_gmacs_per_s": {"scalar": 5.0},
     }
 
@@ -77,14 +81,19 @@ def model(name: str = "quicknet", num_threads: int = 1, times: float = 1.0) -> d
     return {
         **entry(name, num_threads, times),
         "backend": "avx2",
-        "file_bytes": {"binary": 4_000_000, "float TFLite": 50_000_000},
+        "file_bytes": {"binary": 4_000_000, "float32": 50_000_000},
         "binary_macs": 1_999_500,
         "float_floor_s": 0.4e-3 * times,
         "profile": {"end_to_end_ms": times, "sum_ms": times, "rows": rows},
     }
 
 
-def report(
+def report(*args: Any, **options: Any) -> Report:
+    """As it is read; arguments as of `content`."""
+    return msgspec.convert(content(*args, **options), Report)
+
+
+def content(
     device: str = "Board A",
     time: str = "2026-01-02T03:04:05+00:00",
     layers: list[Any] | None = None,
@@ -92,7 +101,7 @@ def report(
 ) -> dict[str, Any]:
     quiet = {"spread": 0.01, "others": 0.0, "load_average_1min": 0.1}
     return {
-        "schema": "bnn_lab.bench/1",
+        "schema": "bnn_lab.bench/2",
         "bnn_lab": "0.1.0",
         "command": ["bench", "suite"],
         "time": time,

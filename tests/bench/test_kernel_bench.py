@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import json
-
-import jsonschema
 import pytest
 from typer.testing import CliRunner
 
 from bnn_lab import kernels
 from bnn_lab.bench import kernels as bench
 from bnn_lab.bench import runs
+from bnn_lab.bench.baselines import (
+    IN_LITERT,
+    LCE_DEFAULT,
+    LCE_INDIRECT,
+    check_same_results,
+    ours,
+)
 from bnn_lab.bench.kernels import ConvCase, DenseCase
-from bnn_lab.bench.report import SCHEMA_FILE
+from bnn_lab.bench.report import read_report
 from bnn_lab.cli.bench import app
 from bnn_lab.errors import BnnLabError, InputError
 from bnn_lab.measure import noise
@@ -29,25 +33,25 @@ def test_case_counts_multiply_accumulates():
     assert DenseCase(10, 7).macs == 70
 
 
-def test_all_peers_run_in_one_table():
+def test_everything_runs_in_one_table():
     pytest.importorskip("larq_compute_engine")
     result = bench.bench_conv(SMALL, rounds=2)
-    expected = [bench.ours(name) for name in kernels.available_backends()]
-    expected += [bench.IN_LITERT, bench.LCE_DEFAULT, bench.LCE_INDIRECT, bench.FLOAT, bench.INT8]
+    expected = [ours(name) for name in kernels.available_backends()]
+    expected += [IN_LITERT, LCE_DEFAULT, LCE_INDIRECT, "float32 TFLite", "int8 TFLite"]
     assert list(result.table.names) == expected
     for name in expected:
         assert result.gmacs(name) == pytest.approx(SMALL.macs / result.table[name].median / 1e9)
     assert "scalar" in result.ceilings and result.ceilings["scalar"] > 0
 
 
-def test_dense_without_float_peers():
-    result = bench.bench_dense(DenseCase(70, 33), rounds=1, float_peers=False)
-    assert set(result.table.names) == {bench.ours(b) for b in kernels.available_backends()}
+def test_dense_without_float_baselines():
+    result = bench.bench_dense(DenseCase(70, 33), rounds=1, float_baselines=False)
+    assert set(result.table.names) == {ours(b) for b in kernels.available_backends()}
 
 
-def test_disagreeing_peers_are_refused():
+def test_different_results_are_refused():
     with pytest.raises(BnnLabError, match="give different results for 3x3 6,32"):
-        bench._check_agreement(SMALL, {"one": [1.0], "other": [2.0]})
+        check_same_results(SMALL.name, {"one": [1.0], "other": [2.0]})
 
 
 def test_command_writes_json(tmp_path, monkeypatch):
@@ -56,14 +60,13 @@ def test_command_writes_json(tmp_path, monkeypatch):
     words = ["kernels", "--rounds", "1", "--force", "--threads", "1", "--threads", "2"]
     result = CliRunner().invoke(app, [*words, "--json", str(file)])
     assert result.exit_code == 0, (result.output, result.exception)
-    report = json.loads(file.read_text())
-    jsonschema.validate(report, json.loads(SCHEMA_FILE.read_text()))
-    assert [(e["name"], e["num_threads"]) for e in report["layers"]] == [
+    report = read_report(file)
+    assert [(e.name, e.num_threads) for e in report.layers] == [
         ("3x3 6,32→40", 1),
         ("3x3 6,32→40", 2),
     ]
-    assert report["host"]["cpu"] and report["noise"]["forced"] is True
-    assert set(report["bitpack_gb_per_s"]) == set(kernels.available_backends())
+    assert report.host.cpu and report.noise.forced is True
+    assert set(report.bitpack_gb_per_s) == set(kernels.available_backends())
     for text in ("3x3 6,32→40", "bnn_lab scalar", "over int8 TFLite", "of its ceiling"):
         assert text in " ".join(result.output.split())
 

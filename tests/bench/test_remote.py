@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import subprocess
 import sys
 import tarfile
@@ -17,6 +16,7 @@ from bnn_lab.bench import remote as remote_module
 from bnn_lab.bench import runs
 from bnn_lab.bench.kernels import ConvCase
 from bnn_lab.bench.remote import Remote, RemoteError
+from bnn_lab.bench.report import read_report
 from bnn_lab.cli.bench import app
 from bnn_lab.errors import InputError
 from bnn_lab.tflite import layer_shapes as kinds
@@ -64,16 +64,14 @@ def test_kernels_come_back_as_a_report(
     file, page = tmp_path / "here" / "figures.json", tmp_path / "page.html"
     options = ssh_server.noisy if login == "noisy" else ssh_server.options
     words = ["kernels", *flags(ssh_server, options), "--ssh-command", small, "--rounds", "1"]
-    words += ["--force", "--no-float-peers", "--json", str(file), "--html", str(page)]
+    words += ["--force", "--no-float-baselines", "--json", str(file), "--html", str(page)]
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 0, (result.output, result.exception)
-    report = json.loads(file.read_text())
-    assert report["schema"] == "bnn_lab.bench/1"
-    assert report["command"] == ["bench", "kernels"]
-    (layer,) = report["layers"]
-    assert layer["name"] == ConvCase(6, 32, 32).name
-    peers = {peer["name"] for peer in layer["peers"]}
-    assert "float32 TFLite" not in peers  # the option arrived
+    report = read_report(file)
+    assert report.command == ["bench", "kernels"]
+    (layer,) = report.layers
+    assert layer.name == ConvCase(6, 32, 32).name
+    assert layer.of("float32 TFLite") is None  # the option arrived
     assert page.read_text().startswith("<!doctype html>")
 
 
@@ -86,10 +84,11 @@ def test_model_files_are_sent(ssh_server: Any, tmp_path: Path) -> None:
     words += ["--rounds", "2", "--threads", "1", "--force", "--json", str(file)]
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 0, (result.output, result.exception)
-    (model,) = json.loads(file.read_text())["models"]
-    assert (model["name"], model["num_threads"]) == (binary.stem, 1)
-    assert list(model["file_bytes"].values()) == [binary.stat().st_size, floating.stat().st_size]
-    assert {peer["rounds"] for peer in model["peers"]} == {2}
+    (model,) = read_report(file).models
+    assert (model.name, model.num_threads) == (binary.stem, 1)
+    sizes = {"binary": binary.stat().st_size, "float32": floating.stat().st_size}
+    assert model.file_bytes == sizes
+    assert {times.rounds for times in model.times} == {2}
 
 
 def test_words_and_files_arrive_as_they_are(ssh_server: Any, tmp_path: Path) -> None:
@@ -129,7 +128,7 @@ def test_what_fails_there_is_told_here(ssh_server: Any, tmp_path: Path) -> None:
     with pytest.raises(RemoteError, match=r"has no command 'no such thing'.*--ssh-command"):
         Remote(ssh_server.target, options, "no such thing").bench(["kernels"])
     for text, problem in (
-        ("echo '{' > report.json", "sent no report: .*{"),
+        ("echo '{' > report.json", "the report of .* is not JSON"),
         ("echo '{}' > report.json", "the report of .* is not a benchmark report"),
         ("echo hello", "failed there: hello.*report.json"),
     ):

@@ -35,7 +35,7 @@ def test_tells_the_whole_story() -> None:
     assert "1297 training and 500 test images" in text
     assert "500 of 500 classes equal" in text
     assert kernels.active_backend() in text
-    for form in ("binary", "float TFLite", "int8 TFLite"):
+    for form in (f"bnn_lab {kernels.active_backend()}", "float32 TFLite", "int8 TFLite"):
         assert f"│ {form} " in text
     assert text.count("μs") + text.count("µs") + text.count("ms") >= 9
 

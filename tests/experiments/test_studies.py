@@ -10,10 +10,9 @@ import plotly.graph_objects as go
 import pytest
 from typer.testing import CliRunner
 
-from bnn_lab.bench import model_bench, model_cache
-from bnn_lab.bench.model_bench import LEAD_IN, bench_model, count_macs
-from bnn_lab.bench.model_cache import cached_files
-from bnn_lab.bench.models import BINARY
+from bnn_lab.bench import model_bench, network_files
+from bnn_lab.bench.model_bench import LEAD_IN, bench_model
+from bnn_lab.bench.network_files import cached_files
 from bnn_lab.cli.bench import app
 from bnn_lab.errors import InputError, NoBinaryLayerError
 from bnn_lab.experiments.latency import (
@@ -34,9 +33,10 @@ from bnn_lab.figures.studies import draw_study
 from bnn_lab.measure.timing import Timing, TimingTable, measure
 from bnn_lab.profiling.profile import ProfileRow
 from bnn_lab.tflite import layer_shapes as kinds
+from bnn_lab.tflite.forms import BINARY, FLOAT32
 from bnn_lab.tflite.layer_shapes import LayerShape
 from bnn_lab.tflite.op_files import layer_file
-from bnn_lab.tflite.ops import ModelOps
+from bnn_lab.tflite.ops import ModelOps, count_macs
 
 RUN = Run(seconds=1, quick=True)
 
@@ -204,10 +204,10 @@ def test_rounds_between_distant_cores_are_told_apart() -> None:
 
 def test_threads_finding() -> None:
     rows = []
-    for peer, ms, speed in ((BINARY, 1.0, 1.6), ("float TFLite", 10.0, 1.9)):
+    for kind, ms, speed in ((BINARY, 1.0, 1.6), (FLOAT32, 10.0, 1.9)):
         for count, factor in ((1, 1.0), (2, speed)):
             rows.append(
-                {"name": "n", "peer": peer, "threads": count, "ms": ms / factor, "speedup": factor}
+                {"name": "n", "kind": kind, "threads": count, "ms": ms / factor, "speedup": factor}
                 | dict.fromkeys(("far_core_ns", "near_speedup", "far_speedup"), np.nan)
                 | {"core_ns": 30.0}
             )
@@ -308,8 +308,8 @@ def test_a_refusal_is_remembered(monkeypatch: pytest.MonkeyPatch, tmp_path: Any)
     def refuse(model: Any, kind: str) -> bytes:
         raise NoBinaryLayerError("nothing of it is binary")
 
-    monkeypatch.setattr(model_cache, "_build", lambda entry: built.append(entry.name))
-    monkeypatch.setattr(model_cache, "_convert", refuse)
+    monkeypatch.setattr(network_files, "_build", lambda entry: built.append(entry.name))
+    monkeypatch.setattr(network_files, "_convert", refuse)
     run = Run(seconds=1, quick=True)
     for _ in range(2):
         assert run.binary_files(["dorefanet"]) == {}
@@ -317,14 +317,14 @@ def test_a_refusal_is_remembered(monkeypatch: pytest.MonkeyPatch, tmp_path: Any)
     assert run.skipped == {"dorefanet": "no layer of it can be binary"}
 
 
-def test_model_on_all_peers() -> None:
+def test_model_on_everything() -> None:
     shape = LayerShape(kinds.BINARY_CONV, 8, 8, 32, kernel=(3, 3), shortcuts=1)
     content = layer_file(shape)
     result = bench_model("tiny", {BINARY: content}, rounds=2, with_lce=False)
     assert result.reference == f"bnn_lab {result.backend}"
     assert f"{result.reference} unfused" in result.table.names
     assert (result.macs, result.binary_macs) == (shape.macs, shape.macs)
-    assert result.profile is not None and result.floor_seconds == 0
+    assert result.profile is not None and result.float_floor_seconds == 0
     with pytest.raises(InputError, match="files must be"):
         bench_model("none", {})
 
@@ -335,9 +335,9 @@ def test_models_run_before_they_are_timed(
 ) -> None:
     options: dict[str, Any] = {}
 
-    def timed(peers: Any, watch: Any, **found: Any) -> TimingTable:
+    def timed(calls: Any, watch: Any, **found: Any) -> TimingTable:
         options.update(found)
-        return measure(peers, rounds=1)
+        return measure(calls, rounds=1)
 
     monkeypatch.setattr(model_bench, "measure_watched", timed)
     files = {BINARY: layer_file(LayerShape(kinds.BINARY_CONV, 8, 8, 32, kernel=(3, 3)))}

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bnn_lab.bench.model_cache import cached_files
-from bnn_lab.bench.models import BINARY
+from bnn_lab.bench.network_files import cached_files
 from bnn_lab.experiments.latency import Run, floor
 from bnn_lab.measure.timing import Timing, TimingTable
 from bnn_lab.profiling.partitions import OUR_DELEGATE
 from bnn_lab.tflite import layer_shapes as kinds
+from bnn_lab.tflite.forms import BINARY
 from bnn_lab.tflite.layer_shapes import LayerShape
 from bnn_lab.tflite.ops import ModelOps
 

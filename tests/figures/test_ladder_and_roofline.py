@@ -5,8 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from bnn_lab.bench.kernels import INT8, ConvCase, KernelResult
-from bnn_lab.bench.ladder import IN_CACHE, NUMPY_BITS, NUMPY_FLOAT, Machine
+from bnn_lab.bench.backend_comparison import NUMPY_BITS, NUMPY_FLOAT
+from bnn_lab.bench.kernels import ConvCase, KernelResult
+from bnn_lab.bench.machine import IN_CACHE, Machine
 from bnn_lab.controls import controls
 from bnn_lab.errors import InputError
 from bnn_lab.figures.kernel_ladder import (
@@ -26,6 +27,8 @@ from bnn_lab.measure.timing import Timing, TimingTable
 from bnn_lab.widgets import KernelLadder, Roofline, base
 
 MACHINE = Machine({"scalar": 300.0, "avx2": 1000.0}, 100.0, {"cache": 100.0, "memory": 10.0})
+
+INT8 = "int8 TFLite"
 
 
 @pytest.fixture(autouse=True)
@@ -138,7 +141,7 @@ def test_every_control_of_the_widgets_changes_the_figure() -> None:
 
 
 def test_without_results() -> None:
-    with pytest.raises(InputError, match="measure_ladder"):
+    with pytest.raises(InputError, match="measure_backends"):
         KernelLadder([])
     assert len(Roofline(MACHINE, name="").figure.data) == 4
     assert dataclasses.replace(MACHINE, ceilings={}).ceilings == {}

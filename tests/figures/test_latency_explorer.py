@@ -17,7 +17,7 @@ from bnn_lab.figures.latency_explorer import (
     LATENCY,
     MACS,
     OURS,
-    PEERS,
+    RUNTIMES,
     SIZE,
     LatencyState,
     cited_points,
@@ -27,7 +27,7 @@ from bnn_lab.figures.latency_explorer import (
     example_reports,
     measured_points,
     models_of,
-    profile_entry,
+    profiled_model,
 )
 
 _path = Path(__file__).parents[1] / "bench" / "reports.py"
@@ -64,12 +64,12 @@ def test_choices_choose() -> None:
 
     assert found(threads="2") == [("B", "quicknet", 3.0)]
     assert found(threads="4") == []
-    assert found(peer="bnn_lab scalar", models=("mine",)) == [("A", "mine", 8.0)]
-    assert found(peer="bnn_lab, unfused", models=("mine",)) == [("A", "mine", 3.0)]
-    assert found(peer="float32 TFLite")[0] == ("A", "quicknet", 20.0)
-    assert found(peer="LCE default") == []
+    assert found(runtime="bnn_lab scalar", models=("mine",)) == [("A", "mine", 8.0)]
+    assert found(runtime="bnn_lab, unfused", models=("mine",)) == [("A", "mine", 3.0)]
+    assert found(runtime="float32 TFLite")[0] == ("A", "quicknet", 20.0)
+    assert found(runtime="LCE default") == []
     assert found(devices=("B",)) == []
-    float_size = measured_points(REPORTS, LatencyState(peer="float32 TFLite"))[0].values[SIZE]
+    float_size = measured_points(REPORTS, LatencyState(runtime="float32 TFLite"))[0].values[SIZE]
     assert float_size == 50.0
 
 
@@ -110,8 +110,8 @@ def test_any_axes_any_state_same_traces() -> None:
         shapes.add(tuple(trace.type for trace in figure.data))
         kind = "log" if x != ACCURACY else None
         assert figure.layout.xaxis.type == kind
-    for peer, threads in itertools.product(PEERS, ("1", "8")):
-        state = LatencyState(peer=peer, threads=threads, cited=False)
+    for runtime, threads in itertools.product(RUNTIMES, ("1", "8")):
+        state = LatencyState(runtime=runtime, threads=threads, cited=False)
         figure = draw_latencies(REPORTS, state).figure
         shapes.add(tuple(trace.type for trace in figure.data))
         empty = not measured_points(REPORTS, state)
@@ -128,8 +128,8 @@ def test_words() -> None:
 
 def test_ops_of_a_point() -> None:
     state = LatencyState(profile_of=("A", "mine"))
-    entry = profile_entry(REPORTS, state)
-    assert entry is not None and entry["name"] == "mine"
+    entry = profiled_model(REPORTS, state)
+    assert entry is not None and entry.name == "mine"
     drawing = draw_ops(REPORTS, state)
     figure, words = drawing.figure, drawing.words
     float_ops, binary_ops = sorted(figure.data, key=lambda trace: trace.name.startswith("binary"))
@@ -147,7 +147,7 @@ def test_ops_of_a_point() -> None:
     ],
 )
 def test_no_ops_to_show(state: LatencyState, words: str) -> None:
-    assert profile_entry(REPORTS, state) is None
+    assert profiled_model(REPORTS, state) is None
     drawing = draw_ops(REPORTS, state)
     figure, told = drawing.figure, drawing.words
     assert words in told
@@ -156,10 +156,10 @@ def test_no_ops_to_show(state: LatencyState, words: str) -> None:
 
 
 def test_wrong_states() -> None:
-    for changes in ({"x": "colour"}, {"peer": "magic"}, {"threads": "3"}, {"cited": 1}):
+    for changes in ({"x": "colour"}, {"runtime": "magic"}, {"threads": "3"}, {"cited": 1}):
         with pytest.raises(InputError, match=next(iter(changes))):
             LatencyState(**changes)  # type: ignore[arg-type]
-    assert OURS in PEERS
+    assert OURS in RUNTIMES
 
 
 def test_shipped_example_fills_the_figure() -> None:
@@ -170,7 +170,7 @@ def test_shipped_example_fills_the_figure() -> None:
 
 
 def test_figures_of_reports() -> None:
-    drawing = draw_speedups(REPORTS[0]["layers"])
+    drawing = draw_speedups(REPORTS[0].layers)
     figure, words = drawing.figure, drawing.words
     assert [trace.name for trace in figure.data] == [
         "over float32 TFLite",
@@ -178,7 +178,7 @@ def test_figures_of_reports() -> None:
         "over LCE indirect",
     ]
     assert list(figure.data[0].y) == [20.0] and "over int8 TFLite 5.0 to 5.0" in words
-    drawing = draw_models(REPORTS[0]["models"])
+    drawing = draw_models(REPORTS[0].models)
     figure, words = drawing.figure, drawing.words
     assert [trace.name for trace in figure.data] == ["quicknet", "mine"]
     assert "quicknet takes 1.00 ms, 20 times faster than float32 TFLite" in words

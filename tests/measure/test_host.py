@@ -7,12 +7,13 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from bnn_lab.costmodel.model import calibrate
-from bnn_lab.errors import BnnLabError
+from bnn_lab.measure import host as host_module
 from bnn_lab.measure import noise
-from bnn_lab.measure.host import cpu_seconds_of_all, describe_host, emulation
+from bnn_lab.measure.host import EmulatedError, cpu_seconds_of_all, describe_host, emulation
 from bnn_lab.measure.noise import NoiseWatch, NoisyMachineError, measure_watched
 
 X86 = {"proc/cpuinfo": "vendor_id : AuthenticAMD\nmodel name : AMD\nflags : fpu avx2\n"}
@@ -90,20 +91,19 @@ def test_emulator_shows_itself_by_these_files(
 
 def test_this_host() -> None:
     host = describe_host()
-    assert host["cpu"] and host["cpus"] >= 1 and host["machine"] == os.uname().machine
-    assert host["emulated"] is None
-    assert "numpy" in host["packages"]
-    latency = host["core_latency_ns"]
-    assert latency is None if host["affinity"] and len(host["affinity"]) == 1 else latency > 0
+    assert host.cpu and host.cpus >= 1 and host.machine == os.uname().machine
+    assert host.emulated is None
+    assert "numpy" in host.packages
+    latency = host.core_latency_ns
+    assert latency is None if host.affinity and len(host.affinity) == 1 else latency > 0
     if os.uname().machine == "x86_64":
-        assert "sse4_2" in host["flags"]
+        assert "sse4_2" in host.flags
 
 
 def test_an_emulated_cpu_is_not_calibrated(monkeypatch: pytest.MonkeyPatch) -> None:
-    from bnn_lab.costmodel import model as cost_model
-
-    monkeypatch.setattr(cost_model, "describe_host", lambda: {"emulated": "by qemu"})
-    with pytest.raises(BnnLabError, match="emulated"):
+    emulated = msgspec.structs.replace(describe_host(), emulated="by qemu")
+    monkeypatch.setattr(host_module, "describe_host", lambda: emulated)
+    with pytest.raises(EmulatedError, match="calibrate: this CPU is emulated"):
         calibrate()
 
 
@@ -133,8 +133,8 @@ def test_a_quiet_machine_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     quiet = watch(monkeypatch, 1.0, 1.01)
     quiet.before()
     verdict = quiet.after()
-    assert verdict["problems"] == [] and verdict["forced"] is False
-    assert verdict["within"]["spread"] == pytest.approx(0.01)
+    assert verdict.problems == [] and verdict.forced is False
+    assert verdict.within.spread == pytest.approx(0.01)
 
 
 def test_a_wandering_clock_is_noise(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,10 +164,10 @@ def test_force_reports_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     loud._force = True
     loud.before()
     verdict = loud.after()
-    assert verdict["forced"] is True and len(verdict["problems"]) == 2
+    assert verdict.forced is True and len(verdict.problems) == 2
 
 
-def test_probe_runs_among_the_peers_but_is_no_peer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_probe_runs_among_the_calls_but_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     made = watch(monkeypatch, 1.0)
     table = measure_watched({"a": lambda: None}, made, rounds=4, warmup=1, round_seconds=0)
     assert table.names == ("a",)

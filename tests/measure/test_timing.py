@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import gc
-import json
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -11,7 +11,7 @@ from bnn_lab.measure.timing import measure
 
 
 class FakeClock:
-    """Time passes only when a peer says so."""
+    """Time passes only when a call says so."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -20,8 +20,8 @@ class FakeClock:
     def __call__(self) -> float:
         return self.now
 
-    def peer(self, name: str, *durations: float):
-        """A peer whose calls take these seconds, the last one for ever after."""
+    def call(self, name: str, *durations: float):
+        """A function whose calls take these seconds, the last one for ever after."""
         left = list(durations)
 
         def call() -> None:
@@ -34,18 +34,18 @@ class FakeClock:
 def test_minimum_median_and_p90_of_known_times() -> None:
     clock = FakeClock()
     # One warm-up call, then eleven rounds of 1..11 s.
-    peers = {"a": clock.peer("a", 100, *range(1, 12))}
-    timing = measure(peers, rounds=11, warmup=1, clock=clock)["a"]
+    calls = {"a": clock.call("a", 100, *range(1, 12))}
+    timing = measure(calls, rounds=11, warmup=1, clock=clock)["a"]
     np.testing.assert_array_equal(timing.seconds, np.arange(1, 12))
     assert (timing.minimum, timing.median, timing.p90) == (1, 6, 10)
     assert timing.calls == 1
 
 
-def test_every_peer_runs_once_a_round_in_changing_seeded_order() -> None:
+def test_everything_runs_once_a_round_in_changing_seeded_order() -> None:
     def orders(seed: int) -> list[tuple[str, ...]]:
         clock = FakeClock()
-        peers = {name: clock.peer(name, 1.0) for name in "abc"}
-        measure(peers, rounds=12, warmup=2, seed=seed, clock=clock)
+        calls = {name: clock.call(name, 1.0) for name in "abc"}
+        measure(calls, rounds=12, warmup=2, seed=seed, clock=clock)
         assert clock.log[:6] == ["a", "a", "b", "b", "c", "c"]
         rest = clock.log[6:]
         return [tuple(rest[i : i + 3]) for i in range(0, 36, 3)]
@@ -58,8 +58,8 @@ def test_every_peer_runs_once_a_round_in_changing_seeded_order() -> None:
 
 def test_short_calls_are_repeated_within_a_round() -> None:
     clock = FakeClock()
-    peers = {"short": clock.peer("short", 2**-14), "long": clock.peer("long", 1.0)}
-    table = measure(peers, rounds=4, warmup=3, round_seconds=2**-10, clock=clock)
+    calls = {"short": clock.call("short", 2**-14), "long": clock.call("long", 1.0)}
+    table = measure(calls, rounds=4, warmup=3, round_seconds=2**-10, clock=clock)
     assert table["short"].calls == 16
     assert table["long"].calls == 1
     assert clock.log.count("short") == 3 + 4 * 16
@@ -68,7 +68,7 @@ def test_short_calls_are_repeated_within_a_round() -> None:
 
 def test_a_slow_first_call_does_not_shorten_the_rounds() -> None:
     clock = FakeClock()
-    table = measure({"a": clock.peer("a", 5.0, 0.25)}, round_seconds=1.0, warmup=2, clock=clock)
+    table = measure({"a": clock.call("a", 5.0, 0.25)}, round_seconds=1.0, warmup=2, clock=clock)
     assert table["a"].calls == 4
     assert table["a"].median == 0.25
 
@@ -81,18 +81,18 @@ def test_a_clock_that_stands_still_ends() -> None:
 def test_speedup_is_taken_within_rounds() -> None:
     clock = FakeClock()
     # The machine is four times slower in the second half: the medians mix both, the quotients not.
-    peers = {"fast": clock.peer("fast", 9, 1, 1, 4, 4), "slow": clock.peer("slow", 9, 3, 3, 12, 12)}
-    table = measure(peers, rounds=4, warmup=1, clock=clock)
+    calls = {"fast": clock.call("fast", 9, 1, 1, 4, 4), "slow": clock.call("slow", 9, 3, 3, 12, 12)}
+    table = measure(calls, rounds=4, warmup=1, clock=clock)
     assert table.speedup("fast", over="slow") == 3
     assert table.speedup("slow", over="fast") == pytest.approx(1 / 3)
 
 
-def test_as_dict_is_json() -> None:
+def test_figures_of_a_report() -> None:
     clock = FakeClock()
-    table = measure({"a": clock.peer("a", 2.0), "b": clock.peer("b", 1.0)}, rounds=5, clock=clock)
-    peers = json.loads(json.dumps(table.as_dict()))["peers"]
-    assert [peer["name"] for peer in peers] == ["a", "b"]
-    assert peers[0] == {
+    table = measure({"a": clock.call("a", 2.0), "b": clock.call("b", 1.0)}, rounds=5, clock=clock)
+    first, second = msgspec.to_builtins(table.times())
+    assert second["name"] == "b"
+    assert first == {
         "name": "a",
         "min_s": 2.0,
         "median_s": 2.0,
@@ -100,6 +100,7 @@ def test_as_dict_is_json() -> None:
         "rounds": 5,
         "calls_per_round": 1,
     }
+    assert table.speedups("b") == {"a": 2.0}
 
 
 def test_garbage_collection_is_off_inside_and_back_afterwards() -> None:
@@ -136,7 +137,7 @@ def test_errors() -> None:
         with pytest.raises(InputError, match=next(iter(options))):
             measure({"a": lambda: None}, **options)
     table = measure({"a": lambda: None}, rounds=1)
-    with pytest.raises(InputError, match="no peer named 'b'"):
+    with pytest.raises(InputError, match="nothing named 'b' was timed"):
         table["b"]
 
 
@@ -144,16 +145,16 @@ def test_a_lead_in_is_not_timed() -> None:
     clock = FakeClock()
     # Warm-up, then in each round: calls until 4 s have passed, and a timed one.
     durations = [9.0, *(3.0, 2.0, 1.0), *(5.0, 1.5)]
-    peers = {"a": clock.peer("a", *durations)}
-    table = measure(peers, rounds=2, warmup=1, lead_in_seconds=4.0, clock=clock)
+    calls = {"a": clock.call("a", *durations)}
+    table = measure(calls, rounds=2, warmup=1, lead_in_seconds=4.0, clock=clock)
     np.testing.assert_array_equal(table["a"].seconds, [1.0, 1.5])
 
 
 def test_what_is_called_before_each_round() -> None:
     clock = FakeClock()
-    peers = {"a": clock.peer("a", 2.0)}
+    calls = {"a": clock.call("a", 2.0)}
     looks: list[int] = []
     measure(
-        peers, rounds=3, warmup=1, clock=clock, before_round=lambda: looks.append(len(clock.log))
+        calls, rounds=3, warmup=1, clock=clock, before_round=lambda: looks.append(len(clock.log))
     )
     assert looks == [1, 2, 3]

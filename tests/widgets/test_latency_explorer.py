@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bnn_lab.errors import InputError
-from bnn_lab.figures.latency_explorer import AXES, PEERS
+from bnn_lab.figures.latency_explorer import AXES, RUNTIMES
 from bnn_lab.widgets.latency_explorer import LatencyExplorer
 
 _path = Path(__file__).parents[1] / "bench" / "reports.py"
@@ -25,7 +25,7 @@ def shown(tmp_path: Path) -> LatencyExplorer:
     for device in ("A", "B"):
         models = [made_up.model("quicknet"), made_up.model("quicknet_small", times=0.5)]
         paths.append(tmp_path / f"{device}.json")
-        paths[-1].write_text(json.dumps(made_up.report(device, models=models)))
+        paths[-1].write_text(json.dumps(made_up.content(device, models=models)))
     return LatencyExplorer(*paths, name="")
 
 
@@ -45,8 +45,8 @@ def test_controls_move_the_figure(shown: LatencyExplorer) -> None:
 def test_every_choice_is_drawn(shown: LatencyExplorer) -> None:
     for value in AXES:
         shown.inputs["x"].value = shown.inputs["y"].value = value
-    for value in PEERS:
-        shown.inputs["peer"].value = value
+    for value in RUNTIMES:
+        shown.inputs["runtime"].value = value
         assert value in shown.words.value
     shown.inputs["threads"].value = "8"
     assert "No model was measured" in shown.words.value

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from bnn_lab.bench.report import EmulatedError
 from bnn_lab.errors import InputError
 from bnn_lab.experiments.latency import (
     accuracy,
@@ -26,7 +25,7 @@ from bnn_lab.experiments.latency import (
     threads,
 )
 from bnn_lab.experiments.latency.base import Run, Study
-from bnn_lab.measure.host import describe_host
+from bnn_lab.measure.host import real_host
 from bnn_lab.measure.noise import NoiseWatch
 
 __all__ = ["STUDIES", "Entry", "Run", "Study", "run_study"]
@@ -94,9 +93,7 @@ def run_study(
         raise InputError(f"there is no study {name!r}; known are {', '.join(STUDIES)}.")
     if seconds <= 0:
         raise InputError(f"run_study: seconds must be above 0, not {seconds}.")
-    host = describe_host()
-    if host["emulated"]:
-        raise EmulatedError(f"run_study: this CPU is emulated ({host['emulated']}).")
+    host = real_host("run_study")
     watch = NoiseWatch(max(threads.usable_counts()) if name == "threads" else 1, force=force)
     watch.before()
     run = Run(seconds=seconds, quick=quick, watch=watch, progress=progress)

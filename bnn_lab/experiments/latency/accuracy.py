@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bnn_lab._pandas import to_frame
-from bnn_lab.bench.model_bench import count_macs
 from bnn_lab.experiments.latency.base import IMAGENET_NETWORKS, Run, listing
 from bnn_lab.models.registry import network
+from bnn_lab.tflite.ops import count_macs
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,21 +6,21 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from bnn_lab.bench.model_bench import litert_invoke, time_once
-from bnn_lab.bench.model_cache import cached_files
-from bnn_lab.bench.models import BINARY
+from bnn_lab.bench.baselines import litert_call
+from bnn_lab.bench.model_bench import time_once
+from bnn_lab.bench.network_files import cached_files
 from bnn_lab.errors import NoBinaryLayerError
-from bnn_lab.measure.noise import NoiseWatch, measure_watched
+from bnn_lab.measure.host import Host
+from bnn_lab.measure.noise import Noise, NoiseWatch, measure_watched
 from bnn_lab.measure.timing import TimingTable
 from bnn_lab.models.registry import networks
+from bnn_lab.tflite.forms import BINARY
 
 if TYPE_CHECKING:
     import pandas as pd
-    from rich.table import Table
 
 LEAST_ROUNDS = 7
 MOST_ROUNDS = 31
-_SHOWN_ROWS = 60
 
 IMAGENET_NETWORKS = tuple(entry.name for entry in networks(imagenet=True))
 SMALL_NETWORKS = tuple(entry.name for entry in networks(published=False))
@@ -35,28 +35,16 @@ class Study:
         question: that it answers.
         frame: `pandas.DataFrame` of the measurements.
         finding: one paragraph, its numbers computed from the frame.
-        noise: whether the machine was quiet (see `NoiseWatch.after`).
-        host: the machine (see `describe_host`).
+        noise: whether the machine was quiet.
+        host: the machine.
     """
 
     name: str
     question: str
     frame: pd.DataFrame
     finding: str
-    noise: dict[str, Any]
-    host: dict[str, Any]
-
-    def as_table(self) -> Table:
-        """The frame for a terminal; of a long one the first rows."""
-        from rich.table import Table
-
-        rows = self.frame.head(_SHOWN_ROWS)
-        table = Table(*map(str, rows.columns), title=self.question, title_justify="left")
-        for values in rows.itertuples(index=False):
-            table.add_row(*(_cell(value) for value in values))
-        if len(rows) < len(self.frame):
-            table.caption = f"the first {len(rows)} of {len(self.frame)} rows; all: --csv FILE"
-        return table
+    noise: Noise
+    host: Host
 
 
 @dataclass
@@ -79,17 +67,17 @@ class Run:
 
     def time(
         self,
-        peers: Mapping[str, Callable[[], object]],
+        calls: Mapping[str, Callable[[], object]],
         share: float = 1.0,
         *,
         lead_in_seconds: float = 0.0,
         **options: Any,
     ) -> TimingTable:
-        """Time peers interleaved, in as many rounds as fit this share of the budget.
+        """Time calls interleaved, in as many rounds as fit this share of the budget.
 
         `options` are those of `measure`.
         """
-        once = {name: time_once(call) for name, call in peers.items()}
+        once = {name: time_once(call) for name, call in calls.items()}
         a_round = sum(
             max(seconds, 1e-3) + (max(seconds, lead_in_seconds) if lead_in_seconds else 0)
             for seconds in once.values()
@@ -98,7 +86,7 @@ class Run:
         least = min(LEAST_ROUNDS, most)
         rounds = int(min(most, max(least, self.seconds * share / a_round)))
         options["lead_in_seconds"] = lead_in_seconds
-        return measure_watched(peers, self.watch, rounds=rounds, **options)
+        return measure_watched(calls, self.watch, rounds=rounds, **options)
 
     def binary_files(self, names: Iterable[str]) -> dict[str, bytes]:
         """Name to binary file; networks without a binary layer are noted in `skipped`."""
@@ -119,7 +107,7 @@ class Run:
     def time_models(self, files: Mapping[str, bytes], **options: Any) -> TimingTable:
         """All models interleaved."""
         self.progress(f"timing {len(files)} models")
-        return self.time({n: litert_invoke(f, **options) for n, f in files.items()})
+        return self.time({n: litert_call(f, **options) for n, f in files.items()})
 
 
 def span(values: Any, digits: int = 1) -> str:
@@ -133,7 +121,3 @@ def listing(items: Iterable[str]) -> str:
     if len(found) < 2:
         return "".join(found)
     return f"{', '.join(found[:-1])} and {found[-1]}"
-
-
-def _cell(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from bnn_lab import kernels, reference
 from bnn_lab._pandas import to_frame
-from bnn_lab.bench.model_bench import litert_invoke
+from bnn_lab.bench.baselines import litert_call
 from bnn_lab.bench.runs import SUITE
 from bnn_lab.costmodel.file_layers import file_layers
 from bnn_lab.experiments.latency.base import SMALL_NETWORKS, Run, span
@@ -43,7 +43,7 @@ QUESTION = (
     "How much of a binary network's time is neither float ops nor binary multiply-accumulates?"
 )
 _CALLS = 8  # of a kernel in a row, about as often as a network has the same convolution in a row
-_ROUND_SECONDS = 5e-3  # of each peer, so that most calls find the caches as usual
+_ROUND_SECONDS = 5e-3  # of each, so that most calls find the caches as usual
 
 
 def measure(run: Run) -> pd.DataFrame:
@@ -63,11 +63,11 @@ def measure(run: Run) -> pd.DataFrame:
     counts = {name: binary_convs(content) for name, content in files.items()}
     shapes = dict.fromkeys(shape for found in counts.values() for shape in found)
     clocks = {name: _node_clock(content) for name, content in files.items()}
-    peers = {name: litert_invoke(content) for name, content in files.items()}
-    peers |= {_clocked(name): clock.run for name, clock in clocks.items()}
-    peers |= {repr(shape): kernel_call(shape) for shape in shapes}
+    calls = {name: litert_call(content) for name, content in files.items()}
+    calls |= {_clocked(name): clock.run for name, clock in clocks.items()}
+    calls |= {repr(shape): kernel_call(shape) for shape in shapes}
     run.progress(f"timing {', '.join(files)} and {len(shapes)} convolutions")
-    table = run.time(peers, round_seconds=_ROUND_SECONDS)
+    table = run.time(calls, round_seconds=_ROUND_SECONDS)
     rows = []
     for name, content in files.items():
         run.progress(f"splitting {name}")
@@ -86,7 +86,7 @@ def columns(
     """A network's columns.
 
     Args:
-        table: peers named after the network and, by their `repr`, its convolutions, of which
+        table: calls named after the network and, by their `repr`, its convolutions, of which
             `_CALLS` calls are one.
         name: of the network.
         share: of its float ops in its time, 0 to 1, float64 (rounds,).

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bnn_lab._pandas import to_frame
+from bnn_lab.bench.baselines import litert_call
 from bnn_lab.bench.kernels import PAPER_CONVS
-from bnn_lab.bench.model_bench import count_macs, litert_invoke
 from bnn_lab.experiments.latency.base import Run
 from bnn_lab.tflite import layer_shapes as kinds
 from bnn_lab.tflite.op_files import layer_file
+from bnn_lab.tflite.ops import count_macs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,11 +49,11 @@ def _ratio(run: Run) -> float:
     factors = []
     for case in cases:
         run.progress(f"binary against float: {case.name}")
-        peers = {
-            "binary": litert_invoke(layer_file(case.layer(kinds.BINARY_CONV))),
-            "float": litert_invoke(layer_file(case.layer())),
+        calls = {
+            "binary": litert_call(layer_file(case.layer(kinds.BINARY_CONV))),
+            "float": litert_call(layer_file(case.layer())),
         }
-        factors.append(run.time(peers, share=0.1).speedup("binary", over="float"))
+        factors.append(run.time(calls, share=0.1).speedup("binary", over="float"))
     return sorted(factors)[len(factors) // 2]
 
 

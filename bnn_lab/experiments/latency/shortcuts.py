@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bnn_lab._pandas import to_frame
-from bnn_lab.bench.model_bench import litert_invoke
+from bnn_lab.bench.baselines import litert_call
 from bnn_lab.experiments.latency.base import Run
 from bnn_lab.models.registry import networks
 from bnn_lab.tflite.ops import ModelOps
@@ -28,13 +28,13 @@ def measure(run: Run) -> pd.DataFrame:
     rows = []
     for name, plain in pairs.items():
         files = run.binary_files([name, plain])
-        peers = {
-            f"{key} {fuse}": litert_invoke(files[key], fuse=fuse)
+        calls = {
+            f"{key} {fuse}": litert_call(files[key], fuse=fuse)
             for key in files
             for fuse in (True, False)
         }
         run.progress(f"timing {name}")
-        table = run.time(peers, share=1 / len(pairs))
+        table = run.time(calls, share=1 / len(pairs))
         for fuse in (True, False):
             cost = table.speedup(f"{plain} {fuse}", over=f"{name} {fuse}") - 1
             for key in files:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bnn_lab._pandas import to_frame
+from bnn_lab.bench.baselines import litert_call
 from bnn_lab.bench.kernels import PAPER_CONVS
-from bnn_lab.bench.model_bench import litert_invoke
 from bnn_lab.experiments.latency.base import Run, span
 from bnn_lab.tflite import layer_shapes as kinds
+from bnn_lab.tflite.forms import INT8
 from bnn_lab.tflite.layer_shapes import LayerShape
-from bnn_lab.tflite.op_files import INT8, layer_file
+from bnn_lab.tflite.op_files import layer_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,19 +44,19 @@ def grid(quick: bool) -> list[tuple[bool, int, int, int]]:
 def measure(run: Run) -> pd.DataFrame:
     """A row per convolution: paper, kernel, size, channels, macs, *_ms, over_float, over_int8.
 
-    Each peer is one op inside LiteRT, one thread; the binary one reads bits and writes floats.
+    Each is one op inside LiteRT, one thread; the binary one reads bits and writes floats.
     """
     cases, rows = grid(run.quick), []
     for paper, kernel, size, channels in cases:
         run.progress(f"{kernel}x{kernel}, {size} pixels, {channels} channels")
         sizes = (size, size, channels, channels, (kernel, kernel))
         binary, conv = LayerShape(kinds.BINARY_CONV, *sizes), LayerShape(kinds.CONV, *sizes)
-        peers = {
-            "binary": litert_invoke(layer_file(binary)),
-            "float": litert_invoke(layer_file(conv)),
-            "int8": litert_invoke(layer_file(conv, INT8)),
+        calls = {
+            "binary": litert_call(layer_file(binary)),
+            "float": litert_call(layer_file(conv)),
+            "int8": litert_call(layer_file(conv, INT8)),
         }
-        table = run.time(peers, share=1 / len(cases))
+        table = run.time(calls, share=1 / len(cases))
         rows.append(
             {
                 "paper": paper,
@@ -63,7 +64,7 @@ def measure(run: Run) -> pd.DataFrame:
                 "size": size,
                 "channels": channels,
                 "macs": conv.macs,
-                **{f"{name}_ms": table[name].median * 1e3 for name in peers},
+                **{f"{name}_ms": table[name].median * 1e3 for name in calls},
                 "over_float": table.speedup("binary", over="float"),
                 "over_int8": table.speedup("binary", over="int8"),
             }

@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 
 from bnn_lab import _native
 from bnn_lab._pandas import to_frame
-from bnn_lab.bench.model_bench import LEAD_IN, litert_invoke
-from bnn_lab.bench.model_cache import cached_files
-from bnn_lab.bench.models import BINARY, FLOAT, INT8
+from bnn_lab.bench.baselines import litert_call
+from bnn_lab.bench.model_bench import LEAD_IN
+from bnn_lab.bench.network_files import cached_files
 from bnn_lab.bench.runs import SUITE
 from bnn_lab.experiments.latency.base import SMALL_NETWORKS, Run, span
 from bnn_lab.measure.timing import TimingTable
+from bnn_lab.tflite.forms import BINARY, FLOAT32, KINDS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,7 +48,7 @@ def usable_counts() -> list[int]:
 def measure(run: Run) -> pd.DataFrame:
     """A row per model, kind of file and number of threads.
 
-    Columns: name, peer, threads, ms, speedup, core_ns, far_core_ns, near_speedup, far_speedup.
+    Columns: name, kind, threads, ms, speedup, core_ns, far_core_ns, near_speedup, far_speedup.
     `speedup` is over one thread, from the quotients within each round. `core_ns` is how long a
     cache line takes between two cores, the least of all rounds, NaN on a single CPU. If it was
     `_APART` times as long or more in some rounds, `far_core_ns` is their median and the last two
@@ -57,16 +58,16 @@ def measure(run: Run) -> pd.DataFrame:
     counts = usable_counts()
     rows = []
     for name in names:
-        files = cached_files(name, (BINARY, FLOAT, INT8), progress=run.progress)
-        peers = {
-            f"{kind} {count}": litert_invoke(content, count)
+        files = cached_files(name, KINDS, progress=run.progress)
+        calls = {
+            f"{kind} {count}": litert_call(content, num_threads=count)
             for kind, content in files.items()
             for count in counts
         }
         run.progress(f"timing {name}")
         looks: list[float] = []
         table = run.time(
-            peers,
+            calls,
             share=1 / len(names),
             lead_in_seconds=LEAD_IN,
             before_round=lambda looks=looks: looks.append(_native.core_latency_ns()),
@@ -78,7 +79,7 @@ def measure(run: Run) -> pd.DataFrame:
                 rows.append(
                     {
                         "name": name,
-                        "peer": kind,
+                        "kind": kind,
                         "threads": count,
                         "ms": table[f"{kind} {count}"].median * 1e3,
                         **speedups(table, f"{kind} {count}", f"{kind} 1", distance),
@@ -125,14 +126,14 @@ def finding(frame: pd.DataFrame, run: Run) -> str:
         return "This machine gives one CPU to the process, so there is nothing to compare."
     top = frame[frame.threads == most]
     parts = []
-    for peer, found in top.groupby("peer", sort=False):
+    for kind, found in top.groupby("kind", sort=False):
         low, high = found.speedup.min(), found.speedup.max()
-        parts.append(f"{peer} files run {low:.2f} to {high:.2f} times as fast")
-    binary = top[top.peer == BINARY]
+        parts.append(f"{kind} files run {low:.2f} to {high:.2f} times as fast")
+    binary = top[top.kind == BINARY]
     # Amdahl: 1/speedup = serial + (1 - serial)/threads
     serial = ((1 / binary.speedup - 1 / most) / (1 - 1 / most)).clip(0, 1)
-    ahead = frame.pivot_table(index=["name", "threads"], columns="peer", values="ms")
-    ratio = (ahead[FLOAT] / ahead[BINARY]).unstack()
+    ahead = frame.pivot_table(index=["name", "threads"], columns="kind", values="ms")
+    ratio = (ahead[FLOAT32] / ahead[BINARY]).unstack()
     text = (
         f"With {most} threads instead of one, {'; '.join(parts)}. By Amdahl's law "
         f"{serial.min():.0%} to {serial.max():.0%} of the binary networks' time does not profit. "

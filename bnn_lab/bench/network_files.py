@@ -1,4 +1,4 @@
-"""Converted files of named networks with random weights, kept in the user's cache directory.
+"""The files of a network that get compared; of named networks, kept in the user's cache directory.
 
 A network is built and converted with TensorFlow once (seconds, for AlexNet's relatives most of a
 minute); later runs read the files. The directory's name holds a digest of the code that made them,
@@ -16,19 +16,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 import bnn_lab
 from bnn_lab._files import cache_dir, write_whole
 from bnn_lab._keras import require_tensorflow
-from bnn_lab.bench.models import BINARY, FLOAT, INT8
 from bnn_lab.convert import convert_keras_model, stock_tflite
 from bnn_lab.errors import NoBinaryLayerError
 from bnn_lab.models.registry import Network, network
+from bnn_lab.tflite.forms import BINARY, FLOAT32, KINDS
 from bnn_lab.training.bop import set_binary_signs
 
-KINDS = (BINARY, FLOAT, INT8)
-_FILE_NAMES = {BINARY: "binary.tflite", FLOAT: "float.tflite", INT8: "int8.tflite"}
-_CALIBRATION_IMAGES = 4
+_CALIBRATION_IMAGES, _MOST_IMAGES = 4, 200
 _SEED = 0
 
 
@@ -44,7 +43,7 @@ def cached_files(
 
     Args:
         name: of a network, as for `bnn_lab.models.network`.
-        kinds: which of `BINARY`, `FLOAT` and `INT8`.
+        kinds: which of `BINARY`, `FLOAT32` and `INT8`.
         progress: told what is being converted.
 
     Returns:
@@ -81,7 +80,7 @@ def cached_files(
 
 def file_name(kind: str) -> str:
     """Of a kind of file, in a folder that holds one model."""
-    return _FILE_NAMES[kind]
+    return f"{kind}.tflite"
 
 
 def models_dir() -> Path:
@@ -109,14 +108,38 @@ def _build(entry: Network) -> Any:
     return model
 
 
-def _convert(model: Any, kind: str) -> bytes:
+def model_files(model: Any, images: NDArray[np.float32]) -> dict[str, bytes]:
+    """Convert a Keras model to the three kinds of `.tflite` file that get compared.
+
+    The float32 and the int8 file are the same network through TensorFlow's own converter. Their
+    signs stay separate float ops, so an int8 network designed without signs would be somewhat
+    faster than this one.
+
+    Args:
+        model: a built tf_keras model with larq layers and one input.
+        images: samples that calibrate the int8 file, (N, ...); at most 200 are used.
+
+    Returns:
+        `BINARY`, `FLOAT32` and `INT8` to the file's contents.
+
+    Raises:
+        ConversionError: the model cannot be converted, or has no binary layer.
+        InputError: `images` are empty.
+    """
+    return {kind: _convert(model, kind, images[:_MOST_IMAGES]) for kind in KINDS}
+
+
+def _convert(model: Any, kind: str, images: NDArray[np.float32] | None = None) -> bytes:
     if kind == BINARY:
         return convert_keras_model(model)
-    if kind == FLOAT:
+    if kind == FLOAT32:
         return stock_tflite(model)
+    return stock_tflite(model, _made_up_images(model) if images is None else images)
+
+
+def _made_up_images(model: Any) -> NDArray[np.float32]:
     shape = (_CALIBRATION_IMAGES, *model.input_shape[1:])
-    images = np.random.default_rng(_SEED).normal(size=shape).astype(np.float32)
-    return stock_tflite(model, images)
+    return np.random.default_rng(_SEED).normal(size=shape).astype(np.float32)
 
 
 @cache
