@@ -45,7 +45,7 @@ EXTRAS_lab := train,notebooks
 EXTRAS_bench := train,lce
 EXTRAS_all := test,dev
 
-.PHONY: help machine setup lab demo test test-deps fresh bench docs lint format notebooks lock clean FORCE
+.PHONY: help machine setup lab demo check test test-deps fresh bench docs lint format notebooks lock clean FORCE
 .DEFAULT_GOAL := help
 .PRECIOUS: .venv/.packages-% .venv/.installed-%
 
@@ -53,6 +53,8 @@ help:
 	@echo "make lab        set up, open the notebooks in JupyterLab"
 	@echo "make demo       set up, run the same story in the terminal"
 	@echo "make test       set up, run every test"
+	@echo "make check      format, style, types, law of imports and the tests without TensorFlow, in minutes"
+	@echo "make fresh      the demo and tests in a fresh Debian in a folder (root, debootstrap)"
 	@echo "make test-deps  install the packages that some tests need (Debian, Ubuntu; root)"
 	@echo "make bench      measure the kernels beside LCE and TFLite"
 	@echo "make docs       build the documentation site; a warning is an error"
@@ -169,6 +171,13 @@ TEST_PROCESSES := 2
 test: setup
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile -m "not exhaustive" \
 	  --nbval notebooks/lessons tests
+
+# For daily work. None of these starts TensorFlow.
+CHECKED := tests/kernels tests/measure tests/tflite tests/figures tests/lessons/test_copies.py \
+  tests/cli/test_main.py tests/test_dependencies.py tests/test_makefile.py tests/test_notebooks.py \
+  tests/test_packaging.py tests/test_reference.py tests/test_release.py
+check: lint
+	$(BIN)/python -m pytest -q -n $(TEST_PROCESSES) --dist loadfile $(CHECKED)
 
 test-deps:
 	@.ci/test-deps

@@ -125,6 +125,12 @@ def test_old_compiler(tmp_path):
     assert "no C++17 compiler found" in line
 
 
+def test_the_daily_check_names_tests_that_exist():
+    lines = (ROOT / "Makefile").read_text().replace("\\\n", " ").splitlines()
+    (paths,) = [line.split(":=")[1].split() for line in lines if line.startswith("CHECKED")]
+    assert not [path for path in paths if not (ROOT / path).exists()]
+
+
 def test_help_lists_the_two_commands():
     text = make("help").stdout
     assert "make lab" in text and "make test" in text
