@@ -58,7 +58,7 @@ help:
 	@echo "make test-deps  install the packages that some tests need (Debian, Ubuntu; root)"
 	@echo "make bench      measure the kernels beside LCE and TFLite"
 	@echo "make docs       build the documentation site; a warning is an error"
-	@echo "make lint       check format, style and types;  make format mends the format"
+	@echo "make lint       check format, style and types;  make format reformats the code"
 	@echo "make notebooks  regenerate and run the .ipynb files from their .py sources"
 	@echo "make lock       resolve requirements.lock anew"
 	@echo "make clean      remove what make made"

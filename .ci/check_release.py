@@ -1,6 +1,6 @@
 """A tag, the project's version and the changelog agree: `python3 .ci/check_release.py v1.2.3`.
 
-A name that is no such tag, such as a branch's, is accepted: then nothing is published.
+Any other name, such as a branch's, is accepted: then nothing is published.
 """
 
 from __future__ import annotations

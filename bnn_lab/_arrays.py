@@ -53,11 +53,11 @@ def read_arrays(
     """Read a .npz file.
 
     Args:
-        path: of the file.
+        path: path of the file.
         fields: name of each array to its kind and dimensions, such as ``"i TL"``: integers
             (``b`` bool, ``f`` floats, ``U`` text) of shape (T, L). Equal letters stand for equal
             sizes. None reads all arrays there are, also that of a .npy file, under the name "".
-        sizes: of letters that are known.
+        sizes: the sizes known so far, by letter.
         what: the file should be, such as "a recording".
         fix: what to do if it is not.
 

@@ -31,7 +31,7 @@ _FIXES = {
 
 
 def cache_dir() -> Path:
-    """The user's cache directory of bnn_lab: BNN_LAB_CACHE, or as XDG has it; may not exist yet."""
+    """bnn_lab's cache directory: BNN_LAB_CACHE, or by the XDG rules. It may not exist yet."""
     if chosen := os.environ.get(CACHE_VARIABLE):
         return Path(chosen)
     base = os.environ.get("XDG_CACHE_HOME")
@@ -42,7 +42,7 @@ def write_whole(path: str | Path, content: bytes | memoryview | str) -> None:
     """Write a file so that others see all of it or nothing, also if the machine goes down.
 
     Args:
-        path: of the file; folders are made.
+        path: path of the file; folders are made.
         content: text is written as UTF-8.
 
     Raises:
@@ -58,7 +58,7 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     """Write a file by any means, so that others see all of it or nothing.
 
     Args:
-        path: of the file; folders are made. What is not a plain file, such as /dev/stdout, is
+        path: path of the file; folders are made. What is not a plain file, such as /dev/stdout, is
             written as it is.
 
     Yields:

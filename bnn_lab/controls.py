@@ -35,7 +35,7 @@ class Control:
         step: between a linear slider's values; of the decimal logarithm if `log`.
         log: the slider moves in the logarithm.
         whole: values are integers.
-        options: of a choice, as shown.
+        options: what a choice offers, as shown.
     """
 
     kind: str

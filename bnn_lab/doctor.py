@@ -48,7 +48,7 @@ def examine(*, training: bool = True, notebooks: bool = True) -> list[Check]:
         notebooks: also look at Jupyter and its widgets.
 
     Returns:
-        The checks, in the order in which their failures should be mended.
+        The checks, in the order in which their failures should be fixed.
     """
     checks = [_python(), _package("NumPy", "numpy", (1, 26)), *_kernels(), _litert(), _delegate()]
     if training:
@@ -113,7 +113,7 @@ def _delegate() -> Check:
 
         load_delegate()
     except BackendError:
-        return Check(name, WRONG, "not run", "mend the backend first")
+        return Check(name, WRONG, "not run", "fix the backend first")
     except (BnnLabError, ImportError, ValueError, OSError) as error:
         fix = 'pip install "ai-edge-litert>=2.1,<2.4"; if that is so, reinstall bnn_lab'
         return Check(name, WRONG, str(error), fix)

@@ -79,7 +79,7 @@ def quantize(x: NDArray, zero_point: int = 0) -> Words:
     Args:
         x: float32 (bit = ``x < 0``), int8 (bit = ``x < zero_point``) or bool (bit = ``not x``:
             False stands for -1), shape (..., C).
-        zero_point: of an int8 `x`.
+        zero_point: zero point of an int8 `x`.
 
     Returns:
         int32 words, shape (..., ceil(C / 32)).
@@ -103,8 +103,8 @@ def dequantize(
         channels: C; W = ceil(C / 32).
         dtype: "float32" gives +1.0 / -1.0, "bool" gives True / False, "int8" gives the nearest
             quantized values ``zero_point ± round(1 / scale)``, saturated.
-        scale: of an int8 result.
-        zero_point: of an int8 result.
+        scale: scale of an int8 result.
+        zero_point: zero point of an int8 result.
 
     Returns:
         Array of `dtype`, shape (..., channels).
@@ -347,11 +347,11 @@ def output_transform(
         threshold: int32 (O,), for bits: the bit is 1 (the value is -1) iff the popcount exceeds
             it, that is iff ``K - accumulator > 2 * threshold``.
         output: "float32", "int8" or "bits".
-        output_scale: of an int8 result.
-        output_zero_point: of an int8 result.
-        output_activation: of a float32 result: clamps it, after multiplier and bias.
+        output_scale: scale of an int8 result.
+        output_zero_point: zero point of an int8 result.
+        output_activation: activation of a float32 result: clamps it, after multiplier and bias.
         shortcut: float32, shape (..., O): added to a float32 result, after that.
-        sum_activation: of a float32 result: clamps it last.
+        sum_activation: activation of a float32 result: clamps it last.
 
     Returns:
         float32 or int8 of shape (..., O), or int32 words (..., ceil(O / 32)).
@@ -502,8 +502,8 @@ def transform_constants(
         multiplier: float32 (O,).
         bias: float32 (O,).
         depth: K.
-        scale: of an int8 result, else 1.
-        zero_point: of an int8 result, else 0.
+        scale: scale of an int8 result, else 1.
+        zero_point: zero point of an int8 result, else 0.
 
     Returns:
         (factor, shift), each float32 (O,).

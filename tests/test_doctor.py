@@ -36,7 +36,7 @@ def test_a_forced_backend_that_is_unknown(monkeypatch: pytest.MonkeyPatch) -> No
     assert checks["backend in use"].status == doctor.WRONG
     assert "abacus" in checks["backend in use"].found
     assert "unset BNN_LAB_BACKEND" in checks["backend in use"].fix
-    assert checks["delegate self-test"].fix == "mend the backend first"
+    assert checks["delegate self-test"].fix == "fix the backend first"
 
 
 def test_a_slow_forced_backend_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:

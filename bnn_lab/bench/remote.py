@@ -67,7 +67,7 @@ class Remote:
         """Run `bnn-lab bench` there.
 
         Args:
-            words: of the command, without --json. It runs in a folder of its own there.
+            words: words of the command, without --json. It runs in a folder of its own there.
             files: relative path in this folder to contents.
 
         Returns:

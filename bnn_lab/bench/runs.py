@@ -29,8 +29,8 @@ class Measured:
     """Results before they become a report.
 
     Attributes:
-        layers: of single layers.
-        models: of whole models.
+        layers: results of single layers.
+        models: results of whole models.
         bitpack: backend to GB/s of float32 read; empty if not measured.
     """
 
@@ -167,7 +167,7 @@ def files_of(
             and maybe float32.tflite and int8.tflite; else a network's name.
         float_file: the same network as float32 TFLite; only with a path.
         int8_file: the same network as int8 TFLite; only with a path.
-        kinds: of files that a network's name stands for.
+        kinds: kinds of files that a network's name stands for.
         progress: told what is being converted.
 
     Returns:

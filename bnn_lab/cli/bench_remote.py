@@ -28,8 +28,8 @@ def measure_there(
 
     Args:
         context: typer's, of a command with the options `--ssh`, `--ssh-option` and `--ssh-command`.
-        models: as for `runs.files_of`.
-        float_file: as for `runs.files_of`.
+        models: see `runs.files_of`.
+        float_file: see `runs.files_of`.
         int8_file: as for `runs.files_of`.
 
     Returns:

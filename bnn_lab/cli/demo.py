@@ -47,9 +47,9 @@ def run(
 
     Args:
         console: where to print, default the terminal.
-        epochs: of training, at least 1.
-        seed: of initialisation and shuffling.
-        num_threads: of every measurement.
+        epochs: number of epochs of training, at least 1.
+        seed: seed of initialisation and shuffling.
+        num_threads: threads of every measurement.
         rounds: timing samples of each form of the network.
 
     Raises:
@@ -175,7 +175,7 @@ def layer_verdicts(trace: ConversionTrace) -> list[tuple[str, bool, str]]:
     """What became of every layer that could have been binary.
 
     Args:
-        trace: of a conversion.
+        trace: the trace of a conversion.
 
     Returns:
         (layer, is binary, reason), in model order. A layer of several operations has one entry for

@@ -52,7 +52,7 @@ def describe_file(content: bytes, *, ir: bool = False, passes: bool = False) -> 
     """What a `.tflite` file holds, as plain values.
 
     Args:
-        content: of the file.
+        content: bytes of the file.
         ir: also the graph's text (after the passes, if they run).
         passes: also run the converter's passes on the graph, and say what each did.
 

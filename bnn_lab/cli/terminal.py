@@ -38,7 +38,7 @@ def write_file(path: Path, content: str | bytes, what: str) -> None:
     """Write a file whole and say so; folders are made.
 
     Args:
-        path: of the file.
+        path: path of the file.
         content: text is written as UTF-8.
         what: it holds, such as "figures".
 

@@ -43,7 +43,7 @@ def make_report(
         model: the Keras model.
         layers: its leaf layers.
         layer_map: made from the graph before the passes.
-        outcomes: of all passes.
+        outcomes: outcomes of all passes.
         tflite: the resulting file.
 
     Returns:

@@ -59,7 +59,7 @@ class LayerMap:
     """Layers of a Keras model by the tensors of its converted graph.
 
     Args:
-        layers: of the model, in its order.
+        layers: layers of the model, in its order.
         module: the graph as TensorFlow's converter wrote it, before any pass: later, filters are
             packed and layers joined.
     """

@@ -28,7 +28,7 @@ def import_stock(
     Args:
         fixed: the traced model.
         name: the model's, for messages.
-        quantization: of what is not binary.
+        quantization: how to quantize what is not binary.
 
     Returns:
         The stock file, and its graph with the model's names of inputs and outputs.

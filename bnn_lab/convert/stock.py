@@ -63,7 +63,7 @@ class Quantization:
     Attributes:
         representative_data: samples to calibrate on, see `stock_tflite`; None for none.
         input_type: "float32" or "int8", of the model's inputs.
-        output_type: of its outputs.
+        output_type: type of its outputs.
     """
 
     representative_data: RepresentativeData | None = None

@@ -38,7 +38,7 @@ class FileLayer:
     """An op, or ops that run as one.
 
     Attributes:
-        name: of the output tensor.
+        name: name of the output tensor.
         kind: TFLite's names, joined by " + ".
         layers: what the cost model knows them as; empty for ops that only rename memory.
         known: False if an op is of a kind that the cost model does not have.

@@ -38,7 +38,7 @@ _SIZES = (7, 8, 14, 16, 28, 32, 56, 112)
 _CHANNELS = (16, 32, 48, 64, 96, 128, 160, 192, 256, 384, 512)
 _MOST_VALUES = 1_700_000  # of an input or output; a 112x112x128 image
 _MOST_MACS = {kinds.BINARY_CONV: 4e8, kinds.CONV: 1.2e8, kinds.DENSE: 1.7e7}
-_TOLERANCE = 0.03  # relative errors below count as one: the clock is no better
+_TOLERANCE = 0.03  # relative errors below count as one: the clock is no more precise
 _REWEIGHTINGS = 20
 
 
@@ -48,7 +48,7 @@ def layers_to_measure(kind: str, count: int, seed: int = 0) -> list[LayerShape]:
     Args:
         kind: one of `layer_shapes.KINDS`.
         count: how many; fewer if there are not as many.
-        seed: of the draw.
+        seed: seed of the draw.
 
     Returns:
         The layers.
@@ -121,7 +121,7 @@ def time_layers(
 
     Args:
         layers: what to time.
-        num_threads: of the interpreter.
+        num_threads: threads of the interpreter.
         backend: kernel backend of binary layers, default the active one.
         rounds: samples of each.
 
@@ -148,7 +148,7 @@ def fit_weights(layers: Sequence[LayerShape], seconds: Sequence[float]) -> dict[
     do not bend the rest.
 
     Args:
-        layers: of one kind, at least one.
+        layers: layers of one kind, at least one.
         seconds: measured.
 
     Returns:
@@ -191,9 +191,9 @@ def fit_kind(kind: str, layers: Sequence[LayerShape], seconds: Sequence[float]) 
     """Fit one kind on two thirds of the layers, and try it on the third that it has not seen.
 
     Args:
-        kind: of all layers.
+        kind: kind of all layers.
         layers: measured layers.
-        seconds: of each.
+        seconds: seconds of each.
 
     Returns:
         Plain values for a calibration file: kind, weights, fitted_to (number of layers), held_out

@@ -54,7 +54,7 @@ class CostModel:
         host: description of the machine that was measured.
         time: when, ISO 8601.
         backend: kernel backend of binary layers.
-        num_threads: of the interpreter.
+        num_threads: threads of the interpreter.
         shipped: True if it is the example that comes with bnn_lab, and so most likely of another
             machine than this one.
     """
@@ -242,7 +242,7 @@ def calibrate(
         threads: numbers of threads to calibrate for.
         backends: kernel backends, default all that this CPU has.
         rounds: timing samples of each layer.
-        share: of the usual number of layers, above 0; small ones are for tests.
+        share: share of the usual number of layers, above 0; small ones are for tests.
         progress: told what is being measured.
 
     Returns:

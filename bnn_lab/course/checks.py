@@ -59,7 +59,7 @@ def expect_close(given: Any, wanted: Any, hint: str, tolerance: float = 1e-6) ->
         tolerance: allowed difference, relative to values above 1 and absolute below.
 
     Raises:
-        NotYet: they differ, or the student's value is no number.
+        NotYet: they differ, or the student's value is not a number.
     """
 
     def close(a: Any, b: Any) -> bool:

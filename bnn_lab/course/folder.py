@@ -153,8 +153,8 @@ def open_course(root: Path) -> CourseFolder:
     """
     if not (root / CONFIG).is_file():
         raise InputError(
-            f"{root.resolve()} is no course: it has no {CONFIG}. Fix: go to the course's folder or "
-            "name it with --course; make a new one with `bnn-lab course init FOLDER`."
+            f"{root.resolve()} is not a course: it has no {CONFIG}. Fix: go to the course's folder "
+            "or name it with --course; make a new one with `bnn-lab course init FOLDER`."
         )
     return CourseFolder(root.resolve())
 
@@ -175,7 +175,7 @@ def build_notebook(source: Path) -> Any:
     try:
         return read_source(source)
     except Exception as error:  # jupytext raises whatever its parsers do
-        raise InputError(f"{source} is no py:percent notebook: {error}") from error
+        raise InputError(f"{source} is not a py:percent notebook: {error}") from error
 
 
 def read_notebook(path: Path) -> Any:
@@ -193,7 +193,7 @@ def read_notebook(path: Path) -> Any:
     except Exception as error:  # JSON, encoding, schema: whatever is wrong with the file
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise InputError(
-            f"{path} is no readable notebook ({reason}). Fix: download it again, as .ipynb."
+            f"{path} is not a readable notebook ({reason}). Fix: download it again, as .ipynb."
         ) from error
 
 

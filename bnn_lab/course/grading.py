@@ -61,7 +61,7 @@ def grade(
         course: where.
         assignments: names; None: all that were handed in.
         students: names; None: all.
-        limits: of run time.
+        limits: limits of run time.
         sandbox_kind: "none" or "bubblewrap".
         database: keep points in the gradebook. Otherwise a throw-away one serves, so that only
             reports and feedback remain, and no points can be given by hand.

@@ -19,7 +19,7 @@ class Problem:
 
     Attributes:
         cell: number of the cell from 1, 0 for the notebook as a whole.
-        grade_id: of the cell, "" if it has none.
+        grade_id: id of the cell, "" if it has none.
         message: what is wrong, and the fix.
         serious: the notebook must not be released like this.
     """
@@ -98,7 +98,7 @@ def _cell_problems(cell: Any, data: dict[str, Any]) -> Iterator[tuple[str, bool]
         if SOLUTION.begin not in source:
             yield (
                 f"a solution cell without '### {SOLUTION.begin}': students would get an empty "
-                "cell. Fix: mark what they shall write",
+                "cell. Fix: mark what they are to write",
                 True,
             )
         else:
@@ -106,7 +106,7 @@ def _cell_problems(cell: Any, data: dict[str, Any]) -> Iterator[tuple[str, bool]
                 compile(stub_of(source), "stub", "exec")
             except SyntaxError as error:
                 yield (
-                    f"without its solution it is no valid Python ({error.msg}). Fix: leave a "
+                    f"without its solution it is not valid Python ({error.msg}). Fix: leave a "
                     "docstring or `answer = None` outside the markers",
                     True,
                 )

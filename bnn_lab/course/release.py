@@ -38,7 +38,7 @@ def make_release(
     Args:
         course: where.
         assignment: which.
-        database_url: of the gradebook; None: the course's.
+        database_url: URL of the gradebook; None: the course's.
         release_folder: None: the course's.
         no_database: do not touch any gradebook.
 

@@ -27,8 +27,8 @@ class Row:
         assignment: its name.
         student: the name of the student's folder.
         exercise: grade_id of the check cell or written answer.
-        points: that were given.
-        max_points: that it is worth.
+        points: the points given.
+        max_points: the points it is worth.
         state: "auto", "by hand", "to be read" (a written answer without points yet) or "not
             graded" (the submission as a whole could not be).
         note: why points are missing, where that is known: an error's name or what happened.
@@ -52,8 +52,8 @@ def read_gradebook(
     """Rows from nbgrader's gradebook.
 
     Args:
-        course: whose executed notebooks say why points are missing.
-        url: of the database.
+        course: the one whose executed notebooks say why points are missing.
+        url: URL of the database.
         assignments: names.
         status: assignment to student to what went wrong with the whole submission.
 

@@ -35,7 +35,7 @@ class Sandbox:
     """What nbgrader needs to run a kernel in the sandbox.
 
     Attributes:
-        arguments: of the nbgrader command.
+        arguments: arguments of the nbgrader command.
         environment: variables for it.
     """
 

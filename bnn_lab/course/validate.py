@@ -25,8 +25,8 @@ class Verdict:
     """What became of one exercise.
 
     Attributes:
-        grade_id: of its check cell or written answer.
-        points: that it is worth.
+        grade_id: id of its check cell or written answer.
+        points: the points it is worth.
         state: "passed"; "failed"; "changed" (the check cell was edited); "empty" (a written answer
             is missing); "by hand" (a written answer that the teacher will read).
         hint: what to do; "" if nothing.
@@ -49,7 +49,7 @@ def check_notebook(path: Path, *, seconds: int = 60) -> list[Verdict]:
         One verdict for each exercise, in order.
 
     Raises:
-        InputError: it is no notebook of a course, or its exercises are gone.
+        InputError: it is not a notebook of a course, or its exercises are gone.
         BnnLabError: nbgrader could not run it.
     """
     notebook = read_notebook(path)

@@ -24,7 +24,7 @@ def load_cifar10(folder: str | Path | None = None, *, offline: str = "error") ->
     """Load CIFAR-10 (Krizhevsky, 2009): 50000 training and 10000 test images, 32×32, ten classes.
 
     Args:
-        folder: with the files ``data_batch_1`` to ``_5`` and ``test_batch`` of
+        folder: holds the files ``data_batch_1`` to ``_5`` and ``test_batch`` of
             cifar-10-python.tar.gz, or with a subfolder ``cifar-10-batches-py``; default: Keras'
             loader, which keeps the download in ~/.keras/datasets.
         offline: if there is no folder and no network: ``"error"`` raises, ``"synthetic"`` takes

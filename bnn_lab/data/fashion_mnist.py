@@ -46,7 +46,7 @@ def load_fashion_mnist(folder: str | Path | None = None) -> ImageData:
     """Load Fashion-MNIST (Xiao et al., arXiv:1708.07747): 60,000 and 10,000 images, 28×28, grey.
 
     Args:
-        folder: with the four idx files, packed or not, of Fashion-MNIST or of any data set of the
+        folder: holds the four idx files, packed or not, of Fashion-MNIST or of any data set of the
             same form, such as MNIST. Default: the folder of Debian's package
             ``dataset-fashion-mnist`` if it is installed, otherwise Keras' download, which is
             checked and kept in ~/.keras/datasets.

@@ -21,15 +21,15 @@ def read_idx(path: Path, dimensions: int, *, sha256: str | None = None) -> NDArr
     """Read one file, packed by gzip or not.
 
     Args:
-        path: of the file.
-        dimensions: that it must have: 3 for images, 1 for labels.
+        path: path of the file.
+        dimensions: how many it must have: 3 for images, 1 for labels.
         sha256: of the unpacked bytes; None trusts the file.
 
     Returns:
         uint8 array, (N, H, W) or (N,).
 
     Raises:
-        InputError: the file cannot be read, is not an idx file of bytes with so many dimensions,
+        InputError: the file cannot be read, is not an idx file of bytes with that many dimensions,
             is cut off, or has another checksum.
     """
     try:
@@ -65,7 +65,7 @@ def find_idx(folder: Path, stems: Mapping[str, str]) -> dict[str, Path]:
     """The files of a data set, each with or without ``.gz``.
 
     Args:
-        folder: that holds them.
+        folder: where they are.
         stems: what we call a file to its name without ending.
 
     Returns:

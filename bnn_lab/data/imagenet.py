@@ -58,12 +58,12 @@ def load_imagenet(
     cropped. Both normalized by ImageNet's mean and standard deviation.
 
     Args:
-        folder: with ``train`` and ``val``, each holding one folder a class with JPEG or PNG files;
+        folder: has ``train`` and ``val``, each with one folder per class of JPEG or PNG files;
             default: TensorFlow Datasets' ``imagenet2012``.
         batch: images a step, at least 1.
         size: pixels, at least 32.
-        seed: of shuffling and augmentation.
-        data_dir: of TensorFlow Datasets.
+        seed: seed of shuffling and augmentation.
+        data_dir: folder of TensorFlow Datasets.
 
     Returns:
         The streams.

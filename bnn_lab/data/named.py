@@ -34,7 +34,7 @@ def load_named(name: str) -> ImageData:
 
     Raises:
         InputError: there is no such data set.
-        BnnLabError: it is not to be had here.
+        BnnLabError: it is not available here.
     """
     if name not in LOADERS:
         raise InputError(f"there is no data set {name!r}; known are {', '.join(LOADERS)}.")

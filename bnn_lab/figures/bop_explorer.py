@@ -107,7 +107,7 @@ def compute_bop(state: BopState) -> BopArrays:
     """Simulate the weights, and evaluate the closed forms.
 
     Args:
-        state: of the controls.
+        state: state of the controls.
 
     Returns:
         The arrays to draw.
@@ -144,7 +144,7 @@ def draw_bop(state: BopState) -> Drawing:
     """One weight's average of gradients between -tau and tau; below, how many weights flip.
 
     Args:
-        state: of the controls.
+        state: state of the controls.
 
     Returns:
         A static figure, and two to four sentences.

@@ -35,7 +35,7 @@ def draw(result: Any, **options: Any) -> Drawing:
         result: a `Profile`, a `TimingTable`, a `TrainingHistory`, a `Recording`, a conversion's
             `Report`, a latency `Study`, an `ExperimentResult` of a training; or the state of an
             explorer that needs nothing more.
-        options: of the function that draws this type.
+        options: options of the function that draws this type.
 
     Returns:
         A static figure and the same in words.

@@ -29,7 +29,7 @@ def draw_experiment(result: ExperimentResult) -> Drawing:
     """What an experiment found.
 
     Args:
-        result: of any experiment of `bnn_lab.experiments.training`.
+        result: the result of any experiment of `bnn_lab.experiments.training`.
 
     Returns:
         A static figure, and one or two sentences.

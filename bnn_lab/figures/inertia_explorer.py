@@ -91,9 +91,9 @@ class InertiaArrays:
     """What `compute_inertia` found, in percent of the weights where it says share.
 
     Attributes:
-        latents: of the shown weights, float64 (STEPS + 1, SHOWN).
-        flips: of the first weight: the steps at which it flipped, int64.
-        first_flips: of all weights, float64 (WEIGHTS,); NaN if one never flipped.
+        latents: the latent weights shown, float64 (STEPS + 1, SHOWN).
+        flips: the steps at which the first weight flipped, int64.
+        first_flips: step of each weight's first flip, float64 (WEIGHTS,); NaN if one never flipped.
         flipped: share of the weights that flipped at least once, in 0..100.
         bins: centres of the histogram's bins, in steps.
         simulated: share of the weights that first flip in each bin.
@@ -118,7 +118,7 @@ def compute_inertia(state: InertiaState) -> InertiaArrays:
     """Simulate the weights, and evaluate the closed form for SGD without clipping.
 
     Args:
-        state: of the controls.
+        state: state of the controls.
 
     Returns:
         The arrays to draw.
@@ -135,7 +135,7 @@ def compute_inertia(state: InertiaState) -> InertiaArrays:
     )
     run = simulate_weights(rule, steps=STEPS, weights=WEIGHTS, drift=drift, noise=state.noise)
     first = run.first_flips
-    # Round steps lie in the middle of a bin: without noise a flip is due there, and whether one
+    # Round steps lie in the middle of a bin: without noise a flip falls there, and whether one
     # step sooner or later is a matter of rounding.
     edges = np.arange(0.5 - BIN // 2, STEPS + BIN, BIN)
     simulated = 100 * np.histogram(first, edges)[0] / WEIGHTS
@@ -167,7 +167,7 @@ def draw_inertia(state: InertiaState) -> Drawing:
     """Latent weights over the steps; below, when they first flip and when the closed form says so.
 
     Args:
-        state: of the controls.
+        state: state of the controls.
 
     Returns:
         A static figure, and a few sentences.

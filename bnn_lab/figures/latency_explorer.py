@@ -99,7 +99,7 @@ class Point:
         device: name.
         model: name.
         values: quantity (of `AXES`) to value; absent where unknown.
-        source: of a cited latency, "" if it was measured.
+        source: source of a cited latency, "" if it was measured.
     """
 
     device: str

@@ -93,7 +93,7 @@ def draw_profile(profile: Profile, name: str = "") -> Drawing:
 
     Args:
         profile: from `bnn_lab.profile`.
-        name: of the model, for the title.
+        name: name of the model, for the title.
 
     Returns:
         A static figure, and a few sentences: the whole time, the binary part, the longest bar and
@@ -107,7 +107,7 @@ def draw_profiles(profiles: Mapping[str, Profile], state: ProfileState) -> Drawi
 
     Args:
         profiles: name of a file to its profile.
-        state: which file, and how.
+        state: the file to show, and how to show it.
 
     Returns:
         A figure and words as of `draw_profile`.

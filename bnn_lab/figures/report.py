@@ -15,7 +15,7 @@ def draw_report(report: Report) -> Drawing:
     """Bytes by larq's summary and in the file, and operations, for each layer.
 
     Args:
-        report: of a conversion.
+        report: the report of a conversion.
 
     Returns:
         Two bar charts side by side, layers from top to bottom; those without weights are left out;

@@ -59,7 +59,7 @@ class Bound:
         gmacs: most 10^9 multiply-accumulates a second.
         by_memory: whether bandwidth sets it, not arithmetic.
         macs: multiply-accumulates of the layer.
-        bytes: that it reads and writes.
+        bytes: number of bytes it reads and writes.
     """
 
     intensity: float

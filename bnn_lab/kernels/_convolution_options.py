@@ -23,8 +23,8 @@ class Transform(TypedDict, total=False):
         bias: float32 (O,), default zeros. Not for bits.
         threshold: int32 (O,), needed for bits and only for bits.
         output: "float32" (default), "int8" or "bits".
-        output_scale: of int8 output, positive.
-        output_zero_point: of int8 output, in [-128, 127].
+        output_scale: scale of int8 output, positive.
+        output_zero_point: zero point of int8 output, in [-128, 127].
     """
 
     activation: Activation
@@ -149,9 +149,9 @@ def native_options(
     """Everything but the filters, as the compiled module takes it.
 
     Args:
-        op: for messages.
-        channels: of the output.
-        channels_in: of the input.
+        op: its name, for messages.
+        channels: number of channels of the output.
+        channels_in: channels of the input.
         transform: see `Transform`.
         stride: (height, width), unchecked like the options that follow.
         padding: "same" or "valid".

@@ -17,7 +17,7 @@ def bitpack(x: NDArray, *, zero_point: int = 0, backend: str | None = None) -> W
     Args:
         x: float32 (bit = ``x < 0``), int8 (bit = ``x < zero_point``) or bool (bit = ``not x``),
             shape (..., C), at least 1-D.
-        zero_point: of an int8 `x`, in [-128, 127]; must be 0 otherwise.
+        zero_point: zero point of an int8 `x`, in [-128, 127]; must be 0 otherwise.
         backend: name of a backend, default the active one.
 
     Returns:

@@ -65,7 +65,7 @@ def write_lessons(folder: Path, *, force: bool = False) -> Copies:
 
     Raises:
         InputError: the folder cannot be made or written to, or something there has a lesson's name
-            and is no file.
+            and is not a file.
     """
     folder = folder.expanduser().resolve()
     try:
@@ -79,7 +79,7 @@ def write_lessons(folder: Path, *, force: bool = False) -> Copies:
     for lesson in shipped_lessons():
         content, target = lesson.read_bytes(), folder / lesson.name
         if target.exists() and not target.is_file():
-            raise InputError(f"{target} is no file. Fix: move it, or choose another folder")
+            raise InputError(f"{target} is not a file. Fix: move it, or choose another folder")
         present = target.read_bytes() if target.exists() else None
         if present == content:
             copies.same.append(lesson.name)

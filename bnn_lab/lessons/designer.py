@@ -196,7 +196,7 @@ class Estimate:
         steps: the layers.
         ms: estimated milliseconds, float64 (layers,).
         macs: multiply-accumulates, int64 (layers,).
-        bytes: of the file, int64 (layers,).
+        bytes: bytes of the file, int64 (layers,).
         origin: what machine the estimate is for, one sentence.
     """
 
@@ -261,7 +261,7 @@ class Measured:
 
     Attributes:
         ms: median of one inference, one thread, milliseconds.
-        file_bytes: of the `.tflite` file.
+        file_bytes: size in bytes of the `.tflite` file.
     """
 
     ms: float

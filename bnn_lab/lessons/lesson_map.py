@@ -12,8 +12,8 @@ class Lesson:
     Attributes:
         file: name of the notebook.
         title: in few words.
-        question: that it answers.
-        minutes: to read and try.
+        question: the one it answers.
+        minutes: time to read and try it.
         place: x and y on the map.
         helped_by: numbers of the lessons that help with it.
     """

@@ -127,8 +127,8 @@ def emulation(machine: str | None = None, root: Path = _ROOT) -> str | None:
     through. An emulator of systems (qemu without KVM) is known by the name of its CPU.
 
     Args:
-        machine: as `uname` tells it, default this process's.
-        root: of the file system; for tests.
+        machine: the architecture as `uname` reports it, default this process's.
+        root: root of the file system; for tests.
 
     Returns:
         What gave it away, None if nothing did.

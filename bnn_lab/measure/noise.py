@@ -65,7 +65,7 @@ class NoiseWatch:
     processes kept busy meanwhile. Both are noise; either too large makes the figures worthless.
 
     Args:
-        num_threads: that the measurement uses.
+        num_threads: how many the measurement uses.
         force: measure anyway; the verdict still goes into the report.
 
     Attributes:

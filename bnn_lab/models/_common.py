@@ -46,9 +46,9 @@ def binary_conv(
     Args:
         x: symbolic tensor; its sign is taken.
         filters: output channels.
-        size: of the kernel.
+        size: size of the kernel.
         latent_weights: False for Bop, see `binary_kernel`.
-        clip: of the straight-through gradients, also the input's.
+        clip: limit of the straight-through gradients, also the input's.
         **options: others of `larq.layers.QuantConv2D`, or instead of these.
     """
     _, _, lq = tools()

@@ -23,10 +23,10 @@ def binarynet(
     Args:
         input_shape: (height, width, channels); height and width multiples of 2^pairs.
         classes: at least 2.
-        filters: of each pair of convolutions; each pair ends in 2×2 max pooling.
-        units: of the two hidden dense layers.
+        filters: numbers of filters of each pair of convolutions; each pair ends in 2×2 max pooling.
+        units: numbers of units of the two hidden dense layers.
         latent_weights: False for Bop.
-        momentum: of batch normalization's moving averages.
+        momentum: momentum of batch normalization's moving averages.
 
     Returns:
         An uncompiled `tf.keras.Sequential`: float32 images to logits (N, classes).

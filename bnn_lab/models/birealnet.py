@@ -34,7 +34,7 @@ def birealnet(
         input_shape: (height, width, channels); images under 50 pixels get a 3×3 stem without
             stride and pooling.
         classes: at least 2.
-        filters: of the first section; each section doubles them.
+        filters: numbers of filters of the first section; each section doubles them.
         blocks: binary convolutions in each section, each at least 1.
         latent_weights: False for Bop.
 

@@ -64,10 +64,10 @@ def binary_densenet(
             stride and pooling.
         classes: at least 2.
         blocks: binary convolutions in each section, each adds 64 channels.
-        reductions: by how much the float 1×1 convolution after each section but the last divides
-            the channels (rounded to a multiple of 32).
+        reductions: the factors by which the float 1×1 convolution after each section but the last
+            divides the channels (rounded to a multiple of 32).
         latent_weights: False for Bop.
-        name: of the model.
+        name: name of the model.
 
     Returns:
         An uncompiled Keras model: float32 images to probabilities (N, classes).

@@ -35,7 +35,7 @@ def digits_bnn(
     Args:
         channels: output channels of the binary convolutions, a multiple of 64; the first
             convolution has half as many, so that all inputs fill whole 32-bit words.
-        seed: of the initial weights; the global random state is not touched.
+        seed: seed of the initial weights; the global random state is not touched.
         input_shape: (height, width, channels) of an image, at least (2, 2, 1).
         classes: number of classes, at least 2.
 

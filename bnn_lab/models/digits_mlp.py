@@ -30,10 +30,11 @@ def digits_mlp(
 
     Args:
         hidden: units of the hidden layers, each at least 1.
-        seed: of the initial weights (Glorot uniform); the global random state is not touched.
+        seed: seed of the initial weights (Glorot uniform); the global random state is not touched.
         kernel_quantizer: default ``larq.quantizers.NoOp(precision=1)``, for Bop; with latent
             weights ``lambda: larq.quantizers.SteSign()``.
-        input_quantizer: of all but the first layer, default ``larq.quantizers.SteSign()``.
+        input_quantizer: quantizer of all but the first layer, default
+            ``larq.quantizers.SteSign()``.
         kernel_constraint: default none.
         kernel_regularizer: default none.
         binary: False builds the float network of the same shape, with ReLU; the two quantizers

@@ -37,7 +37,7 @@ def count(model: Any) -> Counts:
     """Count a built Keras model's parameters and multiply-accumulates.
 
     Args:
-        model: with larq layers or without.
+        model: any, with larq layers or without.
 
     Returns:
         The counts; MACs are for one input.

@@ -40,10 +40,10 @@ def quicknet(
     Args:
         input_shape: (height, width, channels).
         classes: at least 2.
-        filters: of each section, multiples of 4.
+        filters: numbers of filters of each section, multiples of 4.
         blocks: binary convolutions in each section.
         latent_weights: False for Bop.
-        name: of the model.
+        name: name of the model.
 
     Returns:
         An uncompiled Keras model: float32 images to probabilities (N, classes).

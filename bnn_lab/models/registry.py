@@ -33,7 +33,7 @@ class Published:
         macs: (binary, all). Not printed anywhere to the last digit: these are what
             `larq.models.summary` counts on larq-zoo 2.4's own network, which an optional test
             repeats (BinaryNet: on ours).
-        source: of these figures.
+        source: source of these figures.
         zoo_name: larq-zoo's name, with which its weight files begin; "" if it has none.
         parameters: published number; None for none.
         in_summary: whether they were counted as `Counts.summary_parameters`.
@@ -41,7 +41,7 @@ class Published:
         size: published size in MiB, two digits; None for none.
         operations: published binary / 64 + float operations, to three digits; None for none.
         rounded_macs: published (all MACs, share of binary ones); None for none.
-        more_sources: of the last two.
+        more_sources: further sources of the last two.
     """
 
     macs: tuple[int, int]
@@ -61,11 +61,11 @@ class Network:
     """A network that can be trained, converted and measured by its name.
 
     Attributes:
-        name: of the function that builds it, and everywhere else.
+        name: name of the function that builds it, used everywhere else too.
         build: the function; all its arguments have defaults.
         family: networks of one design.
         paper: where it was published.
-        input_shape: of one sample by default: (height, width, channels).
+        input_shape: shape of one sample by default: (height, width, channels).
         latent: whether it can be trained by latent weights and straight-through signs.
         bop: whether it can be trained by Bop.
         published: figures; None for our own small networks and for variants.

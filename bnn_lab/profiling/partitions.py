@@ -39,7 +39,7 @@ class Part:
 
 
 def quiet_rounds(*peers: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """The half of the rounds in which all peers together were fastest.
+    """Those half of the rounds in which all peers together were fastest.
 
     Other work on the machine comes in bursts longer than a call: it would hit the rounds of one
     peer, and their sum would not be that of the other.
@@ -62,8 +62,8 @@ def node_seconds(seconds: NDArray[np.float64], totals: NDArray[np.float64]) -> N
     as little moved by disturbances.
 
     Args:
-        seconds: of each node in each run, float64 (runs, nodes).
-        totals: of each run, float64 (runs,).
+        seconds: seconds of each node in each run, float64 (runs, nodes).
+        totals: seconds of each whole run, float64 (runs,).
 
     Returns:
         float64 (nodes,).
@@ -87,7 +87,7 @@ def split_nodes(
     Args:
         model: the file.
         nodes: in the order they run.
-        seconds: of each node.
+        seconds: seconds of each node.
         rounds: timing samples of ops alone.
         clock: returns seconds.
         **options: of `open_litert`, as the model was run.
@@ -140,7 +140,7 @@ def group_fused(ops: Sequence[FileOp], *, fuse: bool) -> list[tuple[FileOp, ...]
     bits of a following LceQuantize in the same pass.
 
     Args:
-        ops: of one partition.
+        ops: the ops of one partition.
         fuse: False leaves each op alone.
 
     Returns:

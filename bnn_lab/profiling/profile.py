@@ -51,11 +51,11 @@ class ProfileRow:
     """One op, or a binary convolution with the ops fused into it.
 
     Attributes:
-        name: of the output tensor.
+        name: name of the output tensor.
         kind: TFLite's names of the ops, joined by " + ".
         output_shape: NHWC or as the op has it; of bitpacked outputs in int32 words.
         ms: milliseconds per inference.
-        share: of the sum over all rows, 0 to 1.
+        share: share of the sum over all rows, 0 to 1.
         macs: multiply-accumulates per inference, None where they are not defined.
         binary: whether bnn_lab's kernels run it.
         split: False if `ms` was measured in place, True if it is a partition's measured time split.
@@ -93,7 +93,7 @@ class Profile:
         end_to_end_ms: median of whole inferences without any clock inside, milliseconds. Like the
             rows, from the quieter half of the rounds.
         backend: bnn_lab's kernel backend.
-        num_threads: of the interpreter.
+        num_threads: threads of the interpreter.
         rounds: timing samples.
         warning: what disturbed the measurement, None if nothing did.
         method: how the rows were measured.
@@ -194,7 +194,7 @@ def profile(
         model: a `.tflite` file as bytes or its path, or a tf_keras model, which is converted.
         x: samples as for `Interpreter.predict`; the first batch is used. None makes up normally
             distributed values, which is all the same to most models' speed.
-        num_threads: of the interpreter, 1 to 256.
+        num_threads: threads of the interpreter, 1 to 256.
         backend: name of a kernel backend, default BNN_LAB_BACKEND or the fastest.
         fuse: see `bnn_lab.Interpreter`. False gives each op a row of its own.
         rounds: timing samples, at least 1.

@@ -61,7 +61,7 @@ def load_delegate(
 
     Raises:
         BackendError: `backend` or BNN_LAB_BACKEND is unknown or not supported by this CPU.
-        InputError: `num_threads` is out of range, or `fuse` is no bool.
+        InputError: `num_threads` is out of range, or `fuse` is not a bool.
         BnnLabError: the installed LiteRT failed the self-test (see `runtime.selftest`).
     """
     from ai_edge_litert.interpreter import load_delegate as litert_load_delegate

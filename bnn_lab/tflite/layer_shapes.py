@@ -58,14 +58,14 @@ class LayerShape:
     Attributes:
         kind: one of `KINDS`. `relu` stands for every cheap element-wise op of one operand, `mul`
             for those of two.
-        height: of the input, pixels; 1 for `dense`.
-        width: of the input, pixels; 1 for `dense`.
-        channels_in: of the input; of `concat`, of all inputs together.
-        channels_out: of the output; 0 takes `channels_in`.
+        height: height of the input, pixels; 1 for `dense`.
+        width: width of the input, pixels; 1 for `dense`.
+        channels_in: channels of the input; of `concat`, of all inputs together.
+        channels_out: channels of the output; 0 takes `channels_in`.
         kernel: height and width of the window; ignored by kinds that have none.
         stride: along both axes.
         padding: "same" or "valid".
-        groups: of a convolution.
+        groups: number of groups of a convolution.
         shortcuts: additions of another tensor that run inside the binary convolution.
         quantize: the binary convolution also writes the signs of its floats, for the next one.
         bits_only: the binary convolution writes bits and no floats.

@@ -45,7 +45,7 @@ def op_macs(
         kind: TFLite's name of a builtin op such as "CONV_2D", or a custom code.
         operands: their shapes as in the file: of packed ones in words.
         output: shape of the first result.
-        options: of a binary op, as `tflite.options.decode` gives them; of BATCH_MATMUL, as
+        options: options of a binary op, as `tflite.options.decode` gives them; of BATCH_MATMUL, as
             `tflite.options.builtin_values` does.
 
     Returns:

@@ -42,9 +42,9 @@ def conv_file(
     """One LceBconv2d on packed input: SAME padding with +1, float32, multiplier 1 and bias 0.
 
     Args:
-        x_shape: of the int32 words that are the model's input, NHWC.
+        x_shape: shape of the int32 words that are the model's input, NHWC.
         filters: int32 words, OHWI.
-        output_shape: of the float32 result, NHWC.
+        output_shape: shape of the float32 result, NHWC.
         channels_in: input channels.
         stride: along both axes.
 
@@ -81,7 +81,7 @@ def layer_file(shape: LayerShape, dtype: str = FLOAT32) -> bytes:
 
     Args:
         shape: the layer.
-        dtype: of a float layer's input, weights and output: `FLOAT32`, or `INT8` for
+        dtype: type of a float layer's input, weights and output: `FLOAT32`, or `INT8` for
             convolutions and dense layers (weights with a scale per channel).
 
     Returns:

@@ -25,10 +25,10 @@ class FileOp:
         index: position in the file.
         kind: TFLite's name of a builtin op such as "CONV_2D", or the custom code.
         custom: whether it is a custom op.
-        name: of its first output tensor.
+        name: name of its first output tensor.
         inputs: tensor indices, -1 for an absent operand.
         outputs: tensor indices.
-        output_shape: of the first output, as the file has it.
+        output_shape: shape of the first output, as in the file.
         macs: multiply-accumulates, None where they are not defined.
         options: by their names in the file, enumerations by lower-case name ("padding": "same");
             empty for custom ops of others.
@@ -69,7 +69,7 @@ class ModelOps:
             raise corrupt(error) from error
 
     def shape(self, tensor: int) -> tuple[int, ...]:
-        """Shape of a tensor, as the file has it; empty for an absent one."""
+        """Shape of a tensor, as in the file; empty for an absent one."""
         return () if tensor < 0 else numbers(self._graph.tensors[tensor].shape)
 
     def cut(self, ops: Iterable[int]) -> bytes:

@@ -25,7 +25,7 @@ class OpCode(NamedTuple):
     Attributes:
         name: TFLite's of a builtin op such as "CONV_2D", or the custom code.
         custom: whether it is a custom op.
-        version: of the builtin op.
+        version: version of the builtin op.
     """
 
     name: str
@@ -55,7 +55,7 @@ class ModelInfo:
     """What a file says besides its graphs.
 
     Attributes:
-        version: of the format.
+        version: version of the format.
         description: free text.
         metadata: (name, content).
         metadata_buffers: contents without a name.

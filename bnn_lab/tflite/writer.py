@@ -170,11 +170,11 @@ class GraphWriter:
         """Add a tensor.
 
         Args:
-            shape: of the tensor.
+            shape: shape of the tensor.
             dtype: NumPy type.
             name: default "t" and its number.
-            scale: of a quantized one; several for the indices along `axis`.
-            zero_point: of a quantized one.
+            scale: scale of a quantized one; several for the indices along `axis`.
+            zero_point: zero point of a quantized one.
             axis: the quantized dimension.
 
         Returns:
@@ -223,9 +223,9 @@ class GraphWriter:
             name: TFLite's of a builtin op such as "CONV_2D", or a custom code.
             inputs: numbers of tensors, -1 for an absent one.
             outputs: numbers of tensors.
-            options: of a custom op flexbuffer bytes, see `tflite.options.encode`; of a builtin one
-                the schema's object, see `tflite.options.builtin`.
-            version: of a builtin op.
+            options: options of a custom op flexbuffer bytes, see `tflite.options.encode`; of a
+                builtin one the schema's object, see `tflite.options.builtin`.
+            version: version of a builtin op.
         """
         custom = not hasattr(schema.BuiltinOperator, name)
         op = schema.OperatorT(

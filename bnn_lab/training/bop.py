@@ -126,7 +126,7 @@ def check_legacy_optimizer(optimizer: Any, argument: str) -> None:
         argument: its name in the error.
 
     Raises:
-        InputError: it is no `tf.keras.optimizers.legacy.Optimizer`.
+        InputError: it is not a `tf.keras.optimizers.legacy.Optimizer`.
     """
     tf = require_tensorflow()
     if isinstance(optimizer, tf.keras.optimizers.legacy.Optimizer):

@@ -56,7 +56,7 @@ def bop_flip_step(
         gamma: adaptivity rate in (0, 1].
         threshold: tau, at least 0.
         gradient: constant gradient g times the weight's sign; positive pushes the weight to flip.
-        start: m_0, times the weight's sign. After a drift has turned round it is negative.
+        start: m_0, times the weight's sign. After the drift has changed sign it is negative.
 
     Returns:
         Number of steps, or None if the weight never flips (g <= tau).

@@ -26,7 +26,7 @@ _tf: Any = require_tensorflow()
 _KerasCallback: Any = _tf.keras.callbacks.Callback
 _READ: Any = _tf.raw_ops.ReadVariableOp
 
-# Signs of so many steps are kept before they are compared, within so many bytes.
+# Signs of this many steps are kept before they are compared, within this many bytes.
 _BLOCK_STEPS, _BLOCK_BYTES = 256, 1 << 25
 
 
@@ -257,7 +257,7 @@ def flip_pressure(optimizer: Any, variable: Any) -> NDArray[np.float32] | None:
     For `Bop2ndOrder` it is |m| / (sqrt(v) tau); a relative tau is multiplied by the gradient's rms.
 
     Args:
-        optimizer: of a compiled model.
+        optimizer: the optimizer of a compiled model.
         variable: a binary weight.
 
     Returns:

@@ -50,7 +50,7 @@ def train(
         optimizer: a legacy Keras optimizer, such as `bop_optimizer()`.
         epochs: passes over the training images, at least 1.
         batch_size: images per step, at least 1.
-        seed: of shuffling; sets the random state of Python, NumPy and TensorFlow.
+        seed: seed of shuffling; sets the random state of Python, NumPy and TensorFlow.
         on_epoch: called with each epoch's result, e.g. to print it.
         recorder: a fresh one of your own, such as `InertiaRecorder`, to look into afterwards or,
             by its own `on_epoch`, at each epoch's end.
@@ -133,7 +133,7 @@ def train_digits(
 
     Args:
         epochs: passes over the training images, at least 1.
-        seed: of initialisation and shuffling.
+        seed: seed of initialisation and shuffling.
         data: images of at least 2×2 pixels; default `bnn_lab.data.load_digits()`.
         on_epoch: called with each epoch's result.
         recorder: see `train`.

@@ -155,7 +155,7 @@ def make_movie_recorder(
 
     Args:
         label: short name of the run.
-        layer: of binary weights; default the last one that has enough of them.
+        layer: the layer of binary weights; default the last one that has enough of them.
         rows: inputs of the layer, from its first one on (of a convolution: input channels at the
             middle of the window).
         columns: outputs, likewise.

@@ -73,7 +73,7 @@ class Bop(_SignFlipper):
         threshold: tau, at least 0, or a `LearningRateSchedule`.
         gamma: adaptivity rate in (0, 1], or a `LearningRateSchedule`.
         relative_threshold: whether `threshold` is in units of the gradient's rms.
-        name: of the optimizer.
+        name: name of the optimizer.
     """
 
     def __init__(
@@ -126,7 +126,7 @@ class Bop2ndOrder(_SignFlipper):
         sigma: rate of the squared gradient's average, likewise.
         unbiased: see above.
         epsilon: above 0.
-        name: of the optimizer.
+        name: name of the optimizer.
 
     Raises:
         InputError: `unbiased` with a schedule for gamma or sigma.

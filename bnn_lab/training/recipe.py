@@ -142,9 +142,9 @@ class Recipe(_Section):
         training: how long.
         binary: optimizer of the binary weights.
         rest: optimizer of all other weights.
-        name: of the recipe's file.
+        name: name of the recipe's file.
         description: in a line.
-        source: of the settings.
+        source: source of the settings.
     """
 
     model: Model
@@ -176,7 +176,7 @@ def load_recipe(name: str | Path) -> Recipe:
     """Read a recipe.
 
     Args:
-        name: of a recipe that comes with bnn_lab, or the path of a .toml file.
+        name: name of a recipe that comes with bnn_lab, or the path of a .toml file.
 
     Returns:
         The recipe, checked.

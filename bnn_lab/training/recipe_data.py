@@ -32,7 +32,7 @@ class Batches:
 
     Attributes:
         name: what it is, in words.
-        input_shape: of one image.
+        input_shape: shape of one image.
         classes: number of classes.
         steps_per_epoch: full batches in one epoch.
         train_from: given a step, an endless `tf.data.Dataset` from that step's batch on.
@@ -54,9 +54,9 @@ def open_data(
 
     Args:
         recipe: says which.
-        folder: of CIFAR-10's, Fashion-MNIST's or ImageNet's files; default Keras' loader or
+        folder: folder of CIFAR-10's, Fashion-MNIST's or ImageNet's files; default Keras' loader or
             TensorFlow Datasets.
-        seed: of order and augmentation.
+        seed: seed of order and augmentation.
         smoke: synthetic images in the same shape in place of downloads.
 
     Returns:
@@ -64,7 +64,7 @@ def open_data(
 
     Raises:
         InputError: a folder was given for data that needs none, or there are too few images.
-        BnnLabError: data is not to be had.
+        BnnLabError: the data is not available.
     """
     name, batch = recipe.data.name, recipe.training.batch
     if folder is not None and name in (*SHIPPED, "synthetic"):
@@ -111,7 +111,7 @@ def in_memory(
     Args:
         data: the images.
         batch: images a step.
-        seed: of order and augmentation.
+        seed: seed of order and augmentation.
         augment: pad, crop and flip the training images.
         size: pixels to enlarge the images to; None keeps them.
 

@@ -53,8 +53,8 @@ def run_recipe(
         folder: gets the checkpoint, ``history.json`` (a record an epoch; an epoch that was
             interrupted has the loss of its last part), TensorBoard logs (``tb``), ``weights.h5``
             (latent weights, at the end) and ``settings.json``.
-        data_folder: of CIFAR-10's or ImageNet's files.
-        seed: of weights, order and augmentation.
+        data_folder: folder of CIFAR-10's or ImageNet's files.
+        seed: seed of weights, order and augmentation.
         smoke: the same code in seconds: two epochs of a few small batches, synthetic images in
             place of CIFAR-10 and ImageNet. The digits keep their batch and images.
         strategy: ``none``, ``mirrored`` (`tf.distribute.MirroredStrategy`: all GPUs of this
@@ -68,7 +68,7 @@ def run_recipe(
     Raises:
         InputError: the folder holds another training, another process trains in it, it cannot be
             written, or an argument is out of range.
-        BnnLabError: the data is not to be had, or TensorBoard is not installed.
+        BnnLabError: the data is not available, or TensorBoard is not installed.
     """
     if strategy not in STRATEGIES:
         raise InputError(f"run_recipe({strategy=}): must be one of {STRATEGIES}.")

@@ -44,7 +44,7 @@ _SIZES = {"I": INTERVAL_BINS, "B": len(RATIO_EDGES) - 1}
 class Recording:
     """Flips and inertia of every layer's binary weights during training.
 
-    L layers, T steps, S samples (taken every so many steps), B bins of `RATIO_EDGES`.
+    L layers, T steps, S samples (taken at intervals of several steps), B bins of `RATIO_EDGES`.
 
     Attributes:
         layers: names, str (L,).

@@ -63,7 +63,7 @@ class ResultStore:
             return dict(outcome)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(
-                f"{path} is no result file ({error}). Fix: delete it; its point runs again."
+                f"{path} is not a result file ({error}). Fix: delete it; its point runs again."
             ) from error
 
     def put(self, point: Point, outcome: Mapping[str, Any]) -> dict[str, Any]:
@@ -98,10 +98,10 @@ def run_points(
     Args:
         experiment: returns numbers, text, lists and dictionaries by name.
         points: keyword arguments of each run.
-        folder: of the results; None keeps nothing.
+        folder: folder of the results; None keeps nothing.
         progress: show a bar.
         client: a `distributed.Client` to run on; None runs here, one by one.
-        label: of the bar.
+        label: label of the bar.
 
     Returns:
         One dictionary a point, in the points' order: settings and outcome together.
@@ -168,7 +168,7 @@ def _compute_on(
                 outcome = future.result()
             except KilledWorker as error:
                 raise BnnLabError(
-                    f"every worker that ran {dict(points[number])} died, perhaps for want of "
+                    f"every worker that ran {dict(points[number])} died, perhaps for lack of "
                     "memory. Fix: start fewer workers; points that are done are kept."
                 ) from error
             yield number, outcome

@@ -263,7 +263,7 @@ def simulate_weights(
         drift: mean gradient mu; a number, or an array that broadcasts to (steps, weights), e.g.
             ``drift[:, None]`` for a drift that changes with time. Positive pushes +1 to flip.
         noise: sigma, at least 0, broadcasts likewise.
-        seed: of the noise.
+        seed: seed of the noise.
 
     Returns:
         The trajectory.

@@ -38,7 +38,7 @@ def sweep(
 ) -> pd.DataFrame:
     """Run an experiment for every point of a grid, in parallel.
 
-    Each result is written to `folder` as it comes, so a sweep that was stopped goes on where it
+    Each result is written to `folder` as it comes, so a sweep that was stopped resumes where it
     was. A point whose worker died runs again on another; a point that raises is tried twice more,
     then its exception is raised here.
 
@@ -56,8 +56,8 @@ def sweep(
         `pandas.DataFrame`, one row a point in the grid's order: settings and outcomes.
 
     Raises:
-        InputError: the grid is empty, something cannot be stored, or `client` is no client and no
-            address.
+        InputError: the grid is empty, something cannot be stored, or `client` is neither a
+            client nor an address.
         BnnLabError: Dask or pandas is not installed, or a point went down with its worker again
             and again.
     """
@@ -115,7 +115,7 @@ def open_client(client: Any = None, *, workers: int | None = None, show: bool = 
         The `distributed.Client`.
 
     Raises:
-        InputError: `client` is no client and no address.
+        InputError: `client` is neither a client nor an address.
         BnnLabError: Dask is not installed, or there is no scheduler at the address.
     """
     try:
@@ -134,7 +134,7 @@ def open_client(client: Any = None, *, workers: int | None = None, show: bool = 
                     processes=True,
                     env=WORKER_ENVIRONMENT,
                     dashboard_address="127.0.0.1:0",
-                    # TensorFlow is slow to exit; that a worker had to be ended is no news.
+                    # TensorFlow is slow to exit; do not warn that a worker had to be killed.
                     silence_logs=logging.ERROR,
                 )
             )
@@ -144,7 +144,7 @@ def open_client(client: Any = None, *, workers: int | None = None, show: bool = 
                 client = stack.enter_context(Client(client, timeout="3s"))
             except ValueError as error:
                 raise InputError(
-                    f"client={client!r} is no scheduler's address ({error}). Fix: write it like "
+                    f"client={client!r} is not a scheduler's address ({error}). Fix: write it like "
                     "'tcp://10.0.0.1:8786'."
                 ) from error
             except OSError as error:

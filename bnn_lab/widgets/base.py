@@ -33,8 +33,8 @@ class Explorer(ipywidgets.VBox, Generic[State]):
         start: state of the first display; a frozen dataclass of `bnn_lab.controls`.
         draw: state to `Drawing`, pure and quick (below 100 ms); its words, one or two sentences,
             are shown under the figure and read by screen readers.
-        name: of this explorer. One made later under the same name starts in the state that this
-            one was left in; "" always starts in `start`.
+        name: name of this explorer. One made later under the same name starts in the state that
+            this one was left in; "" always starts in `start`.
         choices: controls of further fields of the state, whose options are known only now; they
             come first.
 

@@ -37,7 +37,7 @@ def es_module(name: str) -> str:
     """An explorable as one ES module with anywidget's ``export default {render}``.
 
     Args:
-        name: of the file ``js/<name>.js``.
+        name: name of the file ``js/<name>.js``.
 
     Returns:
         JavaScript.
@@ -62,7 +62,7 @@ def classic(name: str) -> str:
     """One explorable as a script for pages that have `classic_core`.
 
     Args:
-        name: of the file ``js/<name>.js``.
+        name: name of the file ``js/<name>.js``.
 
     Returns:
         JavaScript that registers it as `name`.
@@ -82,7 +82,7 @@ def engine(name: str) -> str:
     """One explorable for a JavaScript engine without a page: it becomes ``globalThis.explorable``.
 
     Args:
-        name: of the file ``js/<name>.js``.
+        name: name of the file ``js/<name>.js``.
 
     Returns:
         JavaScript.

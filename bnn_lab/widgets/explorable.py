@@ -53,8 +53,8 @@ class Explorable(anywidget.AnyWidget, metaclass=_FromSchema):
     changes arrives here as soon as the kernel has time for it.
 
     Args:
-        name: of this one. The page remembers by it where the reader left it: over another run of
-            its cell, a reload, and a restart of the kernel. Default: the schema's.
+        name: name of this explorable. The page remembers by it where the reader left it: over another
+            run of its cell, a reload, and a restart of the kernel. Default: the schema's.
         **start: fields of the schema that start at another value.
 
     Raises:
@@ -130,7 +130,7 @@ class _Number(traitlets.Float):
         super().__init__(shape["default"], allow_none=shape.get("optional", False))
 
     def validate(self, owner: Any, value: Any) -> Any:
-        """Refuse what is no number, or out of range."""
+        """Refuse a value that is not a number or is out of range."""
         if value is None and self.allow_none:
             return None
         number = isinstance(value, (int, float)) and not isinstance(value, bool)

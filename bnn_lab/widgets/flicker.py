@@ -87,7 +87,7 @@ class Flicker(Explorable, module="flicker"):
 def example_movies() -> tuple[WeightMovie, ...]:
     """400 simulated weights under Bop, each pushed to a goal by a noisy gradient; it is a heart.
 
-    Their "accuracy" is the share of weights that are where they ought to be. The widget's default.
+    Their "accuracy" is the share of weights that have the right sign. The widget's default.
     """
     row, column = np.mgrid[:_SIDE, :_SIDE]
     x, y = (column - 9.5) / 8, (10.5 - row) / 8

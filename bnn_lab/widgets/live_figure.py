@@ -65,5 +65,5 @@ class LiveFigure(anywidget.AnyWidget):
 
 @cache
 def _plotly_script() -> bytes:
-    """Plotly for the browser, as it lies in the Python package."""
+    """Plotly for the browser, as shipped in the Python package."""
     return (Path(plotly.__file__).parent / "package_data" / "plotly.min.js").read_bytes()

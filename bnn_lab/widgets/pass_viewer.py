@@ -30,7 +30,7 @@ class PassViewer(ipywidgets.VBox):
     Args:
         trace: from `bnn_lab.convert.trace_keras_model`, with snapshots.
         all_passes: list also those that find nothing in this model.
-        name: of this viewer; one made later under the same name starts at the same pass.
+        name: name of this viewer; one made later under the same name starts at the same pass.
 
     Attributes:
         views: the listed `PassView`s.

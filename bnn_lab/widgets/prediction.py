@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from bnn_lab.errors import InputError
 from bnn_lab.widgets.explorable import Explorable
 
-_DECADES = 100  # ends so many times apart make the line logarithmic, as in js/prediction.js
+_DECADES = 100  # ends this many times apart make the line logarithmic, as in js/prediction.js
 
 
 class Prediction(Explorable, module="prediction"):

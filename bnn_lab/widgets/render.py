@@ -37,7 +37,7 @@ def describe(module: str, state: Mapping[str, Any], width: int = 900) -> str:
     Args:
         module: name of the file ``js/<module>.js``.
         state: fields of its schema; those that are missing have their defaults.
-        width: of the drawing that is described.
+        width: width of the drawing that is described.
 
     Returns:
         One or more sentences.

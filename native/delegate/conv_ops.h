@@ -15,7 +15,7 @@
 
 namespace bnn {
 
-// Null if `name` is no convolution. Throws std::invalid_argument for bad options.
+// Null if `name` is not a convolution. Throws std::invalid_argument for bad options.
 std::unique_ptr<Op> make_conv_op(const std::string& name, const Options& options,
                                  const bnn_backend& backend);
 

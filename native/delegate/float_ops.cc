@@ -65,7 +65,7 @@ class ChannelOp final : public Op {
               text(input.shape));
       return input.shape;
     }
-    fail("needs an input that is no constant");
+    fail("needs an input that is not a constant");
   }
 
   void run(const OpTensors& tensors, const OpContext&) override {

@@ -333,7 +333,7 @@ std::vector<int32_t> BConv2D::integrate_taps() const {
 
 void BConv2D::prepare_corrections() {
   const size_t padded = padded_channels();
-  const int32_t missing = transform_depth_ - depth_;  // taps that are no part of this filter
+  const int32_t missing = transform_depth_ - depth_;  // taps outside this filter
   segments_.clear();
   row_pattern_.assign(static_cast<size_t>(ys_.out), 0);
   column_patterns_ = 1;

@@ -51,7 +51,7 @@ void ThreadPool::take(Range* range, int64_t leave) {
 
 void ThreadPool::drain(int own) {
   take(&ranges_[own], 0);
-  // Who is about to finish is left alone: its data is in its own cache.
+  // A thread about to finish is left alone: its data is in its own cache.
   for (int i = 1; i < job_.participants; ++i) take(&ranges_[(own + i) % job_.participants], 1);
 }
 
@@ -120,7 +120,7 @@ void ThreadPool::run(Job job, int64_t count, int threads) {
     pause_cpu();
     if (looks >= kLooks) std::this_thread::yield();  // the worker may wait for this very CPU
   }
-  // Of those that never came.
+  // The ranges of threads that never came.
   for (int t = 1; t < job_.participants; ++t) take(&ranges_[t], 0);
 }
 

@@ -42,7 +42,7 @@ SHAPES = [
     (28, 256, 1),
 ]
 EXECUTED = re.compile(r"^Trace \d+: \S+ \[[0-9a-f]+/([0-9a-f]+)/")
-# The scalar backend's store functions are no templates.
+# The scalar backend's store functions are not templates.
 TILE_CODE = re.compile(r"::tile_\w+<|::store<|::WindowReader::read|::popcounts_(deep|shallow)<")
 INSTRUCTION = re.compile(r"^0x([0-9a-f]+):\s+[0-9a-f]{8}\s+(\S+)\s*(.*)")
 

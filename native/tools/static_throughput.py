@@ -140,7 +140,7 @@ def kernel_loops(assembly: str) -> list[Loop]:
             name = f"{match[4]}, {match[5]} pixels x 4 channels"
         for body in innermost_loops(lines):
             loop = Loop(name.removeprefix("tile_"), body)
-            # Without an add for each popcount it is no loop over the depth, but one around it.
+            # Without an add for each popcount it is not a loop over the depth, but one around it.
             if loop.macs == 0 or loop.count(ADD) != loop.count(CNT):
                 continue
             if loop.count(EOR) != loop.count(CNT):

@@ -27,7 +27,7 @@
 # %% [markdown]
 # ## Does everything work?
 #
-# Each line below is one check: ✓ works, · is optional and missing, ✗ must be mended. A line with ✗
+# Each line below is one check: ✓ works, · is optional and missing, ✗ must be fixed. A line with ✗
 # says how. (The same in a terminal: `bnn-lab doctor`.)
 
 # %% tags=["nbval-ignore-output"]
@@ -44,12 +44,12 @@ for check in checks:
         print(f"  {'':<27} Fix: {check.fix}")
 
 # %% [markdown]
-# If something is wrong, mend it from the top down: a later check may fail only because an earlier
+# If something is wrong, fix it from the top down: a later check may fail only because an earlier
 # one did. Then choose *Kernel → Restart* and run this notebook again.
 
 # %%
 wrong = [check.name for check in checks if check.status == doctor.WRONG]
-print("to mend, from the top down:", *wrong) if wrong else print("all is well")
+print("to fix, from the top down:", *wrong) if wrong else print("all is well")
 
 # %% [markdown]
 # ### Do sliders work?
@@ -203,7 +203,7 @@ score_sheet()
 # %% [markdown]
 # ## Summary
 #
-# * Your installation works, or you know what to mend.
+# * Your installation works, or you know what to fix.
 # * A binary weight learns by **flipping**. *Latent Weights Do Not Exist*,
 #   [arXiv:1906.02107](https://arxiv.org/abs/1906.02107), section 4.
 # * Dot products of signs are **XOR and popcount**. *Larq Compute Engine*,

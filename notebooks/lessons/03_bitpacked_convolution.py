@@ -377,7 +377,7 @@ guess_kernel.reveal(times.speedup(best, over=NUMPY_FLOAT))
 # ## What stops it: the roofline
 #
 # A layer needs arithmetic and data. For each byte that it reads or writes, it does some number of
-# MACs: its **intensity**. The memory brings so many bytes a second; so
+# MACs: its **intensity**. The memory delivers a certain number of bytes a second; so
 #
 # $$\text{speed} \le \min(\text{ceiling},\ \text{intensity} \times \text{bandwidth}).$$
 #
@@ -403,8 +403,8 @@ widgets.Roofline(machine, ladder)
 # * A binary layer that *writes bits* instead of floats moves far to the right. Why? (Count the
 #   bytes in the text below the figure.)
 #
-# A point above the slope of the memory is no error: its data stayed in the cache from one round to
-# the next. Set *data comes from* to cache.
+# A point above the slope of the memory is not an error: its data stayed in the cache from one round
+# to the next. Set *data comes from* to cache.
 
 # %% [markdown]
 # Here is the effect of writing bits, as numbers:

@@ -258,7 +258,7 @@ figures.draw(report)
 # the report before you train for a week.
 
 # %% [markdown]
-# ### Exercise 2: mend a network
+# ### Exercise 2: fix a network
 #
 # `conv_b` and `conv_c` should be binary, but each has a mistake. Run the cell and follow the
 # converter's advice.

@@ -33,7 +33,7 @@
 # %% [markdown]
 # ### Predict first
 #
-# We shall look at **QuickNet Small**, a network that was designed for speed. 99 % of its MACs are
+# We will look at **QuickNet Small**, a network that was designed for speed. 99 % of its MACs are
 # binary.
 
 # %% tags=["nbval-ignore-output"]

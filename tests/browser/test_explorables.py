@@ -36,7 +36,7 @@ class OnPage:
         return self.view.locator(f"[data-id='{name}']")
 
     def drag(self, name: str, dx: float, dy: float, steps: int = 10) -> None:
-        """Move it by so many pixels, with the mouse."""
+        """Move it by this many pixels, with the mouse."""
         self.grip(name).scroll_into_view_if_needed()
         box = self.grip(name).bounding_box()
         self.page.mouse.move(box["x"], box["y"])
@@ -46,7 +46,7 @@ class OnPage:
 
 
 def explorables(page: Any, count: int) -> list[OnPage]:
-    """All explorables of a page, once there are so many of them."""
+    """All explorables of a page, once there are this many of them."""
     views = page.locator(".bnn-lab-explorable")
     page.wait_for_function(f"document.querySelectorAll('.bnn-lab-explorable').length >= {count}")
     return [OnPage(page, views.nth(index)) for index in range(views.count())]

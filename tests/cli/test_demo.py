@@ -106,13 +106,13 @@ def test_errors_become_one_line_and_exit_code_1(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fails(**options: int) -> None:
-        raise InputError("the [bold] layer 'x' is\n  wrong. Fix: mend it.")
+        raise InputError("the [bold] layer 'x' is\n  wrong. Fix: change it.")
 
     monkeypatch.setattr(demo, "run", fails)
     with pytest.raises(SystemExit) as stop:
         cli.main(["demo"])
     assert stop.value.code == 1
-    assert capsys.readouterr().err == "error: the [bold] layer 'x' is wrong. Fix: mend it.\n"
+    assert capsys.readouterr().err == "error: the [bold] layer 'x' is wrong. Fix: change it.\n"
 
 
 def test_options_reach_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -82,7 +82,7 @@ def mutant(original: bytes, rng: np.random.Generator) -> bytes:
 
 @contextmanager
 def time_limit(seconds: int) -> Iterator[None]:
-    """Of CPU time: a busy machine is no hang."""
+    """Of CPU time: a busy machine is not a hang."""
 
     def stop(signum: int, frame: object) -> None:
         raise TimeoutError(f"more than {seconds} s")

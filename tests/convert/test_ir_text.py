@@ -169,7 +169,7 @@ def test_short_text_is_easy_to_write(litert):
             "func.func @f() { %y = tfl.const() {[1, 2]} : tensor<3xf32> }",
             "do not fit the type tensor<3xf32>",
         ),
-        ("func.func @f() { %y = tfl.const() {red} : tensor<3xf32> }", "'red' is no value"),
+        ("func.func @f() { %y = tfl.const() {red} : tensor<3xf32> }", "'red' is not a value"),
     ],
 )
 def test_bad_text(text, message):

@@ -58,7 +58,7 @@ def test_exercises_of_an_installed_package(tmp_path: Path, monkeypatch: pytest.M
 def test_a_folder_that_is_no_course(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["course", "release", "--course", str(tmp_path)])
-    assert "is no course" in " ".join(capsys.readouterr().err.split())
+    assert "is not a course" in " ".join(capsys.readouterr().err.split())
 
 
 def test_release_is_what_students_need(tiny_course: CourseFolder) -> None:

@@ -62,7 +62,7 @@ def outcome(
             c for c in notebook.cells if c.metadata.get("nbgrader", {}).get("grade_id") not in gone
         ]
 
-        # A wrong answer that shall count as right, and for more points.
+        # A wrong answer that is to count as right, and for more points.
         wrong(cell)(notebook)
         check = cell(notebook, "check_flip_step")
         check.source = "pass"

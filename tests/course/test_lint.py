@@ -61,7 +61,7 @@ def test_stub_that_is_no_python(notebook: Any, cell: Any) -> None:
     mine = cell(notebook, "half")
     mine.source = "def half(x):\n    ### BEGIN SOLUTION\n    return x / 2\n    ### END SOLUTION"
     (line,) = found(notebook)
-    assert "without its solution it is no valid Python" in line
+    assert "without its solution it is not valid Python" in line
 
 
 def test_check_that_students_may_change(notebook: Any, cell: Any) -> None:

@@ -101,7 +101,7 @@ def test_where_nothing_can_be_written(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot make the folder"):
         write_lessons(tmp_path / "file" / "lessons")
     (tmp_path / "taken" / START).mkdir(parents=True)
-    with pytest.raises(InputError, match="is no file"):
+    with pytest.raises(InputError, match="is not a file"):
         write_lessons(tmp_path / "taken")
 
 

@@ -87,7 +87,7 @@ def test_the_page_learns_what_the_program_asked_for() -> None:
     shown = BallAndLamp(name="mine", drift=0.5)
     assert shown._name == "mine" and shown._start["drift"] == 0.5
     assert BallAndLamp()._name == "ball-and-lamp"
-    shown.drift = 0.7  # a later change is no other start
+    shown.drift = 0.7  # a later change does not change the start
     assert shown._start["drift"] == 0.5
 
 

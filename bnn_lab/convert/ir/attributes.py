@@ -118,7 +118,7 @@ class QuantParams:
 
     Attributes:
         scale: one value, or one per index along `axis`; empty if only a range was recorded.
-        zero_point: as many as `scale`.
+        zero_point: one value for each of `scale`.
         axis: the quantized dimension of per-axis parameters.
         low: recorded minimum (informative).
         high: recorded maximum (informative).

@@ -40,7 +40,7 @@ def read_lq_op(
         operands: as in the file.
         result_types: as in the file.
         options: flexbuffer bytes.
-        names: of the result tensors.
+        names: names of the result tensors.
 
     Returns:
         The op.

@@ -71,5 +71,5 @@ def read(parser: AttrParser, other: Callable[[str], Any] | None = None) -> Any:
     if word == "hex":
         return bytes.fromhex(parser.parse_str_literal())
     if other is None:
-        parser.raise_error(f"'{word}' is no value")
+        parser.raise_error(f"'{word}' is not a value")
     return other(word)

@@ -56,7 +56,7 @@ class LqOp(LabOp):
         Args:
             operands: all of them.
             result_type: tensor type.
-            names: of the result's tensor.
+            names: names of the result's tensor.
             options: values of options; those left out have their defaults.
         """
         return cls.build(

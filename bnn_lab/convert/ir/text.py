@@ -67,7 +67,7 @@ def parse_ir(text: str, constants: Constants | None = None) -> ModuleOp:
     """Read a module from text.
 
     Args:
-        text: as `ir_text` or `exact_text` print it; functions may stand without a module around.
+        text: as `ir_text` or `exact_text` print it; functions need no enclosing module.
         constants: data of the keys in it, as `constants_of` gives it, or a function of a key and
             a tensor type. A constant whose data is not there prints as before; its values raise.
 

@@ -69,7 +69,7 @@ class PadAfterReshape(Pass):
 
 
 def _axes_kept(before: tuple[int, ...], after: tuple[int, ...]) -> list[int] | None:
-    """Where each axis of `before` stands in `after`, None if that is no insertion of 1s."""
+    """Where each axis of `before` stands in `after`, None if that does not just insert 1s."""
     axes: list[int] = []
     left = list(range(len(after)))
     for size in reversed(before):

@@ -153,7 +153,7 @@ class Together:
     """Passes that make room for each other, applied in turn until none finds anything.
 
     Attributes:
-        name: of the group.
+        name: name of the group.
         summary: one line about what it does as a whole.
         passes: the members.
     """

@@ -63,7 +63,7 @@ def bit_refusal(comparison: Comparison, type_: Any) -> Refusal | None:
     """Why bits of `type_` (that of the compared value) cannot stand for a comparison."""
     source, _, threshold = comparison
     if source.type != type_ or type_.element_type != F32:
-        return Refusal("it is no float32 comparison, or it broadcasts to another shape")
+        return Refusal("it is not a float32 comparison, or it broadcasts to another shape")
     if type_.get_num_dims() == 0:
         return Refusal("its input is a scalar, which has no channels to pack")
     if type_.get_shape()[-1] < 0:
@@ -83,7 +83,7 @@ def sign_ops(comparison: Comparison, negative: str, type_: Any, name: str) -> li
     Args:
         comparison: gives x and the threshold.
         negative: where the sign is -1; x = threshold gives +1.
-        type_: of x and the result.
+        type_: type of x and the result.
         name: tensor name of the result.
 
     Returns:

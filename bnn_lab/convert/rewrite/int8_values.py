@@ -19,7 +19,7 @@ def dequantized(value: SSAValue) -> NDArray[np.float32] | None:
         value: an int8 or int32 constant with affine quantization, per tensor or per axis.
 
     Returns:
-        float32 of the same shape, None if it is no such constant.
+        float32 of the same shape, None if it is not such a constant.
     """
     data, quant = constant(value), quant_of(value.type)
     if data is None or quant is None or data.dtype not in (np.int8, np.int32):

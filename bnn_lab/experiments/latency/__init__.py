@@ -36,7 +36,7 @@ class Entry:
     """One study.
 
     Attributes:
-        question: that it answers.
+        question: the one it answers.
         measure: a `Run` to the frame of measurements.
         finding: frame and `Run` to a paragraph.
     """

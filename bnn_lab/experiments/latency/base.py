@@ -31,8 +31,8 @@ class Study:
     """An answer.
 
     Attributes:
-        name: of the study.
-        question: that it answers.
+        name: name of the study.
+        question: the one it answers.
         frame: `pandas.DataFrame` of the measurements.
         finding: one paragraph, its numbers computed from the frame.
         noise: whether the machine was quiet.

@@ -88,8 +88,8 @@ def columns(
     Args:
         table: calls named after the network and, by their `repr`, its convolutions, of which
             `_CALLS` calls are one.
-        name: of the network.
-        share: of its float ops in its time, 0 to 1, float64 (rounds,).
+        name: name of the network.
+        share: share of its time in float ops, 0 to 1, float64 (rounds,).
         counts: how often each of its convolutions occurs.
 
     Returns:
@@ -147,7 +147,7 @@ def float_parts(clock: NodeClock, model: ModelOps, *, rounds: int) -> NDArray[np
     """Which part of each node's time goes into float ops, 0 to 1, float64 (nodes,).
 
     Args:
-        clock: of the file.
+        clock: the times of the nodes of the file.
         model: the file.
         rounds: timing samples of ops alone, where bnn_lab's delegate runs both kinds in one node.
     """
@@ -167,7 +167,7 @@ def float_share(nodes: NDArray[np.float64], parts: NDArray[np.float64]) -> NDArr
 
     Args:
         nodes: seconds of each node in each call, float64 (rounds, calls, nodes).
-        parts: of each node that is float, 0 to 1, float64 (nodes,).
+        parts: how much of each node is float, 0 to 1, float64 (nodes,).
 
     Returns:
         0 to 1, float64 (rounds,); the median of a round's calls.

@@ -88,16 +88,16 @@ def measure(run: Run) -> pd.DataFrame:
 
 
 def finding(frame: pd.DataFrame, run: Run) -> str:
-    """The cheapest and the dearest first layers and transitions."""
+    """The cheapest and the most expensive first layers and transitions."""
     stem = frame[frame.part == STEM].set_index("name")
     between = frame[frame.part == TRANSITION].set_index("name")
-    cheap, dear = stem.ms.idxmin(), stem.ms.idxmax()
+    cheap, costly = stem.ms.idxmin(), stem.ms.idxmax()
     share = stem.share + between.share
     left = "".join(f" Left out: {name} ({why})." for name, why in run.skipped.items())
     return (
         f"First layers take {stem.ms.min():.2f} ms ({cheap}, {stem.macs[cheap] / 1e6:.0f} million "
-        f"float MACs, {stem.share[cheap]:.0%} of its time) to {stem.ms.max():.2f} ms ({dear}, "
-        f"{stem.macs[dear] / 1e6:.0f} million, {stem.share[dear]:.0%}). Transitions take "
+        f"float MACs, {stem.share[cheap]:.0%} of its time) to {stem.ms.max():.2f} ms ({costly}, "
+        f"{stem.macs[costly] / 1e6:.0f} million, {stem.share[costly]:.0%}). Transitions take "
         f"{between.ms.min():.2f} ms ({between.ms.idxmin()}) to {between.ms.max():.2f} ms "
         f"({between.ms.idxmax()}). Together they are {share.min():.0%} ({share.idxmin()}) to "
         f"{share.max():.0%} ({share.idxmax()}) of a network's time, though only "

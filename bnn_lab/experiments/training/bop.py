@@ -20,7 +20,7 @@ class BopGrid:
         gammas: adaptivity rates in (0, 1].
         thresholds: tau, at least 0.
         seeds: one run each.
-        epochs: of each run.
+        epochs: number of epochs of each run.
     """
 
     gammas: tuple[float, ...] = (1e-4, 1e-3, 1e-2, 1e-1)
@@ -112,9 +112,9 @@ class BopVsLatent:
     Attributes:
         candidates: method to the settings that are tried; equally many for every method.
         tuning_seeds: each candidate is trained once with each.
-        seeds: of the final runs; must not overlap with `tuning_seeds`.
+        seeds: seeds of the final runs; must not overlap with `tuning_seeds`.
         validation: images that candidates are chosen by, held out of training.
-        epochs: of every run.
+        epochs: number of epochs of every run.
     """
 
     candidates: dict[str, tuple[dict[str, Any], ...]] = field(default_factory=_default_candidates)

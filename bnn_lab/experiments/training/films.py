@@ -33,8 +33,8 @@ def bop_films(
     Args:
         gammas: adaptivity rates in (0, 1].
         taus: thresholds, at least 0.
-        epochs: of each run, at least 1.
-        seed: of each run.
+        epochs: number of epochs of each run, at least 1.
+        seed: seed of each run.
         data: name of the images, see `bnn_lab.data.load_named`.
         side: rows and columns of weights that are filmed.
         progress: show a bar.
@@ -59,7 +59,7 @@ def film_of(trace: MlpTrace, label: str, *, layer: int = 1, side: int = SIDE) ->
     """A part of one layer's weights during a recorded run.
 
     Args:
-        trace: of `train_mlp_run` with ``keep_signs``.
+        trace: the trace of `train_mlp_run` with ``keep_signs``.
         label: short name of the run.
         layer: number of the layer, from 0.
         side: rows (inputs) and columns (outputs) from the layer's first on.
@@ -68,7 +68,7 @@ def film_of(trace: MlpTrace, label: str, *, layer: int = 1, side: int = SIDE) ->
         The film.
 
     Raises:
-        InputError: no signs were kept, or the layer has no so many inputs and outputs.
+        InputError: no signs were kept, or the layer has fewer inputs or outputs than that.
     """
     if trace.signs is None:
         raise InputError(

@@ -52,11 +52,12 @@ class ScalingInvariance:
             their last digits; once one comes that close to 0, its sign differs, and from then on
             everything. It is a matter of chance when: at C = 3 or 0.01 in most runs within 600
             steps, in some not at all.
-        cases: of `CASES`.
-        epochs: of 20 steps each.
-        learning_rate: of the latent weights; at 20 over 100,000 of 600 steps' flips happen.
+        cases: some of `CASES`.
+        epochs: number of epochs, of 20 steps each.
+        learning_rate: learning rate of the latent weights; at 20 over 100,000 of 600 steps' flips
+            happen.
         hidden: units of the hidden layers.
-        seed: of initialisation and shuffling.
+        seed: seed of initialisation and shuffling.
     """
 
     scales: tuple[float, ...] = (2.0**-7, 2.0**10)
@@ -127,13 +128,13 @@ def compare_scaled(
     """One pair of trainings of `scaling_invariance`.
 
     Args:
-        case: of `CASES`.
+        case: one of `CASES`.
         scale: C > 0.
-        epochs: of 20 steps each.
-        learning_rate: of the latent weights; Adam, whose steps do not depend on the gradient's
-            size, takes a 1000th of it.
+        epochs: number of epochs, of 20 steps each.
+        learning_rate: learning rate of the latent weights; Adam, whose steps do not depend on the
+            gradient's size, takes a 1000th of it.
         hidden: units of the hidden layers.
-        seed: of initialisation and shuffling.
+        seed: seed of initialisation and shuffling.
 
     Returns:
         identical (bool), first_difference (step from 1, 0 for none), flips (of the first run).
@@ -161,7 +162,7 @@ class LearningRateIsInertia:
 
     Attributes:
         pairs: (learning rate, scale of the initial latent weights).
-        epochs: of each run.
+        epochs: number of epochs of each run.
         seeds: one run each.
     """
 
@@ -220,10 +221,10 @@ class ClipAndDecay:
     """Settings of `clip_and_decay`.
 
     Attributes:
-        learning_rate: of SGD on the latent weights.
+        learning_rate: learning rate of SGD on the latent weights.
         clips: bounds for weight clipping and, separately, for the straight-through gradient.
         l2: weight decay coefficients.
-        epochs: of each run.
+        epochs: number of epochs of each run.
         seeds: one run each.
     """
 

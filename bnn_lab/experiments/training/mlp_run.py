@@ -32,7 +32,7 @@ class MlpRun:
             straight-through sign; ``float`` (the float network under Adam).
         epochs: at least 1; each takes floor(images / batch) steps.
         batch: images a step.
-        seed: of initial weights and shuffling.
+        seed: seed of initial weights and shuffling.
         data: name of the images, see `bnn_lab.data.load_named`. A run of 30 epochs takes about a
             second on ``digits``, about twenty on ``mnist5k``.
         hidden: units of the hidden layers.
@@ -40,7 +40,7 @@ class MlpRun:
         threshold: Bop's tau.
         gamma_factor: Bop's gamma is multiplied by it every `gamma_every` epochs.
         gamma_every: epochs; 0 keeps gamma constant.
-        learning_rate: of the latent (or float) weights.
+        learning_rate: learning rate of the latent (or float) weights.
         initial_scale: factor on the latent weights' Glorot initialisation.
         ste_clip: bound beyond which the straight-through gradient is 0; None for no bound.
         weight_clip: bound to which latent weights are clipped after each step; None for none.

@@ -80,7 +80,7 @@ def check_binary_layers(model: Any, expected: Sequence[str]) -> str:
     """See whether layers of a Keras model would be binary after conversion.
 
     Args:
-        model: of the student.
+        model: the student's model.
         expected: names of the layers that should be.
     """
     from bnn_lab.convert import explain

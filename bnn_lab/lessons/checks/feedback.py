@@ -102,7 +102,7 @@ def attempt(
         function: the student's.
         *arguments: passed on. Arrays are copied, so that a function may write to them.
         case: the arguments in words, to begin a hint with.
-        hints: for kinds of exceptions, in place of their own text.
+        hints: exception types to the text shown in place of the exception's own.
         more: added to what the function raised.
         may_be_none: None is an answer.
 

@@ -6,7 +6,7 @@ import { explorable } from "./core/explorable.js";
 import { knob, scale, ticks } from "./core/marks.js";
 
 const LINE = 22; // pixels of a line of the question
-const DECADES = 100; // ends so many times apart make the line logarithmic
+const DECADES = 100; // ends this many times apart make the line logarithmic
 
 const isLog = ({ low, high }) => low > 0 && high / low >= DECADES;
 

@@ -14,7 +14,7 @@ namespace bnn {
 // 1.1 to 1.2 times in all, as words of bits of one pixel lie in one line.
 //
 // A task is some rows x one block of output channels. The rows that are left over when the height
-// is no multiple of the threads lie between those of two threads and are shared block by block.
+// is not a multiple of the threads lie between those of two threads and are shared block by block.
 class RowSplit {
  public:
   struct Piece {

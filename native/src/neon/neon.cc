@@ -13,7 +13,7 @@
  *   for 48 operations, nothing else. The sum over a register's lanes costs, being shared by four
  *   channels through pairwise adds, no more than the widening alone. The windows of the 4 pixels
  *   are first laid end to end in 2 KB of stack, once for all channels of the block: a depth that
- *   is no multiple of 128 bits is filled up once a window instead of once a filter row, and the
+ *   is not a multiple of 128 bits is filled up once a window instead of once a filter row, and the
  *   loop is long enough to be predicted. Windows in one piece (1x1, dense) are read in place.
  * - Shallow windows (3x3 with 32 or 64 channels): the lanes of a register are 4 output channels
  *   and the activation word is broadcast. No fill, and lanes need no sum. Broadcasting loads

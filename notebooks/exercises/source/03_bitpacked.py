@@ -56,8 +56,8 @@ def pack(signs):
 # %% nbgrader={"grade": true, "grade_id": "check_pack", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 words = attempt(pack, np.array([-1, 1, -1, -1]))
 expect(np.shape(words) == (1,), f"4 values fit into 1 word. You gave shape {np.shape(words)}.")
-expect(int(words[0]) != 0b1011, "Turned round: the first value goes into the LOWEST bit.")
-expect(int(words[0]) != 2, "Turned round: -1 is bit 1, +1 is bit 0.")
+expect(int(words[0]) != 0b1011, "Reversed: the first value goes into the LOWEST bit.")
+expect(int(words[0]) != 2, "Inverted: -1 is bit 1, +1 is bit 0.")
 expect_equal(words, [13], "Wanted: 1 + 4 + 8 = 13.")
 expect(np.asarray(words).dtype == np.uint32, "The words should have dtype np.uint32.")
 ### BEGIN HIDDEN TESTS

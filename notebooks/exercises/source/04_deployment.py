@@ -178,7 +178,7 @@ for line in convert.ir_text(graph_of(0.1)).splitlines():
 #
 # * `None` if the op is not its subject,
 # * a `Refusal("reason")` if the rewrite would be wrong here,
-# * or a match: whatever `rewrite` needs. Return the value that the quantize shall read.
+# * or a match: whatever `rewrite` needs. Return the value that the quantize op is to read.
 #
 # `rewrite` is written for you. Useful: `isinstance(op, Quantize)`, `producer(op.input)` is the op
 # that made a value (or `None`), `is_tfl(op, "leaky_relu")`, `op.option("alpha")`, and
@@ -381,6 +381,6 @@ passed(f"Repaired: {binary:.0%} of the multiply-accumulates are binary now.")
 # inputs ±1 where the layer reads them (reason names the op that computes them)? Which layers hold the
 # bytes (column file bytes: perhaps a float first layer or classifier dominates)? If a converter is
 # silent, the network gives right answers and is merely slow and large, so nobody notices; with a
-# reason and an advice, the model can be mended before it is trained again.
+# reason and some advice, the model can be fixed before it is trained again.
 # (1 point for each question with its place in the report, 1 for the silence.)
 # ### END SOLUTION

@@ -130,7 +130,7 @@ other = made_up(
 expect_equal(attempt(slowest, other), "b", "It should work for any profile.")
 expect_equal(attempt(least_efficient, other), "a", "It should work for any profile.")
 ### END HIDDEN TESTS
-passed("The op to mend is one that is slow AND inefficient. Here: the stem, then the head.")
+passed("The op to improve is one that is slow AND inefficient. Here: the stem, then the head.")
 
 # %% [markdown]
 # ## Exercise 3: how much can it gain? (3 points)

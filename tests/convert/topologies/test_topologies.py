@@ -102,7 +102,7 @@ class Signs:
     def are_decided(self, exact: list[np.ndarray], keras: list[np.ndarray]) -> bool:
         """Whether none is in doubt."""
         for value, single in zip(exact[:-1], keras[:-1], strict=True):
-            # A zero that float32 also gets exactly, as ReLU makes it, is no matter of rounding.
+            # A zero that float32 also gets exactly, as ReLU makes it, is not a matter of rounding.
             doubtful = (np.abs(value) <= self._margin(value)) & ((value != 0) | (single != 0))
             if doubtful.any():
                 return False

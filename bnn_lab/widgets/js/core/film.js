@@ -61,7 +61,7 @@ export function filmAt(film, frame) {
 }
 
 /**
- * A film's weights as pixels in a square of `side`; `now` is `filmAt`'s. Flips glow for so many
+ * A film's weights as pixels in a square of `side`; `now` is `filmAt`'s. Flips glow for this many
  * frames; `signs` paints +1 and -1 below them.
  */
 export function drawFilm(pen, film, now, x0, y0, side, colours, { glow, signs = true }) {

@@ -65,7 +65,7 @@ export class Player {
     this.view.redraw();
   }
 
-  /** Go on by so many milliseconds. */
+  /** Advance by this many milliseconds. */
   advance(elapsed) {
     if (!this.playing || this.view.holding) return;
     // After a pause of the page nothing jumps.
