@@ -1,7 +1,7 @@
 """Converter: Keras models with larq layers to binary `.tflite` models.
 
-Stages: TensorFlow's own converter (`stock`), the file as IR (`importer`, `dialect`), the passes
-(`pipeline`, `passes/`), and back to a file (`exporter`).
+Stages: TensorFlow's own converter (`stock`), the file as IR (`ir`), the passes
+(`pipeline`, `passes/`), and back to a file (`ir.exporter`).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Memory and time of the converter's own stages: import, passes, export.
 
-    python -m bnn_lab.convert.footprint stock.tflite
+    python -m bnn_lab.convert.footprint float.tflite
 
 runs them in this fresh process on a float file of TensorFlow's converter (`stock_tflite` makes
 one) and prints JSON. TensorFlow is not loaded, so nothing but these stages shows. Linux only.

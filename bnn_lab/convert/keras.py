@@ -26,7 +26,7 @@ class ConversionTrace:
     """Every stage of a conversion, for looking at.
 
     Attributes:
-        stock: float `.tflite` bytes of TensorFlow's own converter.
+        stock: the float `.tflite` file of TensorFlow's own converter, bytes.
         ir_before: IR text of `stock`.
         passes: what each pass did, in order.
         ir_after: IR text of the result.

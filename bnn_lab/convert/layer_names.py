@@ -7,7 +7,7 @@ from xdsl.ir import OpResult
 from bnn_lab.convert.ir.lq_dialect import BinaryConv
 from bnn_lab.convert.ir.tfl_dialect import Const, LabOp
 
-# What the stock converter and this one leave on ops that lost their layer's name.
+# What TensorFlow's converter and this one leave on ops that lost their layer's name.
 _ANONYMOUS = ("Identity", "StatefulPartitionedCall", "PartitionedCall", "arith.constant")
 # A fused tensor's name joins several layers': the one that does the work comes first.
 _WORK = ("conv", "matmul", "dense", "biasadd")

@@ -31,7 +31,7 @@ def import_stock(
         quantization: how to quantize what is not binary.
 
     Returns:
-        The stock file, and its graph with the model's names of inputs and outputs.
+        The float file, and its graph with the model's names of inputs and outputs.
 
     Raises:
         ConversionError: TensorFlow's converter rejects the model.

@@ -1,4 +1,4 @@
-"""The stock TFLite converter: Keras to a float or int8 `.tflite` model, batch fixed to 1."""
+"""TensorFlow's own converter: Keras to a float or int8 `.tflite` model, batch fixed to 1."""
 
 from __future__ import annotations
 

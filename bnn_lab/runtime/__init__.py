@@ -1,4 +1,4 @@
-"""Runs `.tflite` files with binary layers: stock LiteRT plus the bnn_lab delegate.
+"""Runs `.tflite` files with binary layers: plain LiteRT plus the bnn_lab delegate.
 
 Source of the design: LCE paper section 3 (custom ops in a TFLite file), with a LiteRT external
 delegate in place of LCE's own build of the runtime.

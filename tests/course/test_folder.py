@@ -180,7 +180,7 @@ class TestCollect:
         with pytest.raises(InputError, match="there is no notebook"):
             collect(course, "ana", file)
         file.write_text("<html>")
-        with pytest.raises(InputError, match="no readable notebook"):
+        with pytest.raises(InputError, match="not a readable notebook"):
             collect(course, "ana", file)
         with pytest.raises(InputError, match="the student's name"):
             collect(course, "../ana", file)

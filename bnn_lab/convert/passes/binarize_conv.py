@@ -4,8 +4,8 @@
 =>
     x -> lq.Quantize -> lq.Bconv2d(filter = ±1, multiplier c, bias b) [-> tfl.<activation>]
 
-The stock converter folds a BatchNorm's scale into the ±1 filter, exactly, so c differs by channel
-and a negative scale has flipped the signs; c = 0 gives multiplier 0.
+TensorFlow's converter folds a BatchNorm's scale into the ±1 filter, exactly, so c differs by
+channel and a negative scale has flipped the signs; c = 0 gives multiplier 0.
 
 lq.Bconv2d clamps the raw accumulator *before* multiplier and bias, TFLite after. So RELU moves
 inside only if b = 0 and c >= 0, RELU6 and RELU_N1_TO_1 only if also c = 1; any other activation

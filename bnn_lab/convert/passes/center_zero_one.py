@@ -6,7 +6,7 @@
     x -> lq.Quantize -> lq.Dequantize -> [tfl.padv2(2p - 1)] -> tfl.conv_2d(f / 2, b + sum(f) / 2)
 
 Heaviside's u in {0, 1} is (1 + s) / 2 for a binary s, so the sum over u is half the sum over s
-plus half the sum of the filter: the same for every pixel. The stock converter does the reverse to
+plus half the sum of the filter: the same for every pixel. TensorFlow's does the reverse to
 a sign written as 2 * cast(x >= 0) - 1, folding the 2 and the -1 into the layer. Where a bit cannot
 tell s (which needs -1 at x = 0), it tells -s, and the filter is negated. Zeros of SAME padding are
 values of u like others: -1 of s, padded by an op of its own.

@@ -1,10 +1,10 @@
-"""What is computed of constants alone is computed now.
+"""What depends on constants alone is computed now.
 
     tfl.const -> tfl.sign -> tfl.add(0.1) -> tfl.sign -> tfl.transpose -> reader
 =>
     tfl.const -> reader
 
-The stock converter does so itself, but gives up on large constants: it leaves the quantizer of a
+TensorFlow's converter does so itself, but gives up on large constants: it leaves the quantizer of a
 kernel of some ten million weights (the dense layers of AlexNet) to be run with every image.
 """
 

@@ -4,8 +4,8 @@
     lq.Bconv2d(multiplier m, bias b) -> tfl.add(t)      =>  lq.Bconv2d(m, b + t)
     lq.Bconv2d(multiplier m, bias b) -> tfl.sub(t)      =>  lq.Bconv2d(m, b - t)
 
-Where a ReLU stands between convolution and BatchNorm, the stock converter leaves the BatchNorm as
-MUL and ADD; the clamp inside lq.Bconv2d precedes its multiplier, so both fit. Only if nothing
+Where a ReLU stands between convolution and BatchNorm, TensorFlow's converter leaves the BatchNorm
+as MUL and ADD; the clamp inside lq.Bconv2d precedes its multiplier, so both fit. Only if nothing
 else reads the convolution. An activation fused to the MUL or ADD becomes an op of its own.
 """
 
