@@ -115,7 +115,7 @@ def test_reasons_are_named(outcome: Any) -> None:
     assert notes["tampered"]["check_ste"] == "NameError"
     assert notes["wrong"]["check_flip_step"] == "NotYet"
     assert all(r.state == NOT_GRADED for r in rows["unreadable"])
-    assert "no readable notebook" in rows["unreadable"][0].note
+    assert "not a readable notebook" in rows["unreadable"][0].note
 
 
 @pytest.mark.slow
