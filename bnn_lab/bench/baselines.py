@@ -44,10 +44,10 @@ def litert_call(
     """One inference on LiteRT; input and output stay where they are.
 
     Args:
-        content: of a `.tflite` file with batch 1.
+        content: bytes of a `.tflite` file with batch 1.
         x: one sample, without batch dimension; or an array for each input as it is; None makes up
             values, which is all the same to most models' speed.
-        num_threads: of the interpreter and of the binary kernels.
+        num_threads: threads of the interpreter and of the binary kernels.
         delegate: load bnn_lab's delegate; without it the file runs as on any LiteRT.
         backend: kernel backend, default BNN_LAB_BACKEND or the fastest.
         fuse: see `bnn_lab.Interpreter`.
@@ -76,9 +76,9 @@ def lce_call(
     """One inference on LCE's interpreter, which copies input and output too.
 
     Args:
-        content: of a `.tflite` file with batch 1.
+        content: bytes of a `.tflite` file with batch 1.
         x: as for `litert_call`.
-        num_threads: of the interpreter.
+        num_threads: threads of the interpreter.
         indirect: run LCE's indirect kernel instead of its default one.
 
     Returns:
@@ -114,7 +114,7 @@ def lce_calls(
     Args:
         content: as for `lce_call`.
         x: as for `litert_call`.
-        num_threads: of the interpreter.
+        num_threads: threads of the interpreter.
         wanted: None takes them if LCE is installed and can run the file.
 
     Raises:

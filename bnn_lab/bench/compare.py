@@ -17,8 +17,8 @@ class Comparison:
     """One layer or model on one runtime, in two reports.
 
     Attributes:
-        name: of the layer or model.
-        num_threads: of the run.
+        name: name of the layer or model.
+        num_threads: threads of the run.
         runs_on: such as "bnn_lab avx2" or "int8 TFLite".
         first_s: median seconds in the first report.
         second_s: median seconds in the second.

@@ -122,7 +122,7 @@ class KernelResult:
         table: the times.
         ceilings: backend to 10^9 multiply-accumulates a second of its instructions on registers
             alone, the best round of this run.
-        num_threads: of all.
+        num_threads: threads given to all.
     """
 
     case: ConvCase | DenseCase
@@ -167,7 +167,7 @@ def bench_conv(
     Args:
         case: the convolution.
         rounds: samples of each.
-        num_threads: of all.
+        num_threads: threads given to all.
         float_baselines: also time float32 and int8 TFLite.
         watch: looks at the machine's noise meanwhile.
 
@@ -222,7 +222,7 @@ def bench_dense(
     Args:
         case: the layer.
         rounds: samples of each.
-        num_threads: of all.
+        num_threads: threads given to all.
         float_baselines: also time float32 and int8 TFLite.
         watch: looks at the machine's noise meanwhile.
 
@@ -255,7 +255,7 @@ def bench_bitpack(
 
     Args:
         elements: float32 values; the default, 256 KiB, stays in the L2 cache.
-        channels: of the last dimension.
+        channels: number of channels of the last dimension.
         rounds: samples of each backend.
 
     Returns:

@@ -77,8 +77,9 @@ def conv_bytes(case: ConvCase, bits: int, output_bits: int = 32) -> int:
 
     Args:
         case: the convolution.
-        bits: of a value of the image and of a filter: 1, 8 or 32. Single bits fill whole words.
-        output_bits: of a value of the result.
+        bits: width in bits of a value of the image and of a filter: 1, 8 or 32. Single bits fill
+            whole words.
+        output_bits: width in bits of a value of the result.
 
     Returns:
         Bytes, each counted once.

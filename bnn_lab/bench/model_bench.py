@@ -24,15 +24,15 @@ class ModelResult:
     """Times of one model on everything that runs it.
 
     Attributes:
-        name: of the model.
+        name: name of the model.
         table: one inference, batch 1; input and output stay where they are, except in LCE, whose
             interpreter copies both.
-        num_threads: of all.
-        backend: of the reference: ours, fused.
+        num_threads: threads given to all.
+        backend: backend of the reference: ours, fused.
         file_bytes: kind of file to its size.
         macs: multiply-accumulates of the binary file.
         binary_macs: those of ±1 with ±1.
-        profile: of the reference, None if it was not asked for.
+        profile: profile of the reference, None if it was not asked for.
     """
 
     name: str
@@ -92,7 +92,7 @@ def bench_model(
         name: to show.
         files: `BINARY`, and `FLOAT32` and `INT8` if they are to be timed, to `.tflite` contents.
         x: one sample without batch dimension; None makes one up.
-        num_threads: of all.
+        num_threads: threads given to all.
         rounds: samples of each. Each comes after `LEAD_IN` of untimed calls, so that waking
             threads, or what others left in the caches, is not what is measured.
         backends: kernel backends, default all of this CPU. The active one is always timed.

@@ -42,7 +42,7 @@ def cached_files(
     Weights are random; running statistics of batch normalization are those of a new layer.
 
     Args:
-        name: of a network, as for `bnn_lab.models.network`.
+        name: name of a network, as for `bnn_lab.models.network`.
         kinds: which of `BINARY`, `FLOAT32` and `INT8`.
         progress: told what is being converted.
 

@@ -39,14 +39,14 @@ class Entry(_Part):
     """One layer or model with one number of threads, timed in one interleaved run.
 
     Attributes:
-        name: of the layer or model.
-        num_threads: of everything that was timed.
+        name: name of the layer or model.
+        num_threads: threads of everything that was timed.
         macs: multiply-accumulates of one call.
         reference: with what the others are compared: bnn_lab on its fastest backend.
         speedup_over: name to how many times faster the reference is: the median of the quotients
             within each round.
-        times: of `bnn_lab BACKEND` (for models with fusion), `bnn_lab BACKEND unfused`, `bnn_lab in
-            LiteRT`, `LCE default`, `LCE indirect`, `float32 TFLite` and `int8 TFLite`.
+        times: times of `bnn_lab BACKEND` (for models with fusion), `bnn_lab BACKEND unfused`,
+            `bnn_lab in LiteRT`, `LCE default`, `LCE indirect`, `float32 TFLite` and `int8 TFLite`.
     """
 
     name: str
@@ -83,7 +83,7 @@ class OpTime(_Part):
     """One op of a model, or a binary convolution with the ops fused into it.
 
     Attributes:
-        name: of the output tensor.
+        name: name of the output tensor.
         kind: TFLite's names of the ops, joined by " + ".
         ms: milliseconds per inference.
         macs: multiply-accumulates, null where they are not defined.
@@ -104,7 +104,7 @@ class OpTimes(_Part):
 
     Attributes:
         end_to_end_ms: median of whole inferences, milliseconds.
-        sum_ms: of the rows, milliseconds.
+        sum_ms: sum over the rows, milliseconds.
         rows: in the order in which they run.
     """
 
@@ -122,7 +122,7 @@ class Model(Entry):
         binary_macs: multiply-accumulates of ±1 with ±1.
         float_floor_s: seconds of the ops that stay float: what would remain if binary ops took no
             time; null if it was not profiled.
-        profile: of the reference, null if it was not profiled.
+        profile: profile of the reference, null if it was not profiled.
     """
 
     backend: str
@@ -172,9 +172,9 @@ def make_report(
 
     Args:
         command: the words of the command that measured, such as ["bench", "kernels"].
-        layers: of `KernelResult.entry()`.
-        models: of `ModelResult.entry()`.
-        noise: of `NoiseWatch.after()`.
+        layers: from `KernelResult.entry()`.
+        models: from `ModelResult.entry()`.
+        noise: from `NoiseWatch.after()`.
         bitpack: backend to GB/s.
 
     Returns:

@@ -120,7 +120,7 @@ def frame_table(frame: pd.DataFrame, caption: str, most: int | None = None) -> T
 
     Args:
         frame: with one row for each row of the table.
-        caption: of the table.
+        caption: caption of the table.
         most: rows to show; None shows all.
     """
     shown = frame if most is None else frame.head(most)

@@ -35,7 +35,7 @@ def write_page(reports: Sequence[Report], path: Path) -> None:
 
     Args:
         reports: from `make_report`, `read_report` or `merge_reports`.
-        path: of the page; folders are made.
+        path: path of the page; folders are made.
 
     Raises:
         InputError: there are no reports, or the file cannot be written.

@@ -46,7 +46,7 @@ def draw_ladder(results: Sequence[KernelResult], state: LadderState) -> Drawing:
     backend's instructions.
 
     Args:
-        results: of `bnn_lab.bench.backend_comparison.measure_backends`.
+        results: the results of `bnn_lab.bench.backend_comparison.measure_backends`.
         state: what to show.
 
     Returns:

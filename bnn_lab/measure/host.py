@@ -48,10 +48,10 @@ class Host(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     Attributes:
         cpu: name of the CPU, or of the board.
         cpus: their number.
-        flags: of the CPU, those that choose kernels.
+        flags: flags of the CPU, those that choose kernels.
         frequency_mhz: mean over the CPUs at that moment, null if unknown.
         max_frequency_mhz: null if unknown.
-        governor: of the frequency, null if unknown.
+        governor: the frequency governor, null if unknown.
         affinity: CPUs that the process could use, null if unknown.
         core_latency_ns: nanoseconds that a cache line took from one of them to another, null if
             there is one or it was not measured.

@@ -22,7 +22,7 @@ class Times(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """Seconds that one call takes, as a report has them.
 
     Attributes:
-        name: of what ran.
+        name: name of what ran.
         min_s: fastest round, seconds per call.
         median_s: median round, seconds per call.
         p90_s: 90th percentile of the rounds, seconds per call.
@@ -43,7 +43,7 @@ class Timing:
     """Seconds of one of several things that were timed side by side.
 
     Attributes:
-        name: of what ran.
+        name: name of what ran.
         seconds: mean seconds per call in each round, float64 (rounds,).
         calls: calls in each round; more than one for calls too short for the clock.
     """
@@ -107,8 +107,8 @@ class TimingTable:
         hits both, cancels.
 
         Args:
-            name: of what the answer praises.
-            over: of what it is compared with.
+            name: name of what the answer praises.
+            over: name of what it is compared with.
 
         Returns:
             Time of `over` divided by time of `name`; above 1, `name` is faster.
@@ -154,7 +154,7 @@ def measure(
             above 0. What has threads needs it: the first calls after something else mainly wake
             threads that went to sleep.
         before_round: called before each round, for what should be known of the moment.
-        seed: of the order.
+        seed: seed of the random order.
         clock: returns seconds; for tests.
 
     Returns:

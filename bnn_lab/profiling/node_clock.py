@@ -84,7 +84,7 @@ class PlanNode:
         index: in LiteRT's node table; below the file's number of ops it is the op's position.
         inputs: tensor indices, -1 for an absent operand.
         outputs: tensor indices.
-        custom_name: of a custom op or of a delegate's partition, else "".
+        custom_name: name of a custom op or of a delegate's partition, else "".
     """
 
     index: int
@@ -105,8 +105,8 @@ def open_litert(
     """LiteRT's interpreter, ready to run.
 
     Args:
-        content: of a `.tflite` file.
-        num_threads: of the interpreter.
+        content: bytes of a `.tflite` file.
+        num_threads: threads of the interpreter.
         delegate: load bnn_lab's delegate.
         backend: name of a kernel backend, default BNN_LAB_BACKEND or the fastest.
         fuse: see `bnn_lab.Interpreter`.
@@ -144,7 +144,7 @@ class NodeClock:
     """An interpreter of its own whose nodes are timed.
 
     Args:
-        content: of a `.tflite` file.
+        content: bytes of a `.tflite` file.
         clock: returns seconds.
         **options: of `open_litert`.
 

@@ -38,19 +38,19 @@ class Part:
     split: bool
 
 
-def quiet_rounds(*peers: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Those half of the rounds in which all peers together were fastest.
+def quiet_rounds(*timed: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """The half of the rounds in which all that was timed, taken together, was fastest.
 
-    Other work on the machine comes in bursts longer than a call: it would hit the rounds of one
-    peer, and their sum would not be that of the other.
+    Other work on the machine comes in bursts longer than a call: it would hit the rounds of
+    one of them, and their sum would not be that of the other.
 
     Args:
-        *peers: seconds of each call, float64 (rounds, calls).
+        *timed: seconds of each call, float64 (rounds, calls).
 
     Returns:
         bool (rounds,), at least one True.
     """
-    spent = np.sum([np.median(seconds, axis=1) for seconds in peers], axis=0)
+    spent = np.sum([np.median(seconds, axis=1) for seconds in timed], axis=0)
     mask: NDArray[np.bool_] = spent <= np.median(spent)
     return mask
 
@@ -197,9 +197,9 @@ def _times_alone(
         arrays = [made_up(tuple(t["shape"]), np.dtype(t["dtype"])) for t in details]
         set_inputs(interpreter.litert, arrays)
         alone.append(interpreter)
-    peers = {str(index): interpreter.run for index, interpreter in enumerate(alone)}
+    calls = {str(index): interpreter.run for index, interpreter in enumerate(alone)}
     try:
-        measure(peers, rounds=rounds, round_seconds=_ROUND_SECONDS, clock=clock)
+        measure(calls, rounds=rounds, round_seconds=_ROUND_SECONDS, clock=clock)
     except (ValueError, RuntimeError) as error:
         raise BnnLabError(f"an op cannot run alone: {error}") from error
     return [float(node_seconds(np.array(i.seconds), np.array(i.totals)).sum()) for i in alone]

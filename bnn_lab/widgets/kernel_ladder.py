@@ -15,7 +15,8 @@ class KernelLadder(Explorer[LadderState]):
     """Dots of NumPy, each backend of this CPU, float32 and int8 TFLite, for measured layers.
 
     Args:
-        results: of `bnn_lab.bench.backend_comparison.measure_backends`, with the same rungs.
+        results: the results of `bnn_lab.bench.backend_comparison.measure_backends`, with the same
+            rungs.
         name: see `Explorer`.
 
     Raises:

@@ -14,8 +14,9 @@ class Roofline(Explorer[RooflineState]):
     """Measured roofs and layers, and the bound of a layer that the reader chooses.
 
     Args:
-        machine: of `bnn_lab.bench.machine.measure_machine`.
-        results: of `bnn_lab.bench.backend_comparison.measure_backends`, shown as points.
+        machine: the result of `bnn_lab.bench.machine.measure_machine`.
+        results: the results of `bnn_lab.bench.backend_comparison.measure_backends`, shown as
+            points.
         name: see `Explorer`.
     """
 

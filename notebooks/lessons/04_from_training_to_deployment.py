@@ -407,7 +407,7 @@ print("same file, same logits")
 #
 # * **binary**: our file on our kernels,
 # * **binary + int8**: the same with int8 in place of float,
-# * **float32 TFLite**: the same network as floats on stock LiteRT,
+# * **float32 TFLite**: the same network as floats on plain LiteRT,
 # * **int8 TFLite**: the same network with 8-bit integers, the usual way to make networks faster.
 
 # %% tags=["nbval-ignore-output"]

@@ -21,7 +21,7 @@ class FakeClock:
         return self.now
 
     def call(self, name: str, *durations: float):
-        """A function whose calls take these seconds, the last one for ever after."""
+        """A function whose calls take these seconds, the last one for every later call."""
         left = list(durations)
 
         def call() -> None:
