@@ -21,6 +21,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
+    "explorables",
     "generated_pages",
     "mathml",
     "plain_docstrings",

@@ -31,8 +31,16 @@ if importlib.util.find_spec("bnn_lab") is None:
     %pip install --quiet "bnn-lab[train,notebooks]"
     %pip install --quiet --no-deps larq==0.14.0"""
 
-# What a figure needs in JupyterLab. Its HTML form would carry a copy of plotly, 5 MB.
-KEPT_FORMATS = ("text/plain", "application/vnd.plotly.v1+json", "image/png", "text/markdown")
+# What a figure needs in JupyterLab. Its HTML form would carry a copy of plotly, 5 MB. The site
+# brings an explorable to life from the third.
+KEPT_FORMATS = (
+    "text/plain",
+    "application/vnd.plotly.v1+json",
+    "application/vnd.bnn-lab.explorable+json",
+    "image/svg+xml",
+    "image/png",
+    "text/markdown",
+)
 
 
 def sources() -> list[Path]:

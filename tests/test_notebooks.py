@@ -8,7 +8,7 @@ import nbformat
 import pytest
 
 ROOT = Path(__file__).parents[1]
-LARGEST_NOTEBOOK = 200_000  # bytes
+LARGEST_NOTEBOOK = 300_000  # bytes
 
 
 def load_sync():

@@ -1,12 +1,8 @@
 from .answers import draw_answer as draw_answer
-from .bop_explorer import BopState as BopState
-from .bop_explorer import draw_bop as draw_bop
 from .digits import draw_digits as draw_digits
 from .dispatch import draw as draw
 from .drawing import Drawing as Drawing
 from .experiments import draw_experiment as draw_experiment
-from .inertia_explorer import InertiaState as InertiaState
-from .inertia_explorer import draw_inertia as draw_inertia
 from .ir import graph_ops as graph_ops
 from .ir import op_counts as op_counts
 from .ir import ops_between as ops_between

@@ -10,10 +10,8 @@ from bnn_lab.convert.report import Report
 from bnn_lab.errors import InputError
 from bnn_lab.experiments.latency.base import Study
 from bnn_lab.experiments.training.base import ExperimentResult
-from bnn_lab.figures.bop_explorer import BopState, draw_bop
 from bnn_lab.figures.drawing import Drawing
 from bnn_lab.figures.experiments import draw_experiment
-from bnn_lab.figures.inertia_explorer import InertiaState, draw_inertia
 from bnn_lab.figures.latency import draw_latency
 from bnn_lab.figures.packed_sizes import PackedSizes, draw_packed_sizes
 from bnn_lab.figures.profile import draw_profile
@@ -48,9 +46,7 @@ def draw(result: Any, **options: Any) -> Drawing:
 
 
 _DRAWN: dict[type, Callable[..., Drawing]] = {
-    BopState: draw_bop,
     ExperimentResult: draw_experiment,
-    InertiaState: draw_inertia,
     PackedSizes: draw_packed_sizes,
     Profile: draw_profile,
     Recording: draw_recording,

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from bnn_lab.errors import InputError
-from bnn_lab.training.counter_random import STEPS, WEIGHTS, normal_table
+from bnn_lab.training.counter_random import STEPS, WEIGHTS, normal, normal_table
 
 Floats = NDArray[np.float64]
 
@@ -250,8 +250,12 @@ def simulate_weights(
     drift: ArrayLike = 0.0,
     noise: ArrayLike = 1.0,
     seed: int = 0,
+    coupling: ArrayLike | None = None,
 ) -> Trajectory:
-    """Run independent binary weights, all starting at +1, under one rule.
+    """Run binary weights, all starting at +1, under one rule.
+
+    They are independent, unless a `coupling` makes each one's gradient depend on all signs, as in a
+    network.
 
     The noise of a weight at a step depends on the `seed` alone: rules and settings can be compared
     draw by draw, and one weight of many does what it would do by itself.
@@ -263,13 +267,16 @@ def simulate_weights(
         drift: mean gradient mu; a number, or an array that broadcasts to (steps, weights), e.g.
             ``drift[:, None]`` for a drift that changes with time. Positive pushes +1 to flip.
         noise: sigma, at least 0, broadcasts likewise.
-        seed: seed of the noise.
+        seed: of the noise.
+        coupling: (weights, weights) or None; at each step the gradient of weight i gains
+            sum over j of coupling[i, j] * sign_j. See `random_coupling`.
 
     Returns:
         The trajectory.
 
     Raises:
-        InputError: a count is out of range, or drift or noise is not finite or does not broadcast.
+        InputError: a count is out of range, or drift, noise or coupling is not finite or has
+            another shape.
     """
     if not (1 <= steps <= STEPS and 1 <= weights <= WEIGHTS):
         raise InputError(
@@ -289,15 +296,50 @@ def simulate_weights(
         raise InputError("simulate_weights: drift and noise must be finite and noise at least 0.")
     gradients = mean + sigma * normal_table(seed, steps, weights)
 
+    columns = None
+    if coupling is not None:
+        columns = np.asarray(coupling, np.float64).T
+        if columns.shape != (weights, weights) or not np.isfinite(columns).all():
+            raise InputError(
+                f"simulate_weights: coupling {columns.shape[::-1]} must be finite and of shape "
+                f"{(weights, weights)}."
+            )
+
     signs = np.ones((steps + 1, weights), np.int8)
     watched = np.empty((steps + 1, weights))
     state = rule.start(weights)
     watched[0] = state["watched"]
     for number, gradient in enumerate(gradients, start=1):
+        if columns is not None:
+            for column, sign in zip(columns, signs[number - 1], strict=True):
+                gradient += column * sign  # one after the other, as the page does
         rule.step(state, gradient, number)
         signs[number] = state["sign"]
         watched[number] = state["watched"]
     return Trajectory(rule, gradients, signs, watched)
+
+
+def random_coupling(weights: int, seed: int = 0) -> Floats:
+    """How weights of a small made-up network depend on each other's signs.
+
+    Each sign pushes its own weight back, by 0.3, and all others by normal numbers of size 0.08. So
+    flips never cease, and one that differs soon makes others differ.
+
+    Args:
+        weights: in 1..256.
+        seed: as in `simulate_weights`.
+
+    Returns:
+        float64 (weights, weights), for `simulate_weights`.
+
+    Raises:
+        InputError: the count is out of range.
+    """
+    if not 1 <= weights <= 256:
+        raise InputError(f"random_coupling({weights=}): must lie in 1..256.")
+    # The last step's numbers, which a run of fewer steps does not use.
+    numbers = normal(seed, STEPS - 1, np.arange(weights * weights)).reshape(weights, weights)
+    return np.where(np.eye(weights, dtype=bool), 0.3, 0.08 * numbers)
 
 
 def _latent_start(

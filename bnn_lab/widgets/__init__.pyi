@@ -4,7 +4,6 @@ from .bop_explorer import BopExplorer as BopExplorer
 from .bop_map import BopMap as BopMap
 from .film_strip import FilmStrip as FilmStrip
 from .flicker import Flicker as Flicker
-from .inertia_explorer import InertiaExplorer as InertiaExplorer
 from .kernel_ladder import KernelLadder as KernelLadder
 from .latency_explorer import LatencyExplorer as LatencyExplorer
 from .op_profile import OpProfile as OpProfile
@@ -13,4 +12,5 @@ from .prediction import Prediction as Prediction
 from .prediction import score_sheet as score_sheet
 from .roofline import Roofline as Roofline
 from .switches import Switches as Switches
+from .twin_worlds import TwinWorlds as TwinWorlds
 from .window import Window as Window

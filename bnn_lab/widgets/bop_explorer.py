@@ -1,22 +1,13 @@
-"""`BopExplorer`: weights under Bop and a noisy gradient, with sliders."""
+"""`BopExplorer`: a weight under Bop, its average of gradients between two gates."""
 
 from __future__ import annotations
 
-from bnn_lab.figures.bop_explorer import BopState, draw_bop
-from bnn_lab.widgets.base import Explorer
+from bnn_lab.widgets.explorable import Explorable
 
 
-class BopExplorer(Explorer[BopState]):
-    """Sliders for gamma, tau, drift and noise; closed forms are drawn beside the simulation.
+class BopExplorer(Explorable, module="bop_explorer"):
+    """Bop's average m between -tau and tau, its noise by the formula, and how many weights flip.
 
-    Args:
-        name: see `Explorer`.
-        **start: fields of `BopState` that start at another value.
-
-    Raises:
-        InputError: a value is out of range.
+    The weights are those of `bnn_lab.training.simulate`: `Bop` under `simulate_weights` with 600
+    steps and 300 weights, bit by bit.
     """
-
-    def __init__(self, name: str = "bop", **start: float | str) -> None:
-        state = BopState(**start)  # type: ignore[arg-type]
-        super().__init__(state, draw_bop, name)

@@ -5,17 +5,21 @@ in ``js/`` are ES modules that Node and a browser run as they are; here each bec
 returns its exports, in the order of their imports. Only the forms of import and export that the
 sources use are known, and anything else is refused.
 
-Three builds: `es_module` for anywidget, `classic_core` and `classic` for pages (one script for all
-of them, and one for each explorable, which also work from a disk), `engine` for `render.py`.
+The builds: `es_module` for anywidget; `classic_core` and `classic` for a site (one script for all
+its pages, and one for each explorable, which also work from a disk); `page`, a whole page in one
+file; `engine` for `render.py`.
 """
 
 from __future__ import annotations
 
+import html
 import json
 import posixpath
 import re
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from bnn_lab.errors import InputError
 
@@ -30,6 +34,7 @@ _IMPORT = re.compile(
 _EXPORT = re.compile(r"^export\s+(?:async\s+)?(?:function\*?|const|class)\s+(\w+)", re.MULTILINE)
 _DEFAULT = re.compile(r"^export\s+default\s+", re.MULTILINE)
 _OTHER = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
+_INDENT = re.compile(r"^[ \t]+|\n(?=\n)", re.MULTILINE)  # the style sheet needs none, either
 _COMMENT = re.compile(r"^[ \t]*(?://.*|/\*\*(?:.|\n)*?\*/[ \t]*)\n", re.MULTILINE)
 
 
@@ -55,7 +60,7 @@ def es_module(name: str) -> str:
 
 def classic_core() -> str:
     """The script that a page without a kernel needs once: the core, and what starts explorables."""
-    return _shared(order("core/site.js", *_core()))
+    return _shared(_core())
 
 
 def classic(name: str) -> str:
@@ -71,10 +76,42 @@ def classic(name: str) -> str:
         InputError: see `es_module`.
     """
     entry = f"{name}.js"
-    own = [path for path in order(entry) if not path.startswith("core/")]
+    own = [path for path in order(entry) if path not in _core()]
     return _shared(own) + (
         f'{_REGISTRY}["core/site.js"].register({json.dumps(name)}, '
         f"{_REGISTRY}[{json.dumps(entry)}].default);\n"
+    )
+
+
+def page(name: str, start: Mapping[str, Any] | None = None, style: str = "") -> str:
+    """A page in one file with one explorable, which needs neither kernel nor server.
+
+    Args:
+        name: of the file ``js/<name>.js``.
+        start: fields of its schema that start at another value.
+        style: more CSS.
+
+    Returns:
+        HTML.
+
+    Raises:
+        InputError: see `es_module`.
+    """
+    schema = json.loads(_text(f"{name}.json"))
+    scripts = [classic_core(), classic(name)]
+    # A script ends at the first such tag, wherever that stands in it.
+    safe = (text.replace("</script", "<\\/script") for text in scripts)
+    inline = "".join(f"<script>{text}</script>\n" for text in safe)
+    return (
+        '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{html.escape(schema['title'])}</title>\n"
+        "<style>:root { color-scheme: light dark; }\n"
+        "body { margin: 12px; font-family: system-ui, sans-serif; background: Canvas; }\n"
+        f"{style}</style>\n"
+        f'<div class="bnn-lab-explorable-here" data-explorable="{name}" '
+        f'data-name="{html.escape(schema["name"])}" '
+        f'data-start="{html.escape(json.dumps(dict(start or {})))}"></div>\n{inline}'
     )
 
 
@@ -139,7 +176,8 @@ def _shared(paths: list[str]) -> str:
 
 
 def _core() -> list[str]:
-    return [f"core/{path.name}" for path in sorted((SOURCES / "core").glob("*.js"))]
+    """Modules that nearly all explorables use; what else they share comes with each of them."""
+    return order("core/site.js", "core/explorable.js", "core/marks.js", "core/simulate.js")
 
 
 @cache
@@ -169,7 +207,7 @@ def _module(path: str) -> str:
     text = _text(path)
     if path.endswith(".json"):
         return json.dumps(json.loads(text), ensure_ascii=False, separators=(",", ":"))
-    text = _COMMENT.sub("", text)
+    text = _INDENT.sub("", _COMMENT.sub("", text))
 
     def imported(match: re.Match[str]) -> str:
         source = f"{_REGISTRY}[{json.dumps(_resolve(path, match['path']))}]"

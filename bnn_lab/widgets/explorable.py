@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 from typing import Any, ClassVar
 
 import anywidget
@@ -98,6 +99,15 @@ class Explorable(anywidget.AnyWidget, metaclass=_FromSchema):
 
         return SVG(render.draw(self.module, self.state, width))
 
+    def save_page(self, path: str | Path) -> None:
+        """Write a page that works by itself, in any browser and without a kernel.
+
+        Args:
+            path: of the HTML file, which holds all that it needs.
+        """
+        text = bundle.page(self.module, _changed(self))
+        Path(path).write_text(text, encoding="utf-8")
+
     def describe(self) -> str:
         """What is to be seen in the present state, in words."""
         return render.describe(self.module, self.state)
@@ -108,8 +118,9 @@ class Explorable(anywidget.AnyWidget, metaclass=_FromSchema):
             "text/plain": self.describe(),
         }
         if os.environ.get(STATIC) == "1":
-            start = {"module": self.module, "name": self._name, "start": _changed(self)}
-            return {MIME: start, **picture}
+            # As text: a notebook would give each number of a list its own line.
+            start = json.dumps(_changed(self), separators=(",", ":"))
+            return {MIME: {"module": self.module, "name": self._name, "start": start}, **picture}
         found: Any = super()._repr_mimebundle_(**options)
         live, metadata = found if isinstance(found, tuple) else (found, {})
         # Without a kernel or scripts, the picture is what remains.

@@ -15,7 +15,10 @@ from typing import Any
 
 import nbformat
 import plotly
+from explorables import explorable_html
 from sphinx.application import Sphinx
+
+from bnn_lab.widgets.explorable import MIME
 
 DOCS = Path(__file__).resolve().parents[1]
 NOTEBOOKS = DOCS.parent / "notebooks" / "lessons"
@@ -45,6 +48,10 @@ def make_lessons() -> None:
                 if PLOTLY in output.get("data", {}):
                     name = f"figure-{source.stem}-{number}"
                     output.data = {"text/html": figure_html(output.data[PLOTLY], name)}
+                elif MIME in output.get("data", {}):
+                    picture = "".join(output.data["image/svg+xml"])
+                    shown = explorable_html(**output.data[MIME], picture=picture, depth=1)
+                    output.data = {"text/html": shown}
         nbformat.write(notebook, target / source.name)
     bundled = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
     shutil.copyfile(bundled, DOCS / "_static" / "plotly.min.js")

@@ -30,6 +30,15 @@
 #
 # * What does the *size* of a latent weight mean? The network never sees it.
 # * What do learning rate, clipping and weight decay do, when only signs count?
+#
+# Here is one such weight, a ball. Each gradient **kicks** it, mostly downwards. The lamp shows all
+# that the network sees of it. Press **Play**; then drag the ball up and play again. When does the
+# lamp go out?
+
+# %% tags=["nbval-ignore-output"]
+from bnn_lab.widgets import BallAndLamp, Prediction, TwinWorlds
+
+BallAndLamp(name="first", learning_rate=0.1, initial=1.2, drift=0.1, noise=0.5)
 
 # %%
 import numpy as np
@@ -40,7 +49,6 @@ from bnn_lab.experiments import training as experiments
 from bnn_lab.lessons import checks
 from bnn_lab.training import closed_forms
 from bnn_lab.training.simulate import LatentSGD, simulate_weights
-from bnn_lab.widgets import InertiaExplorer, Prediction
 
 plotly.io.renderers.default = "plotly_mimetype"  # keeps the saved notebook small
 
@@ -104,16 +112,17 @@ twice = Prediction("And if latent weights and learning rate are both doubled?", 
 twice
 
 # %% [markdown]
-# Now move the sliders. The upper part shows some latent weights; the network only sees on which
-# side of the dashed line they are. The lower part shows when 400 weights flip for the first time.
-# Try:
+# Now play with 400 of them. They all start where the ball does and get kicks of their own; the bars
+# count when each flips for the first time. Try:
 #
-# 1. Raise the **initial magnitude**. What happens to the bars?
-# 2. Now raise the **learning rate** until the bars are back.
-# 3. Set the noise to 0, then to 3. What stays, what goes?
+# 1. Lift the ball before the first step. What happens to the bars?
+# 2. Now raise the **learning rate** until the bars are back. Then let the height be measured **in
+#    kicks**.
+# 3. Drag the green dot: the push grows or shrinks. Set the noise to 0, then to 3. What stays the
+#    same, and what does not?
 
 # %% tags=["nbval-ignore-output"]
-InertiaExplorer()
+BallAndLamp()
 
 # %% [markdown]
 # ### What you saw
@@ -194,6 +203,15 @@ checks.check_steps_to_flip(steps_to_flip)
 # > Multiply the learning rate and all initial latent weights by the same $C > 0$. Then every latent
 # > weight is $C$ times what it was, at every step, and *no binary weight ever differs*.
 #
+# Below are two small worlds. In each, twelve latent weights push each other: a gradient depends on
+# all twelve lamps, and on noise that is the same in both. Press **Play**, and while it plays drag
+# the **corner** of the twin. Can you make a single lamp differ?
+
+# %% tags=["nbval-ignore-output"]
+TwinWorlds()
+
+# %% [markdown]
+# Does that hold for a network that learns something?
 # We train a small digits network twice: once as it is, and once with everything multiplied by
 # $C = 2^{-7}$. A power of two scales floats without rounding, so we may ask for equality to the
 # last bit.
@@ -262,11 +280,11 @@ print("too much inertia: few flips, and it learns badly")
 # ### Clipping
 #
 # A weight that has been pushed one way for long has moved far from 0. If the gradient then changes
-# its mind, the weight must come all the way back. Try it below: the drift turns round halfway. Then
-# tick **clip the weights**, and lower **clip at**.
+# its mind, the weight must come all the way back. Try it below: the push turns round halfway. Play,
+# then open **walls, spring, flywheel**, switch the **walls** on, and drag them towards each other.
 
 # %% tags=["nbval-ignore-output"]
-InertiaExplorer(name="clipping", drift=0.5, noise=0.5, push="turns round halfway")
+BallAndLamp(name="clipping", drift=0.5, noise=0.5, turn=True)
 
 # %% [markdown]
 # Measured: 200 steps of drift +0.5, then -0.5 until the weights are back at +1.
@@ -326,8 +344,15 @@ print("after every step: latent weight = -2 · average gradient, to the last bit
 # %% [markdown]
 # ### Which tricks break the theorem?
 #
-# A rule that compares latent weights with a fixed number knows their size. Scale that number too,
-# and the theorem holds again:
+# A rule that compares latent weights with a fixed number knows their size. In these twin worlds the
+# walls stay where they are, however small the twin is. Play, then drag its corner. Which of the
+# other rules keep the lamps equal?
+
+# %% tags=["nbval-ignore-output"]
+TwinWorlds(name="walls", rule="walls that stay")
+
+# %% [markdown]
+# The same with the digits network. Scale the fixed number too, and the theorem holds again:
 
 # %% tags=["nbval-ignore-output"]
 cases = ("momentum", "weight clip fixed", "weight clip scaled", "L2 fixed", "L2 divided")

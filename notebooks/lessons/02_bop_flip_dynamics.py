@@ -29,6 +29,16 @@
 # * What must be remembered of the gradients?
 # * When is the wish for a flip strong enough?
 # * Does a network trained like this get as good?
+#
+# Here is the answer to look at first. The black line averages the gradients of one weight. Two
+# gates guard the weight; only one at a time is closed. When the line breaks through it, the weight
+# **flips**, and the other gate closes. Press **Play**, then drag a gate, and the length of the
+# memory.
+
+# %% tags=["nbval-ignore-output"]
+from bnn_lab.widgets import BopExplorer, BopMap, Flicker, Prediction
+
+BopExplorer(name="first", noise=0.5, threshold=0.1)
 
 # %%
 import numpy as np
@@ -40,7 +50,6 @@ from bnn_lab.experiments import training as experiments
 from bnn_lab.lessons import checks
 from bnn_lab.training import closed_forms
 from bnn_lab.training.simulate import Bop, simulate_weights
-from bnn_lab.widgets import BopExplorer, BopMap, Flicker, Prediction
 
 plotly.io.renderers.default = "plotly_mimetype"  # keeps the saved notebook small
 
@@ -151,11 +160,11 @@ for gamma in (0.1, 0.01):
 # $$s = \sigma \sqrt{\gamma / (2-\gamma)}$$
 #
 # That sets the scale: $\tau$ must be compared with $s$. In the figure the green band is
-# $m \pm s$, the dashed lines are $\pm\tau$. Try:
+# $m \pm s$, the gates are at $\pm\tau$. Play it to the end, and try:
 #
-# 1. Lower $\gamma$ slowly. How do the band and the bars change?
-# 2. Raise $\tau$ until it is twice $s$. How many weights still flip?
-# 3. Set the drift to 0.3 and let it **turn round halfway**. Which settings follow quickly?
+# 1. Drag the memory, $1/\gamma$, longer. How do the band and the bars change?
+# 2. Drag a gate until $\tau$ is twice $s$. How many weights still flip?
+# 3. Drag the drift to 0.3 and let it **turn round halfway**. Which settings follow quickly?
 
 # %% tags=["nbval-ignore-output"]
 BopExplorer()
@@ -214,7 +223,7 @@ my_gamma, my_tau = 0.1, 0.1
 checks.check_gamma_and_tau(my_gamma, my_tau)
 
 # %% tags=["nbval-ignore-output"]
-figures.draw(figures.BopState(my_gamma, my_tau, drift=0.3, push="turns round halfway"))
+BopExplorer(name="mine", gamma=my_gamma, threshold=my_tau, drift=0.3, turn=True)
 
 # %% [markdown]
 # ## A real network

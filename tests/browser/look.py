@@ -16,24 +16,6 @@ from playwright.sync_api import sync_playwright
 
 from bnn_lab.widgets import bundle
 
-PAGE = """<!doctype html><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<body style="margin: 12px; background: {paper}; font-family: system-ui">
-<div class="bnn-lab-explorable-here" data-explorable="{module}" data-start='{start}'></div>
-<script src="explorables.js"></script>"""
-PAPERS = {"light": "#ffffff", "dark": "#131416"}
-
-
-def write_page(folder: Path, module: str, start: dict[str, Any], theme: str = "light") -> Path:
-    """A page with one explorable and its scripts, for file://."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "explorables.js").write_text(bundle.classic_core(), encoding="utf-8")
-    (folder / f"{module}.js").write_text(bundle.classic(module), encoding="utf-8")
-    page = folder / f"{module}-{theme}.html"
-    text = PAGE.format(paper=PAPERS[theme], module=module, start=json.dumps(start))
-    page.write_text(text, encoding="utf-8")
-    return page
-
 
 def main() -> None:
     """Command line."""
@@ -44,6 +26,9 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("build/look"))
     parser.add_argument("--chromium", default="/usr/bin/chromium")
     options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    page = options.folder / f"{options.module}.html"
+    page.write_text(bundle.page(options.module, options.start), encoding="utf-8")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=options.chromium, args=["--no-sandbox", "--disable-gpu"]
@@ -54,10 +39,12 @@ def main() -> None:
             ("phone", 390, "light"),
         ):
             tab = browser.new_page(
-                viewport={"width": width, "height": 900}, device_scale_factor=1.5
+                viewport={"width": width, "height": 900},
+                device_scale_factor=1.5,
+                color_scheme=theme,
             )
             tab.on("pageerror", lambda error: print(f"error: {error}"))
-            tab.goto(write_page(options.folder, options.module, options.start, theme).as_uri())
+            tab.goto(page.as_uri())
             tab.wait_for_function(
                 "document.querySelector('.bnn-lab-explorable')?.explorable?.frames > 0"
             )

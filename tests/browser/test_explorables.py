@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from bnn_lab.widgets import bundle
+
 FRONTENDS = ("lab", "notebook")
+IMPORT = "from bnn_lab.widgets import *\n"
 
 pytestmark = pytest.mark.slow
 
@@ -26,51 +30,191 @@ class OnPage:
         """An attribute of its JavaScript object, such as "state" or "frames"."""
         return self.view.evaluate(f"element => element.explorable.{what}")
 
-    def wait_until_drawn(self) -> None:
+    def wait_until(self, condition: str) -> None:
+        """Until `condition`, in JavaScript about `it`, holds."""
         self.page.wait_for_function(
-            "element => element.explorable.frames > 0", arg=self.view.element_handle()
+            f"element => {{ const it = element.explorable; return {condition}; }}",
+            arg=self.view.element_handle(),
         )
 
     def grip(self, name: str) -> Any:
         """What can be grabbed, by its id."""
         return self.view.locator(f"[data-id='{name}']")
 
-    def drag(self, name: str, dx: float, dy: float, steps: int = 10) -> None:
-        """Move it by this many pixels, with the mouse."""
-        self.grip(name).scroll_into_view_if_needed()
-        box = self.grip(name).bounding_box()
+    def touch(self) -> bool:
+        """Drag, or press, the first thing that can be; whether the state has changed."""
+        before = self.get("state")
+        grips = self.view.locator(".grip.invite, .grip")
+        if grips.count() == 0:
+            self.view.locator(".spot").first.click()
+            return bool(self.get("state") != before)
+        for dx, dy in ((40, -30), (-70, 60)):
+            self.drag(grips.first, dx, dy)
+            if self.get("state") != before:
+                return True
+        return False
+
+    def drag(self, what: Any, dx: float, dy: float) -> None:
+        """Move something, or what has this id, by so many pixels with the mouse."""
+        handle = self.grip(what) if isinstance(what, str) else what
+        handle.scroll_into_view_if_needed()
+        box = handle.bounding_box()
         self.page.mouse.move(box["x"], box["y"])
         self.page.mouse.down()
-        self.page.mouse.move(box["x"] + dx, box["y"] + dy, steps=steps)
+        self.page.mouse.move(box["x"] + dx, box["y"] + dy, steps=10)
         self.page.mouse.up()
 
 
-def explorables(page: Any, count: int) -> list[OnPage]:
-    """All explorables of a page, once there are this many of them."""
-    views = page.locator(".bnn-lab-explorable")
-    page.wait_for_function(f"document.querySelectorAll('.bnn-lab-explorable').length >= {count}")
-    return [OnPage(page, views.nth(index)) for index in range(views.count())]
+def one_of_each() -> list[str]:
+    """Calls that make one explorable of each kind."""
+    schemas = (bundle.SOURCES / f"{module}.json" for module in bundle.explorables())
+    names = [json.loads(schema.read_text())["python"] for schema in schemas]
+    return [f"{name}()" for name in names]
+
+
+def explorables(page: Any, count: int) -> dict[str, OnPage]:
+    """Name to explorable, once there are so many of them on the page."""
+    page.wait_for_function(
+        f"document.querySelectorAll('.bnn-lab-explorable').length >= {count}", timeout=60_000
+    )
+    views = page.locator(".bnn-lab-explorable").all()
+    found = [OnPage(page, view) for view in views]
+    return {one.get("name"): one for one in found}
+
+
+@pytest.fixture
+def run(
+    open_notebook: Callable[[str, str], Any],
+    write_notebook: Callable[..., str],
+    request: pytest.FixtureRequest,
+) -> Callable[..., Any]:
+    """`run(frontend, *sources)`: a notebook of these cells, started."""
+
+    def start(frontend: str, *sources: str) -> Any:
+        name = f"{request.node.name.split('[')[0]}_{frontend}.ipynb"
+        notebook = open_notebook(write_notebook(name, *sources), frontend)
+        notebook.start_all()
+        return notebook
+
+    return start
 
 
 @pytest.mark.parametrize("frontend", FRONTENDS)
-def test_it_answers_while_the_kernel_is_busy(
-    open_notebook: Callable[[str, str], Any],
-    write_notebook: Callable[..., str],
-    blocker: Any,
-    frontend: str,
+def test_all_are_drawn_and_answer_while_the_kernel_is_busy(
+    run: Callable[..., Any], blocker: Any, frontend: str
 ) -> None:
-    name = write_notebook(
-        f"busy_{frontend}.ipynb",
-        "from bnn_lab.widgets import BallAndLamp\nBallAndLamp()",
-        blocker.source,
-    )
-    notebook = open_notebook(name, frontend)
-    notebook.start_all()
-    (shown,) = explorables(notebook.page, 1)
-    shown.wait_until_drawn()
-    before = shown.get("state.initial")
-    shown.drag("ball", 0, -60)
-    assert shown.get("state.initial") > before
+    cells = one_of_each()
+    notebook = run(frontend, IMPORT, *cells, blocker.source)
+    for name, one in explorables(notebook.page, len(cells)).items():
+        one.view.scroll_into_view_if_needed()
+        one.wait_until("it.frames > 0")
+        assert one.touch(), name
+        notebook.screenshot(name)
+    # The kernel has had no time for any of it.
     assert notebook.page.evaluate("() => window.bnnLabRan") is None
-    notebook.screenshot("dragged")
+    assert notebook.page_errors == []
+
+
+@pytest.mark.parametrize("frontend", FRONTENDS)
+def test_python_and_the_page_hear_of_each_other(run: Callable[..., Any], frontend: str) -> None:
+    notebook = run(
+        frontend,
+        IMPORT + "shown = BallAndLamp(drift=0.3)\nshown",
+        "shown.learning_rate, shown.clip = 0.1, 0.5",
+        "print('heard', shown.initial, shown.step)",
+    )
+    notebook.wait_for_all()
+    one = explorables(notebook.page, 1)["ball-and-lamp"]
+    one.wait_until("it.state.learning_rate === 0.1 && it.state.clip === 0.5")
+    assert one.get("state.drift") == 0.3
+    one.drag("ball", 0, -60)
+    one.view.get_by_role("button", name="one step on").click()
+    initial = one.get("state.initial")
+    one.wait_until(f"it.model.get('initial') === {initial}")
+    notebook.wait_idle()
+    notebook.page.wait_for_timeout(300)  # the last message may be held back for a while
+    notebook.wait_idle()
+    assert f"heard {initial} 1" in notebook.run_cell("print('heard'")
+
+
+@pytest.mark.parametrize("frontend", FRONTENDS)
+def test_it_stays_as_it_was_left(run: Callable[..., Any], frontend: str) -> None:
+    """Over another run of its cell, a restart of the kernel, and a reload of the page."""
+    notebook = run(frontend, IMPORT + "BallAndLamp(drift=0.4)")
+    notebook.wait_for_all()
+    page = notebook.page
+    one = explorables(page, 1)["ball-and-lamp"]
+    one.wait_until("it.frames > 0")
+    one.drag("ball", 0, -60)
+    left = one.get("state")
+    assert left["initial"] > 1.2 and left["drift"] == 0.4
+
+    notebook.run_cell("BallAndLamp")
+    again = explorables(page, 1)["ball-and-lamp"]
+    assert again.get("state") == left
+
+    page.evaluate(
+        """async () => {
+          const session = window.jupyterapp.shell.currentWidget.context.sessionContext;
+          await session.session.kernel.restart();
+        }"""
+    )
+    notebook.wait_idle()
+    again.drag("ball", 0, 20)  # no kernel knows of it any more
+    moved = again.get("state")
+    assert moved["initial"] < left["initial"]
+    notebook.run_cell("BallAndLamp")
+    assert explorables(page, 1)["ball-and-lamp"].get("state") == moved
+
+    assert notebook.page_errors == []
+    page.evaluate("() => window.jupyterapp.shell.currentWidget.context.save()")
+    page.reload()
+    last = explorables(page, 1)["ball-and-lamp"]
+    last.wait_until("it.frames > 0")
+    assert last.get("state") == moved
+
+
+@pytest.mark.parametrize("frontend", FRONTENDS)
+def test_two_views_of_one_move_together_and_two_of_a_kind_do_not(
+    run: Callable[..., Any], frontend: str
+) -> None:
+    notebook = run(frontend, IMPORT + "shown = BallAndLamp()\nshown", "shown", "BallAndLamp('own')")
+    notebook.wait_for_all()
+    page = notebook.page
+    explorables(page, 3)
+    first, second, own = (OnPage(page, view) for view in page.locator(".bnn-lab-explorable").all())
+    first.wait_until("it.frames > 0")
+    first.drag("ball", 0, -60)
+    initial = first.get("state.initial")
+    second.wait_until(f"it.state.initial === {initial}")
+    assert own.get("state.initial") == 1
+
+
+def test_window_theme_and_keys(run: Callable[..., Any]) -> None:
+    notebook = run("lab", IMPORT + "BallAndLamp()", "'next'")
+    notebook.wait_for_all()
+    page = notebook.page
+    one = explorables(page, 1)["ball-and-lamp"]
+    for width in (1440, 1100, 1440):
+        page.set_viewport_size({"width": width, "height": 900})
+        one.wait_until("it.canvas.clientWidth === it.width")
+        assert one.get("canvas.clientHeight") == one.get("height") > 300
+        assert one.get("width") > width / 2
+    notebook.use_theme("JupyterLab Dark")
+    one.wait_until("it.theme.dark")
+    notebook.screenshot("dark")
+    notebook.use_theme("JupyterLab Light")
+    one.wait_until("!it.theme.dark")
+
+    # JupyterLab's own keys must not go off: the arrow would select the next cell, D D delete it.
+    cell = "() => window.jupyterapp.shell.currentWidget.content.activeCellIndex"
+    one.view.click(position={"x": 5, "y": 5})
+    active = page.evaluate(cell)
+    one.grip("ball").focus()
+    before = one.get("state.initial")
+    for key in ("ArrowDown", "ArrowDown", "d", "d"):
+        page.keyboard.press(key)
+    assert one.get("state.initial") < before
+    assert page.evaluate(cell) == active
+    assert len(notebook.cells()) == 2
     assert notebook.page_errors == []

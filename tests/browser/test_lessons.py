@@ -20,11 +20,17 @@ NAMES = sorted(path.stem for path in LESSONS.glob("[0-9]*.ipynb"))
 # Lesson to the names of the explorers it shows.
 EXPLORERS: dict[str, set[str]] = {
     "00_start_here": {"packed-sizes"},
-    "01_latent_weights_as_inertia": {"inertia", "clipping"},
-    "02_bop_flip_dynamics": {"bop"},
+    "01_latent_weights_as_inertia": set(),
+    "02_bop_flip_dynamics": set(),
     "03_bitpacked_convolution": {"kernel-ladder", "roofline"},
     "04_from_training_to_deployment": {"pass-viewer", "op-profile"},
     "05_designing_fast_bnns": {"latency"},
+}
+
+# Lesson to the names of what computes in the page.
+EXPLORABLES: dict[str, set[str]] = {
+    "01_latent_weights_as_inertia": {"first", "ball-and-lamp", "twin-worlds", "clipping", "walls"},
+    "02_bop_flip_dynamics": {"first", "bop", "mine"},
 }
 
 pytestmark = pytest.mark.slow
@@ -72,6 +78,7 @@ def test_lesson(open_notebook: Callable[[str, str], Any], jupyter: Any, name: st
     for notebook in (lab, classic):
         notebook.wait_for_all()
         check_outputs(notebook, EXPLORERS[name])
+        check_explorables(notebook, EXPLORABLES.get(name, set()))
 
     wrong = []
     for explorer in lab.explorers().values():
@@ -98,6 +105,17 @@ def check_outputs(notebook: Any, explorers: set[str]) -> None:
         explorer.wait_until_drawn()
         assert explorer.errors() == ""
         notebook.screenshot(explorer.name, explorer.view)
+
+
+def check_explorables(notebook: Any, names: set[str]) -> None:
+    """All are there, and each is drawn when it comes into view."""
+    views = notebook.page.locator(".bnn-lab-explorable").all()
+    assert {view.evaluate("element => element.explorable.name") for view in views} == names
+    for view in views:
+        view.scroll_into_view_if_needed()
+        notebook.page.wait_for_function(
+            "element => element.explorable.frames > 0", arg=view.element_handle()
+        )
 
 
 def try_every_control(notebook: Any, explorer: Any) -> list[str]:

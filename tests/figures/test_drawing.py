@@ -6,14 +6,15 @@ import ast
 import typing
 from pathlib import Path
 
+import numpy as np
 import plotly.graph_objects as go
 import pytest
 
 from bnn_lab import figures
 from bnn_lab.errors import InputError
-from bnn_lab.figures import Drawing
+from bnn_lab.figures import Drawing, draw_latency
 from bnn_lab.figures.dispatch import _DRAWN
-from bnn_lab.lessons.designer import Design
+from bnn_lab.measure.timing import Timing, TimingTable
 
 FOLDER = Path(figures.__file__).parent
 
@@ -48,14 +49,17 @@ def test_draw_takes_the_first_argument_of_each_function(kind: type) -> None:
 
 
 def test_results_without_a_figure_are_refused_by_type() -> None:
-    with pytest.raises(InputError, match="no figure is made of a dict; there are: BopState, "):
+    with pytest.raises(
+        InputError, match="no figure is made of a dict; there are: ExperimentResult, "
+    ):
         figures.draw({})
 
 
 def test_options_reach_the_function_that_draws() -> None:
-    from bnn_lab.lessons.designer import Measured
-
-    assert "Measured: 2.50 ms" in figures.draw(Design(), measured=Measured(2.5, 10**6)).words
+    seconds = np.full(5, 1e-3)
+    table = TimingTable((Timing("a", seconds, 1), Timing("b", 2 * seconds, 1)))
+    plain, other = figures.draw(table), figures.draw(table, highlight="b")
+    assert plain.words == draw_latency(table).words != other.words
 
 
 def test_a_notebook_shows_the_figure_and_the_words(

@@ -55,7 +55,9 @@ for (const name of names) {
       const pictures = new Set();
       // Some show only after a while: where there are steps, look at a late one.
       const late = schema.fields.step ? { step: Math.round(schema.fields.step.high / 2) } : {};
-      for (const value of ends(field)) pictures.add(shown({ ...late, [key]: value }));
+      const others = Object.entries(field.when ?? {}).map(([name, [first]]) => [name, first]);
+      const base = { ...late, ...Object.fromEntries(others) };
+      for (const value of ends(field)) pictures.add(shown({ ...base, [key]: value }));
       assert.equal(pictures.size, new Set(ends(field)).size, `${key} changes nothing`);
     }
   });

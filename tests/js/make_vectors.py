@@ -21,7 +21,7 @@ from bnn_lab.costmodel.model import SHIPPED, CostModel
 from bnn_lab.lessons import designer
 from bnn_lab.training import closed_forms, counter_random
 from bnn_lab.training.movie import WeightMovie
-from bnn_lab.training.simulate import Bop, LatentSGD, Rule, simulate_weights
+from bnn_lab.training.simulate import Bop, LatentSGD, Rule, random_coupling, simulate_weights
 from bnn_lab.widgets.window import Scene
 
 FOLDER = Path(__file__).with_name("vectors")
@@ -75,6 +75,12 @@ def simulations() -> list[dict[str, Any]]:
             found.append(simulated("latent", LatentSGD(**settings), settings, run))
         for settings in bops:
             found.append(simulated("bop", Bop(**settings), settings, run))
+    # Worlds of weights that depend on each other, one of them smaller.
+    for scale, clip in ((1.0, None), (0.375, None), (0.375, 0.6)):
+        settings = {"learning_rate": 0.05 * scale, "initial": 0.6 * scale, "clip": clip}
+        run = {"steps": 300, "weights": 12, "drift": 0.0, "turns": False, "noise": 1.0, "seed": 4}
+        run["coupling"] = 4
+        found.append(simulated("latent", LatentSGD(**settings), settings, run))
     # As large as an explorable's own.
     large = {"steps": 400, "weights": 400, "drift": 0.2, "turns": False, "noise": 1.0, "seed": 0}
     found.append(simulated("latent", LatentSGD(**plain), plain, large))
@@ -95,6 +101,7 @@ def simulated(
         drift=drift,
         noise=run["noise"],
         seed=run["seed"],
+        coupling=random_coupling(run["weights"], run["coupling"]) if "coupling" in run else None,
     )
     first = [None if np.isnan(step) else int(step) for step in found.first_flips]
     return {

@@ -29,7 +29,9 @@ export function differences({ random, simulate, closedForms }, vectors) {
     const what = `simulation ${number} (${kind})`;
     const drift = simulate.driftOf(run.drift, run.steps, run.turns);
     const make = { latent: simulate.simulateLatent, bop: simulate.simulateBop }[kind];
-    const found = make(rule, { ...run, drift });
+    const { weights: many, coupling: seed } = run;
+    const coupling = seed === undefined ? null : simulate.randomCoupling(many, seed);
+    const found = make(rule, { ...run, drift, coupling });
     wanted.watched.forEach((value, step) =>
       exact(`${what}, step ${step}`, found.watched[step * run.weights], value),
     );

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import quickjs
 
 from bnn_lab.errors import InputError
 from bnn_lab.widgets import bundle
+from bnn_lab.widgets.explorable import MIME
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder of its own, with a core."""
     monkeypatch.setattr(bundle, "SOURCES", tmp_path)
     for cached in (bundle._imports, bundle._text, bundle._module):
         cached.cache_clear()
     (tmp_path / "core").mkdir()
     (tmp_path / "core" / "site.js").write_text("export function register() {}\n")
+    for name in ("explorable", "marks", "simulate"):
+        (tmp_path / "core" / f"{name}.js").write_text('import { two } from "./base.js";\n')
     (tmp_path / "core" / "base.js").write_text(
         "// a comment\nconst hidden = 2;\nexport const two = hidden;\n"
         "export function twice(x) {\n  return two * x; // a comment that stays\n}\n"
@@ -89,6 +97,17 @@ def test_what_it_cannot_join_is_named(sources: Path, text: str, complaint: str) 
         bundle.es_module("wrong")
 
 
-def test_the_largest_page_stays_small() -> None:
-    scripts = [bundle.classic_core(), *(bundle.classic(name) for name in bundle.explorables())]
-    assert sum(len(script.encode()) for script in scripts) <= 150_000
+def test_no_lesson_loads_much_script() -> None:
+    lessons = sorted((ROOT / "notebooks" / "lessons").glob("[0-9]*.ipynb"))
+    assert lessons
+    used = {lesson.stem: _modules_of(json.loads(lesson.read_text())) for lesson in lessons}
+    assert {"ball_and_lamp", "bop_explorer"} <= set().union(*used.values())
+    for name, modules in used.items():
+        scripts = [bundle.classic_core(), *map(bundle.classic, modules)]
+        assert sum(len(script.encode()) for script in scripts) <= 150_000, name
+
+
+def _modules_of(notebook: dict[str, Any]) -> set[str]:
+    """The explorables that a lesson's stored outputs show."""
+    outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", ())]
+    return {o["data"][MIME]["module"] for o in outputs if MIME in o.get("data", {})}

@@ -113,7 +113,7 @@ def test_a_notebook_stores_a_picture_beside_the_widget(
     stored = made()._repr_mimebundle_()
     assert "application/vnd.jupyter.widget-view+json" not in stored
     assert stored["image/svg+xml"] == live["image/svg+xml"]
-    assert stored[MIME] == {"module": made.module, "name": made.schema["name"], "start": {}}
+    assert stored[MIME] == {"module": made.module, "name": made.schema["name"], "start": "{}"}
     assert len(stored["image/svg+xml"]) < 120_000
 
 

@@ -218,14 +218,12 @@ function drawKicks(pen, { colours: c, layout: l, data, narrow, step }, at) {
   const size = (kick) => Math.max(-tallest, Math.min(tallest, (kick / most) * tallest));
   pen.line(l.left, l.strip, l.right, l.strip, { stroke: c.grid });
   const width = Math.max(1, ((l.right - l.left) / STEPS) * 0.7);
+  const bars = [];
   for (let k = 0; k < at.step; k++) {
-    const x = l.x(k + 1);
-    const kick = size(data.run.gradients[k * WEIGHTS]);
-    const last = k === at.step - 1;
-    pen.line(x, l.strip, x, l.strip + kick, {
-      stroke: c.kick, width: last ? 3 : width, alpha: last ? 1 : 0.55,
-    });
+    bars.push(l.x(k + 1), l.strip, l.strip + size(data.run.gradients[k * WEIGHTS]));
   }
+  pen.bars(bars, { stroke: c.kick, width, alpha: 0.55 });
+  pen.bars(bars.slice(-3), { stroke: c.kick, width: 3 });
   if (!narrow || step < STEPS * 0.6) {
     pen.text("kicks: the gradients", l.right - 10, l.strip - 3, {
       fill: c.kick, size: 12, align: "right", halo: c.paper, alpha: step > STEPS * 0.75 ? 0 : 1,
@@ -352,7 +350,7 @@ function drawLamps(pen, scene, at) {
   const share = Math.min(1, Math.max(0, since * 2.4));
   const glow = lit ? share : 1 - share;
   const centre = narrow ? 74 : width - l.side / 2 - 4;
-  const [y, r] = narrow ? [452, 36] : [74, 44];
+  const [y, r] = narrow ? [452, 36] : [74, Math.min(44, l.side * 0.21)];
   bulb(pen, centre, y, r, glow, c, {
     flash: Math.max(0, 1 - since),
     label: lit ? "+1" : "\u22121",
@@ -362,7 +360,9 @@ function drawLamps(pen, scene, at) {
     : [width - l.side - 2, 196, l.side - 4, 20];
   const up = lampBoard(pen, left, top, wide, columns, data.run.signs, WEIGHTS, at.step, c);
   const below = top + (wide / columns) * (WEIGHTS / columns) + 18;
-  pen.text(`${WEIGHTS} weights: ${Math.round(100 * up)} % at +1`, left + wide / 2, below, {
+  const percent = `${Math.round(100 * up)} % at +1`;
+  const text = narrow || l.side > 180 ? `${WEIGHTS} weights: ${percent}` : percent;
+  pen.text(text, left + wide / 2, below, {
     fill: c.soft, size: narrow ? 12 : 13, align: "center",
   });
   return since < 1;
@@ -381,6 +381,7 @@ function handles(scene) {
       y: Math.min(Math.max(l.y(at.latent), held), l.middle - 4),
       axis: "y",
       invite: true,
+      hold: true,
       halo: 24,
       value: Number(at.latent.toPrecision(4)),
       low: at.step ? -TALLEST / 2 : schema.fields.initial.low,

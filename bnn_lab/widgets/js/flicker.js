@@ -95,7 +95,7 @@ function drawCharts(pen, { data, colours: c, layout: l, step, narrow }, frame) {
     const colour = colourOf(c, i);
     const line = { stroke: colour, width: 2.2, dash: DASHES[i % DASHES.length] };
     const points = (until) => film.pi.slice(0, until).flatMap((pi, f) => [l.x(f + 1), l.yPi(pi)]);
-    pen.path(points(film.frames), { ...line, width: 1.2, alpha: 0.35 });
+    if (frame < film.frames) pen.path(points(film.frames), { ...line, width: 1.2, alpha: 0.35 });
     pen.path(points(frame), line);
     const perEpoch = film.accuracy.length ? film.frames / film.accuracy.length : 0;
     const dots = film.accuracy.map((share, e) => [l.x((e + 1) * perEpoch), l.yAccuracy(share)]);

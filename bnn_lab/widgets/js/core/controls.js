@@ -21,7 +21,18 @@ export function makeControls(view) {
     fold.open = more.some(({ name, field }) => view.state[name] !== field.default);
     element.append(fold);
   }
-  return { element, update: (state) => made.forEach((control) => control.update(state)) };
+  const update = (state) => {
+    for (const control of made) {
+      control.update(state);
+      if (control.field.when) control.element.inert = !counts(control.field, state);
+    }
+  };
+  return { element, update };
+}
+
+/** Whether a field has an effect now: `when` is {other field: values with which it has}. */
+function counts({ when }, state) {
+  return Object.entries(when).every(([name, values]) => values.includes(state[name]));
 }
 
 const MAKERS = { number: slider, toggle, choice };

@@ -100,14 +100,16 @@ export class View {
     this.touched = true;
   }
 
-  /** A pointer has grabbed something; a playing explorable holds still until `end`. */
-  begin() {
+  /** A pointer has grabbed something. With `hold` time stands still until `end`. */
+  begin(hold = false) {
     this.touch();
     this._gesture(true);
-    this.holding = true;
+    this.held = true;
+    this.holding = hold;
   }
 
   end() {
+    this.held = false;
     this.holding = false;
   }
 
@@ -278,7 +280,7 @@ export class View {
   /** Keep what is shown as the ghost, once for each gesture. */
   _gesture(fresh = false) {
     const now = performance.now();
-    if (this._computed && (fresh || (!this.holding && now - this._changedAt > GESTURE))) {
+    if (this._computed && (fresh || (!this.held && now - this._changedAt > GESTURE))) {
       this._before = { state: this._computed.state, data: this._computed.data };
       this.ghost = this._before;
     }

@@ -69,11 +69,12 @@ export function drawFilm(pen, film, now, x0, y0, side, colours, { glow, signs = 
   const size = side / film.columns;
   const high = size * film.rows;
   const { last, shown } = now;
-  pen.group({ clip: [x0, y0, side, high] }, () => {
-    pen.rect(x0, y0, side, high, { fill: signs ? c.plusTint : c.panel });
+  pen.rect(x0, y0, side, high, { fill: signs ? c.plusTint : c.panel });
+  // Lines as wide as a pixel, in a grid of whole numbers: a stored picture is short.
+  pen.group({ x: x0, y: y0 + size / 2, scale: size, clip: [x0, y0, side, high] }, () => {
     if (signs) {
       const tint = mix(c.minusTint, c.minus, 0.3);
-      pen.shape(outline(film, x0, y0, size, (p) => now.signs[p] === 1), { fill: tint });
+      pen.shape(outline(film, (p) => now.signs[p] === 1), { stroke: tint });
     }
     // Old glows first, fresh ones over them.
     for (let level = LEVELS - 1; level >= 0; level--) {
@@ -84,24 +85,21 @@ export function drawFilm(pen, film, now, x0, y0, side, colours, { glow, signs = 
           return last[p] > 0 && now.signs[p] === sign && age < glow && Math.floor((age / glow) * LEVELS) === level;
         };
         const hot = mix(sign ? c.minus : c.plus, c.dark ? "#ffffff" : c.ink, level === 0 ? 0.35 : 0);
-        pen.shape(outline(film, x0, y0, size, pick), { fill: fade(hot, heat) });
+        pen.shape(outline(film, pick), { stroke: fade(hot, heat) });
       }
     }
   });
 }
 
-/** All pixels that are picked as one outline, neighbours of a row as one box. */
-function outline(film, x0, y0, size, pick) {
-  const { rows, columns } = film;
+/** All pixels that are picked, neighbours of a row as one line through their middle. */
+function outline({ rows, columns }, pick) {
   let d = "";
-  const n = (value) => Number(value.toFixed(2));
   for (let row = 0; row < rows; row++) {
     for (let from = 0; from < columns; from++) {
       if (!pick(row * columns + from)) continue;
       let to = from + 1;
       while (to < columns && pick(row * columns + to)) to++;
-      const wide = n((to - from) * size);
-      d += `M${n(x0 + from * size)} ${n(y0 + row * size)}h${wide}v${n(size)}h${-wide}z`;
+      d += `M${from} ${row}h${to - from}`;
       from = to;
     }
   }

@@ -7,7 +7,8 @@
 //
 // axis: "x", "y" or "xy". from(px, py): pixels to a value. set(value, view). nudge(dx, dy, view):
 // arrow keys, where there is no single number that goes up and down. press(view).
-// Optional: reach (pixels around it that grab, 22), halo (16), invite (true: it asks to be dragged).
+// Optional: reach (pixels around it that grab, 22), halo (16), invite (true: it asks to be dragged),
+// hold (true: what plays stands still while it is held), grab(view) and release(view).
 
 import { assign, el } from "./dom.js";
 import { nudge, show, stepOf } from "./state.js";
@@ -119,10 +120,10 @@ export class Handles {
       element.focus({ preventScroll: true, focusVisible: false });
       element.setPointerCapture(event.pointerId);
       const box = this.stage.getBoundingClientRect();
-      const { x, y, grab } = entry.description;
+      const { x, y, grab, hold } = entry.description;
       offset = [event.clientX - box.left - x, event.clientY - box.top - y];
       this.held = entry.description.id;
-      this.view.begin();
+      this.view.begin(Boolean(hold));
       grab?.(this.view);
       this.view.redraw();
     });

@@ -83,18 +83,16 @@ export function arrow(pen, x1, y1, x2, y2, { colour, width = 2.5, head = 8, alph
 
 /** A ball with light from above. */
 export function ball(pen, x, y, r, colour, colours) {
-  pen.circle(x, y + r * 0.25, r * 1.12, {
-    fill: radial(x, y + r * 0.35, r * 1.25, [0.6, fade(colours.ink, 0.22)], [1, fade(colours.ink, 0)]),
-  });
-  pen.circle(x, y, r, {
-    fill: radial(
-      x - r * 0.3,
-      y - r * 0.38,
-      r * 1.5,
+  // Around the origin, so that in SVG balls of one size and colour share their gradients.
+  pen.group({ x, y }, () => {
+    const shade = [[0.6, fade(colours.ink, 0.22)], [1, fade(colours.ink, 0)]];
+    pen.circle(0, r * 0.25, r * 1.12, { fill: radial(0, r * 0.35, r * 1.25, ...shade) });
+    const light = [
       [0, mix(colour, "#ffffff", 0.8)],
       [0.38, mix(colour, "#ffffff", 0.15)],
       [1, mix(colour, "#000000", 0.22)],
-    ),
+    ];
+    pen.circle(0, 0, r, { fill: radial(-r * 0.3, -r * 0.38, r * 1.5, ...light) });
   });
 }
 
@@ -103,64 +101,62 @@ export function ball(pen, x, y, r, colour, colours) {
  * from one to the other; `flash` in 0..1 a ring that spreads when it flips.
  */
 export function bulb(pen, x, y, r, glow, colours, { flash = 0, label = "" } = {}) {
-  if (glow > 0) {
-    pen.circle(x, y, r * 2.3, {
-      fill: radial(
-        x,
-        y,
-        r * 2.3,
-        [0.3, fade(colours.plusGlow, 0.42 * glow)],
-        [0.62, fade(colours.plusGlow, 0.12 * glow)],
-        [1, fade(colours.plusGlow, 0)],
-      ),
-    });
-  }
-  if (flash > 0) {
-    const colour = glow > 0.5 ? colours.plus : colours.minus;
-    const spread = r * (1.1 + 1.1 * (1 - flash));
-    pen.circle(x, y, spread, { stroke: colour, width: 3 * flash, alpha: flash });
-  }
+  pen.group({ x, y }, () => {
+    if (glow > 0) {
+      const light = (share) => fade(colours.plusGlow, share * glow);
+      const around = radial(0, 0, r * 2.3, [0.3, light(0.42)], [0.62, light(0.12)], [1, light(0)]);
+      pen.circle(0, 0, r * 2.3, { fill: around });
+    }
+    if (flash > 0) {
+      const colour = glow > 0.5 ? colours.plus : colours.minus;
+      const spread = r * (1.1 + 1.1 * (1 - flash));
+      pen.circle(0, 0, spread, { stroke: colour, width: 3 * flash, alpha: flash });
+    }
+    drawScrew(pen, r, colours);
+    drawGlass(pen, r, glow, colours);
+    if (!label) return;
+    const fill = mix("#ffffff", "#4a2a00", glow);
+    const style = { size: r * 0.72, weight: 700, align: "center", base: "middle" };
+    pen.text(label, 0, r * 0.05, { fill, ...style });
+  });
+}
+
+/** Three rings and a contact. */
+function drawScrew(pen, r, colours) {
   const neck = r * 0.46;
-  const glass = mix(colours.lampOff, colours.minus, 0.28);
-  const foot = y + r * 1.02;
-  // The screw: three rings and a contact.
+  const foot = r * 1.02;
+  const metal = linear(
+    -neck,
+    0,
+    neck,
+    0,
+    [0, mix(colours.soft, "#000000", 0.25)],
+    [0.35, mix(colours.soft, "#ffffff", 0.45)],
+    [1, mix(colours.soft, "#000000", 0.35)],
+  );
   for (let k = 0; k < 3; k++) {
-    pen.rect(x - neck, foot + k * r * 0.19, 2 * neck, r * 0.15, {
-      fill: linear(
-        x - neck,
-        0,
-        x + neck,
-        0,
-        [0, mix(colours.soft, "#000000", 0.25)],
-        [0.35, mix(colours.soft, "#ffffff", 0.45)],
-        [1, mix(colours.soft, "#000000", 0.35)],
-      ),
-    }, r * 0.06);
+    pen.rect(-neck, foot + k * r * 0.19, 2 * neck, r * 0.15, { fill: metal }, r * 0.06);
   }
-  pen.rect(x - neck * 0.5, foot + r * 0.58, neck, r * 0.1, { fill: colours.soft }, r * 0.05);
+  pen.rect(-neck * 0.5, foot + r * 0.58, neck, r * 0.1, { fill: colours.soft }, r * 0.05);
+}
+
+function drawGlass(pen, r, glow, colours) {
+  const at = (...numbers) => numbers.map((number) => (number * r).toFixed(1)).join(" ");
   const outline =
-    `M${x - neck} ${foot} C${x - neck} ${y + r * 0.72} ${x - r} ${y + r * 0.55} ${x - r} ${y} ` +
-    `A${r} ${r} 0 0 1 ${x + r} ${y} C${x + r} ${y + r * 0.55} ${x + neck} ${y + r * 0.72} ` +
-    `${x + neck} ${foot} Z`;
+    `M${at(-0.46, 1.02)}C${at(-0.46, 0.72, -1, 0.55, -1, 0)}A${at(1, 1)} 0 0 1 ${at(1, 0)}` +
+    `C${at(1, 0.55, 0.46, 0.72, 0.46, 1.02)}Z`;
+  const glass = mix(colours.lampOff, colours.minus, 0.28);
   const off = [mix(glass, "#ffffff", 0.22), glass, mix(glass, "#000000", 0.25)];
   const on = ["#fff8e0", mix(colours.plusGlow, "#ffffff", 0.25), colours.plusGlow];
-  const lit = off.map((colour, i) => mix(colour, on[i], glow));
+  const [inner, middle, outer] = off.map((colour, i) => mix(colour, on[i], glow));
   pen.shape(outline, {
-    fill: radial(x - r * 0.2, y - r * 0.25, r * 1.5, [0, lit[0]], [0.5, lit[1]], [1, lit[2]]),
+    fill: radial(-r * 0.2, -r * 0.25, r * 1.5, [0, inner], [0.5, middle], [1, outer]),
     stroke: mix(mix(glass, "#000000", 0.3), colours.plus, glow),
-    width: 1.5,
+    width: Math.min(1.5, r / 12),
   });
   // A window's reflection.
-  pen.shape(
-    `M${x - r * 0.62} ${y - r * 0.1} A${r * 0.64} ${r * 0.64} 0 0 1 ${x - r * 0.1} ${y - r * 0.62}`,
-    { stroke: "#ffffff", width: r * 0.09, cap: "round", alpha: 0.55 },
-  );
-  if (label) {
-    const fill = mix("#ffffff", "#4a2a00", glow);
-    pen.text(label, x, y + r * 0.05, {
-      fill, size: r * 0.72, weight: 700, align: "center", base: "middle",
-    });
-  }
+  const shine = `M${at(-0.62, -0.1)}A${at(0.64, 0.64)} 0 0 1 ${at(-0.1, -0.62)}`;
+  pen.shape(shine, { stroke: "#ffffff", width: r * 0.09, cap: "round", alpha: 0.55 });
 }
 
 /**
@@ -169,19 +165,25 @@ export function bulb(pen, x, y, r, glow, colours, { flash = 0, label = "" } = {}
  */
 export function lampBoard(pen, left, top, wide, columns, signs, count, step, colours) {
   const gap = wide / columns;
-  const r = gap * 0.4;
-  const off = mix(colours.lampOff, colours.minus, 0.35);
-  let up = 0;
+  const [lit, dark] = [[], []];
+  const fresh = [];
   for (let i = 0; i < count; i++) {
-    const x = left + ((i % columns) + 0.5) * gap;
-    const y = top + (Math.floor(i / columns) + 0.5) * gap;
+    const [column, row] = [i % columns, Math.floor(i / columns)];
     const on = signs[step * count + i] > 0;
-    up += on;
-    pen.rect(x - r, y - r, 2 * r, 2 * r, { fill: on ? colours.plusGlow : off }, r * 0.6);
-    const fresh = step > 0 && signs[(step - 1) * count + i] > 0 !== on;
-    if (fresh) pen.circle(x, y, r * 1.7, { stroke: on ? colours.plus : colours.minus, width: 1.5 });
+    (on ? lit : dark).push(column + 0.4, row + 0.4);
+    if (step > 0 && signs[(step - 1) * count + i] > 0 !== on) fresh.push([column, row, on]);
   }
-  return up / count;
+  // In a grid of whole numbers: a stored picture is short.
+  pen.group({ x: left + 0.1 * gap, y: top + 0.1 * gap, scale: gap }, () => {
+    pen.squares(lit, 0.8, { fill: colours.plusGlow }, 0.24);
+    pen.squares(dark, 0.8, { fill: mix(colours.lampOff, colours.minus, 0.35) }, 0.24);
+  });
+  for (const [column, row, on] of fresh) {
+    pen.circle(left + (column + 0.5) * gap, top + (row + 0.5) * gap, gap * 0.68, {
+      stroke: on ? colours.plus : colours.minus, width: 1.5,
+    });
+  }
+  return lit.length / 2 / count;
 }
 
 /** Slanted lines in a box: what one cannot pass. */

@@ -51,6 +51,28 @@ export class CanvasPen {
     this._paint(style);
   }
 
+  /** Many squares of one style: centres [x0, y0, x1, y1, ...] and their side. */
+  squares(centres, side, style, radius = 0) {
+    const { context } = this;
+    context.beginPath();
+    for (let i = 0; i < centres.length; i += 2) {
+      const [x, y] = [centres[i] - side / 2, centres[i + 1] - side / 2];
+      if (radius) context.roundRect(x, y, side, side, radius);
+      else context.rect(x, y, side, side);
+    }
+    this._paint(style);
+  }
+
+  /** Many upright bars of one style: [x0, from0, to0, x1, from1, to1, ...]. */
+  bars(ends, style) {
+    this.context.beginPath();
+    for (let i = 0; i < ends.length; i += 3) {
+      this.context.moveTo(ends[i], ends[i + 1]);
+      this.context.lineTo(ends[i], ends[i + 2]);
+    }
+    this._paint(style);
+  }
+
   /**
    * A line of text. style: fill, size (13), weight (400), align ("left", "center", "right"),
    * base ("alphabetic", "middle", "top", "bottom"), italic, mono, halo (a colour around it).
@@ -150,7 +172,7 @@ export class SvgPen {
   /** The whole picture. */
   svg(width, height, title, background) {
     const name = escape(title);
-    return (
+    const text = (
       `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" ` +
       `height="${height}" role="img" aria-label="${name}" ` +
       `font-family="${escape(this.font)}"><title>${name}</title>` +
@@ -158,6 +180,7 @@ export class SvgPen {
       `<rect width="${width}" height="${height}" rx="8" fill="${background}"/>` +
       `${this.parts.join("")}</svg>`
     );
+    return text.replaceAll('"', "'"); // a notebook, which is JSON, would escape each of the others
   }
 
   line(x1, y1, x2, y2, style) {
@@ -189,6 +212,24 @@ export class SvgPen {
     this.parts.push(`<rect x="${n(x)}" y="${n(y)}" ${size}${round}${this._paint(style)}/>`);
   }
 
+  squares(centres, side, style) {
+    const corners = [];
+    const size = n(side);
+    for (let i = 0; i < centres.length; i += 2) {
+      const [x, y] = [n(centres[i] - side / 2), n(centres[i + 1] - side / 2)];
+      corners.push(`M${x} ${y}h${size}v${size}H${x}z`);
+    }
+    if (corners.length) this.parts.push(`<path d="${corners.join("")}"${this._paint(style)}/>`);
+  }
+
+  bars(ends, style) {
+    const lines = [];
+    for (let i = 0; i < ends.length; i += 3) {
+      lines.push(`M${n(ends[i])} ${n(ends[i + 1])}V${n(ends[i + 2])}`);
+    }
+    if (lines.length) this.parts.push(`<path d="${lines.join("")}"${this._paint(style)}/>`);
+  }
+
   text(text, x, y, style) {
     const { size = 13, weight = 400, align = "left", base = "alphabetic", italic, mono } = style;
     const { fill, halo, alpha = 1 } = style;
@@ -198,7 +239,7 @@ export class SvgPen {
       (weight === 400 ? "" : ` font-weight="${weight}"`) +
       (italic ? ' font-style="italic"' : "") +
       (mono ? ` font-family="${escape(MONO)}"` : "") +
-      (alpha === 1 ? "" : ` opacity="${n(alpha)}"`) +
+      (alpha === 1 ? "" : ` opacity="${share(alpha)}"`) +
       (halo ? ` stroke="${halo}" stroke-width="4" stroke-linejoin="round" paint-order="stroke"` : "");
     this.parts.push(
       `<text x="${n(x)}" y="${n(y + drop)}" font-size="${size}" text-anchor="${anchor}" ` +
@@ -217,11 +258,11 @@ export class SvgPen {
       const box = `x="${left}" y="${top}" width="${width}" height="${height}"`;
       outer.push(`clip-path="url(#${this._define((id) => clipOf(id, box))})"`);
     }
-    if (alpha !== 1) outer.push(`opacity="${n(alpha)}"`);
+    if (alpha !== 1) outer.push(`opacity="${share(alpha)}"`);
     const moves = [];
     if (x || y) moves.push(`translate(${n(x)} ${n(y)})`);
     if (turn) moves.push(`rotate(${n((turn * 180) / Math.PI)})`);
-    if (scale !== 1) moves.push(`scale(${n(scale)})`);
+    if (scale !== 1) moves.push(`scale(${share(scale)})`);
     const move = moves.length ? ` transform="${moves.join(" ")}"` : "";
     this.parts.push(`<g ${outer.join(" ")}><g${move}>`);
     draw();
@@ -229,14 +270,19 @@ export class SvgPen {
   }
 
   pixels(width, height, rgba, x, y, w, h) {
-    const [across, down] = [w / width, h / height];
+    // A path for each colour, of runs of its pixels in a grid of whole numbers.
+    const paths = new Map();
     for (let row = 0; row < height; row++) {
       for (let from = 0, to; from < width; from = to) {
         const colour = colourAt(rgba, row * width + from);
         for (to = from + 1; to < width && colourAt(rgba, row * width + to) === colour; ) to++;
-        this.rect(x + from * across, y + row * down, (to - from) * across, down, { fill: colour });
+        const run = `M${from} ${row}h${to - from}v1H${from}z`;
+        paths.set(colour, (paths.get(colour) ?? "") + run);
       }
     }
+    const grid = `translate(${n(x)} ${n(y)}) scale(${w / width} ${h / height})`;
+    const fills = [...paths].map(([colour, d]) => `<path d="${d}" fill="${colour}"/>`).join("");
+    this.parts.push(`<g transform="${grid}" shape-rendering="crispEdges">${fills}</g>`);
   }
 
   _paint({ fill, stroke, width = 1, dash, cap = "butt", join = "round", alpha = 1 }) {
@@ -246,13 +292,13 @@ export class SvgPen {
       if (cap !== "butt") text += ` stroke-linecap="${cap}"`;
       if (dash?.length) text += ` stroke-dasharray="${dash.map(n).join(" ")}"`;
     }
-    return alpha === 1 ? text : `${text} opacity="${n(alpha)}"`;
+    return alpha === 1 ? text : `${text} opacity="${share(alpha)}"`;
   }
 
   _colour(fill) {
     if (typeof fill === "string") return fill;
     const stops = fill.stops
-      .map(([share, colour]) => `<stop offset="${n(share)}" stop-color="${colour}"/>`)
+      .map(([at, colour]) => `<stop offset="${share(at)}" stop-color="${colour}"/>`)
       .join("");
     const numbers = (fill.linear ?? fill.radial).map(n);
     const at = fill.linear
@@ -282,14 +328,19 @@ function fontOf({ size = 13, weight = 400, italic, mono }, font) {
   return `${italic ? "italic " : ""}${weight} ${size}px ${mono ? MONO : font}`;
 }
 
-/** A short number. */
+/** Pixels: a tenth is enough. */
 function n(value) {
-  return Number(value.toFixed(2));
+  return Number(value.toFixed(1));
+}
+
+/** A share in 0..1. */
+function share(value) {
+  return Number(value.toFixed(3));
 }
 
 function escape(text) {
-  const names = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
-  return String(text).replace(/[&<>"]/g, (sign) => names[sign]);
+  const names = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
+  return String(text).replace(/[&<>"']/g, (sign) => names[sign]);
 }
 
 function clipOf(id, box) {
@@ -298,7 +349,7 @@ function clipOf(id, box) {
 
 function colourAt(rgba, index) {
   const [r, g, b, a] = rgba.subarray(4 * index, 4 * index + 4);
-  return a === 255 ? `rgb(${r},${g},${b})` : `rgba(${r},${g},${b},${n(a / 255)})`;
+  return a === 255 ? `rgb(${r},${g},${b})` : `rgba(${r},${g},${b},${share(a / 255)})`;
 }
 
 function hashText(text) {

@@ -2,7 +2,7 @@
 // simulate_weights in bnn_lab/training/simulate.py, equal bit by bit. Keep every expression in the
 // order in which it stands there.
 
-import { normalTable } from "./random.js";
+import { normal, normalTable } from "./random.js";
 
 /** Drift of each step: `drift`, and its opposite from the middle on if it `turns` round. */
 export function driftOf(drift, steps, turns) {
@@ -10,11 +10,24 @@ export function driftOf(drift, steps, turns) {
   return Float64Array.from({ length: steps }, (_, step) => (turns && step >= half ? -drift : drift));
 }
 
+/** What the gradient of weight i gains from the sign of weight j, at [i * weights + j]. */
+export function randomCoupling(weights, seed) {
+  const found = new Float64Array(weights * weights);
+  for (let i = 0; i < weights; i++) {
+    for (let j = 0; j < weights; j++) {
+      found[i * weights + j] = i === j ? 0.3 : 0.08 * normal(seed, COUPLING, i * weights + j);
+    }
+  }
+  return found;
+}
+
+const COUPLING = 65535; // a step that no run of ours reaches
+
 /**
  * Latent weights under SGD: v = momentum v + g, w = (1 - decay) w - learning_rate v.
  *
  * @param rule learning_rate, initial, and if wanted momentum, decay, clip (null: none)
- * @param run steps, weights, drift (number or one a step), noise, seed
+ * @param run steps, weights, drift (number or one a step), noise, seed, and if wanted coupling
  * @returns see `trajectory`
  */
 export function simulateLatent(rule, run) {
@@ -23,8 +36,12 @@ export function simulateLatent(rule, run) {
   const { gradients, watched, signs, weights } = found;
   const velocity = new Float64Array(weights);
   const kept = 1 - decay;
+  const { coupling = null } = run;
   for (let at = 0; at < gradients.length; at++) {
     const i = at % weights;
+    for (let j = 0; coupling && j < weights; j++) {
+      gradients[at] += coupling[i * weights + j] * signs[at - i + j];
+    }
     velocity[i] = momentum * velocity[i] + gradients[at];
     let latent = kept * watched[at] - rate * velocity[i];
     if (clip !== null) latent = Math.min(Math.max(latent, -clip), clip);

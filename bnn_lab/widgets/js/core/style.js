@@ -57,10 +57,12 @@ input[type=range]:focus-visible { outline: 2.5px solid var(--accent); outline-of
   align-items: center; min-height: 34px; min-width: 0; }
 .controls .name { color: var(--ink); }
 .controls .name i { font-style: italic; color: var(--soft); padding-left: 3px; }
+.controls [inert] { opacity: .4; }
 .control output { text-align: right; font-variant-numeric: tabular-nums; color: var(--ink);
   white-space: nowrap; }
 .control output.off { color: var(--soft); }
-.control.choice { grid-template-columns: minmax(118px, auto) 1fr; }
+.control.choice { grid-template-columns: minmax(118px, auto) 1fr; grid-column: 1 / -1;
+  justify-items: start; }
 .options { display: flex; flex-wrap: wrap; gap: 6px; }
 .options label, .switch { cursor: pointer; position: relative; }
 .options input, .switch input { position: absolute; opacity: 0; inset: 0; width: 100%;
