@@ -267,7 +267,7 @@ def simulate_weights(
         drift: mean gradient mu; a number, or an array that broadcasts to (steps, weights), e.g.
             ``drift[:, None]`` for a drift that changes with time. Positive pushes +1 to flip.
         noise: sigma, at least 0, broadcasts likewise.
-        seed: of the noise.
+        seed: seed of the noise.
         coupling: (weights, weights) or None; at each step the gradient of weight i gains
             sum over j of coupling[i, j] * sign_j. See `random_coupling`.
 
