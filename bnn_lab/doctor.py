@@ -220,6 +220,8 @@ def _kernelspec() -> Check:
 
 def _lce() -> Check:
     name = "Larq Compute Engine (peer)"
+    if sys.version_info >= (3, 13):
+        return _optional(name, "larq-compute-engine", "only to compare with; none for this Python")
     return _optional(name, "larq-compute-engine", "only to compare with: pip install {}")
 
 

@@ -65,9 +65,8 @@ def lessons_command(
     # Jupyter refuses root, whom a container has, unless told.
     if getattr(os, "geteuid", lambda: 1)() == 0:
         command.append("--allow-root")
-    try:
-        code = subprocess.run(command, cwd=copies.folder, check=False).returncode
-    except KeyboardInterrupt:  # Jupyter was told too, and has ended
-        code = 0
-    if code:
-        raise typer.Exit(code)
+    os.chdir(copies.folder)
+    if os.name == "posix":
+        sys.stdout.flush()
+        os.execv(command[0], command)  # in this one's place: whoever ends it ends Jupyter
+    raise typer.Exit(subprocess.run(command, check=False).returncode)

@@ -110,18 +110,16 @@ def test_jupyter_opens_the_start_page(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys, app: str, module: str
 ) -> None:
     calls = []
+    monkeypatch.chdir(tmp_path)  # and back at the end
 
-    class Done:
-        returncode = 0
+    def started(program, command):
+        calls.append((command, Path.cwd()))
+        raise SystemExit(0)
 
-    def run(command, cwd, check):
-        calls.append((command, cwd))
-        return Done()
-
-    monkeypatch.setattr("subprocess.run", run)
-    bnn_lab(capsys, tmp_path, "--app", app, "--no-browser", "--", "--port=8890")
+    monkeypatch.setattr("os.execv", started)
+    bnn_lab(capsys, tmp_path / "mine", "--app", app, "--no-browser", "--", "--port=8890")
     ((command, folder),) = calls
-    assert command[1:4] == ["-m", module, START] and folder == tmp_path
+    assert command[1:4] == ["-m", module, START] and folder == tmp_path / "mine"
     assert {"--no-browser", "--port=8890"} <= set(command)
     assert ("--allow-root" in command) == (os.geteuid() == 0)
 
