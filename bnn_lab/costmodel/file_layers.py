@@ -12,6 +12,7 @@ from bnn_lab.profiling.node_clock import NodeClock
 from bnn_lab.profiling.partitions import OUR_DELEGATE, group_fused, ops_of_node
 from bnn_lab.reference import WORD_BITS
 from bnn_lab.tflite import layer_shapes as kinds
+from bnn_lab.tflite.check import check_contents
 from bnn_lab.tflite.contents import read_contents
 from bnn_lab.tflite.layer_shapes import LayerShape
 from bnn_lab.tflite.ops import FileOp, ModelOps
@@ -66,6 +67,7 @@ def file_layers(model: bytes | str | os.PathLike[str], *, fuse: bool = True) -> 
         ModelFileError: the file cannot be read or run.
     """
     content = read_contents(model, "file_layers")
+    check_contents(content)
     # Which ops the delegates take is known once they have been applied.
     nodes = NodeClock(content, fuse=fuse).nodes
     ops = ModelOps(content)

@@ -54,8 +54,11 @@ class Interpreter:
     ) -> None:
         from ai_edge_litert.interpreter import Interpreter as LiteRtInterpreter
 
+        from bnn_lab.tflite.check import check_contents  # loads LiteRT's schema
+
         self._lock = threading.Lock()
         content = read_contents(flatbuffer_model, "Interpreter")
+        check_contents(content)
         num_threads = check_threads(num_threads)
         check_flag("fuse", fuse)
         if check_flag("use_reference", use_reference):
@@ -134,6 +137,7 @@ class Interpreter:
 
         Raises:
             InputError: wrong number of inputs, shape or dtype; the message names the input.
+            ModelFileError: an op of the model cannot go on.
         """
         chunks: Iterable[list[NDArray]]
         total = None
@@ -166,7 +170,10 @@ class Interpreter:
         with self._lock:
             for tensor, array in zip(self._inputs, arrays, strict=True):
                 self._litert.set_tensor(tensor["index"], np.ascontiguousarray(array))
-            self._litert.invoke()
+            try:
+                self._litert.invoke()
+            except (ValueError, RuntimeError) as error:
+                raise ModelFileError(f"the model stopped running: {_one_line(error)}") from error
             return [self._litert.get_tensor(tensor["index"]) for tensor in self._outputs]
 
     def _samples(self, samples: Iterator[Data]) -> Iterator[list[NDArray]]:

@@ -19,6 +19,9 @@ BUILTIN_NAMES: dict[int, str] = {
 }
 
 
+_MOST_SHARING = 4  # how often bytes of a file may be used, on average
+
+
 class OpCode(NamedTuple):
     """What kind of op it is.
 
@@ -89,9 +92,13 @@ class ModelFile:
         check_identifier(content, "the model")
         self.content = content
         try:
-            self.model: Any = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+            root = schema.Model.GetRootAs(content, 0)
+            _check_size(root, len(content))
+            self.model: Any = schema.ModelT.InitFromObj(root)
             self._buffers = tables(self.model.buffers)
             self.codes = [_op_code(entry) for entry in tables(self.model.operatorCodes)]
+        except ModelFileError:
+            raise
         except Exception as error:
             raise corrupt(error) from error
         if self.model.externalBuffers is not None and len(self.model.externalBuffers):
@@ -182,6 +189,46 @@ class ModelFile:
             inputs=positions(entry.inputs, subgraph.inputs, "input"),
             outputs=positions(entry.outputs, subgraph.outputs, "output"),
         )
+
+
+def _check_size(root: Any, size: int) -> None:
+    """Refuse a file whose parts lie over each other: a few kilobytes can say terabytes.
+
+    In an honest file each entry of a vector and each name has bytes of its own; some writers share
+    equal ones.
+    """
+    left = _MOST_SHARING * size
+
+    def take(amount: int) -> None:
+        nonlocal left
+        left -= amount
+        if left < 0:
+            raise ModelFileError(
+                "the .tflite model is corrupt: its parts add up to more than the file holds"
+            )
+
+    take(4 * (root.OperatorCodesLength() + root.BuffersLength() + root.MetadataLength()))
+    take(4 * (root.SubgraphsLength() + root.SignatureDefsLength()))
+    for index in range(root.SignatureDefsLength()):
+        signature = root.SignatureDefs(index)
+        take(4 * (signature.InputsLength() + signature.OutputsLength()))
+    for index in range(root.SubgraphsLength()):
+        graph = root.Subgraphs(index)
+        take(4 * (graph.TensorsLength() + graph.OperatorsLength()))
+        take(4 * (graph.InputsLength() + graph.OutputsLength()))
+        for position in range(graph.TensorsLength()):
+            tensor = graph.Tensors(position)
+            take(len(tensor.Name() or b"") + 4 * tensor.ShapeLength() + 4)
+            take(4 * (tensor.ShapeSignatureLength() + tensor.VariantTensorsLength()))
+            if (quantization := tensor.Quantization()) is not None:
+                take(4 * (quantization.ScaleLength() + quantization.MinLength()))
+                take(8 * quantization.ZeroPointLength() + 4 * quantization.MaxLength())
+            if (sparsity := tensor.Sparsity()) is not None:
+                take(4 * sparsity.DimMetadataLength())
+        for position in range(graph.OperatorsLength()):
+            op = graph.Operators(position)
+            take(4 * (op.InputsLength() + op.OutputsLength() + op.IntermediatesLength()) + 4)
+            take(op.CustomOptionsLength() + op.MutatingVariableInputsLength())
 
 
 def corrupt(error: Exception) -> ModelFileError:
