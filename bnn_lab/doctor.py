@@ -219,7 +219,7 @@ def _kernelspec() -> Check:
 
 
 def _lce() -> Check:
-    name = "Larq Compute Engine (peer)"
+    name = "Larq Compute Engine (baseline)"
     if sys.version_info >= (3, 13):
         return _optional(name, "larq-compute-engine", "only to compare with; none for this Python")
     return _optional(name, "larq-compute-engine", "only to compare with: pip install {}")

@@ -29,8 +29,8 @@ def stock_tflite(
 ) -> bytes:
     """Convert a Keras model with TensorFlow's own converter: no binary ops.
 
-    These are the peers in latency comparisons: binary layers compute with ±1 floats, or with int8
-    values.
+    These are the baselines in latency comparisons: binary layers compute with ±1 floats, or with
+    int8 values.
 
     Args:
         model: a tf_keras model with fixed spatial dimensions; its batch becomes 1.

@@ -1,4 +1,4 @@
-// The kernels for NumPy. Shapes and dtypes are validated in bnn_lab/kernels.py; what is checked
+// The kernels for NumPy. Shapes and dtypes are validated in bnn_lab/kernels/; what is checked
 // here again is what memory safety rests on.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>

@@ -108,7 +108,7 @@ typedef struct {
   int64_t (*peak)(int64_t rounds);
 } bnn_backend;
 
-/* Each returns NULL if it was not compiled in; the CPU is checked by the dispatcher. */
+/* Only those of this architecture exist; the dispatcher checks the CPU. */
 const bnn_backend* bnn_backend_scalar(void);
 const bnn_backend* bnn_backend_avx2(void);
 const bnn_backend* bnn_backend_avx512vpopcntdq(void);
