@@ -35,7 +35,7 @@ def check_binary_dot(answer: BinaryDot) -> str:
 
 
 def _hint(given: float, expected: int, channels: int, differ: int) -> str:
-    filled = 32 * reference.word_count(channels)
+    filled = reference.WORD_BITS * reference.word_count(channels)
     case = f"For {channels} channels it gives {given:g} instead of {expected}. "
     hints: dict[float, str] = {
         differ: "You count where the signs differ. What does each such place add to the sum?",

@@ -8,6 +8,7 @@ from typing import Any
 from bnn_lab.errors import BnnLabError
 from bnn_lab.lessons import designer
 from bnn_lab.lessons.checks.feedback import NotYet, as_number, attempt, exercise
+from bnn_lab.tflite.layer_shapes import CONV, LayerShape
 
 # Share of QuickNet's estimated time that the student's design may take.
 BUDGET = 0.88
@@ -30,7 +31,9 @@ def check_conv_macs(answer: Callable[..., Any]) -> str:
     )
     for side, kernel, cin, cout, stride, groups in cases:
         out = -(-side // stride)
-        expected = out**2 * kernel**2 * cin * cout // groups
+        window = (kernel, kernel)
+        layer = LayerShape(CONV, side, side, cin, cout, window, stride=stride, groups=groups)
+        expected = layer.macs
         arguments = (side, kernel, cin, cout, stride, groups)
         given = as_number(attempt(answer, *arguments))
         if given == expected:
