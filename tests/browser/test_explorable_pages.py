@@ -184,7 +184,7 @@ def test_a_window_that_shrinks_and_grows_leaves_it_whole(
                 canvas.width];
             }})()"""
         )
-        assert size[0] == size[3] and size[1] == size[2] == size[4] > 200
+        assert size[0] == size[3] and size[1] == size[2] == size[4] > 100
         assert size[5] >= size[0]
         sizes.append(size)
     assert sizes[0] == sizes[-1] and sizes[0] != sizes[1]
