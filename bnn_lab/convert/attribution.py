@@ -11,10 +11,11 @@ from bnn_lab.convert.ir.importer import import_model
 from bnn_lab.convert.ir.lce_format import file_kind, file_options
 from bnn_lab.convert.ir.lq_dialect import Bconv2d, BinaryConv, Dequantize, Quantize
 from bnn_lab.convert.ir.tfl_dialect import Const, LabOp, NoValue, TflOp, is_absent, is_tfl
-from bnn_lab.convert.layer_map import KerasLayer, LayerMap, reader_layer, source_and_filter
+from bnn_lab.convert.layer_map import KerasLayer, LayerMap, reader_layer
 from bnn_lab.convert.report import BINARY, FLOAT, FOLDED, NONE, PARTLY, LayerReport, Report, counted
-from bnn_lab.convert.rewrite.base import Outcome
+from bnn_lab.convert.rewrite.base import Outcome, first_causes
 from bnn_lab.convert.rewrite.build import shape_of
+from bnn_lab.convert.rewrite.layer_ops import source_and_filter
 from bnn_lab.tflite.macs import op_macs, over_pixels
 
 
@@ -53,7 +54,7 @@ def make_report(
     tallies = {layer.path: _Tally() for layer in layers}
     _count_ops(module, layer_map, tallies)
     other_bytes, constant_bytes = _count_bytes(module, layer_map, tallies)
-    refusals = {outcome.tensor: outcome for outcome in outcomes if outcome.says_why_float}
+    refusals = first_causes(outcomes)
     for op in module.walk():
         if isinstance(op, TflOp) and source_and_filter(op) is not None:
             owner, refusal = layer_map.of_op(op), refusals.get(op.tensor_name())

@@ -15,15 +15,8 @@ from typing import Any
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, SSAValue
 
-from bnn_lab.convert.ir.lce_format import file_kind
 from bnn_lab.convert.ir.tfl_dialect import LabOp, constant, is_tfl, name_of, producer
-from bnn_lab.tflite.macs import MULTIPLYING
-
-
-def source_and_filter(op: Operation) -> tuple[SSAValue, SSAValue] | None:
-    """Input and filter operands of an op that multiplies, None for any other op."""
-    found = MULTIPLYING.get(file_kind(op)) if isinstance(op, LabOp) else None
-    return None if found is None else (op.operands[found[0]], op.operands[found[1]])
+from bnn_lab.convert.rewrite.layer_ops import source_and_filter
 
 
 @dataclass

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from xdsl.dialects.builtin import ModuleOp
 
 from bnn_lab.convert.ir.text import ir_text
+from bnn_lab.convert.ir.tfl_dialect import LabOp
 from bnn_lab.convert.passes.binarize_conv import BinarizeConv
 from bnn_lab.convert.passes.binarize_other_convs import BinarizeOtherConvs
 from bnn_lab.convert.passes.cancel_dequantize import CancelDequantize
-from bnn_lab.convert.passes.center_zero_one import CenterZeroOne
+from bnn_lab.convert.passes.center_two_values import CenterTwoValues
 from bnn_lab.convert.passes.correct_zero_padding import CorrectZeroPadding
 from bnn_lab.convert.passes.dense_to_conv import DenseToConv
 from bnn_lab.convert.passes.emit_bits import EmitBits
@@ -22,7 +23,6 @@ from bnn_lab.convert.passes.fold_one_padding import FoldOnePadding
 from bnn_lab.convert.passes.fold_zero_padding import FoldZeroPadding
 from bnn_lab.convert.passes.fuse_scale import FuseScale
 from bnn_lab.convert.passes.lift_int8_convs import LiftInt8Convs
-from bnn_lab.convert.passes.lift_int8_sign import LiftInt8Sign
 from bnn_lab.convert.passes.merge_quantizes import MergeQuantizes
 from bnn_lab.convert.passes.merge_reshapes import MergeReshapes
 from bnn_lab.convert.passes.pack_filters import PackFilters
@@ -34,7 +34,6 @@ from bnn_lab.convert.passes.quantize_before_layout import QuantizeBeforeLayout
 from bnn_lab.convert.passes.quantize_before_pad import QuantizeBeforePad
 from bnn_lab.convert.passes.quantize_before_pool import QuantizeBeforePool
 from bnn_lab.convert.passes.quantize_from_int8 import QuantizeFromInt8
-from bnn_lab.convert.passes.recognize_select import RecognizeSelect
 from bnn_lab.convert.passes.recognize_sign import RecognizeSign
 from bnn_lab.convert.passes.remove_dead_ops import RemoveDeadOps
 from bnn_lab.convert.passes.round_before_sign import RoundBeforeSign
@@ -60,12 +59,10 @@ def make_pipeline(*, lce_compatible: bool = True) -> tuple[Step, ...]:
     return (
         RemoveDeadOps(),
         FoldConstants(),
-        LiftInt8Sign(),
         RecognizeSign(),
-        RecognizeSelect(),
-        CenterZeroOne(),
         QuantizeAfterMoves(),
         LiftInt8Convs(),
+        CenterTwoValues(),
         PadAfterReshape(),
         FoldZeroPadding(),
         CorrectZeroPadding(),
@@ -181,7 +178,7 @@ def run_pipeline(
         progress: called with a line before each pass.
 
     Returns:
-        One result per pass.
+        One result per pass. Refusals that a later pass made void are left out.
 
     Raises:
         ModelFileError: the graph contradicts itself, as in a corrupt file.
@@ -195,7 +192,14 @@ def run_pipeline(
         after = ir_text(module) if snapshots else ""
         results.append(PassResult(step.name, step.summary, cleans, outcomes, text, after))
         text = after
-    return results
+    return [_without_stale(result, module) for result in results]
+
+
+def _without_stale(result: PassResult, module: ModuleOp) -> PassResult:
+    """Drops refusals about ops that a later pass replaced, which has made them void."""
+    left = {(op.name, op.tensor_name()) for op in module.walk() if isinstance(op, LabOp)}
+    kept = [o for o in result.outcomes if o.applied or (o.op, o.tensor) in left]
+    return replace(result, outcomes=kept)
 
 
 def _run(step: Step, module: ModuleOp) -> list[Outcome]:

@@ -13,6 +13,7 @@ from bnn_lab.convert.ir.lq_dialect import BinaryConv
 from bnn_lab.convert.ir.model_info import ModelInfoAttr
 from bnn_lab.convert.ir.tfl_dialect import CALIBRATED, FUNC_INPUT_NAMES, MODULE_INFO, LabOp
 from bnn_lab.convert.pipeline import PassResult
+from bnn_lab.convert.rewrite.base import first_causes
 from bnn_lab.convert.stock import FixedFunction, Quantization, convert_function
 from bnn_lab.errors import NoBinaryLayerError
 from bnn_lab.tflite.reader import ModelInfo, Signature
@@ -77,11 +78,11 @@ def require_binary(module: ModuleOp, results: list[PassResult], model_name: str)
     """Raise `NoBinaryLayerError`, with all reasons, if a module has no binary layer."""
     if any(isinstance(op, BinaryConv) for op in module.walk()):
         return
+    causes = first_causes(outcome for result in results for outcome in result.refused)
     reasons = [
         f"  - '{outcome.layer}' ({outcome.op}): {outcome.reason}."
         + (f" Fix: {outcome.advice}." if outcome.advice else "")
-        for result in results
-        for outcome in result.refused
+        for outcome in causes.values()
     ]
     listed = "\n".join(reasons) or "  - it has no convolution or dense layer"
     raise NoBinaryLayerError(

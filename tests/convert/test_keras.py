@@ -412,7 +412,7 @@ class TestErrors:
             "plain": "its input 'input",
             "weights_only": "is not binary",
             "input_only": "its filter is not binary",
-            "dense": "it is a dense layer and its input",
+            "dense": "it is a dense layer, and its input",
         }.items():
             (line,) = [line for line in message.splitlines() if f"- '{name}'" in line]
             assert reason in line

@@ -106,8 +106,8 @@ def test_verdicts(by_name):
         ("stem", "a model input"),
         ("separable", "sums computed by"),
         ("kernel_only", "is not binary"),
-        ("dorefa", "several levels, as DoReFa"),
-        ("ternary", "also takes the value 0"),
+        ("dorefa", "takes 4 values, 0, 1, 2 and 3, as ternary and DoReFa"),
+        ("ternary", "takes 3 values, -1, 0 and 1"),
     ],
 )
 def test_float_layers_say_why_and_what_to_change(report, by_name, name, reason):

@@ -22,18 +22,12 @@ from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter
 
 from bnn_lab.convert.ir.attributes import F32
-from bnn_lab.convert.ir.lq_dialect import Bconv2d, BinaryConv
-from bnn_lab.convert.ir.tfl_dialect import MNEMONICS, constant, is_tfl, name_of, producer
+from bnn_lab.convert.ir.lq_dialect import Bconv2d
+from bnn_lab.convert.ir.tfl_dialect import MNEMONICS, constant, is_tfl
 from bnn_lab.convert.rewrite.base import Fact, Pass, Refusal, Role
-from bnn_lab.convert.rewrite.binary_values import (
-    MOVES,
-    bias_or_zeros,
-    channel_magnitudes,
-    describe_filter,
-    is_binary,
-    pad_value,
-)
+from bnn_lab.convert.rewrite.binary_values import bias_or_zeros, channel_magnitudes, is_binary
 from bnn_lab.convert.rewrite.build import BinaryPlan, binary_conv_ops
+from bnn_lab.convert.rewrite.reasons import why_float
 from bnn_lab.convert.rewrite.windows import same_pads_nothing
 from bnn_lab.reference import WORD_BITS
 
@@ -67,16 +61,11 @@ class BinarizeConv(Pass):
         if not is_tfl(op, "conv_2d"):
             return None
         conv: Any = op
-        refusal = _check_values(conv)
-        if refusal is not None:
+        if refusal := _check_values(conv):
             return refusal
         filters = constant(conv.operands[1])
         magnitudes = channel_magnitudes(filters)
-        if magnitudes is None:
-            return Refusal(
-                f"its filter is not binary: {describe_filter(filters)}",
-                'use kernel_quantizer="ste_sign"',
-            )
+        assert magnitudes is not None
         out_channels, kernel_h, kernel_w, group_in = filters.shape
         _, height, width, channels = conv.operands[0].type.get_shape()
         groups = channels // group_in
@@ -122,45 +111,17 @@ class BinarizeConv(Pass):
 
 def _check_values(conv: Any) -> Refusal | None:
     source = conv.operands[0]
-    if source.type.element_type != F32 or len(source.type.get_shape()) != 4:
-        return Refusal(f"its input is {source.type}, not a float32 NHWC tensor")
-    if source.type.get_shape()[3] < 0:
+    shape = source.type.get_shape()
+    if len(shape) == 4 and shape[3] < 0:
         return Refusal("its number of input channels is dynamic", "fix the input's shape")
-    if not is_binary(source):
-        return explain_float_input(source)
+    if refusal := why_float(conv):
+        return refusal
     filters = constant(conv.operands[1])
+    if source.type.element_type != F32 or len(shape) != 4 or not is_binary(source):
+        return Refusal(f"its input is {source.type}, not a float32 NHWC tensor of ±1")
     if filters is None or filters.dtype != np.float32 or filters.ndim != 4:
         return Refusal("its filter is not a float32 constant")
     return None
-
-
-def explain_float_input(source: Any) -> Refusal:
-    """Why a value is not binary, as a refusal."""
-    maker = producer(source)
-    pad: Any = maker
-    while is_tfl(pad, *MOVES):
-        pad = producer(pad.operands[0])
-    if is_tfl(pad, "pad", "padv2") and is_binary(pad.operands[0]):
-        return Refusal(
-            f"its binary input is padded with {pad_value(pad)}, which is not +1 or -1",
-            'use padding="same" (with pad_values=1 for the fastest result)',
-        )
-    return Refusal(
-        f"its input '{name_of(source)}' is not binary ({_origin(maker)})",
-        'use input_quantizer="ste_sign"',
-    )
-
-
-def _origin(maker: Any) -> str:
-    if maker is None:
-        return "a model input"
-    if is_tfl(maker, "round"):
-        return "rounded to several levels, as DoReFa does"
-    if is_tfl(maker, "sign"):
-        return "a sign that also takes the value 0, as in ternary and Heaviside quantizers"
-    if is_tfl(maker, "depthwise_conv_2d") or isinstance(maker, BinaryConv):
-        return f"sums computed by {maker.name}"
-    return f"computed by {maker.name}"
 
 
 def _place_activation(

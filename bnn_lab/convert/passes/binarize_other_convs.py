@@ -18,15 +18,15 @@ from xdsl.pattern_rewriter import PatternRewriter
 from bnn_lab.convert.ir.attributes import F32
 from bnn_lab.convert.ir.lq_dialect import BinaryConv, Depthwise2d, Transpose2d
 from bnn_lab.convert.ir.tfl_dialect import MNEMONICS, TflOp, constant, is_tfl
-from bnn_lab.convert.passes.binarize_conv import explain_float_input
 from bnn_lab.convert.rewrite.base import Fact, Pass, Refusal, Role
 from bnn_lab.convert.rewrite.binary_values import (
     bias_or_zeros,
     channel_magnitudes,
-    describe_filter,
     is_binary,
 )
 from bnn_lab.convert.rewrite.build import BinaryPlan, binary_conv_ops, shape_of
+from bnn_lab.convert.rewrite.layer_ops import LAYER_OPS
+from bnn_lab.convert.rewrite.reasons import why_float
 from bnn_lab.convert.rewrite.windows import same_pads_nothing
 from bnn_lab.reference import window_axis
 
@@ -53,26 +53,19 @@ class BinarizeOtherConvs(Pass):
         """Match any depthwise or transposed convolution; refuse with the reason."""
         if not isinstance(op, TflOp) or not is_tfl(op, *_WHAT):
             return None
-        depthwise = is_tfl(op, "depthwise_conv_2d")
-        source = op.operands[0 if depthwise else 2]
+        depthwise, where = is_tfl(op, "depthwise_conv_2d"), LAYER_OPS[op.MNEMONIC]
+        source = op.operands[where.source]
+        if refusal := why_float(op):
+            return refusal
         type_: Any = source.type
         if type_.element_type != F32 or len(shape_of(source)) != 4 or min(shape_of(source)) < 0:
             return Refusal(f"its input is {type_}, not a float32 NHWC tensor of fixed size")
-        if not is_binary(source):
-            return explain_float_input(source)
         filters = constant(op.operands[1])
-        if filters is None or filters.dtype != np.float32 or filters.ndim != 4:
-            return Refusal("its filter is not a float32 constant")
-        by_channel = np.moveaxis(filters, 3, 0) if depthwise else filters
-        magnitudes = channel_magnitudes(by_channel)
-        if magnitudes is None:
-            return Refusal(
-                f"its filter is not binary: {describe_filter(by_channel)}",
-                'use depthwise_quantizer="ste_sign"'
-                if depthwise
-                else 'use kernel_quantizer="ste_sign"',
-            )
-        bias = bias_or_zeros(op, len(magnitudes), at=2 if depthwise else 3)
+        if filters is None or filters.ndim != 4 or not is_binary(source):
+            return Refusal("its input or its filter is not a float32 tensor of ±1")
+        magnitudes = channel_magnitudes(np.moveaxis(filters, where.axis, 0))
+        assert magnitudes is not None
+        bias = bias_or_zeros(op, len(magnitudes), at=where.bias)
         if bias is None:
             return Refusal("its bias is computed at run time")
         options = _depthwise(op, filters) if depthwise else _transposed(op, filters)

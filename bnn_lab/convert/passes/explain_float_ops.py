@@ -11,17 +11,12 @@ from typing import Any
 from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter
 
-from bnn_lab.convert.ir.tfl_dialect import TflOp, constant, is_tfl, name_of
+from bnn_lab.convert.ir.tfl_dialect import TflOp, constant, is_tfl
 from bnn_lab.convert.rewrite.base import Fact, Pass, Refusal, Role
-from bnn_lab.convert.rewrite.binary_values import channel_magnitudes, is_binary
+from bnn_lab.convert.rewrite.layer_ops import layer_op
+from bnn_lab.convert.rewrite.reasons import why_float
 
-# Op -> (what it is, position of the input among its operands, of the filter).
-_SUBJECTS = {
-    "fully_connected": ("a dense layer", 0, 1),
-    "conv_3d": ("a 3-D convolution", 0, 1),
-    "conv_3d_transpose": ("a transposed 3-D convolution", 2, 1),
-    "batch_matmul": ("a matrix product", 0, 1),
-}
+_SUBJECTS = ("fully_connected", "conv_3d", "conv_3d_transpose", "batch_matmul")
 
 
 class ExplainFloatOps(Pass):
@@ -34,25 +29,16 @@ class ExplainFloatOps(Pass):
 
     def check(self, op: Operation) -> Refusal | None:
         """Refuse, with the reason, every subject."""
-        if not isinstance(op, TflOp) or not is_tfl(op, *_SUBJECTS):
+        layer = layer_op(op, *_SUBJECTS)
+        if layer is None or not isinstance(op, TflOp):
             return None
-        what, source_at, filter_at = _SUBJECTS[op.MNEMONIC]
-        source: Any = op.operands[source_at]
-        filters = constant(op.operands[filter_at])
-        if not is_binary(source):
-            return Refusal(
-                f"it is {what} and its input '{name_of(source)}' is not binary",
-                'use input_quantizer="ste_sign" if it should be binary',
-            )
-        if filters is not None:
-            magnitudes = channel_magnitudes(filters) if filters.ndim > 1 else None
-            if magnitudes is None:
-                return Refusal(
-                    f"it is {what} with a binary input but a filter that is not binary",
-                    'use kernel_quantizer="ste_sign"',
-                )
+        computed = is_tfl(op, "batch_matmul") and constant(op.operands[layer.filter]) is None
+        refusal = None if computed else why_float(op)
+        if refusal is not None:
+            return Refusal(f"it is {layer.what}, and {refusal.reason}", refusal.advice)
+        given = "of two computed values" if computed else "on binary values"
         return Refusal(
-            f"it is {what} on binary values, for which there is no binary kernel; it computes in "
+            f"it is {layer.what} {given}, for which there is no binary kernel; it computes in "
             "float, with the same result"
         )
 

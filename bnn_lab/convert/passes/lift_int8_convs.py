@@ -4,6 +4,10 @@
 =>
     x -> tfl.conv_2d float (filter = ±c per channel) -> tfl.quantize
 
+    x (int8, of two values) -> tfl.conv_2d int8
+=>
+    x -> tfl.dequantize -> tfl.conv_2d float -> tfl.quantize
+
 The scale of a binary filter's channel is c / 127, so its int8 values are 127 and -127 throughout
 and c comes back exactly. Binary the layer needs no int8 at all; its result stays quantized.
 """
@@ -18,19 +22,23 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter
 
 from bnn_lab.convert.ir.attributes import F32, tensor_type
-from bnn_lab.convert.ir.tfl_dialect import Const, is_absent, is_tfl, make_tfl, name_of, producer
+from bnn_lab.convert.ir.tfl_dialect import (
+    Const,
+    is_absent,
+    is_tfl,
+    make_tfl,
+    name_of,
+    producer,
+    tensor_names,
+)
 from bnn_lab.convert.rewrite.base import Fact, Pass
 from bnn_lab.convert.rewrite.binary_values import channel_magnitudes, is_binary
 from bnn_lab.convert.rewrite.build import shape_of, with_operands
 from bnn_lab.convert.rewrite.int8_values import dequantized, is_int8
+from bnn_lab.convert.rewrite.layer_ops import LAYER_OPS, layer_op
+from bnn_lab.convert.rewrite.steps import step_of, two_values_behind
 
-# Op -> positions of input, filter and bias among its operands.
-_SUBJECTS = {
-    "conv_2d": (0, 1, 2),
-    "depthwise_conv_2d": (0, 1, 2),
-    "fully_connected": (0, 1, 2),
-    "transpose_conv": (2, 1, 3),
-}
+_SUBJECTS = ("conv_2d", "depthwise_conv_2d", "fully_connected", "transpose_conv")
 
 
 class _Match(NamedTuple):
@@ -43,44 +51,53 @@ class LiftInt8Convs(Pass):
     """QUANTIZE, CONV_2D int8 => CONV_2D, QUANTIZE, where input and filter are binary."""
 
     name = "lift_int8_convs"
-    summary = "int8 convolutions and dense layers of binary values compute in float again"
-    needs = (Fact.BINARY_KNOWN, Fact.MOVES_IN_FLOAT)
+    summary = "int8 layers of two values with a binary filter compute in float again"
+    needs = (Fact.SIGNS_KNOWN, Fact.MOVES_IN_FLOAT)
     gives = (Fact.LAYERS_IN_FLOAT,)
 
     def check(self, op: Operation) -> _Match | None:
         """Match an int8 layer whose input is a quantized binary value."""
-        if not is_tfl(op, *_SUBJECTS):
+        where = layer_op(op, *_SUBJECTS)
+        if where is None:
             return None
         layer: Any = op
-        at_source, at_filter, at_bias = _SUBJECTS[layer.MNEMONIC]
-        quantize: Any = producer(layer.operands[at_source])
-        if not is_tfl(quantize, "quantize") or not is_int8(layer.results[0]):
+        source = layer.operands[where.source]
+        if not is_int8(layer.results[0]) or not is_int8(source):
             return None
-        source = quantize.operands[0]
-        filters = dequantized(layer.operands[at_filter])
-        if not is_binary(source) or filters is None:
+        quantize: Any = producer(source)
+        if is_tfl(quantize, "quantize") and is_binary(quantize.operands[0]):
+            source = quantize.operands[0]
+        elif step_of(two_values_behind(source)[1]) is None:
             return None
-        by_channel = np.moveaxis(filters, -1, 0) if "depthwise" in layer.MNEMONIC else filters
-        if channel_magnitudes(by_channel) is None:
+        filters = dequantized(layer.operands[where.filter])
+        if filters is None:
+            return None
+        if channel_magnitudes(np.moveaxis(filters, where.axis, 0)) is None:
             return None
         bias = None
-        if len(layer.operands) > at_bias and not is_absent(layer.operands[at_bias]):
-            bias = dequantized(layer.operands[at_bias])
+        if len(layer.operands) > where.bias and not is_absent(layer.operands[where.bias]):
+            bias = dequantized(layer.operands[where.bias])
             if bias is None:
                 return None
         return _Match(source, filters, bias)
 
     def rewrite(self, op: Any, match: _Match, rewriter: PatternRewriter) -> str:
         """Compute in float, quantize the result."""
-        at_source, at_filter, at_bias = _SUBJECTS[op.MNEMONIC]
+        where = LAYER_OPS[op.MNEMONIC]
         operands = list(op.operands)
-        filters = Const.of(match.filters, name_of(operands[at_filter]))
+        filters = Const.of(match.filters, name_of(operands[where.filter]))
         new_ops: list[Operation] = [filters]
-        operands[at_source], operands[at_filter] = match.source, filters.result
+        source = match.source
+        if is_int8(source):
+            real = tensor_type(F32, shape_of(source))
+            names = tensor_names(f"{op.tensor_name()}/input")
+            new_ops.append(make_tfl("dequantize", [source], [real], names=names))
+            source = new_ops[-1].results[0]
+        operands[where.source], operands[where.filter] = source, filters.result
         if match.bias is not None:
-            bias = Const.of(match.bias, name_of(operands[at_bias]))
+            bias = Const.of(match.bias, name_of(operands[where.bias]))
             new_ops.append(bias)
-            operands[at_bias] = bias.result
+            operands[where.bias] = bias.result
         name = op.tensor_name()
         result = tensor_type(F32, shape_of(op.results[0]))
         layer = with_operands(op, operands, result, f"{name}/float")

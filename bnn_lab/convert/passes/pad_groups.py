@@ -32,7 +32,7 @@ from bnn_lab.convert.ir.tfl_dialect import (
     producer,
     tensor_names,
 )
-from bnn_lab.convert.rewrite.base import Fact, Pass, Refusal
+from bnn_lab.convert.rewrite.base import Fact, Pass, Refusal, Role
 from bnn_lab.convert.rewrite.binary_values import (
     bias_or_zeros,
     channel_magnitudes,
@@ -57,6 +57,7 @@ class PadGroups(Pass):
 
     name = "pad_groups"
     summary = "groups of a binary convolution get channels that cancel, so that they fill words"
+    role = Role.PREPARES
     needs = (Fact.BINARY_KNOWN, Fact.LAYERS_IN_FLOAT, Fact.NO_ZERO_PADDING)
     gives = (Fact.WORDS_FILLED,)
 

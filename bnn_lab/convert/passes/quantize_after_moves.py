@@ -31,7 +31,7 @@ class QuantizeAfterMoves(Pass):
 
     name = "quantize_after_moves"
     summary = "binary values are moved, pooled, padded and joined before they become int8"
-    needs = (Fact.BINARY_KNOWN,)
+    needs = (Fact.SIGNS_KNOWN,)
     gives = (Fact.MOVES_IN_FLOAT,)
 
     def check(self, op: Operation) -> _Match | None:

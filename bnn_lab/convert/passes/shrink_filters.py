@@ -19,12 +19,12 @@ from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter
 
 from bnn_lab.convert.ir.attributes import I8, QuantParams, tensor_type
-from bnn_lab.convert.ir.tfl_dialect import Const, constant, is_tfl, make_tfl, name_of, tensor_names
+from bnn_lab.convert.ir.tfl_dialect import Const, constant, make_tfl, name_of, tensor_names
 from bnn_lab.convert.rewrite.base import Fact, Pass
 from bnn_lab.convert.rewrite.build import with_operands
+from bnn_lab.convert.rewrite.layer_ops import layer_op
 
-# The axis of the output channels in the filter.
-_SUBJECTS = {"conv_2d": 0, "depthwise_conv_2d": 3, "fully_connected": 0}
+_SUBJECTS = ("conv_2d", "depthwise_conv_2d", "fully_connected")
 _WORTH_IT = 1024  # weights; below, one more op takes as many bytes as are saved
 
 
@@ -44,9 +44,10 @@ class ShrinkFilters(Pass):
 
     def check(self, op: Operation) -> _Match | None:
         """Match a float layer whose kernel has one magnitude per output channel."""
-        if not is_tfl(op, *_SUBJECTS):
+        where = layer_op(op, *_SUBJECTS)
+        if where is None:
             return None
-        axis = _SUBJECTS[op.MNEMONIC]  # type: ignore[attr-defined]
+        axis = where.axis
         filters = constant(op.operands[1])
         if filters is None or filters.dtype != np.float32 or filters.size < _WORTH_IT:
             return None

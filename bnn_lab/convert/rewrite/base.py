@@ -14,6 +14,7 @@ It also says what it takes for granted (`needs`), and what it brings about or en
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, ClassVar
@@ -54,9 +55,8 @@ class Fact(Enum):
 
     ALL_READ = "every op has a reader"
     CONSTANTS_FOLDED = "what is computed of constants alone is a constant"
-    FLOAT_SUMS = "the sum between two signs is float"
     SIGNS_KNOWN = "a choice of -1 and +1 is lq.Quantize, lq.Dequantize"
-    BINARY_KNOWN = "layers of 0 and 1 are of -1 and +1 too: all that can be binary is known"
+    BINARY_KNOWN = "layers of any two values are of -1 and +1: all that can be binary is known"
     MOVES_IN_FLOAT = "binary values are moved as floats, not as int8"
     LAYERS_IN_FLOAT = "layers of binary values are float, not int8"
     PADDING_IN_FRONT = "padding stands directly in front of its convolution"
@@ -112,6 +112,24 @@ class Outcome:
         verdict = "applied" if self.applied else "refused"
         tail = f" Fix: {self.advice}." if self.advice else ""
         return f"{self.pass_name}: {verdict} on {self.op} '{self.layer}': {self.reason}.{tail}"
+
+
+def first_causes(outcomes: Iterable[Outcome]) -> dict[str, Outcome]:
+    """Why layers are float: of each tensor's refusals the first that the user can act on.
+
+    Args:
+        outcomes: of all passes, in order.
+
+    Returns:
+        The refusal of each tensor that one of `Outcome.says_why_float` speaks of.
+    """
+    found: dict[str, Outcome] = {}
+    for outcome in outcomes:
+        if outcome.says_why_float:
+            known = found.get(outcome.tensor)
+            if known is None or (outcome.advice and not known.advice):
+                found[outcome.tensor] = outcome
+    return found
 
 
 class Pass(ABC):

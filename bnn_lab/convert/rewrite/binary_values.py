@@ -10,6 +10,7 @@ from xdsl.ir import SSAValue
 
 from bnn_lab.convert.ir.lq_dialect import Dequantize
 from bnn_lab.convert.ir.tfl_dialect import constant, is_absent, is_tfl, producer
+from bnn_lab.convert.rewrite.int8_values import dequantized
 
 # Ops that only move values about: binary in (first operand), binary out.
 MOVES = (
@@ -58,7 +59,8 @@ def pad_value(op: Any) -> float | None:
     """Constant that a tfl.pad or tfl.padv2 pads with, None if it is computed."""
     if is_tfl(op, "pad"):
         return 0.0
-    value = constant(op.operands[2])
+    real = dequantized(op.operands[2])
+    value = constant(op.operands[2]) if real is None else real
     return float(value.reshape(-1)[0]) if value is not None and value.size == 1 else None
 
 

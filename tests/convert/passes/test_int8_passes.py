@@ -1,4 +1,4 @@
-"""round_before_sign, quantize_from_int8, lift_int8_sign, emit_int8: text before and after."""
+"""round_before_sign, quantize_from_int8, emit_int8, signs in int8: text before and after."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from bnn_lab.convert.passes.binarize_conv import BinarizeConv
 from bnn_lab.convert.passes.cancel_dequantize import CancelDequantize
 from bnn_lab.convert.passes.emit_int8 import EmitInt8
 from bnn_lab.convert.passes.lift_int8_convs import LiftInt8Convs
-from bnn_lab.convert.passes.lift_int8_sign import LiftInt8Sign
 from bnn_lab.convert.passes.quantize_from_int8 import QuantizeFromInt8
 from bnn_lab.convert.passes.recognize_sign import RecognizeSign
 from bnn_lab.convert.passes.remove_dead_ops import RemoveDeadOps
@@ -100,20 +99,22 @@ def int8_sum(graph, activation="none"):
     return graph.module(graph.op("sign", value))
 
 
-def test_lift_int8_sign(graph, apply, op_names):
+@pytest.mark.parametrize("calibrated", [True, False])
+def test_larqs_sign_with_an_int8_sum(graph, apply, op_names, calibrated):
     module = int8_sum(graph)
     assert op_names(module) == [
         "tfl.sign", "tfl.quantize", "tfl.dequantize", "tfl.add", "tfl.dequantize", "tfl.sign"
     ]  # fmt: skip
-    outcomes = apply(module, X, LiftInt8Sign(), RemoveDeadOps())
-    assert op_names(module) == ["tfl.sign", "tfl.add", "tfl.sign"]
-    assert outcomes[0].reason == "0.5 is added to a float sign"
+    if calibrated:
+        module.attributes[CALIBRATED] = UnitAttr()
+    apply(module, X, RecognizeSign(), RemoveDeadOps())
+    assert op_names(module) == ["lq.Quantize", "lq.Dequantize"]
 
 
-def test_lift_int8_sign_leaves_a_clamped_sum(graph):
+def test_a_clamped_int8_sum_is_no_sign(graph):
     module = int8_sum(graph, "relu")
     before = ir_text(module)
-    assert LiftInt8Sign().run(module) == []
+    assert RecognizeSign().run(module) == []
     assert ir_text(module) == before
 
 

@@ -16,7 +16,7 @@ def test_becomes_quantize_and_dequantize(graph, apply, op_names):
     assert op_names(module) == ["lq.Quantize", "lq.Dequantize"]
     assert "lq.Quantize(%x) : tensor<1x1x1x1xi32>" in ir_text(module)
     assert [o.reason for o in outcomes if o.pass_name == "recognize_sign"] == [
-        "5 channels of 'x' pack into 1 word(s)"
+        "-1 for x < 0: 5 channels of 'x' pack into 1 word(s)"
     ]
 
 
@@ -34,13 +34,23 @@ def test_any_shift_between_0_and_1(graph, apply, op_names, shift):
     assert op_names(module) == ["lq.Quantize", "lq.Dequantize"]
 
 
-@pytest.mark.parametrize("shift", [-0.1, 0.0, 1.0, 1.5, np.nan])
-def test_other_shifts_are_refused(graph, op_names, shift):
+@pytest.mark.parametrize("shift", [0.0, 1.0, np.nan])
+def test_other_shifts_give_other_values(graph, op_names, shift):
     module = graph.module(graph.sign(graph.input(1, 1, 1, 5), shift))
-    (outcome,) = RecognizeSign().run(module)
-    assert not outcome.applied
-    assert "only values between 0 and 1" in outcome.reason
+    assert RecognizeSign().run(module) == []
     assert op_names(module) == ["tfl.sign", "tfl.add", "tfl.sign"]
+
+
+def test_a_large_shift_makes_all_positive(graph, apply, op_names):
+    module = graph.module(graph.sign(graph.input(1, 1, 1, 5), 1.5))
+    apply(module, X, RecognizeSign())
+    assert op_names(module)[-2:] == ["lq.Quantize", "lq.Dequantize"]
+
+
+def test_a_negative_shift_makes_zero_negative(graph, apply, op_names):
+    module = graph.module(graph.sign(graph.input(1, 1, 1, 5), -0.1))
+    apply(module, X, RecognizeSign())
+    assert op_names(module) == ["tfl.mul", "tfl.add", "lq.Quantize", "lq.Dequantize"]
 
 
 def test_shared_sign_is_read_twice(graph, apply, op_names):
@@ -61,33 +71,30 @@ def test_inner_sign_read_by_others_stays(graph, apply, op_names):
     assert [o.applied for o in outcomes if o.pass_name == "recognize_sign"].count(True) == 1
 
 
-def test_ternary_sum_of_two_signs_is_refused(graph, op_names):
-    # LCE takes this for binary; its values are -1, 0 and +1.
+def test_a_sign_of_a_sign_is_itself(graph, apply, op_names):
+    module = graph.module(graph.sign(graph.sign(graph.input(1, 1, 1, 5))))
+    apply(module, X, RecognizeSign())
+    assert op_names(module) == ["lq.Quantize", "lq.Dequantize"]
+
+
+def test_the_opposite_of_a_sign_stays(graph, apply, op_names):
+    module = graph.module(graph.op("neg", graph.sign(graph.input(1, 1, 1, 5))))
+    apply(module, X, RecognizeSign())
+    assert op_names(module) == ["lq.Quantize", "lq.Dequantize", "tfl.neg"]
+
+
+@pytest.mark.parametrize("case", ["ternary", "plain", "heaviside", "clamped"])
+def test_what_takes_other_values_is_no_subject(graph, op_names, case):
+    # LCE takes the ternary one for binary; its values are -1, 0 and +1.
     x = graph.input(1, 1, 1, 5)
-    low = graph.op("sign", graph.add(x, graph.const(np.float32(0.05))))
-    high = graph.op("sign", graph.sub(x, graph.const(np.float32(0.05))))
-    module = graph.module(graph.op("sign", graph.add(low, high)))
-    outcomes = RecognizeSign().run(module)
+    if case == "ternary":
+        low = graph.op("sign", graph.add(x, graph.const(np.float32(0.05))))
+        high = graph.op("sign", graph.sub(x, graph.const(np.float32(0.05))))
+        x = graph.add(low, high)
+    elif case == "heaviside":
+        x = graph.op("relu", x)
+    elif case == "clamped":
+        x = graph.add(graph.op("sign", x), graph.const(np.float32(0.1)), activation="relu")
+    module = graph.module(graph.op("sign", x))
+    assert RecognizeSign().run(module) == []
     assert "lq.Quantize" not in op_names(module)
-    assert any("ternary" in o.reason for o in outcomes)
-
-
-def test_plain_sign_is_refused_with_advice(graph):
-    module = graph.module(graph.op("sign", graph.input(1, 1, 1, 5)))
-    (outcome,) = RecognizeSign().run(module)
-    assert "whose value at 0 is 0" in outcome.reason
-    assert "ste_sign" in outcome.advice
-
-
-def test_heaviside_is_refused(graph):
-    module = graph.module(graph.op("sign", graph.op("relu", graph.input(1, 1, 1, 5))))
-    (outcome,) = RecognizeSign().run(module)
-    assert "values are 0 and +1" in outcome.reason
-
-
-def test_sum_with_activation_is_refused(graph):
-    inner = graph.op("sign", graph.input(1, 1, 1, 5))
-    total = graph.add(inner, graph.const(np.float32(0.1)), activation="relu")
-    module = graph.module(graph.op("sign", total))
-    (outcome,) = RecognizeSign().run(module)
-    assert "fused activation" in outcome.reason

@@ -16,7 +16,7 @@ from bnn_lab.convert.ir.tfl_dialect import tensor_names
 from bnn_lab.convert.passes.binarize_conv import BinarizeConv
 from bnn_lab.convert.passes.binarize_other_convs import BinarizeOtherConvs
 from bnn_lab.convert.passes.cancel_dequantize import CancelDequantize
-from bnn_lab.convert.passes.center_zero_one import CenterZeroOne
+from bnn_lab.convert.passes.center_two_values import CenterTwoValues
 from bnn_lab.convert.passes.correct_zero_padding import CorrectZeroPadding
 from bnn_lab.convert.passes.dense_to_conv import DenseToConv
 from bnn_lab.convert.passes.emit_bits import EmitBits
@@ -28,7 +28,6 @@ from bnn_lab.convert.passes.quantize_before_concat import QuantizeBeforeConcat
 from bnn_lab.convert.passes.quantize_before_layout import QuantizeBeforeLayout
 from bnn_lab.convert.passes.quantize_before_pad import QuantizeBeforePad
 from bnn_lab.convert.passes.quantize_from_int8 import QuantizeFromInt8
-from bnn_lab.convert.passes.recognize_select import RecognizeSelect
 from bnn_lab.convert.passes.recognize_sign import RecognizeSign
 from bnn_lab.convert.passes.remove_dead_ops import RemoveDeadOps
 from bnn_lab.convert.passes.scale_before_pool import ScaleBeforePool
@@ -72,22 +71,6 @@ def bconv(g: Any, **options: Any) -> Any:
     return g.conv(g.sign(g.input(*SHAPE)), ones(8, 3, 3, 32), **options)
 
 
-@case(RecognizeSign(), reason="it works on i8")
-def sign_of_int8(g):
-    type_ = tensor_type(I8, SHAPE, QuantParams((0.5,), (0,)))
-    return g.typed("sign", [g.typed("quantize", [g.input(*SHAPE)], type_)], type_)
-
-
-@case(RecognizeSign(), reason="sum that holds no other sign")
-def sign_of_a_sum(g):
-    return g.op("sign", g.add(g.input(*SHAPE), g.const(np.float32(0.1))))
-
-
-@case(RecognizeSign(), reason="has a fused activation or broadcasts")
-def sign_of_a_clamped_sum(g):
-    return g.op("sign", g.add(g.op("sign", g.input(*SHAPE)), g.const(np.float32(0.1)), "relu"))
-
-
 @case(RecognizeSign(), reason="a scalar, which has no channels")
 def sign_of_a_scalar(g):
     return g.sign(g.input())
@@ -98,20 +81,7 @@ def sign_of_dynamic_channels(g):
     return g.sign(g.input(1, 6, 6, -1))
 
 
-@case(RecognizeSelect(), reason="broadcasts to another shape")
-def select_that_broadcasts(g):
-    x = g.input(1, 1, 1, 32)
-    low = g.typed("less", [x, g.const(np.zeros(SHAPE, np.float32))], tensor_type(BOOL, SHAPE))
-    return g.op("select_v2", low, g.const(np.float32(-1)), g.const(np.float32(1)), shape=SHAPE)
-
-
-@case(RecognizeSelect(), reason="a scalar, which has no channels")
-def select_by_a_scalar(g):
-    low = g.typed("less", [g.input(), g.const(np.float32(0))], tensor_type(BOOL, ()))
-    return g.op("select_v2", low, g.const(np.float32(-1)), g.const(np.float32(1)), shape=())
-
-
-@case(CenterZeroOne(), reason="number of channels is dynamic")
+@case(CenterTwoValues(), reason="number of channels is dynamic")
 def zero_one_of_dynamic_channels(g):
     zero_one = g.op("sign", g.op("relu", g.input(1, 6, 6, -1)))
     return raw_conv(g, zero_one, g.const(ones(8, 3, 3, 32)), g.absent(), (1, 4, 4, 8))
@@ -162,9 +132,9 @@ def dense_of_dynamic_rows(g):
     )  # fmt: skip
 
 
-@case(BinarizeConv(), reason="not a float32 NHWC tensor")
+@case(BinarizeConv(), *SIGN, reason="not a float32 NHWC tensor")
 def conv_of_rank_3(g):
-    return raw_conv(g, g.input(1, 6, 32), g.const(ones(8, 3, 3, 32)), g.absent(), (1, 4, 8))
+    return raw_conv(g, g.sign(g.input(1, 6, 32)), g.const(ones(8, 3, 3, 32)), g.absent(), (1, 4, 8))
 
 
 @case(BinarizeConv(), reason="number of input channels is dynamic")
@@ -198,9 +168,9 @@ def depthwise(g: Any, x: Any, filters: np.ndarray, bias: Any = None, **options: 
     )  # fmt: skip
 
 
-@case(BinarizeOtherConvs(), reason="not a float32 NHWC tensor of fixed size")
+@case(BinarizeOtherConvs(), *SIGN, reason="not a float32 NHWC tensor of fixed size")
 def depthwise_of_dynamic_size(g):
-    return depthwise(g, g.input(1, -1, 6, 32), ones(1, 3, 3, 32))
+    return depthwise(g, g.sign(g.input(1, -1, 6, 32)), ones(1, 3, 3, 32))
 
 
 @case(BinarizeOtherConvs(), *SIGN, reason="does not fit 32 channels")
@@ -208,7 +178,7 @@ def depthwise_of_other_channels(g):
     return depthwise(g, g.sign(g.input(*SHAPE)), ones(1, 3, 3, 40))
 
 
-@case(BinarizeOtherConvs(), *SIGN, reason="filter is not a float32 constant")
+@case(BinarizeOtherConvs(), *SIGN, reason="its filter 'w' is given at run time")
 def depthwise_with_computed_filter(g):
     return g.op(
         "depthwise_conv_2d", g.sign(g.input(*SHAPE)), g.input(1, 3, 3, 32, name="w"), g.absent(),

@@ -85,7 +85,7 @@ class TestExplain:
     def test_float_filter(self, graph, rng):
         filters = rng.normal(size=(4, 40)).astype(np.float32)
         module = graph.module(self.dense(graph, graph.sign(graph.input(1, 40)), filters))
-        assert "a filter that is not binary" in self.outcome(module).reason
+        assert "its filter is not binary" in self.outcome(module).reason
 
     def test_binary_dense(self, graph, signs):
         module = graph.module(self.dense(graph, graph.sign(graph.input(1, 40)), signs(4, 40)))

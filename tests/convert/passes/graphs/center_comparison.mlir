@@ -1,4 +1,4 @@
-// PASS: center_zero_one
+// PASS: center_two_values
 // AFTER-NOT:   tfl.{{mul|add}}
 // AFTER:       %bits = lq.Quantize(%x)
 // AFTER-NEXT:  [[S:%[a-z0-9_]+]] = lq.Dequantize(%bits)

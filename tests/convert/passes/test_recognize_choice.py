@@ -8,8 +8,7 @@ from bnn_lab.convert import convert_saved_model, export_model, ir_text
 from bnn_lab.convert.ir.attributes import F32, tensor_type
 from bnn_lab.convert.ir.options import Options, OptionsAttr
 from bnn_lab.convert.ir.tfl_dialect import make_tfl, tensor_names
-from bnn_lab.convert.passes.recognize_select import RecognizeSelect
-from bnn_lab.convert.passes.remove_dead_ops import RemoveDeadOps
+from bnn_lab.convert.passes.recognize_sign import RecognizeSign
 
 X = np.float32([-2, -0.5, -1e-30, -0.0, 0, 1e-30, 0.25, 0.5, 3]).reshape(1, 1, 1, 9)
 SHAPE = X.shape
@@ -43,66 +42,52 @@ def chosen(graph, kind, yes, no, threshold=0.0, mirrored=False):
 def test_before_and_after(graph, apply, op_names):
     module = chosen(graph, "greater_equal", 1, -1)
     assert op_names(module) == ["tfl.greater_equal", "tfl.select_v2"]
-    outcomes = apply(module, X, RecognizeSelect(), RemoveDeadOps())
+    outcomes = apply(module, X, RecognizeSign())
     assert op_names(module) == ["lq.Quantize", "lq.Dequantize"]
     assert "lq.Quantize(%x) : tensor<1x1x1x1xi32>" in ir_text(module)
-    assert outcomes[0].reason == "-1 for x < 0 is a bit"
+    assert outcomes[0].reason == "-1 for x < 0: 9 channels of 'x' pack into 1 word(s)"
 
 
-BITS = [  # what gives -1 for x < t and +1 for x >= t
-    ("greater_equal", 1, -1, False),
-    ("less", -1, 1, False),
-    ("less_equal", 1, -1, True),
-    ("greater", -1, 1, True),
+SPELLINGS = [
+    (kind, yes, no, mirrored)
+    for kind in ("less", "less_equal", "greater", "greater_equal")
+    for yes, no in ((1, -1), (-1, 1))
+    for mirrored in (False, True)
 ]
-NEGATED = [  # -1 for x > t and +1 for x <= t
-    ("greater", -1, 1, False),
-    ("less_equal", 1, -1, False),
-    ("less", -1, 1, True),
-    ("greater_equal", 1, -1, True),
-]
-NO_BITS = [  # the threshold itself is -1
-    ("greater", 1, -1, False),
-    ("less_equal", -1, 1, False),
-    ("greater_equal", -1, 1, False),
-    ("less", 1, -1, False),
-    ("less", 1, -1, True),
-    ("greater_equal", -1, 1, True),
+THRESHOLDS = [
+    *(0.0, -0.0, 0.5, -0.5, 1e-30, -1e-30),
+    [[0, 0.25, 3, -2, 0, 0, 9, -0.5, 3]],
+    [[0, 1e-30, -1e-30, 1e-38, 0, 3e38, -3e38, -0.5, 3]],
 ]
 
 
-@pytest.mark.parametrize("kind, yes, no, mirrored", BITS + NEGATED)
-@pytest.mark.parametrize("threshold", [0.0, -0.0, 0.5, -0.5, [[0, 0.25, 3, -2, 0, 0, 9, -0.5, 3]]])
+@pytest.mark.parametrize("kind, yes, no, mirrored", SPELLINGS)
+@pytest.mark.parametrize("threshold", THRESHOLDS, ids=str)
 def test_all_spellings(graph, apply, op_names, kind, yes, no, mirrored, threshold):
+    """The threshold itself may be -1 or +1, in one direction or the other."""
     module = chosen(graph, kind, yes, no, threshold, mirrored)
-    apply(module, X, RecognizeSelect(), RemoveDeadOps())
-    negated = (kind, yes, no, mirrored) in NEGATED
-    moves = ["tfl.mul"] * negated + ["tfl.add"] * bool(np.any(threshold))
-    assert op_names(module) == [*moves, "lq.Quantize", "lq.Dequantize"]
+    apply(module, X, RecognizeSign())
+    assert op_names(module)[-2:] == ["lq.Quantize", "lq.Dequantize"]
+    assert set(op_names(module)[:-2]) <= {"tfl.mul", "tfl.add"}
 
 
-@pytest.mark.parametrize("kind, yes, no, mirrored", NO_BITS)
-@pytest.mark.parametrize("threshold", [0.0, 0.5])
-def test_minus_one_at_the_threshold_is_refused(graph, kind, yes, no, mirrored, threshold):
-    module = chosen(graph, kind, yes, no, threshold, mirrored)
-    before = ir_text(module)
-    (outcome,) = RecognizeSelect().run(module)
-    assert not outcome.applied
-    assert "the threshold included" in outcome.reason
-    assert "x >= 0" in outcome.advice
-    assert ir_text(module) == before
+@pytest.mark.parametrize("kind, yes, no", [("greater_equal", 1, -1), ("less", -1, 1)])
+def test_a_sign_at_zero_takes_no_op_in_front(graph, op_names, kind, yes, no):
+    module = chosen(graph, kind, yes, no)
+    RecognizeSign().run(module)
+    assert op_names(module) == ["lq.Quantize", "lq.Dequantize"]
 
 
-@pytest.mark.parametrize("threshold", [1e-40, np.inf, np.nan])
-def test_thresholds_that_cannot_be_subtracted_are_refused(graph, threshold):
-    (outcome,) = RecognizeSelect().run(chosen(graph, "greater_equal", 1, -1, threshold))
-    assert not outcome.applied
-    assert "cannot be subtracted exactly" in outcome.reason
+@pytest.mark.parametrize("threshold", [np.inf, np.nan])
+def test_thresholds_that_are_no_numbers(graph, apply, op_names, threshold):
+    """The comparison stays, and bits are taken of its truth values."""
+    module = chosen(graph, "greater_equal", 1, -1, threshold)
+    apply(module, X, RecognizeSign())
+    assert op_names(module) == ["tfl.greater_equal", "lq.Quantize", "lq.Dequantize"]
 
 
-def test_other_values_are_refused(graph):
-    (outcome,) = RecognizeSelect().run(chosen(graph, "greater_equal", 1, 0))
-    assert outcome.reason == "its values are 0 and 1, not -1 and +1"
+def test_other_values_are_no_subject(graph):
+    assert RecognizeSign().run(chosen(graph, "greater_equal", 1, 0)) == []
 
 
 @pytest.mark.parametrize("op", ["select", "select_v2"])
@@ -110,7 +95,7 @@ def test_full_constants(graph, apply, op_names, op):
     x = graph.input(*SHAPE)
     condition = compare(graph, "greater_equal", x, graph.const(np.zeros(SHAPE, np.float32)))
     module = graph.module(select(graph, condition, np.ones(SHAPE), -np.ones(SHAPE), op))
-    apply(module, X, RecognizeSelect(), RemoveDeadOps())
+    apply(module, X, RecognizeSign())
     assert op_names(module) == ["lq.Quantize", "lq.Dequantize"]
 
 
@@ -130,7 +115,7 @@ def test_scaled_cast(graph, apply, op_names, spelling):
     else:
         result = graph.add(scaled, one)
     module = graph.module(result)
-    apply(module, X, RecognizeSelect(), RemoveDeadOps())
+    apply(module, X, RecognizeSign())
     assert op_names(module) == ["lq.Quantize", "lq.Dequantize"]
 
 
@@ -138,7 +123,7 @@ def test_choices_between_computed_values_are_no_subject(graph):
     x = graph.input(*SHAPE)
     condition = compare(graph, "greater_equal", x, graph.const(np.float32(0)))
     module = graph.module(append(graph, "select_v2", [condition, x, x], F32, "SelectV2Options"))
-    assert RecognizeSelect().run(module) == []
+    assert RecognizeSign().run(module) == []
     assert export_model(module)
 
 

@@ -1,4 +1,4 @@
-// PASS: center_zero_one
+// PASS: center_two_values
 // AFTER:       [[MINUS:%[a-z0-9_]+]] = tfl.const() {-1} : tensor<f32>
 // AFTER-NEXT:  %negated = tfl.mul(%x, [[MINUS]])
 // AFTER-NEXT:  %bits = lq.Quantize(%negated)

@@ -1,4 +1,4 @@
-// PASS: recognize_select
+// PASS: recognize_sign
 // AFTER:       [[SHIFT:%[a-z0-9_]+]] = tfl.const() {-0.5} : tensor<f32>
 // AFTER-NEXT:  %shifted = tfl.add(%x, [[SHIFT]])
 // AFTER-NEXT:  %bits = lq.Quantize(%shifted)

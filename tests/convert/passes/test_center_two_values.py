@@ -10,12 +10,13 @@ from bnn_lab.convert import ir_text
 from bnn_lab.convert.ir.attributes import F32, tensor_type
 from bnn_lab.convert.ir.tfl_dialect import make_tfl, tensor_names
 from bnn_lab.convert.passes.binarize_conv import BinarizeConv
-from bnn_lab.convert.passes.center_zero_one import CenterZeroOne
+from bnn_lab.convert.passes.cancel_dequantize import CancelDequantize
+from bnn_lab.convert.passes.center_two_values import CenterTwoValues
 from bnn_lab.convert.passes.recognize_sign import RecognizeSign
 from bnn_lab.convert.passes.remove_dead_ops import RemoveDeadOps
 
 SHAPE = (1, 5, 6, 40)
-STEPS = CenterZeroOne(), BinarizeConv(), RemoveDeadOps()
+STEPS = CenterTwoValues(), BinarizeConv(), RemoveDeadOps()
 
 
 @pytest.fixture
@@ -91,7 +92,7 @@ def test_dense(apply, graph, rng, signs, op_names, x):
         table="FullyConnectedOptions",
     )  # fmt: skip
     module = graph.module(out)
-    apply(module, x, CenterZeroOne(), RemoveDeadOps())
+    apply(module, x, CenterTwoValues(), RemoveDeadOps())
     assert op_names(module) == [
         "tfl.mul", "lq.Quantize", "lq.Dequantize", "tfl.reshape", "tfl.fully_connected"
     ]  # fmt: skip
@@ -99,7 +100,7 @@ def test_dense(apply, graph, rng, signs, op_names, x):
 
 def refusal(module):
     before = ir_text(module)
-    (outcome,) = CenterZeroOne().run(module)
+    (outcome,) = CenterTwoValues().run(module)
     assert not outcome.applied
     assert ir_text(module) == before
     return outcome
@@ -120,11 +121,69 @@ def test_computed_bias(graph, signs):
     assert "bias is computed at run time" in refusal(graph.module(conv)).reason
 
 
-@pytest.mark.parametrize("threshold", [1e-38, np.inf])
-def test_threshold_that_cannot_be_subtracted(graph, signs, threshold):
+@pytest.mark.parametrize("threshold", [1e-38, -1e-38, 3e38])
+def test_thresholds_that_are_hard_to_subtract(graph, apply, signs, rng, threshold):
     zero_one = compared(graph, "greater_equal", threshold)
-    outcome = refusal(graph.module(graph.conv(zero_one, signs(5, 3, 3, 40))))
-    assert "cannot be subtracted exactly" in outcome.reason
+    module = graph.module(graph.conv(zero_one, signs(5, 3, 3, 40)))
+    small = rng.choice(np.float32([-1, -2e-38, -1.2e-38, 0, 1.2e-38, 2e-38, 1]), SHAPE)
+    apply(module, small, *STEPS)
+
+
+@pytest.mark.parametrize("values", [(-3, 3), (0, 2), (1, 3), (-1, 0), (3, -1)])
+@pytest.mark.parametrize("padding", ["valid", "same"])
+def test_any_two_values(graph, apply, op_names, signs, rng, x, values, padding):
+    source = graph.input(*SHAPE)
+    compare = graph.typed(
+        "greater", [source, graph.const(np.float32(0.5))], tensor_type(IntegerType(1), SHAPE)
+    )
+    ends = [graph.const(np.float32(value)) for value in values]
+    chosen = graph.op("select_v2", compare, *ends, shape=SHAPE)
+    module = graph.module(
+        graph.conv(chosen, signs(5, 3, 3, 40), rng.normal(size=5), padding=padding)
+    )
+    outcomes = apply(module, x, *STEPS)
+    zero_fits = 0 in values or sum(values) == 0
+    assert ("lq.Bconv2d" in op_names(module)) == (padding == "valid" or zero_fits)
+    if not outcomes[0].applied:
+        assert "is padded with another value" in outcomes[0].reason
+
+
+@pytest.mark.parametrize("kind", ["depthwise_conv_2d", "transpose_conv"])
+@pytest.mark.parametrize("values", [(-2, 2), (0, 1)])
+def test_other_convolutions(graph, apply, op_names, signs, rng, x, kind, values):
+    source = graph.input(*SHAPE)
+    compare = graph.typed(
+        "less", [source, graph.const(np.float32(0.5))], tensor_type(IntegerType(1), SHAPE)
+    )
+    ends = [graph.const(np.float32(value)) for value in values]
+    chosen = graph.op("select_v2", compare, *ends, shape=SHAPE)
+    options = {"padding": "same", "strideH": 1, "strideW": 1}
+    if kind == "transpose_conv":
+        filters = graph.const(signs(5, 3, 3, 40))
+        size = graph.const(np.int32([1, 5, 6, 5]))
+        out = graph.op(
+            kind, size, filters, chosen, shape=(1, 5, 6, 5), table="TransposeConvOptions", **options
+        )
+    else:
+        operands = [chosen, graph.const(signs(1, 3, 3, 40)), graph.const(np.zeros(40, np.float32))]
+        out = graph.op(
+            kind, *operands, shape=SHAPE, table="DepthwiseConv2DOptions", depthMultiplier=1,
+            **options,
+        )  # fmt: skip
+    module = graph.module(out)
+    outcomes = apply(module, x, CenterTwoValues(), RemoveDeadOps())
+    works = kind == "depthwise_conv_2d" or values == (-2, 2)
+    assert ("lq.Quantize" in op_names(module)) == works
+    if not works:
+        assert "differs at the edge" in outcomes[0].reason
+
+
+def test_the_opposite_of_a_sign(graph, apply, op_names, signs, x):
+    module = graph.module(
+        graph.conv(graph.op("neg", graph.sign(graph.input(*SHAPE))), signs(5, 3, 3, 40))
+    )
+    apply(module, x, RecognizeSign(), *STEPS, CancelDequantize())
+    assert op_names(module) == ["lq.Quantize", "lq.Bconv2d"]
 
 
 @pytest.mark.parametrize("case", ["a sign that may be negative", "a float filter", "binary input"])
@@ -137,4 +196,4 @@ def test_leaves_alone(graph, signs, rng, case):
         value = graph.sign(value)
     module = graph.module(graph.conv(value, filters))
     RecognizeSign().run(module)
-    assert CenterZeroOne().run(module) == []
+    assert CenterTwoValues().run(module) == []
