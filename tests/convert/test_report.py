@@ -207,3 +207,31 @@ def test_layer_used_twice(rng):
 
 def test_top_level_name():
     assert bnn_lab.explain is explain
+
+
+def where_sign(x):
+    """A quantizer without the attribute that larq's own have."""
+    return tf.where(x >= 0, 1.0, -1.0)
+
+
+@pytest.mark.parametrize("kernel_quantizer", ["ste_sign", where_sign])
+def test_a_quantizer_without_precision(kernel_quantizer):
+    """The constants that TensorFlow leaves in such a kernel's graph are folded."""
+    x = tf.keras.Input((6, 6, 32))
+    y = conv(16, name="own", input_quantizer=where_sign, kernel_quantizer=kernel_quantizer)(x)
+    file, report = convert_keras_model(tf.keras.Model(x, y), report=True)
+    assert report.binary_layers == ["own"]
+    assert b"LceBconv2d" in file
+    assert sum(layer.file_bytes for layer in report.layers) < 16 * 9 * 4 + 400
+
+
+def test_a_dense_layer_of_rank_5():
+    x = tf.keras.Input((2, 2, 2, 32))
+    report = explain(tf.keras.Model(x, lq.layers.QuantDense(8, name="deep", **BINARY)(x)))
+    assert report.binary_layers == ["deep"]
+
+
+def test_larqs_bytes_are_those_of_its_summary(model):
+    from larq.models import ModelProfile
+
+    assert explain(model).larq_bytes == ModelProfile(model).memory / 8

@@ -53,8 +53,8 @@ class RecognizeSign(Pass):
         step = step_of(op.results[0])
         if step is None or (step.low, step.high) != (-1, 1):
             return None
-        if isinstance(producer(step.source), Dequantize) and not step.rising.all():
-            return None  # the opposite of a sign: the layer that reads it takes the minus
+        if isinstance(producer(step.source), Dequantize) and not step.is_source:
+            return None  # such as the opposite of a sign: the layer that reads it takes the minus
         return bit_refusal(step) or _Match(step)
 
     def rewrite(self, op: Any, match: _Match, rewriter: PatternRewriter) -> str:

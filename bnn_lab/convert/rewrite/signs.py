@@ -9,7 +9,7 @@ from xdsl.ir import Operation, SSAValue
 from bnn_lab.convert.ir.attributes import F32, quant_of, tensor_type
 from bnn_lab.convert.ir.lq_dialect import Dequantize
 from bnn_lab.convert.ir.options import Options, OptionsAttr
-from bnn_lab.convert.ir.tfl_dialect import Const, make_tfl, producer, tensor_names
+from bnn_lab.convert.ir.tfl_dialect import Const, make_tfl, tensor_names
 from bnn_lab.convert.rewrite.base import Refusal
 from bnn_lab.convert.rewrite.build import quantize_of, reshape_ops, shape_of
 from bnn_lab.convert.rewrite.steps import Step, has_two_values, is_bool, previous_float
@@ -38,7 +38,7 @@ def signs_of(step: Step, shape: tuple[int, ...], name: str) -> tuple[list[Operat
     """
     new_ops: list[Operation] = []
     value = step.source
-    if not (isinstance(producer(value), Dequantize) and step.rising.all()):
+    if not step.is_source:
         new_ops = _sign_ops(step, name)
         value = new_ops[-1].results[0]
     if shape_of(value) != shape:
@@ -58,8 +58,9 @@ def _sign_ops(step: Step, name: str) -> list[Operation]:
     value = step.source
     factor, shift = _affine(step)
     plain = not np.any(shift) and np.all(factor == 1)
-    if not plain and is_bool(value) and np.all(factor == -1):
-        value = _append(new_ops, "logical_not", [value], value.type, f"{name}/not")
+    if is_bool(value) and not step.fixed.any() and len(np.unique(step.rising)) == 1:
+        if not step.rising.all():
+            value = _append(new_ops, "logical_not", [value], value.type, f"{name}/not")
     elif not plain:
         value = _as_float(value, new_ops, name)
         for mnemonic, table, data, suffix in (
@@ -85,10 +86,14 @@ def _affine(step: Step) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Factor and shift of the source that give a number below zero where the step is low."""
     one, rising, t = np.float32(1), step.rising, step.threshold
     factor = np.where(rising, one, -one)
-    if has_two_values(step.source):
-        return factor, np.zeros_like(factor)
-    shift = np.where(rising, -t, previous_float(t))
-    always = np.isneginf(t)
+    if is_bool(step.source):
+        shift = -factor / 2
+    elif has_two_values(step.source):
+        shift = np.zeros_like(factor)
+    else:
+        shift = np.where(rising, -t, previous_float(t))
+    # What is always on one side needs no number of the source, unless it says so by itself.
+    always = step.fixed & (np.isneginf(t) | has_two_values(step.source) | ~rising)
     factor, shift = np.where(always, np.float32(0), factor), np.where(always, factor, shift)
     tiny = (shift != 0) & (np.abs(shift) < _SMALLEST)
     size = np.where(tiny, _LARGER, one)

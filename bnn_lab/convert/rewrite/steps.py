@@ -37,6 +37,7 @@ class Step:
         threshold: float32, of a shape that broadcasts to the source; the least source value on the
             upper side of the step.
         rising: bool, of the same shape: whether the upper side is `high`.
+        fixed: bool, of the same shape: all values are on the upper side.
     """
 
     source: SSAValue
@@ -44,6 +45,14 @@ class Step:
     high: float
     threshold: NDArray[np.float32]
     rising: NDArray[np.bool_]
+    fixed: NDArray[np.bool_]
+
+    @property
+    def is_source(self) -> bool:
+        """Whether its source holds the same signs already."""
+        return isinstance(producer(self.source), Dequantize) and bool(
+            np.all(self.rising & ~self.fixed)
+        )
 
     def negated(self) -> Step:
         """The step that is low where this one is high."""
@@ -154,7 +163,7 @@ def _step(pieces: Pieces, calibrated: bool) -> Step | None:
     at = np.argmax(np.concatenate([~changes.any(axis=0)[None], changes]), axis=0)
     threshold = np.take_along_axis(pieces.starts, at[None], axis=0)[0]
     rising = np.where(at > 0, ~first, first)
-    return Step(pieces.source, low, high, threshold + np.float32(0), rising)
+    return Step(pieces.source, low, high, threshold + np.float32(0), rising, at == 0)
 
 
 def _snapped(number: float) -> float:

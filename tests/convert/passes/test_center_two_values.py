@@ -197,3 +197,13 @@ def test_leaves_alone(graph, signs, rng, case):
     module = graph.module(graph.conv(value, filters))
     RecognizeSign().run(module)
     assert CenterTwoValues().run(module) == []
+
+
+def test_signs_that_turn_in_some_channels(graph, apply, op_names, signs, x):
+    """Of a sign: times -1 in some channels, and fixed in others."""
+    factor = np.resize(np.float32([1, -1, 0]), 40)
+    scaled = graph.mul(graph.sign(graph.input(*SHAPE)), graph.const(factor))
+    again = graph.sign(scaled)
+    module = graph.module(graph.conv(again, signs(5, 3, 3, 40)))
+    apply(module, x, RecognizeSign(), *STEPS)
+    assert "lq.Bconv2d" in op_names(module)

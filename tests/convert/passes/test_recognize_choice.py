@@ -154,3 +154,21 @@ def test_keras_quantizer(as_saved_model, tmp_path, rng, interpreters):
     x = rng.choice(np.float32([-1, -0.5, -0.0, 0.0, 2]), (1, 6, 6, 8))
     for run in interpreters.values():
         np.testing.assert_array_equal(run(file, x)[0].reshape(1, 4, 4, 4), model(x).numpy())
+
+
+@pytest.mark.parametrize("ends", ["up", "down", "mixed", "fixed"])
+def test_a_choice_by_truth_values(graph, apply, op_names, ends):
+    """Also one that goes the other way, or nowhere, in some channels."""
+    x, y = graph.input(*SHAPE), graph.const(np.float32(0.25))
+    # The truth value of two numbers that both depend on x.
+    square = graph.mul(x, x)
+    condition = compare(graph, "greater", square, graph.add(x, y))
+    one, other = {
+        "up": (np.ones(9), -np.ones(9)),
+        "down": (-np.ones(9), np.ones(9)),
+        "mixed": (np.resize([1, -1, -1], 9), np.resize([-1, 1, 1], 9)),
+        "fixed": (np.resize([1, 1, -1], 9), np.resize([-1, 1, -1], 9)),
+    }[ends]
+    module = graph.module(select(graph, condition, one, other))
+    apply(module, X, RecognizeSign())
+    assert op_names(module)[-2:] == ["lq.Quantize", "lq.Dequantize"]
