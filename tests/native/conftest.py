@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -11,6 +12,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = ("oracle_vectors", "compare_backends")
+FUZZ_PROGRAMS = ("fuzz_ops", "fuzz_graph")
+HANG = 3600  # seconds after which a build or a program will never end
 
 
 def checked(command: list[str], timeout: int) -> None:
@@ -58,13 +61,32 @@ def build_programs(require_tool: Callable[[str, str], str]) -> Callable[..., Pat
     def build(name: str, *options: str, programs: tuple[str, ...] = PROGRAMS) -> Path:
         cmake = require_tool("cmake", "cmake")
         directory = ROOT / "build" / name
+        directory.mkdir(parents=True, exist_ok=True)
         source = ["-S", str(ROOT / "native"), "-B", str(directory)]
-        checked([cmake, *source, "-DBNN_TESTS=ON", "-DCMAKE_BUILD_TYPE=Release", *options], 120)
+        release = ["-DBNN_TESTS=ON", "-DCMAKE_BUILD_TYPE=Release"]
         jobs = str(os.cpu_count() or 1)
-        checked([cmake, "--build", str(directory), "-j", jobs, "--target", *programs], 600)
+        with (directory / "lock").open("w") as lock:  # another process of this run may build it
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            checked([cmake, *source, *release, *options], HANG)
+            checked([cmake, "--build", str(directory), "-j", jobs, "--target", *programs], HANG)
         return directory
 
     return build
+
+
+@pytest.fixture(scope="session")
+def sanitized(build_programs: Callable[..., Path]) -> Path:
+    """The test programs, and those that replay inputs of the fuzzer, under ASan and UBSan."""
+    options = "-DBNN_SANITIZE=address,undefined", "-DBNN_FUZZ_REPLAY=ON"
+    return build_programs("sanitized", *options, programs=(*PROGRAMS, *FUZZ_PROGRAMS))
+
+
+@pytest.fixture(scope="session")
+def fuzzers(build_programs: Callable[..., Path], fuzzing_clang: str) -> Path:
+    """The fuzzer's programs, under ASan and UBSan."""
+    options = "-DBNN_SANITIZE=address,undefined", "-DBNN_FUZZ=ON"
+    compiler = f"-DCMAKE_CXX_COMPILER={fuzzing_clang}"
+    return build_programs("fuzz", *options, compiler, programs=FUZZ_PROGRAMS)
 
 
 @pytest.fixture(scope="session")

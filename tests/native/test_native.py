@@ -13,12 +13,6 @@ import pytest
 from bnn_lab import kernels
 
 
-@pytest.fixture(scope="module")
-def directory(build_programs: Callable[..., Path]) -> Path:
-    """The sanitized build."""
-    return build_programs("sanitized", "-DBNN_SANITIZE=address,undefined")
-
-
 def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=600)
 
@@ -30,25 +24,25 @@ def covered(output: str, pattern: str) -> set[str]:
     return set(match[1].split())
 
 
-def test_every_backend_equals_the_oracle(directory: Path, vectors: Path) -> None:
-    done = run(directory / "oracle_vectors", vectors)
+def test_every_backend_equals_the_oracle(sanitized: Path, vectors: Path) -> None:
+    done = run(sanitized / "oracle_vectors", vectors)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     assert covered(done.stdout, "backends covered") == set(kernels.available_backends())
 
 
-def test_every_backend_equals_scalar_within_guard_pages(directory: Path) -> None:
-    done = run(directory / "compare_backends")
+def test_every_backend_equals_scalar_within_guard_pages(sanitized: Path) -> None:
+    done = run(sanitized / "compare_backends")
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     others = set(kernels.available_backends()) - {"scalar"}
     assert covered(done.stdout, "compared with scalar") >= others
 
 
-def test_a_wrong_result_is_reported(directory: Path, vectors: Path, tmp_path: Path) -> None:
+def test_a_wrong_result_is_reported(sanitized: Path, vectors: Path, tmp_path: Path) -> None:
     data = bytearray(vectors.read_bytes())
     data[-4] ^= 0x80  # an expected value of the last case; up to three bytes of fill follow
     wrong = tmp_path / "wrong.bin"
     wrong.write_bytes(data)
-    done = run(directory / "oracle_vectors", wrong)
+    done = run(sanitized / "oracle_vectors", wrong)
     assert done.returncode == 1
     for backend in kernels.available_backends():
         assert f"MISMATCH {backend} case" in done.stdout
@@ -56,11 +50,11 @@ def test_a_wrong_result_is_reported(directory: Path, vectors: Path, tmp_path: Pa
 
 @pytest.mark.parametrize("size", [0, 4, 1001])
 def test_a_truncated_file_is_refused(
-    directory: Path, vectors: Path, tmp_path: Path, size: int
+    sanitized: Path, vectors: Path, tmp_path: Path, size: int
 ) -> None:
     short = tmp_path / "short.bin"
     short.write_bytes(vectors.read_bytes()[:size])
-    done = run(directory / "oracle_vectors", short)
+    done = run(sanitized / "oracle_vectors", short)
     assert done.returncode == 2
     assert "truncated" in done.stderr
 
