@@ -20,7 +20,7 @@ from . import widgets as widgets
 from .convert import convert_keras_model as convert_keras_model
 from .convert import convert_saved_model as convert_saved_model
 from .convert import explain as explain
-from .profiling.profile import profile as profile
+from .profiling.model_profile import profile as profile
 from .runtime import Interpreter as Interpreter
 from .runtime import load_delegate as load_delegate
 

@@ -190,7 +190,7 @@ def test_the_cost_of_a_load_is_seen():
     """What the test above rests on, held against what Python does."""
     assert "tensorflow" in loaded_with("training.flips")  # by require_tensorflow
     assert "tensorflow" not in loaded_with("training.results")
-    assert "xdsl" in loaded_with("convert.report")  # by the package that it is in
-    assert "plotly" in loaded_with("figures.profile")
+    assert "xdsl" in loaded_with("convert.layer_report")  # by the package that it is in
+    assert "plotly" in loaded_with("figures.profile_figure")
     assert "plotly" not in loaded_with("figures")  # its names are loaded lazily
     assert module_of("figures.draw") == "figures.dispatch"

@@ -12,7 +12,7 @@ from bnn_lab.bench.report import Model, OpTime, OpTimes
 from bnn_lab.errors import InputError
 from bnn_lab.measure.noise import NoiseWatch, measure_watched
 from bnn_lab.measure.timing import TimingTable
-from bnn_lab.profiling.profile import Profile, ProfileRow, profile
+from bnn_lab.profiling.model_profile import Profile, ProfileRow, profile
 from bnn_lab.tflite.forms import BINARY, FLOAT32, INT8
 from bnn_lab.tflite.ops import count_macs
 

@@ -118,7 +118,7 @@ def grade(
     from bnn_lab.course.folder import open_course
     from bnn_lab.course.grading import Limits
     from bnn_lab.course.grading import grade as grade_all
-    from bnn_lab.course.report import summary
+    from bnn_lab.course.points import summary
 
     if sandbox == "none":
         warn(UNTRUSTED, stderr=True)
@@ -147,7 +147,7 @@ def report(
     """Show points, those given by hand among them, and write them as CSV."""
     from bnn_lab.course.folder import open_course
     from bnn_lab.course.grading import read_status
-    from bnn_lab.course.report import (
+    from bnn_lab.course.points import (
         read_gradebook,
         read_reports,
         summary,

@@ -26,7 +26,7 @@ from bnn_lab.errors import InputError
 from bnn_lab.experiments.latency.base import Study
 from bnn_lab.figures.bench_figures import draw_models, draw_speedups
 from bnn_lab.figures.drawing import Drawing
-from bnn_lab.figures.profile import draw_profile
+from bnn_lab.figures.profile_figure import draw_profile
 from bnn_lab.figures.studies import draw_study
 
 

@@ -23,7 +23,7 @@ def predict_command(
 
     from bnn_lab.bench import runs
     from bnn_lab.costmodel.model import CostModel
-    from bnn_lab.profiling.profile import profile
+    from bnn_lab.profiling.model_profile import profile
     from bnn_lab.tflite.forms import BINARY
 
     cost = CostModel.load(calibration, num_threads=threads)

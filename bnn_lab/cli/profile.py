@@ -30,7 +30,7 @@ def profile_command(
 
     from bnn_lab import __version__
     from bnn_lab.measure.host import describe_host
-    from bnn_lab.profiling.profile import profile
+    from bnn_lab.profiling.model_profile import profile
 
     result = profile(file, num_threads=threads, backend=backend, fuse=fuse, rounds=rounds)
     console().print(result)

@@ -11,8 +11,8 @@ from bnn_lab.convert.ir.exporter import export_model
 from bnn_lab.convert.ir.importer import import_model
 from bnn_lab.convert.ir.text import constants_of, exact_text, ir_text, parse_ir
 from bnn_lab.convert.keras import ConversionTrace, convert_keras_model, explain, trace_keras_model
+from bnn_lab.convert.layer_report import LayerReport, Report
 from bnn_lab.convert.pipeline import PASSES, PassResult, make_pipeline, run_pipeline
-from bnn_lab.convert.report import LayerReport, Report
 from bnn_lab.convert.rewrite.base import Outcome
 from bnn_lab.convert.stock import stock_tflite
 

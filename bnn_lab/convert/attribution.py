@@ -12,7 +12,16 @@ from bnn_lab.convert.ir.lce_format import file_kind, file_options
 from bnn_lab.convert.ir.lq_dialect import Bconv2d, BinaryConv, Dequantize, Quantize
 from bnn_lab.convert.ir.tfl_dialect import Const, LabOp, NoValue, TflOp, is_absent, is_tfl
 from bnn_lab.convert.layer_map import KerasLayer, LayerMap, reader_layer
-from bnn_lab.convert.report import BINARY, FLOAT, FOLDED, NONE, PARTLY, LayerReport, Report, counted
+from bnn_lab.convert.layer_report import (
+    BINARY,
+    FLOAT,
+    FOLDED,
+    NONE,
+    PARTLY,
+    LayerReport,
+    Report,
+    counted,
+)
 from bnn_lab.convert.rewrite.base import Outcome, first_causes
 from bnn_lab.convert.rewrite.build import shape_of
 from bnn_lab.convert.rewrite.layer_ops import source_and_filter

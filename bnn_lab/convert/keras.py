@@ -10,8 +10,8 @@ from bnn_lab.convert.attribution import make_report
 from bnn_lab.convert.ir.exporter import export_model
 from bnn_lab.convert.ir.text import ir_text
 from bnn_lab.convert.layer_map import LayerMap, leaf_layers
+from bnn_lab.convert.layer_report import Report
 from bnn_lab.convert.pipeline import PASSES, PassResult, Step, make_pipeline, run_pipeline
-from bnn_lab.convert.report import Report
 from bnn_lab.convert.rewrite.base import Outcome, Role
 from bnn_lab.convert.stages import import_stock, require_binary
 from bnn_lab.convert.stock import (

@@ -13,8 +13,8 @@ from tempfile import TemporaryDirectory
 from bnn_lab._files import write_whole
 from bnn_lab.course.folder import CourseFolder, read_notebook
 from bnn_lab.course.nbgrader_commands import nbgrader
+from bnn_lab.course.points import Row, read_gradebook, read_reports, write_report
 from bnn_lab.course.release import make_release
-from bnn_lab.course.report import Row, read_gradebook, read_reports, write_report
 from bnn_lab.course.sandbox import Sandbox, require_bubblewrap, sandbox
 from bnn_lab.errors import BnnLabError, InputError
 

@@ -9,6 +9,7 @@ from .ir import ops_between as ops_between
 from .kernel_ladder import LadderState as LadderState
 from .kernel_ladder import draw_ladder as draw_ladder
 from .latency import draw_latency as draw_latency
+from .layer_report_figure import draw_report as draw_report
 from .lesson_map import draw_lesson_map as draw_lesson_map
 from .packed_sizes import PackedSizes as PackedSizes
 from .packed_sizes import draw_packed_sizes as draw_packed_sizes
@@ -16,11 +17,10 @@ from .pass_viewer import describe_pass as describe_pass
 from .pass_viewer import pass_html as pass_html
 from .pass_viewer import pass_markdown as pass_markdown
 from .pass_viewer import pass_views as pass_views
-from .profile import ProfileState as ProfileState
-from .profile import draw_profile as draw_profile
-from .profile import draw_profiles as draw_profiles
+from .profile_figure import ProfileState as ProfileState
+from .profile_figure import draw_profile as draw_profile
+from .profile_figure import draw_profiles as draw_profiles
 from .recordings import draw_recording as draw_recording
-from .report import draw_report as draw_report
 from .roofline import RooflineState as RooflineState
 from .roofline import draw_roofline as draw_roofline
 from .studies import draw_study as draw_study

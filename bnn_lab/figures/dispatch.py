@@ -6,21 +6,21 @@ from collections.abc import Callable
 from functools import singledispatch
 from typing import Any
 
-from bnn_lab.convert.report import Report
+from bnn_lab.convert.layer_report import Report
 from bnn_lab.errors import InputError
 from bnn_lab.experiments.latency.base import Study
 from bnn_lab.experiments.training.base import ExperimentResult
 from bnn_lab.figures.drawing import Drawing
 from bnn_lab.figures.experiments import draw_experiment
 from bnn_lab.figures.latency import draw_latency
+from bnn_lab.figures.layer_report_figure import draw_report
 from bnn_lab.figures.packed_sizes import PackedSizes, draw_packed_sizes
-from bnn_lab.figures.profile import draw_profile
+from bnn_lab.figures.profile_figure import draw_profile
 from bnn_lab.figures.recordings import draw_recording
-from bnn_lab.figures.report import draw_report
 from bnn_lab.figures.studies import draw_study
 from bnn_lab.figures.training import draw_training
 from bnn_lab.measure.timing import TimingTable
-from bnn_lab.profiling.profile import Profile
+from bnn_lab.profiling.model_profile import Profile
 from bnn_lab.training.history import TrainingHistory
 from bnn_lab.training.recording import Recording
 

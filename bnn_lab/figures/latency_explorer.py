@@ -23,7 +23,7 @@ from bnn_lab.bench.report import Model, Report
 from bnn_lab.controls import check_state, choice, toggle
 from bnn_lab.figures import theme
 from bnn_lab.figures.drawing import Drawing
-from bnn_lab.figures.profile import draw_profile
+from bnn_lab.figures.profile_figure import draw_profile
 from bnn_lab.models.registry import NETWORKS
 from bnn_lab.tflite.forms import BINARY, FLOAT32, INT8
 

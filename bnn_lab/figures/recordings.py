@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from bnn_lab.figures import theme
 from bnn_lab.figures.drawing import Drawing
-from bnn_lab.training.pi import flip_measure
+from bnn_lab.training.flip_statistics import flip_measure
 from bnn_lab.training.recording import Recording
 
 _DASHES = ("solid", "dash", "dot", "dashdot")

@@ -174,7 +174,7 @@ def _shortcuts(frame: pd.DataFrame) -> Drawing:
     )
 
 
-def _floor(frame: pd.DataFrame) -> Drawing:
+def _overhead(frame: pd.DataFrame) -> Drawing:
     figure = go.Figure()
     parts = {
         "float ops": (frame.float_floor_ms, theme.BLUE),
@@ -351,7 +351,7 @@ _DRAWN: dict[str, Callable[[Any], Drawing]] = {
     "breakdown": _breakdown,
     "shortcuts": _shortcuts,
     "stem": _stem,
-    "floor": _floor,
+    "overhead": _overhead,
     "threads": _threads,
     "accuracy": _accuracy,
 }

@@ -1,6 +1,6 @@
 from . import closed_forms as closed_forms
 from . import flips as flips
-from . import latents as latents
+from . import latent_weights as latent_weights
 from . import optimizers as optimizers
 from . import recipe as recipe
 from . import recipe_run as recipe_run
@@ -11,6 +11,7 @@ from .bop import binary_variables as binary_variables
 from .bop import bop_optimizer as bop_optimizer
 from .bop import gamma_decay as gamma_decay
 from .bop import set_binary_signs as set_binary_signs
+from .flip_statistics import flip_measure as flip_measure
 from .flips import FlipRecorder as FlipRecorder
 from .flips import InertiaRecorder as InertiaRecorder
 from .history import EpochResult as EpochResult
@@ -18,6 +19,5 @@ from .history import TrainingHistory as TrainingHistory
 from .loop import train as train
 from .loop import train_digits as train_digits
 from .loop import update_steps as update_steps
-from .pi import flip_measure as flip_measure
 from .recording import Recording as Recording
 from .sweeps import sweep as sweep

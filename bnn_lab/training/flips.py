@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from bnn_lab._keras import require_tensorflow
 from bnn_lab.errors import InputError
 from bnn_lab.training.bop import binary_variables, is_bop, latent_value
-from bnn_lab.training.pi import flip_measure
+from bnn_lab.training.flip_statistics import flip_measure
 from bnn_lab.training.recording import INTERVAL_BINS, RATIO_EDGES, Recording, ratio_histogram
 
 __all__ = ["FlipRecorder", "InertiaRecorder", "flip_measure", "flip_pressure"]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnn_lab.errors import InputError
-from bnn_lab.training.pi import flip_measure
+from bnn_lab.training.flip_statistics import flip_measure
 
 
 @dataclass(frozen=True)

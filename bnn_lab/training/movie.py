@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from bnn_lab._arrays import read_arrays, write_arrays
 from bnn_lab.errors import InputError
-from bnn_lab.training.pi import flip_measure
+from bnn_lab.training.flip_statistics import flip_measure
 
 ROWS, COLUMNS = 40, 40
 FRAMES = 240

@@ -16,9 +16,9 @@ from bnn_lab._files import locked, write_whole
 from bnn_lab._keras import require_tensorflow
 from bnn_lab.errors import BnnLabError, InputError
 from bnn_lab.training.bop import binary_variables
+from bnn_lab.training.flip_statistics import flip_measure
 from bnn_lab.training.flips import FlipRecorder
-from bnn_lab.training.latents import latent_scope, save_latents
-from bnn_lab.training.pi import flip_measure
+from bnn_lab.training.latent_weights import latent_scope, save_latents
 from bnn_lab.training.recipe import Recipe, build_model, build_optimizer
 from bnn_lab.training.recipe_data import SMOKE_BATCH, open_data
 

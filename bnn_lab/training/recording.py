@@ -14,7 +14,7 @@ from bnn_lab._arrays import read_arrays, write_arrays
 from bnn_lab._files import whole_file
 from bnn_lab._pandas import require_pandas
 from bnn_lab.errors import BnnLabError, InputError
-from bnn_lab.training.pi import flip_measure
+from bnn_lab.training.flip_statistics import flip_measure
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from bnn_lab.controls import Control
 from bnn_lab.errors import InputError
-from bnn_lab.figures.profile import ProfileState, draw_profiles
+from bnn_lab.figures.profile_figure import ProfileState, draw_profiles
 from bnn_lab.widgets.base import Explorer
 
 if TYPE_CHECKING:
-    from bnn_lab.profiling.profile import Profile
+    from bnn_lab.profiling.model_profile import Profile
 
 
 class OpProfile(Explorer[ProfileState]):

@@ -13,8 +13,8 @@ import pytest
 from bnn_lab.course.folder import CourseFolder, build_notebook, init_course, shipped_exercises
 from bnn_lab.course.lint import lint
 from bnn_lab.course.nbgrader_commands import nbgrader
+from bnn_lab.course.points import Row, read_gradebook
 from bnn_lab.course.release import make_release, student_version_problems
-from bnn_lab.course.report import Row, read_gradebook
 
 ROOT = Path(__file__).parents[2]
 SOURCES = {path.stem: path for path in shipped_exercises()}

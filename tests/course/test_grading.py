@@ -14,8 +14,8 @@ from bnn_lab.cli.course import app
 from bnn_lab.cli.main import main
 from bnn_lab.course.folder import CourseFolder, init_course, shipped_exercises
 from bnn_lab.course.grading import Limits, grade
+from bnn_lab.course.points import NOT_GRADED, WAITING, Row, read_reports
 from bnn_lab.course.release import make_release
-from bnn_lab.course.report import NOT_GRADED, WAITING, Row, read_reports
 from bnn_lab.errors import BnnLabError, InputError
 
 NAME = "01_inertia"  # 16 points by checks, 4 for words
@@ -173,7 +173,7 @@ def test_exercises_cannot_come_or_go_once_work_is_graded(outcome: Any, tmp_path:
 def test_points_by_hand_reach_the_report(outcome: Any) -> None:
     from nbgrader.api import Gradebook
 
-    from bnn_lab.course.report import read_gradebook
+    from bnn_lab.course.points import read_gradebook
 
     course, _ = outcome
     url = f"sqlite:///{course.gradebook}"

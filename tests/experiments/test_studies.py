@@ -31,7 +31,7 @@ from bnn_lab.experiments.latency import (
 from bnn_lab.figures import draw
 from bnn_lab.figures.studies import draw_study
 from bnn_lab.measure.timing import Timing, TimingTable, measure
-from bnn_lab.profiling.profile import ProfileRow
+from bnn_lab.profiling.model_profile import ProfileRow
 from bnn_lab.tflite import layer_shapes as kinds
 from bnn_lab.tflite.forms import BINARY, FLOAT32
 from bnn_lab.tflite.layer_shapes import LayerShape

@@ -14,7 +14,7 @@ from bnn_lab.experiments.training import MlpRun, Running, mlp_run, train_mlp_run
 from bnn_lab.experiments.training.inertia import CASES
 from bnn_lab.figures import draw
 from bnn_lab.models.digits_mlp import digits_mlp
-from bnn_lab.training import latents
+from bnn_lab.training import latent_weights as latents
 from bnn_lab.training.results import ResultStore, run_points
 
 tf = require_tensorflow()

@@ -4,7 +4,7 @@ import pytest
 
 from bnn_lab import figures
 from bnn_lab.figures import draw_profile
-from bnn_lab.profiling.profile import Profile, ProfileRow
+from bnn_lab.profiling.model_profile import Profile, ProfileRow
 
 
 def row(kind: str, ms: float, binary: bool, macs: int | None = None) -> ProfileRow:

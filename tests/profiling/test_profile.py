@@ -17,6 +17,7 @@ from bnn_lab import kernels
 from bnn_lab._keras import require_tensorflow
 from bnn_lab.convert import stock_tflite
 from bnn_lab.errors import BackendError, ConversionError, InputError, ModelFileError
+from bnn_lab.profiling.model_profile import profile
 from bnn_lab.profiling.node_clock import NodeClock, PlanNode, set_inputs
 from bnn_lab.profiling.partitions import (
     OUR_DELEGATE,
@@ -28,7 +29,6 @@ from bnn_lab.profiling.partitions import (
     split_nodes,
     split_time,
 )
-from bnn_lab.profiling.profile import profile
 from bnn_lab.tflite.ops import FileOp, ModelOps
 
 tf = require_tensorflow()

@@ -15,7 +15,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from bnn_lab import Interpreter, kernels, reference
 from bnn_lab.errors import BnnLabError, ModelFileError
-from bnn_lab.profiling.profile import profile
+from bnn_lab.profiling.model_profile import profile
 from bnn_lab.tflite.check import OPERANDS, check_contents
 from bnn_lab.tflite.options import builtin, encode
 from bnn_lab.tflite.reader import ModelFile

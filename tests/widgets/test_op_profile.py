@@ -4,13 +4,13 @@ import pytest
 
 from bnn_lab.controls import controls
 from bnn_lab.errors import InputError
-from bnn_lab.figures.profile import (
+from bnn_lab.figures.profile_figure import (
     BY_KIND,
     ProfileState,
     draw_profiles,
     profile_bars,
 )
-from bnn_lab.profiling.profile import Profile, ProfileRow
+from bnn_lab.profiling.model_profile import Profile, ProfileRow
 from bnn_lab.widgets import OpProfile, base
 
 

@@ -17,8 +17,8 @@ from bnn_lab.errors import InputError
 from bnn_lab.experiments.latency import (
     accuracy,
     breakdown,
-    floor,
     macs,
+    overhead,
     shortcuts,
     speedup,
     stem,
@@ -56,7 +56,7 @@ STUDIES: dict[str, Entry] = {
     "breakdown": _entry(breakdown),
     "shortcuts": _entry(shortcuts),
     "stem": _entry(stem),
-    "floor": _entry(floor),
+    "overhead": _entry(overhead),
     "threads": _entry(threads),
     "accuracy": _entry(accuracy),
 }

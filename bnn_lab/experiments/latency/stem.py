@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bnn_lab._pandas import to_frame
 from bnn_lab.experiments.latency.base import IMAGENET_NETWORKS, SMALL_NETWORKS, Run
-from bnn_lab.profiling.profile import ProfileRow, profile
+from bnn_lab.profiling.model_profile import ProfileRow, profile
 
 if TYPE_CHECKING:
     import pandas as pd

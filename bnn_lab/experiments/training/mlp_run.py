@@ -16,7 +16,7 @@ from bnn_lab.errors import InputError
 from bnn_lab.models._common import without_clip_advice
 from bnn_lab.models.digits_mlp import digits_mlp
 from bnn_lab.training.bop import binary_variables, bop_optimizer
-from bnn_lab.training.pi import flip_measure
+from bnn_lab.training.flip_statistics import flip_measure
 from bnn_lab.training.schedules import step_decay
 
 METHODS = ("bop", "sgd", "momentum", "adam", "float")

@@ -17,7 +17,7 @@ from bnn_lab.lessons.checks.feedback import (
     exercise,
 )
 from bnn_lab.training.closed_forms import bop_flip_step
-from bnn_lab.training.pi import PI_FLOOR, flip_measure
+from bnn_lab.training.flip_statistics import PI_FLOOR, flip_measure
 from bnn_lab.training.simulate import Bop, Trajectory, simulate_weights
 
 BopStep = Callable[[Floats, Floats, Floats, float, float], Any]

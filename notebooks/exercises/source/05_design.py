@@ -28,7 +28,7 @@ import bnn_lab
 from bnn_lab.costmodel.model import SHIPPED, CostModel
 from bnn_lab.course.checks import attempt, expect, expect_close, expect_equal, passed
 from bnn_lab.models import quicknet
-from bnn_lab.profiling.profile import Profile, ProfileRow
+from bnn_lab.profiling.model_profile import Profile, ProfileRow
 from bnn_lab.tflite.layer_shapes import LayerShape
 
 # %% [markdown]

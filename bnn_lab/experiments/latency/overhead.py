@@ -1,9 +1,9 @@
 """(g) How much of a binary network's time is neither float ops nor binary multiply-accumulates?
 
-Free binary ops would leave the float ops: the floor. What a network takes beyond it is compared
-with its binary convolutions as bare calls of the kernel in the same rounds: padded, from packed
-bits to floats, weights and output in cache. The difference is what networks add: quantizing,
-shortcuts, weights and activations that have left the cache, the runtime.
+If binary ops took no time, the float ops would remain: the float floor. What a network takes beyond
+it is compared with its binary convolutions as bare calls of the kernel in the same rounds: padded,
+from packed bits to floats, weights and output in cache. The difference is what networks add:
+quantizing, shortcuts, weights and activations that have left the cache, the runtime.
 
 The floor is timed in the same rounds too: a second interpreter of the same file has a clock around
 each node (`bnn_lab.profiling.node_clock`). Float ops and binary ones are different nodes, but for a

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from plotly.subplots import make_subplots
 
-from bnn_lab.convert.report import Report
+from bnn_lab.convert.layer_report import Report
 from bnn_lab.figures.drawing import Drawing
 from bnn_lab.figures.theme import BLUE, GREEN, PINK, VERMILION, axis, layout
 

@@ -12,7 +12,7 @@ from bnn_lab.errors import InputError
 from bnn_lab.figures import theme
 from bnn_lab.figures.drawing import Drawing
 from bnn_lab.measure.units import format_seconds
-from bnn_lab.profiling.profile import Profile, ProfileRow
+from bnn_lab.profiling.model_profile import Profile, ProfileRow
 
 BY_OP, BY_KIND = "op by op", "kinds of ops"
 _REST = "the rest"

@@ -44,7 +44,7 @@ def latent_scope() -> Iterator[None]:
         warnings.warn(
             "larq's quantized_scope is on, probably because an exception left it open; latent "
             "weights are used here all the same. To close it, use "
-            "bnn_lab.training.latents.quantized_scope in place of larq's.",
+            "bnn_lab.training.latent_weights.quantized_scope in place of larq's.",
             RuntimeWarning,
             stacklevel=3,
         )

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from bnn_lab.bench.network_files import cached_files
-from bnn_lab.experiments.latency import Run, floor
+from bnn_lab.experiments.latency import Run, overhead
 from bnn_lab.measure.timing import Timing, TimingTable
 from bnn_lab.profiling.partitions import OUR_DELEGATE
 from bnn_lab.tflite import layer_shapes as kinds
@@ -31,7 +31,7 @@ def test_floor_finding() -> None:
         "ratio": 1.2,
         "ratio_best_rate": 1.5,
     }
-    text = floor.finding(pd.DataFrame([row, {**row, "ratio": 1.3}]), RUN)
+    text = overhead.finding(pd.DataFrame([row, {**row, "ratio": 1.3}]), RUN)
     assert "Float ops take 25 to 25 %" in text
     assert "1.20 to 1.30 times as long as their binary convolutions alone" in text
     assert "1.50 to 1.50 times as long as their multiply-accumulates" in text
@@ -39,7 +39,7 @@ def test_floor_finding() -> None:
 
 def test_floor_counts_each_convolution_once_for_each_occurrence() -> None:
     content = cached_files("quicknet_cifar", [BINARY])[BINARY]
-    counts = floor.binary_convs(content)
+    counts = overhead.binary_convs(content)
     ops = [op for op in ModelOps(content).ops if op.kind == "LceBconv2d"]
     assert sum(counts.values()) == len(ops) > len(counts)
     assert sum(shape.macs * n for shape, n in counts.items()) == sum(op.macs or 0 for op in ops)
@@ -49,7 +49,7 @@ def test_floor_counts_each_convolution_once_for_each_occurrence() -> None:
 def test_floor_from_known_times() -> None:
     small = LayerShape(kinds.BINARY_CONV, 8, 8, 64, kernel=(3, 3))
     large = LayerShape(kinds.BINARY_CONV, 16, 16, 64, kernel=(3, 3))  # four times the MACs
-    calls = floor._CALLS
+    calls = overhead._CALLS
     table = TimingTable(
         (
             Timing("n", np.array([1.0, 1.2, 4.0]) * 1e-3, 1),
@@ -58,7 +58,7 @@ def test_floor_from_known_times() -> None:
         )
     )
     share = np.array([0.5, 0.5, 0.6])
-    found = floor.columns(table, "n", share, Counter({small: 2, large: 1}))
+    found = overhead.columns(table, "n", share, Counter({small: 2, large: 1}))
     assert found == pytest.approx(
         {
             "ms": 1.2,
@@ -74,14 +74,14 @@ def test_floor_from_known_times() -> None:
 
 def test_floor_share_is_the_median_of_the_calls() -> None:
     nodes = np.array([[[1.0, 1.0], [3.0, 1.0], [1.0, 3.0]], [[0.0, 2.0]] * 3])
-    found = floor.float_share(nodes, np.array([1.0, 0.5]))
+    found = overhead.float_share(nodes, np.array([1.0, 0.5]))
     np.testing.assert_allclose(found, [0.75, 0.5])
 
 
 def test_floor_knows_float_ops_that_the_delegate_runs() -> None:
     content = cached_files("quicknet_cifar", [BINARY])[BINARY]
-    clock = floor._node_clock(content)
-    parts = floor.float_parts(clock, ModelOps(content), rounds=1)
+    clock = overhead._node_clock(content)
+    parts = overhead.float_parts(clock, ModelOps(content), rounds=1)
     ours = [node.custom_name == OUR_DELEGATE for node in clock.nodes]
     assert ours == [False, True, False, True, False]
     assert parts[[0, 2, 4]].tolist() == [1, 1, 1]
