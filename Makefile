@@ -35,7 +35,7 @@ UV ?= $(VENV)/tools/bin/uv
 INSTALL = $(UV) pip install --quiet --python $(BIN)/python -c $(LOCK)
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c $(LOCK)
 LOCK := requirements.lock
-NATIVE := $(shell find native -name '*.cc' -o -name '*.h' -o -name CMakeLists.txt)
+NATIVE := $(shell find native -name '*.cc' -o -name '*.h' -o -name '*.def' -o -name CMakeLists.txt)
 stage = printf '%-12s %s\n'
 comma := ,
 

@@ -17,13 +17,14 @@ from typing import Any
 import plotly.graph_objects as go
 
 from bnn_lab.bench import report as bench_report
-from bnn_lab.bench.baselines import LCE_DEFAULT, LCE_INDIRECT, UNFUSED, baseline
+from bnn_lab.bench.baselines import LCE_DEFAULT, LCE_INDIRECT, UNFUSED, baseline, ours
 from bnn_lab.bench.model_bench import profile_of
 from bnn_lab.bench.report import Model, Report
 from bnn_lab.controls import check_state, choice, toggle
 from bnn_lab.figures import theme
 from bnn_lab.figures.drawing import Drawing
 from bnn_lab.figures.profile_figure import draw_profile
+from bnn_lab.kernels import all_backends
 from bnn_lab.models.registry import NETWORKS
 from bnn_lab.tflite.forms import BINARY, FLOAT32, INT8
 
@@ -39,10 +40,7 @@ AXES = (LATENCY, ACCURACY, MACS, BINARY_MACS, SIZE)
 RUNTIMES = (
     OURS,
     OURS_UNFUSED,
-    "bnn_lab scalar",
-    "bnn_lab avx2",
-    "bnn_lab avx512vpopcntdq",
-    "bnn_lab neon",
+    *(ours(backend.name) for backend in all_backends()),
     baseline(FLOAT32),
     baseline(INT8),
     LCE_INDIRECT,

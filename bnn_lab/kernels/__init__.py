@@ -1,14 +1,19 @@
 """The compiled kernels on NumPy arrays: bitpacking, binary convolution, binary max-pooling.
 
 Each function equals its namesake in `bnn_lab.reference` exactly, on every backend. A backend is
-one instruction set: "scalar", "avx2", "avx512vpopcntdq" or "neon"; the fastest that this CPU
-supports is used unless the environment variable BNN_LAB_BACKEND or a `backend` argument names
-another.
+one instruction set, named by `all_backends`; the fastest that this CPU supports is used unless the
+environment variable BNN_LAB_BACKEND or a `backend` argument names another.
 
 Arrays that are C-contiguous are not copied, and the GIL is released while a kernel runs.
 """
 
-from bnn_lab.kernels._checks import active_backend, available_backends, resolve_backend
+from bnn_lab.kernels.backends import (
+    BackendInfo,
+    active_backend,
+    all_backends,
+    available_backends,
+    resolve_backend,
+)
 from bnn_lab.kernels.bits import bitpack, bmaxpool2d, unpack
 from bnn_lab.kernels.convolution import (
     BConv2D,
@@ -25,7 +30,9 @@ __all__ = [
     "BDense",
     "BDepthwise2D",
     "BTranspose2D",
+    "BackendInfo",
     "active_backend",
+    "all_backends",
     "available_backends",
     "bconv2d",
     "bdense",

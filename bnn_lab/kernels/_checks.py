@@ -1,4 +1,4 @@
-"""Argument checks of the NumPy kernels, and the choice of a backend."""
+"""Argument checks of the NumPy kernels."""
 
 from __future__ import annotations
 
@@ -16,29 +16,6 @@ _T = TypeVar("_T")
 LARGEST = 2**28  # of a channel count, stride or window; keeps every product inside int64
 
 
-def available_backends() -> list[str]:
-    """Names of the kernel backends that this build has and this CPU can run, slowest first."""
-    return list(_native.available_backends())
-
-
-def active_backend() -> str:
-    """Name of the backend in use: $BNN_LAB_BACKEND, or the fastest available one.
-
-    Raises:
-        BackendError: BNN_LAB_BACKEND names a backend that is unknown or that this CPU lacks.
-    """
-    return call(_native.active_backend)
-
-
-def resolve_backend(backend: str | None) -> str:
-    """`backend` if it can be used here, or the active one for None.
-
-    Raises:
-        BackendError: the backend is unknown, not in this build, or not supported by this CPU.
-    """
-    return call(_native.select_backend, backend_name(backend))
-
-
 def call(function: Callable[..., _T], *args: Any, **kwargs: Any) -> _T:
     try:
         return function(*args, **kwargs)
@@ -46,16 +23,6 @@ def call(function: Callable[..., _T], *args: Any, **kwargs: Any) -> _T:
         raise BackendError(str(error)) from None
     except ValueError as error:
         raise InputError(str(error)) from None
-
-
-def backend_name(backend: str | None) -> str:
-    if backend is None:
-        return ""
-    if not isinstance(backend, str) or not backend:
-        raise BackendError(
-            f"backend must be one of {', '.join(available_backends())}, not {backend!r}"
-        )
-    return backend
 
 
 def array(op: str, name: str, value: Any, dtype: Any, rank: int | None = None) -> NDArray:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from bnn_lab import _native
 from bnn_lab.errors import InputError
 from bnn_lab.kernels import _checks as checks
+from bnn_lab.kernels.backends import backend_name
 from bnn_lab.reference import Padding, Words, word_count
 
 
@@ -37,7 +38,7 @@ def bitpack(x: NDArray, *, zero_point: int = 0, backend: str | None = None) -> W
         raise InputError(f"bitpack: zero_point applies to int8, but x is {x.dtype}")
     rows = int(np.prod(x.shape[:-1], dtype=np.int64))
     flat = np.ascontiguousarray(x).reshape(rows, x.shape[-1])
-    words = checks.call(_native.bitpack, flat, zero_point, checks.backend_name(backend))
+    words = checks.call(_native.bitpack, flat, zero_point, backend_name(backend))
     return words.reshape(*x.shape[:-1], word_count(x.shape[-1]))
 
 
@@ -66,7 +67,7 @@ def unpack(
         raise InputError(f"unpack: words of shape {words.shape} do not hold {channels} channels")
     rows = int(np.prod(words.shape[:-1], dtype=np.int64))
     flat = words.reshape(rows, words.shape[-1])
-    name = checks.backend_name(backend)
+    name = backend_name(backend)
     values: NDArray
     if dtype == "float32":
         values = checks.call(_native.unpack_f32, flat, channels, name)
@@ -105,4 +106,4 @@ def bmaxpool2d(
     x = checks.array(op, "x", x, np.int32, 4)
     checks.choice(op, "padding", padding, ("same", "valid"))
     window, step = checks.pair(op, "pool", pool), checks.pair(op, "stride", stride)
-    return checks.call(_native.bmaxpool2d, x, *window, *step, padding, checks.backend_name(backend))
+    return checks.call(_native.bmaxpool2d, x, *window, *step, padding, backend_name(backend))

@@ -16,6 +16,7 @@ from bnn_lab.kernels._convolution_options import (
     check_input,
     native_options,
 )
+from bnn_lab.kernels.backends import backend_name
 from bnn_lab.reference import Activation, Padding, Words, transposed_size
 
 
@@ -79,7 +80,7 @@ class BConv2D:
             output_activation=output_activation,
             sum_activation=sum_activation,
         )
-        self._conv = checks.call(_native.BConv2D, words, options, checks.backend_name(backend))
+        self._conv = checks.call(_native.BConv2D, words, options, backend_name(backend))
 
     @property
     def backend(self) -> str:
@@ -224,7 +225,7 @@ class BDepthwise2D:
             pad_values=pad_values,
             depth_multiplier=depth_multiplier,
         )
-        name = checks.backend_name(backend)
+        name = backend_name(backend)
         self._conv = checks.call(_native.BConv2D, words[None], options, name)
 
     @property
@@ -280,7 +281,7 @@ class BTranspose2D:
             stride=stride,
             padding=padding,
         )
-        name = checks.backend_name(backend)
+        name = backend_name(backend)
         self._conv = checks.call(_native.BTransposeConv2D, words, options, name)
 
     @property

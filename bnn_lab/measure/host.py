@@ -13,22 +13,18 @@ import msgspec
 
 from bnn_lab import _native
 from bnn_lab.errors import BnnLabError, InputError
+from bnn_lab.kernels import all_backends
 from bnn_lab.measure.units import Count, Positive
 
 _ROOT = Path("/")
-# Of the many flags of a CPU, those that decide which kernels run.
+# Of the many flags of a CPU, those that decide which kernels run: these of baselines, and what our
+# backends need.
 _FLAGS = (
     "sse4_2",
     "avx",
-    "avx2",
-    "avx512f",
-    "avx512bw",
-    "avx512vl",
     "avx_vnni",
     "avx512_vnni",
     "avx512_bitalg",
-    "avx512_vpopcntdq",
-    "asimd",
     "asimddp",
     "i8mm",
     "sve",
@@ -213,7 +209,8 @@ def _cpu_name() -> str:
 
 def _flags() -> list[str]:
     have = set(" ".join(_cpuinfo("flags", "Features")[:1]).split())
-    return [flag for flag in _FLAGS if flag in have]
+    ours = [feature for backend in all_backends() for feature in backend.features]
+    return [flag for flag in dict.fromkeys((*_FLAGS, *ours)) if flag in have]
 
 
 def _sysfs(name: str) -> str | None:

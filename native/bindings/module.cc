@@ -16,7 +16,9 @@
 #include <utility>
 #include <vector>
 
+#include "bnn/aligned_buffer.h"
 #include "bnn/bconv2d.h"
+#include "bnn/bmaxpool2d.h"
 #include "bnn/btransposeconv2d.h"
 #include "bnn/dispatch.h"
 #include "core_latency.h"
@@ -135,11 +137,12 @@ nb::ndarray<nb::numpy, int32_t> bmaxpool2d(Array<int32_t, 4> x, int64_t pool_hei
 }
 
 bnn::Activation activation_of(const std::string& name) {
-  if (name == "none") return bnn::Activation::kNone;
-  if (name == "relu") return bnn::Activation::kRelu;
-  if (name == "relu_n1_to_1") return bnn::Activation::kReluN1To1;
-  if (name == "relu6") return bnn::Activation::kRelu6;
-  throw std::invalid_argument("activation must be none, relu, relu_n1_to_1 or relu6");
+  std::string names;
+  for (int i = 0; i < bnn::kActivationCount; ++i) {
+    if (name == bnn::kActivations[i].name) return static_cast<bnn::Activation>(i);
+    names += std::string(i == 0 ? "" : ", ") + bnn::kActivations[i].name;
+  }
+  throw std::invalid_argument("activation must be one of " + names);
 }
 
 Output output_of(const std::string& name) {
@@ -363,7 +366,14 @@ void repeat_bitpack(Array<float, 2> x, int64_t repeats, const std::string& backe
 
 NB_MODULE(_native, m) {
   nb::exception<bnn::BackendError>(m, "NativeBackendError", PyExc_RuntimeError);
-  m.def("available_backends", &bnn::available_backends);
+  m.def("all_backends", [] {
+    nb::list all;
+    for (const bnn::BackendInfo& b : bnn::all_backends()) {
+      all.append(nb::make_tuple(b.name, b.architecture, b.features, b.description, b.built,
+                                b.table != nullptr));
+    }
+    return all;
+  });
   m.def("active_backend", [] { return std::string(bnn::select_backend("").name); });
   m.def("select_backend",
         [](const std::string& name) { return std::string(bnn::select_backend(name).name); });

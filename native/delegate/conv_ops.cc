@@ -20,7 +20,8 @@ class ConvOp : public Op {
     p_.stride_height = options.get("stride_height", 1, kMaxFactor);
     p_.stride_width = options.get("stride_width", 1, kMaxFactor);
     p_.padding = options.get("padding", 0, 1) == 0 ? Padding::kSame : Padding::kValid;
-    p_.activation = static_cast<Activation>(options.get("fused_activation_function", 0, 3));
+    p_.activation =
+        static_cast<Activation>(options.get("fused_activation_function", 0, kActivationCount - 1));
   }
 
   Shape prepare(const OpTensors& tensors) override {

@@ -8,14 +8,9 @@
 
 #include "bnn/dispatch.h"
 #include "claims.h"
+#include "export.h"
 #include "partition.h"
 #include "tflite_abi.h"
-
-#if defined(_WIN32)
-#define BNN_EXPORT extern "C" __declspec(dllexport)
-#else
-#define BNN_EXPORT extern "C" __attribute__((visibility("default")))
-#endif
 
 namespace bnn {
 namespace {

@@ -1,7 +1,6 @@
 // The float ops that the delegate claims: what it fuses into convolutions, as ops of their own for
 // where that fails, and the average over the image.
 #include <algorithm>
-#include <limits>
 #include <utility>
 #include <vector>
 
@@ -11,20 +10,14 @@
 namespace bnn {
 namespace {
 
-// The bounds of an activation. NaN stays NaN.
+// NaN stays NaN.
 struct Bounds {
-  explicit Bounds(Activation activation) {
-    if (activation == Activation::kNone) return;
-    low = activation == Activation::kReluN1To1 ? -1.0f : 0.0f;
-    if (activation == Activation::kReluN1To1) high = 1.0f;
-    if (activation == Activation::kRelu6) high = 6.0f;
-  }
+  explicit Bounds(Activation activation) : low(info(activation).low), high(info(activation).high) {}
   float operator()(float x) const {
     x = x < low ? low : x;
     return x > high ? high : x;
   }
-  float low = -std::numeric_limits<float>::infinity();
-  float high = std::numeric_limits<float>::infinity();
+  float low, high;
 };
 
 class Sum final : public Op {

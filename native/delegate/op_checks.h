@@ -2,21 +2,15 @@
 #ifndef BNN_DELEGATE_OP_CHECKS_H_
 #define BNN_DELEGATE_OP_CHECKS_H_
 
-#include <stdexcept>
 #include <string>
 #include <utility>
 
+#include "bnn/checks.h"
 #include "ops.h"
 
 namespace bnn {
 
 constexpr int32_t kMaxFactor = 1 << 20;  // of strides, dilations and windows
-
-[[noreturn]] inline void fail(const std::string& message) { throw std::invalid_argument(message); }
-
-inline void require(bool condition, const std::string& message) {
-  if (!condition) fail(message);
-}
 
 inline std::string text(const Shape& shape) {
   std::string result = "[";

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <stdexcept>
 
-#include "bnn/bconv2d.h"
+#include "bnn/bmaxpool2d.h"
 #include "bnn/row_split.h"
 #include "conv_ops.h"
 #include "op_checks.h"

@@ -1,6 +1,6 @@
-#include <algorithm>
+#include "bnn/bmaxpool2d.h"
 
-#include "bnn/bconv2d.h"
+#include <algorithm>
 
 namespace bnn {
 

@@ -1,9 +1,10 @@
 #include "bnn/btransposeconv2d.h"
 
 #include <algorithm>
-#include <stdexcept>
 #include <string>
 #include <utility>
+
+#include "bnn/checks.h"
 
 namespace bnn {
 namespace {
@@ -26,30 +27,31 @@ AxisPhase phase_axis(int64_t out, int64_t pad, int32_t phase, int32_t taps, int3
   return {{count, taps > 0 ? t0 - (taps - 1) : -std::max<int64_t>(count, 1)}, first};
 }
 
+void check(const BConv2DParams& p) {
+  require(p.groups == 1 && !p.depthwise && p.dilation_height == 1 && p.dilation_width == 1,
+          "a transposed convolution has no groups and no dilation");
+  constexpr int32_t kMaxStride = 32;  // there are stride_height * stride_width phases
+  require(p.stride_height >= 1 && p.stride_width >= 1 && p.stride_height <= kMaxStride &&
+              p.stride_width <= kMaxStride,
+          "the stride of a transposed convolution must lie in [1, 32]");
+  require(p.filter_height >= 1 && p.filter_width >= 1 && p.channels_in >= 1 && p.channels_out >= 1,
+          "the filter must not be empty");
+  require(int64_t{p.filter_height} * p.filter_width * p.channels_in <= kMaxDepth,
+          "filter_height * filter_width * channels_in is too large");
+}
+
 }  // namespace
 
 BTransposeConv2D::BTransposeConv2D(const bnn_backend& backend, const BConv2DParams& params,
                                    const uint32_t* filters, const float* multiplier,
                                    const float* bias, const int32_t* threshold)
     : params_(params) {
-  if (params.groups != 1 || params.depthwise || params.dilation_height != 1 ||
-      params.dilation_width != 1) {
-    throw std::invalid_argument("a transposed convolution has no groups and no dilation");
-  }
-  constexpr int32_t kMaxStride = 32;  // there are stride_height * stride_width phases
-  if (params.stride_height < 1 || params.stride_width < 1 || params.stride_height > kMaxStride ||
-      params.stride_width > kMaxStride) {
-    throw std::invalid_argument("the stride of a transposed convolution must lie in [1, 32]");
-  }
-  if (params.filter_height < 1 || params.filter_width < 1 || params.channels_in < 1 ||
-      params.channels_out < 1) {
-    throw std::invalid_argument("the filter must not be empty");
-  }
-  const int64_t words = words_for(params.channels_in);
-  const int64_t depth = int64_t{params.filter_height} * params.filter_width * params.channels_in;
-  if (depth > (int64_t{1} << 29)) {
-    throw std::invalid_argument("filter_height * filter_width * channels_in is too large");
-  }
+  check(params);
+  BConv2DParams p = params;
+  p.stride_height = p.stride_width = 1;
+  p.padding = Padding::kSame;  // what lies outside adds nothing
+  p.pad_values = 0;
+  p.transform_depth = params.filter_height * params.filter_width * params.channels_in;
   for (int32_t row = 0; row < params.stride_height; ++row) {
     for (int32_t column = 0; column < params.stride_width; ++column) {
       Phase phase;
@@ -57,30 +59,32 @@ BTransposeConv2D::BTransposeConv2D(const bnn_backend& backend, const BConv2DPara
       phase.column = column;
       phase.row_taps = taps_of_phase(row, params.filter_height, params.stride_height);
       phase.column_taps = taps_of_phase(column, params.filter_width, params.stride_width);
-      const int32_t kh = std::max(phase.row_taps, 1), kw = std::max(phase.column_taps, 1);
-      std::vector<uint32_t> part(static_cast<size_t>(params.channels_out) * kh * kw * words, 0);
-      for (int64_t o = 0; o < params.channels_out; ++o) {
-        for (int32_t i = 0; i < phase.row_taps; ++i) {
-          for (int32_t j = 0; j < phase.column_taps; ++j) {
-            const int64_t ky = row + int64_t{params.stride_height} * (phase.row_taps - 1 - i);
-            const int64_t kx = column + int64_t{params.stride_width} * (phase.column_taps - 1 - j);
-            const uint32_t* tap =
-                filters + ((o * params.filter_height + ky) * params.filter_width + kx) * words;
-            std::copy_n(tap, words, part.data() + ((o * kh + i) * kw + j) * words);
-          }
-        }
-      }
-      BConv2DParams p = params;
-      p.filter_height = kh;
-      p.filter_width = kw;
-      p.stride_height = p.stride_width = 1;
-      p.padding = Padding::kSame;  // what lies outside adds nothing
-      p.pad_values = 0;
-      p.transform_depth = static_cast<int32_t>(depth);
-      phase.conv = std::make_unique<BConv2D>(backend, p, part.data(), multiplier, bias, threshold);
+      p.filter_height = std::max(phase.row_taps, 1);
+      p.filter_width = std::max(phase.column_taps, 1);
+      const std::vector<uint32_t> taps = taps_of(phase, filters);
+      phase.conv = std::make_unique<BConv2D>(backend, p, taps.data(), multiplier, bias, threshold);
       phases_.push_back(std::move(phase));
     }
   }
+}
+
+// The filter of a phase; one tap of zeros if it has none.
+std::vector<uint32_t> BTransposeConv2D::taps_of(const Phase& phase, const uint32_t* filters) const {
+  const BConv2DParams& p = params_;
+  const int64_t words = words_for(p.channels_in);
+  const int64_t height = std::max(phase.row_taps, 1), width = std::max(phase.column_taps, 1);
+  std::vector<uint32_t> taps(static_cast<size_t>(p.channels_out * height * width * words), 0);
+  for (int64_t o = 0; o < p.channels_out; ++o) {
+    for (int32_t i = 0; i < phase.row_taps; ++i) {
+      for (int32_t j = 0; j < phase.column_taps; ++j) {
+        const int64_t ky = phase.row + int64_t{p.stride_height} * (phase.row_taps - 1 - i);
+        const int64_t kx = phase.column + int64_t{p.stride_width} * (phase.column_taps - 1 - j);
+        const uint32_t* tap = filters + ((o * p.filter_height + ky) * p.filter_width + kx) * words;
+        std::copy_n(tap, words, taps.data() + ((o * height + i) * width + j) * words);
+      }
+    }
+  }
+  return taps;
 }
 
 void BTransposeConv2D::resize(int64_t height, int64_t width, int64_t out_height,
@@ -89,19 +93,14 @@ void BTransposeConv2D::resize(int64_t height, int64_t width, int64_t out_height,
       window_axis(out_height, params_.filter_height, params_.stride_height, 1, params_.padding);
   const Windows xs =
       window_axis(out_width, params_.filter_width, params_.stride_width, 1, params_.padding);
-  if (ys.out != height || xs.out != width) {
-    throw std::invalid_argument("an output of " + std::to_string(out_height) + " x " +
-                                std::to_string(out_width) + " does not fit an input of " +
-                                std::to_string(height) + " x " + std::to_string(width));
-  }
+  require(ys.out == height && xs.out == width,
+          "an output of " + std::to_string(out_height) + " x " + std::to_string(out_width) +
+              " does not fit an input of " + std::to_string(height) + " x " +
+              std::to_string(width));
   // Each phase keeps a padded copy of the input.
-  constexpr int64_t kMaxWords = int64_t{1} << 26;
   const int64_t pixel_words = static_cast<int64_t>(phases_.size()) * words_for(params_.channels_in);
-  if (height > 0 && width > kMaxWords / pixel_words / height) {
-    throw std::invalid_argument(
-        "the input is too large for this stride: copies of it would need "
-        "more than 256 MiB");
-  }
+  require(height <= 0 || width <= kMaxImageWords / pixel_words / height,
+          "the input is too large for this stride: copies of it would need more than 256 MiB");
   height_ = height;
   width_ = width;
   out_height_ = out_height;

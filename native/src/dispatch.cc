@@ -5,46 +5,23 @@
 namespace bnn {
 namespace {
 
-struct Candidate {
-  const char* name;
-  const bnn_backend* backend;  // null: not in this build
-  bool cpu_supports;
+struct Entry {
+  const char *name, *architecture, *features, *description;
+  int (*cpu_runs)();  // null: not in this build
+  const bnn_backend* (*table)();
 };
 
-// Slowest first. A backend of another architecture is listed too, so that asking for it is
-// answered with the reason rather than with "unknown".
-std::vector<Candidate> candidates() {
-  std::vector<Candidate> list;
-#if defined(__x86_64__)
-  __builtin_cpu_init();
-  // The scalar file is compiled with popcnt, which every x86-64 CPU since 2008 has.
-  list.push_back({"scalar", bnn_backend_scalar(), __builtin_cpu_supports("popcnt") != 0});
-#if defined(BNN_HAVE_AVX2)
-  list.push_back({"avx2", bnn_backend_avx2(), __builtin_cpu_supports("avx2") != 0});
-#else
-  list.push_back({"avx2", nullptr, false});
-#endif
-#if defined(BNN_HAVE_AVX512VPOPCNTDQ)
-  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
-                      __builtin_cpu_supports("avx512vpopcntdq");
-  list.push_back({"avx512vpopcntdq", bnn_backend_avx512vpopcntdq(), avx512});
-#else
-  list.push_back({"avx512vpopcntdq", nullptr, false});
-#endif
-  list.push_back({"neon", nullptr, false});
-#else
-  list.push_back({"scalar", bnn_backend_scalar(), true});
-  list.push_back({"avx2", nullptr, false});
-  list.push_back({"avx512vpopcntdq", nullptr, false});
-#if defined(BNN_HAVE_NEON)
-  list.push_back({"neon", bnn_backend_neon(), true});  // part of every aarch64 CPU
-#else
-  list.push_back({"neon", nullptr, false});
-#endif
-#endif
-  return list;
-}
+// CMake defines BNN_HAVE_<name> as 0 or 1, for every backend.
+#define BNN_FUNCTIONS_0(name) nullptr, nullptr
+#define BNN_FUNCTIONS_1(name) bnn_cpu_runs_##name, bnn_backend_##name
+#define BNN_FUNCTIONS(have, name) BNN_FUNCTIONS_##have(name)
+#define BNN_FUNCTIONS_IF(have, name) BNN_FUNCTIONS(have, name)
+#define BNN_BACKEND(name, architecture, features, description) \
+  {#name, #architecture, features, description, BNN_FUNCTIONS_IF(BNN_HAVE_##name, name)},
+constexpr Entry kEntries[] = {
+#include "bnn/backends.def"
+};
+#undef BNN_BACKEND
 
 std::string join(const std::vector<std::string>& names) {
   std::string text;
@@ -54,10 +31,24 @@ std::string join(const std::vector<std::string>& names) {
 
 }  // namespace
 
+const std::vector<BackendInfo>& all_backends() {
+  static const auto* const all = [] {
+    auto* list = new std::vector<BackendInfo>();
+    for (const Entry& e : kEntries) {
+      const bool built = e.cpu_runs != nullptr;
+      // A table's own function may use its instruction set, too.
+      const bnn_backend* table = built && e.cpu_runs() != 0 ? e.table() : nullptr;
+      list->push_back({e.name, e.architecture, e.features, e.description, built, table});
+    }
+    return list;
+  }();
+  return *all;
+}
+
 std::vector<std::string> available_backends() {
   std::vector<std::string> names;
-  for (const auto& c : candidates()) {
-    if (c.backend != nullptr && c.cpu_supports) names.emplace_back(c.name);
+  for (const BackendInfo& b : all_backends()) {
+    if (b.table != nullptr) names.emplace_back(b.name);
   }
   return names;
 }
@@ -71,21 +62,22 @@ const bnn_backend& select_backend(const std::string& requested) {
       source = "environment variable BNN_LAB_BACKEND";
     }
   }
-  const std::string available = "available here: " + join(available_backends());
   const bnn_backend* best = nullptr;
-  for (const auto& c : candidates()) {
-    const bool usable = c.backend != nullptr && c.cpu_supports;
-    if (usable) best = c.backend;
-    if (name != c.name) continue;
-    if (usable) return *c.backend;
+  const BackendInfo* named = nullptr;
+  for (const BackendInfo& b : all_backends()) {
+    if (b.table != nullptr) best = b.table;
+    if (name == b.name) named = &b;
+  }
+  if (named != nullptr && named->table != nullptr) return *named->table;
+  const std::string available = "; available here: " + join(available_backends());
+  if (named != nullptr) {
     throw BackendError(
         source + ": kernel backend '" + name + "' " +
-        (c.backend == nullptr ? "is not in this build" : "needs instructions that this CPU lacks") +
-        "; " + available);
+        (named->built ? "needs instructions that this CPU lacks" : "is not in this build") +
+        available);
   }
-  if (!name.empty()) {
-    throw BackendError(source + ": unknown kernel backend '" + name + "'; " + available);
-  }
+  if (!name.empty())
+    throw BackendError(source + ": unknown kernel backend '" + name + "'" + available);
   if (best == nullptr) throw BackendError("no kernel backend runs on this CPU (popcnt is missing)");
   return *best;
 }

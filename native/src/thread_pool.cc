@@ -91,7 +91,10 @@ void ThreadPool::work(int index) {
     wait_for_call(seen);
     if (stop_) return;
     if (!enter(&seen)) continue;
-    if (index < job_.participants) drain(index);
+    if (index < job_.participants) {
+      const HooksAround around(job_.hooks);
+      drain(index);
+    }
     gate_.fetch_sub(1);
   }
 }
@@ -99,6 +102,7 @@ void ThreadPool::work(int index) {
 void ThreadPool::run(Job job, int64_t count, int threads) {
   std::unique_lock<std::mutex> alone(busy_, std::try_to_lock);
   job.participants = static_cast<int>(std::min<int64_t>(std::min(threads, this->threads()), count));
+  const HooksAround around(job.hooks);
   if (!alone.owns_lock() || job.participants < 2) {
     for (int64_t i = 0; i < count; ++i) job.call(job.task, i);
     return;
@@ -110,7 +114,7 @@ void ThreadPool::run(Job job, int64_t count, int threads) {
   }
   gate_.store((gate_.load() & kCallMask) + kCall);  // open, nobody inside
   if (sleepers_.load() > 0) {
-    // Who counts as a sleeper may not wait yet; it holds the mutex until it does.
+    // A worker that counts as a sleeper may not wait yet; it holds the mutex until it does.
     std::lock_guard<std::mutex> lock(mutex_);
     wake_.notify_all();
   }

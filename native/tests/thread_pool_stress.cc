@@ -18,6 +18,20 @@ void check(bool right, const char* what) {
   if (!right && !wrong.exchange(true)) std::printf("WRONG: %s\n", what);
 }
 
+thread_local bool begun = false;
+std::atomic<int> inside{0};  // threads between their hooks
+
+const bnn::ThreadHooks kHooks{[] {
+                                check(!begun, "a thread begins once");
+                                begun = true;
+                                ++inside;
+                              },
+                              [] {
+                                check(begun, "what ends has begun");
+                                begun = false;
+                                --inside;
+                              }};
+
 // Plain memory: a task that runs twice, or a result that is read too early, is a data race.
 void changing_calls(bnn::ThreadPool* pool, int* helped) {
   constexpr int kMost = 37, kCalls = 5000;
@@ -26,10 +40,13 @@ void changing_calls(bnn::ThreadPool* pool, int* helped) {
   for (int call = 0; call < kCalls; ++call) {
     const int count = call % (kMost + 1), threads = 1 + call % (pool->threads() + 1);
     std::fill(runs.begin(), runs.end(), 0);
-    pool->parallel_for(count, threads, [&](int64_t i) {
+    const auto task = [&](int64_t i) {
+      check(begun, "each thread begins before its tasks");
       runs[i] += 1;
       ran_on[i] = std::this_thread::get_id();
-    });
+    };
+    pool->parallel_for(count, threads, task, kHooks);
+    check(inside == 0, "each thread has ended");
     for (int i = 0; i < kMost; ++i) check(runs[i] == (i < count), "each task runs once");
     for (int i = 0; i < count; ++i) {
       const bool other = ran_on[i] != std::this_thread::get_id();

@@ -46,6 +46,11 @@ class Loop(NamedTuple):
         """All instructions of an iteration."""
         return sum(not LABEL.match(line) for line in self.lines)
 
+    def counting(self) -> Loop:
+        """Its xor, popcount and add instructions alone."""
+        lines = [line for line in self.lines if re.match("|".join((EOR, CNT, ADD)), line)]
+        return Loop(f"{self.name}, counting", lines)
+
     @property
     def macs(self) -> int:
         """Binary multiply-accumulates of an iteration."""
@@ -65,7 +70,7 @@ def find_program(names: list[str], package: str) -> str:
     for name in names:
         if path := shutil.which(name):
             return path
-    sys.exit(f"{names[0]} not found: install it (Debian package {package}) or name it explicitly")
+    sys.exit(f"{names[-1]} not found: install it (Debian package {package}) or name it explicitly")
 
 
 def compile_to_assembly(compiler: str, build: Path) -> tuple[str, str]:

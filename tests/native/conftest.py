@@ -63,7 +63,7 @@ def build_programs(require_tool: Callable[[str, str], str]) -> Callable[..., Pat
         directory = ROOT / "build" / name
         directory.mkdir(parents=True, exist_ok=True)
         source = ["-S", str(ROOT / "native"), "-B", str(directory)]
-        release = ["-DBNN_TESTS=ON", "-DCMAKE_BUILD_TYPE=Release"]
+        release = ["-DBNN_TESTS=ON", "-DBNN_WERROR=ON", "-DCMAKE_BUILD_TYPE=Release"]
         jobs = str(os.cpu_count() or 1)
         with (directory / "lock").open("w") as lock:  # another process of this run may build it
             fcntl.flock(lock, fcntl.LOCK_EX)

@@ -89,20 +89,17 @@ def test_a_full_tile_takes_three_operations_per_128_bits(name: str, loops: dict[
     assert loop.count(r"mov\s+v") == 0
 
 
-@pytest.mark.parametrize(
-    ("cpu", "target"), [("cortex-a72", 82), ("neoverse-n1", 82), ("neoverse-v1", 160)]
-)
-def test_static_throughput_of_deep_windows(
+@pytest.mark.parametrize("cpu", ["cortex-a72", "neoverse-n1", "neoverse-v1"])
+def test_a_full_tile_takes_no_longer_than_its_counting(
     cpu: str,
-    target: float,
     loops: dict[str, Any],
     static_throughput: ModuleType,
     llvm_mca: str,
 ) -> None:
+    """Whatever a version of llvm-mca holds of the CPU: loads and the loop hide behind the rest."""
     loop = loops["deep, 4 pixels x 4 channels"]
-    cycles = static_throughput.cycles_per_iteration(loop, cpu, llvm_mca)
-    if cpu == "neoverse-v1":
-        elder = static_throughput.cycles_per_iteration(loop, "neoverse-n1", llvm_mca)
-        if cycles == elder:
-            pytest.skip("this LLVM has no model of its own for Neoverse V1 (14 has not, 19 has)")
-    assert loop.macs / cycles >= target
+    counting = loop.counting()
+    assert (counting.instructions, counting.macs) == (3 * 4 * 4, loop.macs)
+    alone = static_throughput.cycles_per_iteration(counting, cpu, llvm_mca)
+    assert alone >= 12, "more than four vector pipes"
+    assert static_throughput.cycles_per_iteration(loop, cpu, llvm_mca) <= 1.07 * alone

@@ -24,10 +24,16 @@ def covered(output: str, pattern: str) -> set[str]:
     return set(match[1].split())
 
 
-def test_every_backend_equals_the_oracle(sanitized: Path, vectors: Path) -> None:
+@pytest.fixture(scope="module")
+def compared(sanitized: Path, vectors: Path) -> str:
+    """What comparing the sanitized kernels with the oracle prints."""
     done = run(sanitized / "oracle_vectors", vectors)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
-    assert covered(done.stdout, "backends covered") == set(kernels.available_backends())
+    return done.stdout
+
+
+def test_every_backend_equals_the_oracle(compared: str) -> None:
+    assert covered(compared, "backends covered") == set(kernels.available_backends())
 
 
 @pytest.mark.parametrize("build", ["sanitized", "as shipped"])
@@ -39,6 +45,17 @@ def test_every_backend_equals_scalar_within_guard_pages(
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     others = set(kernels.available_backends()) - {"scalar"}
     assert covered(done.stdout, "compared with scalar") >= others
+
+
+def test_spans_of_several_rows_and_set_up_of_threads(compared: str) -> None:
+    """Both are for backends to come; one of the test program asks for them."""
+    line = r"spans of several rows: (\d+) of (\d+), on (\d+) threads, with (\d+) set-ups"
+    found = re.findall(line, compared)
+    assert len(found) == 2, compared  # up to three rows, and as many as there are
+    for numbers in found:
+        several, spans, threads, set_ups = map(int, numbers)
+        assert 0 < several < spans and threads > 1
+        assert 0 < set_ups < spans  # one serves many spans
 
 
 def test_a_wrong_result_is_reported(sanitized: Path, vectors: Path, tmp_path: Path) -> None:

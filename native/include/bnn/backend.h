@@ -1,12 +1,15 @@
 /* The function table of a kernel backend.
  *
- * A backend is one translation unit, compiled for one instruction set, that fills one table with
- * leaf functions. It includes only this header, intrinsics and plain C headers, and everything in
- * it is static: otherwise the linker might keep a wide copy of a shared inline function and run it
- * on a CPU that lacks the instructions.
+ * A backend is a folder src/<name>, listed in backends.def. <name>.cc is one translation unit,
+ * compiled for one instruction set, that fills one table with leaf functions. It includes only this
+ * header, intrinsics and plain C headers, and everything in it is static: otherwise the linker
+ * might keep a wide copy of a shared inline function and run it on a CPU that lacks the
+ * instructions. cpu.cc says whether a CPU has them, and is compiled for any CPU. CMakeLists.txt has
+ * the flags.
  *
  * Leaf functions know nothing of padding, strides, groups or threads. The convolution works on a
- * span: some output pixels of one row x one block of up to 32 output channels.
+ * span: some output pixels of one row x one block of up to 32 output channels. A backend that asks
+ * for it gets several rows at once.
  */
 #ifndef BNN_BACKEND_H_
 #define BNN_BACKEND_H_
@@ -64,10 +67,25 @@ typedef struct {
   ptrdiff_t shortcut_step;
   uint32_t* signs; /* word of the first pixel, this block; NULL: none */
   ptrdiff_t signs_step;
+
+  /* Rows, all alike: `pixels` of each, and the same constants. 1 unless the backend's span_rows
+   * says more. Steps lead from a row's first pixel to the next row's, in the units above. Where
+   * input_row_step is a multiple of input_step, windows may be counted on over the end of a row. */
+  int32_t rows;
+  ptrdiff_t input_row_step, output_row_step, shortcut_row_step, signs_row_step;
 } bnn_span;
 
 typedef struct {
-  const char* name;
+  const char* name; /* as in backends.def */
+
+  /* The most rows that a span may have; 0 means 1. */
+  int32_t span_rows;
+  /* May be NULL. On each thread that runs spans, thread_begin is called before the first one of a
+   * convolution and thread_end after the last, for state that belongs to the thread, such as the
+   * configuration of a tile unit. They do not nest, cannot fail, and do not surround the other
+   * functions of this table. */
+  void (*thread_begin)(void);
+  void (*thread_end)(void);
 
   /* Weights of one block. `filter` holds `channels` rows of run_count * run_words words, one
    * every `row_words`. */
@@ -108,11 +126,13 @@ typedef struct {
   int64_t (*peak)(int64_t rounds);
 } bnn_backend;
 
-/* Only those of this architecture exist; the dispatcher checks the CPU. */
-const bnn_backend* bnn_backend_scalar(void);
-const bnn_backend* bnn_backend_avx2(void);
-const bnn_backend* bnn_backend_avx512vpopcntdq(void);
-const bnn_backend* bnn_backend_neon(void);
+/* Of each backend, if it is in this build: its table, and whether this CPU can run it. The table
+ * may only be asked for if it can. */
+#define BNN_BACKEND(name, architecture, features, description) \
+  const bnn_backend* bnn_backend_##name(void);                 \
+  int bnn_cpu_runs_##name(void);
+#include "bnn/backends.def"
+#undef BNN_BACKEND
 
 #ifdef __cplusplus
 }

@@ -39,6 +39,8 @@ class BTransposeConv2D {
     std::unique_ptr<BConv2D> conv;
   };
 
+  std::vector<uint32_t> taps_of(const Phase& phase, const uint32_t* filters) const;
+
   const BConv2DParams params_;
   std::vector<Phase> phases_;
   int64_t height_ = 0, width_ = 0, out_height_ = 0, out_width_ = 0;

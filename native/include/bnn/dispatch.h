@@ -15,6 +15,16 @@ struct BackendError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// An entry of backends.def.
+struct BackendInfo {
+  const char *name, *architecture, *features, *description;
+  bool built;
+  const bnn_backend* table;  // null if it is not in this build or this CPU cannot run it
+};
+
+// All of them, of other architectures too, slowest first.
+const std::vector<BackendInfo>& all_backends();
+
 // Names of the backends that were built and that this CPU can run, slowest first.
 std::vector<std::string> available_backends();
 

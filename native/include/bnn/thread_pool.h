@@ -12,6 +12,28 @@
 
 namespace bnn {
 
+// What a thread does before its first and after its last task of a call; either may be null.
+struct ThreadHooks {
+  void (*begin)() = nullptr;
+  void (*end)() = nullptr;
+};
+
+// Calls hooks around its own life.
+class HooksAround {
+ public:
+  explicit HooksAround(const ThreadHooks& hooks) : end_(hooks.end) {
+    if (hooks.begin != nullptr) hooks.begin();
+  }
+  ~HooksAround() {
+    if (end_ != nullptr) end_();
+  }
+  HooksAround(const HooksAround&) = delete;
+  HooksAround& operator=(const HooksAround&) = delete;
+
+ private:
+  void (*const end_)();
+};
+
 // Each thread begins with its own part of the tasks, the same in every call of the same count: what
 // it wrote in one layer is in its cache when it reads it in the next. Whoever is done takes from
 // those that are far behind. Which task runs on which thread thus varies; results do not, because
@@ -27,16 +49,17 @@ class ThreadPool {
 
   // Runs task(0) ... task(count - 1), returns when all are done. Not reentrant. A call that finds
   // the pool busy (another thread's call) runs all tasks on its own thread. `threads` caps how
-  // many take part. Tasks must not throw. Allocates nothing. A task should capture by value what it
-  // reads often: it is copied to cache lines that nobody writes, unlike the caller's stack.
+  // many take part; each calls the hooks around its tasks. Tasks must not throw. Allocates nothing.
+  // A task should capture by value what it reads often: it is copied to cache lines that nobody
+  // writes, unlike the caller's stack.
   template <class Task>
-  void parallel_for(int64_t count, int threads, const Task& task) {
+  void parallel_for(int64_t count, int threads, const Task& task, const ThreadHooks& hooks = {}) {
     struct alignas(kCacheLine) Alone {
       Task task;
     };
     const Alone alone{task};
     const auto call = [](const void* t, int64_t i) { static_cast<const Alone*>(t)->task(i); };
-    run({call, &alone, 0}, count, threads);
+    run({call, &alone, hooks, 0}, count, threads);
   }
 
  private:
@@ -45,6 +68,7 @@ class ThreadPool {
   struct Job {
     void (*call)(const void* task, int64_t index) = nullptr;
     const void* task = nullptr;
+    ThreadHooks hooks;
     int participants = 0;
   };
   struct alignas(kCacheLine) Range {  // of tasks that nobody has taken yet

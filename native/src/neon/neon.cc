@@ -341,25 +341,28 @@ int64_t peak(int64_t rounds) {
   return rounds * kSums * 128;
 }
 
-const bnn_backend kBackend = {
-    "neon",
-    packed_words,
-    pack_weights,
-    bconv<StoreFloat>,
-    bconv<StoreFused>,
-    bconv<StoreInt8>,
-    bconv<StoreBits>,
-    dwconv<StoreFloat>,
-    dwconv<StoreInt8>,
-    dwconv<StoreBits>,
-    bitpack_f32,
-    bitpack_i8,
-    bitpack_bool,
-    unpack_f32,
-    unpack_i8,
-    bmaxpool,
-    peak,
-};
+constexpr bnn_backend make_table() {
+  bnn_backend table{};
+  table.name = "neon";
+  table.packed_words = packed_words;
+  table.pack_weights = pack_weights;
+  table.bconv_f32 = bconv<StoreFloat>;
+  table.bconv_f32_fused = bconv<StoreFused>;
+  table.bconv_i8 = bconv<StoreInt8>;
+  table.bconv_bits = bconv<StoreBits>;
+  table.dwconv_f32 = dwconv<StoreFloat>;
+  table.dwconv_i8 = dwconv<StoreInt8>;
+  table.dwconv_bits = dwconv<StoreBits>;
+  table.bitpack_f32 = bitpack_f32;
+  table.bitpack_i8 = bitpack_i8;
+  table.bitpack_bool = bitpack_bool;
+  table.unpack_f32 = unpack_f32;
+  table.unpack_i8 = unpack_i8;
+  table.bmaxpool = bmaxpool;
+  table.peak = peak;
+  return table;
+}
+constexpr bnn_backend kBackend = make_table();
 
 }  // namespace
 
