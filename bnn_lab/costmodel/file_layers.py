@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bnn_lab.errors import InputError
-from bnn_lab.profiling.node_clock import NodeClock
-from bnn_lab.profiling.partitions import OUR_DELEGATE, group_fused, ops_of_node
+from bnn_lab.profiling.node_clock import OUR_DELEGATE, NodeClock
+from bnn_lab.profiling.partitions import groups_of_node
 from bnn_lab.reference import WORD_BITS
 from bnn_lab.tflite import layer_shapes as kinds
 from bnn_lab.tflite.check import check_contents
@@ -74,7 +74,7 @@ def file_layers(model: bytes | str | os.PathLike[str], *, fuse: bool = True) -> 
     found = []
     for node in nodes:
         ours = node.custom_name == OUR_DELEGATE
-        for group in group_fused(ops_of_node(node, ops.ops), fuse=ours and fuse):
+        for group in groups_of_node(node, ops.ops):
             layers, known = _layers(group, ops.shape)
             shown = next((op for op in reversed(group) if op.kind != "LceQuantize"), group[-1])
             kind = " + ".join(op.kind for op in group)

@@ -11,14 +11,16 @@ from __future__ import annotations
 import ctypes
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from numpy.typing import NDArray
 
 from bnn_lab._quiet import without_native_chatter
 from bnn_lab.errors import BnnLabError, ModelFileError
-from bnn_lab.runtime import load_delegate
+from bnn_lab.runtime.delegate import delegate_groups, load_delegate, tflite_layout
+
+OUR_DELEGATE = "BnnLabDelegate"  # the name that bnn_lab's delegate gives its nodes
 
 _OK = 0
 _ALLOW_DYNAMIC_TENSORS = 1
@@ -34,48 +36,6 @@ _GetNode = ctypes.CFUNCTYPE(
 )
 
 
-# The first members of TFLite's structs, which keep their places: see native/delegate/tflite_abi.h.
-class _Context(ctypes.Structure):
-    _fields_ = (
-        ("tensors_size", ctypes.c_size_t),
-        ("get_execution_plan", ctypes.c_void_p),
-        ("tensors", ctypes.c_void_p),
-        ("impl", ctypes.c_void_p),
-        ("resize_tensor", ctypes.c_void_p),
-        ("report_error", ctypes.c_void_p),
-        ("add_tensors", ctypes.c_void_p),
-        ("get_node_and_registration", ctypes.c_void_p),
-    )
-
-
-class _Node(ctypes.Structure):
-    _fields_ = (("inputs", ctypes.c_void_p), ("outputs", ctypes.c_void_p))
-
-
-class _Registration(ctypes.Structure):
-    _fields_ = (
-        ("init", ctypes.c_void_p),
-        ("free", ctypes.c_void_p),
-        ("prepare", ctypes.c_void_p),
-        ("invoke", ctypes.c_void_p),
-        ("profiling_string", ctypes.c_void_p),
-        ("builtin_code", ctypes.c_int32),
-        ("custom_name", ctypes.c_char_p),
-    )
-
-
-class _Delegate(ctypes.Structure):
-    _fields_ = (
-        ("data", ctypes.c_void_p),
-        ("prepare", _Run),
-        ("copy_from", ctypes.c_void_p),
-        ("copy_to", ctypes.c_void_p),
-        ("free_handle", ctypes.c_void_p),
-        ("flags", ctypes.c_int64),
-        ("opaque_builder", ctypes.c_void_p),
-    )
-
-
 @dataclass(frozen=True)
 class PlanNode:
     """A node that LiteRT runs: one op, or a partition of several that a delegate took.
@@ -85,12 +45,15 @@ class PlanNode:
         inputs: tensor indices, -1 for an absent operand.
         outputs: tensor indices.
         custom_name: name of a custom op or of a delegate's partition, else "".
+        groups: of a partition of bnn_lab's delegate, the positions in the file of the ops that run
+            in one pass; else empty.
     """
 
     index: int
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     custom_name: str
+    groups: tuple[tuple[int, ...], ...] = ()
 
 
 def open_litert(
@@ -110,7 +73,7 @@ def open_litert(
         delegate: load bnn_lab's delegate.
         backend: name of a kernel backend, default BNN_LAB_BACKEND or the fastest.
         fuse: see `bnn_lab.Interpreter`.
-        probe: one more delegate, applied last.
+        probe: one more delegate, applied last; gets the partitions of ours.
 
     Returns:
         An `ai_edge_litert.interpreter.Interpreter`, which keeps the delegates alive.
@@ -120,8 +83,8 @@ def open_litert(
     """
     from ai_edge_litert.interpreter import Interpreter
 
-    delegates = [load_delegate(backend=backend, fuse=fuse)] if delegate else []
-    delegates += [probe] if probe else []
+    ours = [load_delegate(backend=backend, fuse=fuse)] if delegate else []
+    delegates = [*ours, probe] if probe else ours
     try:
         with without_native_chatter():
             litert = Interpreter(
@@ -131,6 +94,8 @@ def open_litert(
     except (ValueError, RuntimeError) as error:
         text = " ".join(str(error).split())
         raise ModelFileError(f"the model cannot be run: {text}") from error
+    if probe and ours:
+        probe.partitions = delegate_groups(ours[0])
     return litert
 
 
@@ -199,19 +164,26 @@ class _Probe:
     """The delegate that claims nothing; has what LiteRT's Python asks of a delegate object."""
 
     def __init__(self) -> None:
+        self.partitions: list[list[tuple[int, ...]]] = []  # of bnn_lab's delegate
         self._context: int | None = None
-        self._kept: list[Any] = []
-        self._delegate = _Delegate(prepare=_Run(self._prepare), flags=_ALLOW_DYNAMIC_TENSORS)
+        self._kept: list[Any] = [_Run(self._prepare)]
+        self._delegate = (ctypes.c_byte * tflite_layout("Delegate"))()
+        at = ctypes.addressof(self._delegate)
+        _pointer(at, "Delegate.Prepare").value = _address(self._kept[0])
+        flags = ctypes.c_int64.from_address(at + tflite_layout("Delegate.flags"))
+        flags.value = _ALLOW_DYNAMIC_TENSORS
 
     def _get_native_delegate_pointer(self) -> int:
         return ctypes.addressof(self._delegate)
 
     def _prepare(self, context: int, _: int) -> int:
-        # These two functions are within reach only while a delegate prepares; they stay valid.
-        members = _Context.from_address(context)
+        # These two functions are within reach only while a delegate prepares; they stay valid. The
+        # main graph comes first.
+        if self._context not in (None, context):
+            return _OK
         self._context = context
-        self._get_plan = _GetPlan(members.get_execution_plan)
-        self._get_node = _GetNode(members.get_node_and_registration)
+        self._get_plan = _GetPlan(_read(context, "Context.GetExecutionPlan"))
+        self._get_node = _GetNode(_read(context, "Context.GetNodeAndRegistration"))
         return _OK
 
     def wrap(self, wrapper: Callable[[Any], Any]) -> list[PlanNode]:
@@ -219,7 +191,15 @@ class _Probe:
         plan = ctypes.c_void_p()
         if self._context is None or self._get_plan(self._context, ctypes.byref(plan)) != _OK:
             raise BnnLabError("LiteRT does not show its execution plan")
-        return [self._wrap_node(index, wrapper) for index in _int_array(plan.value)]
+        nodes = [self._wrap_node(index, wrapper) for index in _int_array(plan.value or 0)]
+        ours = sorted(node.index for node in nodes if node.custom_name == OUR_DELEGATE)
+        if len(ours) != len(self.partitions):
+            raise BnnLabError(
+                f"LiteRT shows {len(ours)} partitions of bnn_lab's delegate, which made "
+                f"{len(self.partitions)}"
+            )
+        groups = dict(zip(ours, map(tuple, self.partitions), strict=True))
+        return [replace(node, groups=groups.get(node.index, ())) for node in nodes]
 
     def _wrap_node(self, index: int, wrapper: Callable[[Any], Any]) -> PlanNode:
         node_at, registration_at = ctypes.c_void_p(), ctypes.c_void_p()
@@ -228,24 +208,37 @@ class _Probe:
         )
         if status != _OK or not node_at.value or not registration_at.value:
             raise BnnLabError(f"LiteRT does not show node {index} of its execution plan")
-        node = _Node.from_address(node_at.value)
-        registration = _Registration.from_address(registration_at.value)
-        if not registration.invoke:
+        invoke = _pointer(registration_at.value, "Registration.invoke")
+        if not invoke.value:
             raise BnnLabError(f"node {index} has no function that could be timed")
-        original = _Run(registration.invoke)
+        original = _Run(invoke.value)
         timed = _Run(wrapper(original))
         self._kept += [original, timed]
-        registration.invoke = ctypes.cast(timed, ctypes.c_void_p).value
-        name = registration.custom_name
+        invoke.value = _address(timed)
+        name = _read(registration_at.value, "Registration.custom_name")
         return PlanNode(
             index,
-            tuple(_int_array(node.inputs)),
-            tuple(_int_array(node.outputs)),
-            name.decode(errors="replace") if name else "",
+            tuple(_int_array(_read(node_at.value, "Node.inputs"))),
+            tuple(_int_array(_read(node_at.value, "Node.outputs"))),
+            ctypes.string_at(name).decode(errors="replace") if name else "",
         )
 
 
-def _int_array(address: int | None) -> list[int]:
+def _pointer(struct: int, member: str) -> ctypes.c_void_p:
+    """A pointer inside one of TFLite's structs, to be read or set; `member` with its struct."""
+    return ctypes.c_void_p.from_address(struct + tflite_layout(member))
+
+
+def _read(struct: int, member: str) -> int:
+    """The address that such a pointer holds, or 0."""
+    return _pointer(struct, member).value or 0
+
+
+def _address(function: Any) -> int | None:
+    return ctypes.cast(function, ctypes.c_void_p).value
+
+
+def _int_array(address: int) -> list[int]:
     """Elements of a TfLiteIntArray: the length, then the values."""
     if not address:
         return []

@@ -11,12 +11,8 @@ from numpy.typing import NDArray
 
 from bnn_lab.errors import BnnLabError
 from bnn_lab.measure.timing import measure
-from bnn_lab.profiling.node_clock import NodeClock, PlanNode, set_inputs
+from bnn_lab.profiling.node_clock import OUR_DELEGATE, NodeClock, PlanNode, set_inputs
 from bnn_lab.tflite.ops import FileOp, ModelOps
-
-OUR_DELEGATE = "BnnLabDelegate"  # the name that bnn_lab's delegate gives its nodes
-# What its convolutions take in. A LceQuantize after them is a second output of the same pass.
-_FUSED = ("ADD", "SUB", "MUL", "RELU", "RELU6", "RELU_N1_TO_1", "PRELU", "LEAKY_RELU")
 
 _ROUND_SECONDS = 2e-4  # what an op runs alone in a round; its relative time is enough
 
@@ -99,7 +95,7 @@ def split_nodes(
     parts = []
     for node, spent in zip(nodes, seconds, strict=True):
         ours = node.custom_name == OUR_DELEGATE
-        groups = group_fused(ops_of_node(node, model.ops), fuse=ours and options.get("fuse", True))
+        groups = groups_of_node(node, model.ops)
         weights = None
         if len(groups) > 1:
             try:
@@ -112,13 +108,25 @@ def split_nodes(
     return parts
 
 
-def ops_of_node(node: PlanNode, ops: Sequence[FileOp]) -> list[FileOp]:
-    """The ops of the file that a node runs, in the order of the file.
+def groups_of_node(node: PlanNode, ops: Sequence[FileOp]) -> list[tuple[FileOp, ...]]:
+    """The ops of the file that a node runs, those together that run in one pass.
 
-    A partition's ops are those found from its outputs backwards, up to its inputs.
+    bnn_lab's delegate runs most float ops that it claims inside the binary convolution before them,
+    and writes the bits of a following LceQuantize in the same pass. What other delegates run
+    together they do not tell: each op is a group. Those are found from the partition's outputs
+    backwards, up to its inputs.
+
+    Args:
+        node: of a `NodeClock`.
+        ops: all of the file.
+
+    Returns:
+        The groups, by their first op.
     """
+    if node.groups:
+        return [tuple(ops[index] for index in group) for group in sorted(node.groups)]
     if node.index < len(ops):
-        return [ops[node.index]]
+        return [(ops[node.index],)]
     maker = {tensor: op for op in ops for tensor in op.outputs}
     outside = set(node.inputs)
     found: dict[int, FileOp] = {}
@@ -130,38 +138,7 @@ def ops_of_node(node: PlanNode, ops: Sequence[FileOp]) -> list[FileOp]:
             continue
         found[op.index] = op
         pending += op.inputs
-    return [found[index] for index in sorted(found)]
-
-
-def group_fused(ops: Sequence[FileOp], *, fuse: bool) -> list[tuple[FileOp, ...]]:
-    """Ops that bnn_lab's delegate may run in one pass, together.
-
-    It claims most builtin ops only to run them inside the binary convolution before, and writes the
-    bits of a following LceQuantize in the same pass.
-
-    Args:
-        ops: the ops of one partition.
-        fuse: False leaves each op alone.
-
-    Returns:
-        The groups, by their first op.
-    """
-    groups: list[list[FileOp]] = []
-    result_of: dict[int, list[FileOp]] = {}  # the tensor that a group ends in, so far
-    for op in ops:
-        before = [result_of[t] for t in op.inputs if t in result_of]
-        fits = fuse and bool(before) and op.kind in (*_FUSED, "LceQuantize")
-        group = max(before, key=lambda found: found[-1].index) if fits else []
-        if not fits:
-            groups.append(group)
-        group.append(op)
-        if op.kind == "LceQuantize":
-            for tensor in [t for t, owner in result_of.items() if owner is group]:
-                del result_of[tensor]  # one set of bits is written, no more
-        elif op.kind in (*_FUSED, "LceBconv2d"):
-            result_of = {t: owner for t, owner in result_of.items() if owner is not group}
-            result_of[op.outputs[0]] = group
-    return [tuple(group) for group in groups]
+    return [(found[index],) for index in sorted(found)]
 
 
 def split_time(seconds: float, weights: Sequence[float]) -> list[float]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import sys
+from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,56 @@ def delegate_path() -> Path:
     """Path of the delegate's shared library, for applications that load it by themselves."""
     # Beside the compiled module, which in an editable installation is not beside this file.
     return Path(_native.__file__).parent / _LIBRARY
+
+
+def delegate_groups(delegate: Any) -> list[list[tuple[int, ...]]]:
+    """Which ops of a file the delegate runs in one pass.
+
+    Args:
+        delegate: of `load_delegate`; an interpreter was made with it.
+
+    Returns:
+        For each partition, in the order of LiteRT's nodes "BnnLabDelegate", its groups: positions
+        of ops in the file, ascending.
+    """
+    write = _library().bnn_delegate_groups
+    write.restype = ctypes.c_size_t
+    write.argtypes = (ctypes.c_void_p, ctypes.POINTER(ctypes.c_int32), ctypes.c_size_t)
+    pointer = delegate._get_native_delegate_pointer()
+    values = (ctypes.c_int32 * write(pointer, None, 0))()
+    write(pointer, values, len(values))
+    numbers = iter(values)
+    partitions = []
+    for groups in numbers:
+        partitions.append([tuple(islice(numbers, next(numbers))) for _ in range(groups)])
+    return partitions
+
+
+@cache
+def tflite_layout(name: str) -> int:
+    """Where the delegate finds something in TFLite's structs.
+
+    Args:
+        name: "<struct>.<member>" or "<struct>", as in native/delegate/layout.cc.
+
+    Returns:
+        Bytes before the member, or of the whole struct.
+
+    Raises:
+        KeyError: it is not listed there.
+    """
+    find = _library().bnn_delegate_layout
+    find.restype = ctypes.c_size_t
+    find.argtypes = (ctypes.c_char_p,)
+    offset: int = find(name.encode())
+    if offset == ctypes.c_size_t(-1).value:
+        raise KeyError(name)
+    return offset
+
+
+@cache
+def _library() -> ctypes.CDLL:
+    return ctypes.CDLL(str(delegate_path()))
 
 
 def check_threads(num_threads: Any) -> int:

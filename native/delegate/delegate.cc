@@ -49,9 +49,11 @@ tfl::Status partition_invoke(tfl::Context* context, tfl::Node* node) {
 
 tfl::Status delegate_prepare(tfl::Context* context, tfl::Delegate* delegate) {
   std::vector<int> claimed;
-  const tfl::Status status = reported(context, [&] {
-    claimed = claim_nodes(context, static_cast<DelegateState*>(delegate->data)->fuse);
-  });
+  auto* state = static_cast<DelegateState*>(delegate->data);
+  if (state->main_graph == nullptr) state->main_graph = context;
+  if (state->main_graph == context) state->groups.clear();  // it may be applied anew
+  const tfl::Status status =
+      reported(context, [&] { claimed = claim_nodes(context, state->fuse); });
   if (status != tfl::kOk || claimed.empty()) return status;
 
   claimed.insert(claimed.begin(), static_cast<int>(claimed.size()));  // as an IntArray
@@ -112,6 +114,24 @@ BNN_EXPORT bnn::tfl::Delegate* tflite_plugin_create_delegate(char** keys, char**
     if (report != nullptr) report(error.what());
     return nullptr;
   }
+}
+
+BNN_EXPORT size_t bnn_delegate_groups(const bnn::tfl::Delegate* delegate, int32_t* list,
+                                      size_t capacity) {
+  if (delegate == nullptr) return 0;
+  size_t length = 0;
+  const auto add = [&](size_t value) {
+    if (length < capacity) list[length] = static_cast<int32_t>(value);
+    ++length;
+  };
+  for (const auto& partition : static_cast<const bnn::DelegateState*>(delegate->data)->groups) {
+    add(partition.size());
+    for (const std::vector<int>& group : partition) {
+      add(group.size());
+      for (int op : group) add(static_cast<size_t>(op));
+    }
+  }
+  return length;
 }
 
 BNN_EXPORT void tflite_plugin_destroy_delegate(bnn::tfl::Delegate* delegate) {

@@ -44,6 +44,12 @@ Partition::Partition(tfl::Context* context, const tfl::DelegateParams& params, D
     if (node.signs != tfl::kNoTensor) internal_[node.signs];
   }
   for (int tensor : *params.output_tensors) internal_.erase(tensor);
+  if (context != state_->main_graph) return;
+  state_->groups.emplace_back();
+  for (const PartitionNode& node : nodes_) {
+    state_->groups.back().push_back(node.graph_nodes);
+    std::sort(state_->groups.back().back().begin(), state_->groups.back().back().end());
+  }
 }
 
 PartitionNode Partition::make_node(tfl::Context* context, int index) const {

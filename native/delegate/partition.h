@@ -21,6 +21,10 @@ struct DelegateState {
   int threads = 0;  // 0: as the interpreter says
   bool fuse = true;
   std::unique_ptr<ThreadPool> pool;
+  // Of the file's main graph, which is the first that the delegate is applied to: for each
+  // partition the ops of each of its passes.
+  const tfl::Context* main_graph = nullptr;
+  std::vector<std::vector<std::vector<int>>> groups;
 
   ThreadPool* pool_of(int wanted);
 };

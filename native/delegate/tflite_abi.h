@@ -33,7 +33,6 @@ enum Builtin : int {
 };
 
 constexpr int kNoTensor = -1;                // an optional operand that is absent
-constexpr int kDelegateBuiltinCode = 51;     // what a delegate's own node reports
 constexpr int64_t kAllowDynamicTensors = 1;  // delegate flag
 
 // Length-prefixed; the elements follow the struct in memory.

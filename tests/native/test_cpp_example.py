@@ -53,8 +53,8 @@ def checked(command: list[str | Path], timeout: int = 300) -> str:
 def install(cmake: str, name: str, *options: str) -> Path:
     """Build and install the delegate in build/<name>; gives the prefix."""
     build, prefix = ROOT / "build" / name, ROOT / "build" / f"{name}-prefix"
-    source: list[str | Path] = ["-S", ROOT / "native", "-B", build, "-DCMAKE_BUILD_TYPE=Release"]
-    checked([cmake, *source, *options])
+    source: list[str | Path] = ["-S", ROOT / "native", "-B", build]
+    checked([cmake, *source, "-DCMAKE_BUILD_TYPE=Release", "-DBNN_WERROR=ON", *options])
     jobs = str(os.cpu_count() or 1)
     checked([cmake, "--build", build, "-j", jobs, "--target", "bnn_lab_delegate"], 900)
     checked([cmake, "--install", build, "--prefix", prefix])
@@ -168,6 +168,8 @@ int main(void) {
   if (delegate != NULL) return 1;
   delegate = tflite_plugin_create_delegate(NULL, NULL, 0, report);
   if (delegate == NULL) return 2;
+  if (bnn_delegate_groups(delegate, NULL, 0) != 0) return 3;
+  if (bnn_delegate_groups(NULL, NULL, 0) != 0) return 4;
   tflite_plugin_destroy_delegate(delegate);
   tflite_plugin_destroy_delegate(NULL);
   return 0;

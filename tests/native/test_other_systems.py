@@ -75,13 +75,18 @@ def test_kernels_under_wine(
 
 
 @pytest.mark.slow
-def test_delegate_for_windows_exports_its_two_functions(
+def test_delegate_for_windows_exports_its_functions(
     windows_build: Path, require_tool: Callable[[str, str], str]
 ) -> None:
     objdump = require_tool("x86_64-w64-mingw32-objdump", MINGW)
     (library,) = windows_build.glob("*bnn_lab_delegate.dll")
     shown = subprocess.run([objdump, "-p", library], capture_output=True, text=True, check=True)
-    for name in ("tflite_plugin_create_delegate", "tflite_plugin_destroy_delegate"):
+    for name in (
+        "tflite_plugin_create_delegate",
+        "tflite_plugin_destroy_delegate",
+        "bnn_delegate_groups",
+        "bnn_delegate_layout",
+    ):
         assert name in shown.stdout
     imported = [line for line in shown.stdout.splitlines() if "DLL Name:" in line]
     assert not [line for line in imported if "stdc++" in line or "winpthread" in line], imported

@@ -21,10 +21,9 @@ from bnn_lab.profiling.model_profile import profile
 from bnn_lab.profiling.node_clock import NodeClock, PlanNode, set_inputs
 from bnn_lab.profiling.partitions import (
     OUR_DELEGATE,
-    group_fused,
+    groups_of_node,
     made_up,
     node_seconds,
-    ops_of_node,
     quiet_rounds,
     split_nodes,
     split_time,
@@ -101,39 +100,29 @@ def op(index: int, kind: str, inputs: tuple[int, ...], output: int) -> FileOp:
     return FileOp(index, kind, custom, str(output), inputs, (output,), (1,), None)
 
 
-# x0 -> quantize -> conv -> relu -> add(x0) -> quantize -> conv -> add -> pool of the bits, quantize
 OPS = [
     op(0, "LceQuantize", (0,), 1),
     op(1, "LceBconv2d", (1, -1), 2),
     op(2, "RELU", (2,), 3),
     op(3, "ADD", (3, 0), 4),
     op(4, "LceQuantize", (4,), 5),
-    op(5, "LceBconv2d", (5, -1), 6),
-    op(6, "ADD", (4, 6), 7),
-    op(7, "LceBMaxPool2d", (5,), 8),
-    op(8, "LceQuantize", (7,), 9),
-    op(9, "LceQuantize", (7,), 10),
+    op(5, "LceBMaxPool2d", (5,), 6),
 ]
 
 
-def test_fused_ops_are_one_group() -> None:
-    groups = [tuple(o.index for o in group) for group in group_fused(OPS, fuse=True)]
-    assert groups == [(0,), (1, 2, 3, 4), (5, 6, 8), (7,), (9,)]
-    assert len(group_fused(OPS, fuse=False)) == len(OPS)
+def indices(node: PlanNode) -> list[tuple[int, ...]]:
+    return [tuple(o.index for o in group) for group in groups_of_node(node, OPS)]
 
 
-@pytest.mark.parametrize("shortcut_first", [False, True])
-def test_an_addition_belongs_to_the_later_convolution(shortcut_first: bool) -> None:
-    ops = [op(0, "LceBconv2d", (0, -1), 1), op(1, "LceBconv2d", (0, -1), 2)]
-    ops.append(op(2, "ADD", (1, 2) if shortcut_first else (2, 1), 3))
-    groups = [tuple(o.index for o in group) for group in group_fused(ops, fuse=True)]
-    assert groups == [(0,), (1, 2)]
+def test_groups_of_our_partitions_are_what_the_delegate_says() -> None:
+    groups = ((5,), (1, 2, 3, 4), (0,))
+    assert indices(PlanNode(9, (0,), (4, 6), OUR_DELEGATE, groups)) == [(0,), (1, 2, 3, 4), (5,)]
 
 
-def test_ops_of_a_partition_are_found_from_its_ends() -> None:
-    partition = PlanNode(len(OPS), (1, 0, 99), (4, 8), OUR_DELEGATE)
-    assert [o.index for o in ops_of_node(partition, OPS)] == [1, 2, 3, 4, 7]
-    assert ops_of_node(PlanNode(3, (3, 0), (4,), ""), OPS) == [OPS[3]]
+def test_ops_of_other_partitions_are_found_from_their_ends() -> None:
+    assert indices(PlanNode(9, (1, 0, 99), (4, 6), "other")) == [(1,), (2,), (3,), (4,), (5,)]
+    assert indices(PlanNode(9, (1, 0), (4,), "other")) == [(1,), (2,), (3,)]
+    assert indices(PlanNode(3, (3, 0), (4,), "")) == [(3,)]
 
 
 def test_a_partition_whose_ops_cannot_run_alone_is_one_part(file: bytes) -> None:

@@ -176,6 +176,57 @@ def nodes(graph, *outputs, **options):
     return len(NodeClock(content, **options).nodes)
 
 
+def groups(graph, *outputs, **options):
+    """Which ops run in one pass, as the delegate says: positions, one list a partition."""
+    content = graph.build_model(graph.tensors, graph.ops, ["x"], list(outputs))
+    return [sorted(n.groups) for n in NodeClock(content, **options).nodes if n.groups]
+
+
+def test_groups_of_residual_blocks(graph):
+    last = blocks(graph, 2, "RELU")
+    # quantize, convolution, activation, sum, twice
+    assert groups(graph, last) == [[(0,), (1, 2, 3, 4), (5, 6, 7)]]
+    assert groups(graph, last, fuse=False) == [[(0,), (1,)], [(4,), (5,)]]
+    assert groups(graph, last, "a0") == [[(0,), (1, 2), (3,), (4,), (5, 6, 7)]]
+
+
+def test_groups_with_two_quantizers(graph):
+    """One set of bits is written in the same pass, no more."""
+    s = graph.float_op("ADD", [graph.conv(graph.quantize("x", "q"), "c"), "x"], "s")
+    a = graph.conv(graph.quantize(s, "r1"), "a")
+    b = graph.conv(graph.quantize(s, "r2"), "b")
+    assert groups(graph, a, b) == [[(0,), (1, 2, 3), (4,), (5,), (6,)]]
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_groups_of_a_sum_of_two_convolutions(graph, first):
+    """Only one of them takes it in."""
+    q = graph.quantize("x", "q")
+    a, b = graph.conv(q, "a"), graph.conv(q, "b")
+    s = graph.float_op("ADD", [a, b] if first else [b, a], "s")
+    assert groups(graph, s) == [[(0,), (1, 3), (2,)]]
+
+
+def test_groups_are_told_anew_when_the_size_changes(graph):
+    """LiteRT may apply the delegate again."""
+    import ai_edge_litert.interpreter as litert
+
+    from bnn_lab.runtime.delegate import delegate_groups, load_delegate
+
+    last = blocks(graph, 2)
+    content = graph.build_model(graph.tensors, graph.ops, ["x"], [last])
+    delegate = load_delegate()
+    assert delegate_groups(delegate) == []
+    interpreter = litert.Interpreter(model_content=content, experimental_delegates=[delegate])
+    interpreter.allocate_tensors()
+    want = [[(0,), (1, 2, 3), (4, 5)]]
+    assert [sorted(partition) for partition in delegate_groups(delegate)] == want
+    index = interpreter.get_input_details()[0]["index"]
+    interpreter.resize_tensor_input(index, [2, 8, 8, graph.channels])
+    interpreter.allocate_tensors()
+    assert [sorted(partition) for partition in delegate_groups(delegate)] == want
+
+
 @pytest.mark.parametrize("shape", [(), (1,), None, "1x1xC"])
 @pytest.mark.parametrize("first", [False, True])
 @pytest.mark.parametrize("activation", [0, 1, 3])
