@@ -16,7 +16,7 @@ from bnn_lab._arrays import read_arrays, write_arrays
 from bnn_lab.errors import InputError
 from bnn_lab.training.flip_statistics import flip_measure
 
-ROWS, COLUMNS = 40, 40
+ROWS, COLUMNS = 32, 32
 FRAMES = 240
 _ESCAPE = 255  # a gap of at least so much goes on in the next byte
 

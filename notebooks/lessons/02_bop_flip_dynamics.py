@@ -254,7 +254,7 @@ checks.check_flip_measure(flip_measure)
 # a gradient with much noise pushes each of them to a goal. Play them, or drag the cursor.
 #
 # Then a real network: we train it three times, with much noise, with a good setting, and with a
-# threshold that is too high. Keep your eyes on the figure while the cell below it runs; 1,600
+# threshold that is too high. Keep your eyes on the figure while the cell below it runs; 1,024
 # weights of the second layer appear in place of the simulated ones.
 
 # %% tags=["nbval-ignore-output"]
