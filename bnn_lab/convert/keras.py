@@ -96,9 +96,10 @@ def convert_keras_model(
 
     Args:
         model: a tf_keras model in float32 whose dimensions are fixed, except the batch.
-        representative_dataset: samples to calibrate on make what is not binary int8: an array
-            (N, ...) for one input, a sequence of such arrays for several, or a callable yielding
-            lists of batch-1 arrays. A model trained with fake quantization needs none.
+        representative_dataset: samples to calibrate on make what is not binary int8. An array
+            (N, ...) of numbers for one input, a list of them or a dict by input name for several;
+            or samples one by one: a list, a generator, a `tf.data.Dataset` of inputs, or a function
+            that yields them. A model trained with fake quantization needs none.
         inference_input_type: "float32", or "int8" for an int8 model.
         inference_output_type: "float32", or "int8" for an int8 model.
         lce_compatible: False also makes depthwise and transposed convolutions binary, by ops that

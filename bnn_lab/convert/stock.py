@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from ai_edge_litert import schema_py_generated as schema
 
 from bnn_lab._keras import require_tensorflow
 from bnn_lab._quiet import without_native_chatter
-from bnn_lab.errors import ConversionError, InputError
-
-RepresentativeData = (
-    NDArray | Sequence[NDArray] | Callable[[], Iterable[Sequence[NDArray] | dict[str, NDArray]]]
-)
+from bnn_lab.convert.calibration import ModelInput, RepresentativeData, calibration_samples
+from bnn_lab.errors import BnnLabError, ConversionError, InputError
 
 
 def stock_tflite(
@@ -35,8 +32,7 @@ def stock_tflite(
     Args:
         model: a tf_keras model with fixed spatial dimensions; its batch becomes 1.
         representative_data: None gives a float32 model. Samples give a post-training int8 model
-            calibrated on them: an array (N, ...) for one input, a sequence of such arrays for
-            several inputs, or a callable yielding lists of batch-1 arrays, as TensorFlow has it.
+            calibrated on them, in any form that `convert_keras_model` takes.
         io_dtype: dtype of an int8 model's inputs and outputs.
 
     Returns:
@@ -83,8 +79,9 @@ class Quantization:
             if name not in types:
                 raise InputError(f'inference_{end}_type is {name!r}. Fix: use "float32" or "int8"')
         if self.representative_data is not None:
-            count = len(function.inputs_of_model)
-            converter.representative_dataset = _samples(self.representative_data, count)
+            converter.representative_dataset = calibration_samples(
+                self.representative_data, function.model_inputs
+            )
             # SIGN has no int8 kernel, so float builtins must stay allowed.
             converter.target_spec.supported_ops = [
                 tf.lite.OpsSet.TFLITE_BUILTINS_INT8,
@@ -102,6 +99,30 @@ class Quantization:
         converter.inference_input_type = types[self.input_type]
         converter.inference_output_type = types[self.output_type]
 
+    def check_ends(self, file: bytes, name: str) -> None:
+        """Check that a file has the inputs and outputs that were asked for.
+
+        Args:
+            file: of TensorFlow's converter, which may leave them float without a word.
+            name: the model's, for the message.
+
+        Raises:
+            ConversionError: an end that was to be int8 is not.
+        """
+        graph = schema.Model.GetRootAs(file, 0).Subgraphs(0)
+        ends = (
+            ("input", self.input_type, [graph.Inputs(i) for i in range(graph.InputsLength())]),
+            ("output", self.output_type, [graph.Outputs(i) for i in range(graph.OutputsLength())]),
+        )
+        for end, wanted, tensors in ends:
+            types = {graph.Tensors(int(tensor)).Type() for tensor in tensors}
+            if wanted == "int8" and schema.TensorType.FLOAT32 in types:
+                raise ConversionError(
+                    f"TensorFlow's converter left an {end} of the model '{name}' float, although "
+                    "int8 was asked for. Fix: ask for float32, or calibrate on samples that reach "
+                    "every layer"
+                )
+
 
 class FixedFunction:
     """A model as a concrete function with batch 1.
@@ -118,6 +139,15 @@ class FixedFunction:
         self.function = function
         self.inputs_of_model = inputs
         self.output_names = outputs
+
+    @property
+    def model_inputs(self) -> list[ModelInput]:
+        """Name, shape and NumPy type of each input."""
+        tensors = self.function.inputs[: len(self.inputs_of_model)]
+        return [
+            ModelInput(name, shape, np.dtype(tensor.dtype.as_numpy_dtype))
+            for (name, shape), tensor in zip(self.inputs_of_model, tensors, strict=True)
+        ]
 
     @property
     def has_fake_quantization(self) -> bool:
@@ -155,11 +185,15 @@ def convert_function(
         converter = tf.lite.TFLiteConverter.from_concrete_functions([function.function])
         (quantization or Quantization()).configure(converter, function)
         try:
-            return bytes(converter.convert())
+            file = bytes(converter.convert())
+        except BnnLabError:
+            raise  # of calibration data
         except Exception as error:
             raise ConversionError(
                 f"TensorFlow's converter rejects the model '{name}': {error}"
             ) from error
+    (quantization or Quantization()).check_ends(file, name)
+    return file
 
 
 def concrete_function(model: Any) -> FixedFunction:
@@ -240,28 +274,6 @@ def _input_specs(tf: Any, model: Any) -> list[Any]:
             )
         specs.append(tf.TensorSpec([1, *shape[1:]], tensor.dtype, name=name))
     return specs
-
-
-def _samples(data: RepresentativeData, inputs: int) -> Callable[[], Iterator[Any]]:
-    if callable(data):
-        return data  # type: ignore[return-value]
-    arrays = [data] if isinstance(data, np.ndarray) else list(data)
-    if len(arrays) != inputs or not all(isinstance(array, np.ndarray) for array in arrays):
-        raise InputError(
-            f"representative_data must hold one array (N, ...) for each of the {inputs} inputs"
-        )
-    lengths = {len(array) for array in arrays}
-    if len(lengths) != 1 or 0 in lengths:
-        raise InputError(
-            f"representative_data holds {sorted(lengths)} samples; every input needs the same "
-            "number, at least 1"
-        )
-
-    def each() -> Iterator[list[NDArray]]:
-        for index in range(lengths.copy().pop()):
-            yield [array[index : index + 1] for array in arrays]
-
-    return each
 
 
 @contextmanager

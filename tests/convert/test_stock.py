@@ -8,7 +8,7 @@ from ai_edge_litert.interpreter import Interpreter as LiteRt
 
 from bnn_lab._keras import require_tensorflow
 from bnn_lab.convert import stock_tflite
-from bnn_lab.errors import ConversionError, InputError
+from bnn_lab.errors import InputError
 
 tf = require_tensorflow()
 
@@ -67,10 +67,10 @@ def test_int8_inputs_and_outputs(model, images):
     [
         ((), {"io_dtype": "int8"}, "pass representative_data"),
         ((), {"io_dtype": "int4"}, "io_dtype is 'int4'"),
-        (([],), {}, "one array"),
+        (([],), {}, "holds no sample"),
         ((np.zeros((0, 8, 8, 3), np.float32),), {}, "at least 1"),
-        (([np.zeros(3), np.zeros(3)],), {}, "each of the 1 inputs"),
-        (("images.npy",), {}, "one array"),
+        (([np.zeros(3), np.zeros(3)],), {}, "the shape"),
+        (("images.npy",), {}, "of the type str"),
     ],
 )
 def test_bad_arguments(model, arguments, options, message):
@@ -79,5 +79,5 @@ def test_bad_arguments(model, arguments, options, message):
 
 
 def test_samples_of_a_wrong_shape(model):
-    with pytest.raises((InputError, ConversionError)):
+    with pytest.raises(InputError, match=r"sample 0, .* \(1, 5, 5, 3\), .* reads \(8, 8, 3\)"):
         stock_tflite(model, np.zeros((4, 5, 5, 3), np.float32))

@@ -1,0 +1,219 @@
+"""Calibration data: whatever form it comes in, one checked sample after another.
+
+TensorFlow's calibrator checks nothing: an infinity ends the process, a NaN or an image of another
+size is taken, and no sample at all gives a float model without a word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bnn_lab.errors import BnnLabError, InputError
+
+# An array, one for each input, samples one by one (also a tf.data.Dataset), or what makes them.
+RepresentativeData = (
+    NDArray
+    | Sequence[Any]
+    | Mapping[str, NDArray]
+    | Iterable[Any]
+    | Callable[[], Iterable[Sequence[NDArray] | Mapping[str, NDArray]]]
+)
+_FORMS = (
+    "pass an array (N, ...) for one input, a list of such arrays or a dict by input name for "
+    "several, samples one by one (a generator, a tf.data.Dataset), or a function that yields them"
+)
+_NO_SAMPLE = (
+    "calibration data holds no sample; a generator that was read to its end gives no more. Fix: "
+    f"{_FORMS}"
+)
+
+
+class ModelInput(NamedTuple):
+    """An input of the model: name, shape with a batch of 1, NumPy type."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+
+def calibration_samples(
+    data: Any, inputs: Sequence[ModelInput]
+) -> Callable[[], Iterator[list[NDArray]]]:
+    """Samples as TensorFlow's converter reads them.
+
+    Args:
+        data: see `RepresentativeData`. Numbers of any type are cast to the input's; a sample may
+            lack the batch, or be a batch of several.
+        inputs: of the model, in order.
+
+    Returns:
+        A function that yields a list of arrays for each sample, one for each input, with a batch
+        of 1. Data that can be read once only is kept, so that it may be read again.
+
+    Raises:
+        InputError: it is none of these forms, or holds no sample; while it is read also: a sample
+            of another shape, or one that holds NaN or infinity. Names the sample.
+    """
+    whole = _whole_arrays(data, inputs)
+    if whole is not None:
+        return lambda: _checked(_rows(whole), inputs)
+    if callable(data):
+        return lambda: _checked(_made_by(data), inputs)
+    if isinstance(data, str | bytes) or not isinstance(data, Iterable):
+        raise InputError(f"calibration data is of the type {type(data).__name__}. Fix: {_FORMS}")
+    kept = data if isinstance(data, Sequence) or hasattr(data, "element_spec") else list(data)
+    if isinstance(kept, Sequence) and not kept:
+        raise InputError(_NO_SAMPLE)
+    return lambda: _checked(iter(kept), inputs)
+
+
+def _made_by(function: Any) -> Iterable[Any]:
+    made = function()
+    if isinstance(made, str | bytes) or not isinstance(made, Iterable):
+        raise InputError(
+            f"the function for calibration data gives {type(made).__name__}. Fix: let it yield "
+            "samples"
+        )
+    return made
+
+
+def _whole_arrays(data: Any, inputs: Sequence[ModelInput]) -> list[NDArray] | None:
+    """One array of all samples for each input, None if the data has another form."""
+    if isinstance(data, Mapping):
+        missing = [entry.name for entry in inputs if entry.name not in data]
+        if missing:
+            raise InputError(
+                f"calibration data lacks the input '{missing[0]}'; it has "
+                f"{', '.join(map(str, data)) or 'none'}. Fix: name one array for each input"
+            )
+        arrays = [_as_array(data[entry.name]) for entry in inputs]
+    elif _is_array(data):
+        arrays = [np.asarray(data)]
+    elif isinstance(data, list | tuple) and len(data) == len(inputs) and _hold_all(data, inputs):
+        arrays = [np.asarray(array) for array in data]
+    else:
+        return None
+    if len(arrays) != len(inputs):
+        names = ", ".join(f"'{entry.name}'" for entry in inputs)
+        raise InputError(
+            f"calibration data is one array, and the model has {len(inputs)} inputs, {names}. Fix: "
+            "pass a list of one array (N, ...) for each of them"
+        )
+    lengths = {len(array) if array.ndim else 0 for array in arrays}
+    if len(lengths) != 1 or 0 in lengths:
+        raise InputError(
+            f"calibration data holds {sorted(lengths)} samples; every input needs the same number, "
+            "at least 1"
+        )
+    return arrays
+
+
+def _is_array(value: Any) -> bool:
+    """Whether a value is an array, or a tensor of TensorFlow."""
+    return hasattr(value, "shape") and hasattr(value, "dtype") and hasattr(value, "__array__")
+
+
+def _hold_all(data: Sequence[Any], inputs: Sequence[ModelInput]) -> bool:
+    """Whether each of several arrays holds all samples of an input, and is not a sample itself."""
+    return all(
+        _is_array(array) and len(array.shape) == len(entry.shape)
+        for array, entry in zip(data, inputs, strict=True)
+    )
+
+
+def _as_array(value: Any) -> NDArray:
+    try:
+        return np.asarray(value)
+    except Exception as error:  # of ragged lists, and of tensors that have no value yet
+        raise InputError(
+            f"calibration data holds a {type(value).__name__}, which is not an array ({error}). "
+            f"Fix: {_FORMS}"
+        ) from error
+
+
+def _rows(arrays: list[NDArray]) -> Iterator[list[NDArray]]:
+    for index in range(len(arrays[0])):
+        yield [array[index : index + 1] for array in arrays]
+
+
+def _checked(samples: Iterable[Any], inputs: Sequence[ModelInput]) -> Iterator[list[NDArray]]:
+    count = 0
+    try:
+        for number, sample in enumerate(samples):
+            for row in _split(_parts(sample, inputs, number), inputs, number):
+                count += 1
+                yield row
+    except (BnnLabError, GeneratorExit):
+        raise
+    except Exception as error:
+        raise InputError(
+            f"calibration data fails behind {count} samples ({type(error).__name__}: {error})"
+        ) from error
+    if not count:
+        raise InputError(_NO_SAMPLE)
+
+
+def _parts(sample: Any, inputs: Sequence[ModelInput], number: int) -> list[NDArray]:
+    """The arrays of a sample, one for each input."""
+    if isinstance(sample, Mapping):
+        missing = [entry.name for entry in inputs if entry.name not in sample]
+        if missing:
+            raise InputError(f"calibration sample {number} lacks the input '{missing[0]}'")
+        return [_as_array(sample[entry.name]) for entry in inputs]
+    if isinstance(sample, list | tuple) and all(_is_array(part) for part in sample):
+        parts = list(sample)
+        # A pair of a dataset is often an image and its label.
+        if len(parts) != len(inputs):
+            raise InputError(
+                f"calibration sample {number} holds {len(parts)} arrays, and the model has "
+                f"{len(inputs)} inputs. Fix: give only inputs, such as "
+                "dataset.map(lambda image, label: image)"
+            )
+        return [_as_array(part) for part in parts]
+    if len(inputs) != 1:
+        raise InputError(
+            f"calibration sample {number} is one value, and the model has {len(inputs)} inputs. "
+            "Fix: give a list of arrays, or a dict by input name"
+        )
+    return [_as_array(sample)]
+
+
+def _split(
+    parts: list[NDArray], inputs: Sequence[ModelInput], number: int
+) -> Iterator[list[NDArray]]:
+    """The samples of a batch, one by one, checked and cast."""
+    rows = [_batched(part, entry, number) for part, entry in zip(parts, inputs, strict=True)]
+    if len({len(row) for row in rows}) != 1:
+        raise InputError(
+            f"calibration sample {number} has batches of {[len(row) for row in rows]}, which differ"
+        )
+    for index in range(len(rows[0])):
+        yield [row[index : index + 1] for row in rows]
+
+
+def _batched(part: NDArray, entry: ModelInput, number: int) -> NDArray:
+    where = f"calibration sample {number}, input '{entry.name}'"
+    if part.shape == entry.shape[1:]:
+        part = part[None]
+    if part.ndim != len(entry.shape) or part.shape[1:] != entry.shape[1:]:
+        raise InputError(
+            f"{where}: it has the shape {part.shape}, and the model reads {entry.shape[1:]}. Fix: "
+            "resize it as for training"
+        )
+    if part.dtype.kind not in "fiub":
+        raise InputError(f"{where}: it is of the type {part.dtype}. Fix: pass numbers")
+    if part.dtype.kind == "f" and not np.isfinite(part).all():
+        at = np.argwhere(~np.isfinite(part))[0][1:]
+        value = part[~np.isfinite(part)][0]
+        raise InputError(
+            f"{where}: it holds {value} at {tuple(int(i) for i in at)}. Fix: leave it out"
+        )
+    with np.errstate(over="ignore"):
+        cast = part.astype(entry.dtype)
+    if cast.dtype.kind == "f" and not np.isfinite(cast).all():
+        raise InputError(f"{where}: it holds a number too large for {entry.dtype}")
+    return cast
