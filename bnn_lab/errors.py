@@ -26,7 +26,13 @@ class ConversionError(BnnLabError, ValueError):
 
 
 class NoBinaryLayerError(ConversionError):
-    """Conversion found no binary layer, so the result would be a plain float model."""
+    """Conversion found no binary layer, so the result would be a plain model.
+
+    Attributes:
+        tflite: that model's file, for who wants it nevertheless; None if it was not made.
+    """
+
+    tflite: bytes | None = None
 
 
 class LegacyKerasError(BnnLabError, ImportError):

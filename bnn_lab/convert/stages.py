@@ -8,6 +8,7 @@ from xdsl.dialects.builtin import ArrayAttr, ModuleOp, StringAttr, UnitAttr
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.ir import OpResult
 
+from bnn_lab.convert.ir.exporter import export_model
 from bnn_lab.convert.ir.importer import import_model
 from bnn_lab.convert.ir.lq_dialect import BinaryConv
 from bnn_lab.convert.ir.model_info import ModelInfoAttr
@@ -85,6 +86,8 @@ def require_binary(module: ModuleOp, results: list[PassResult], model_name: str)
         for outcome in causes.values()
     ]
     listed = "\n".join(reasons) or "  - it has no convolution or dense layer"
-    raise NoBinaryLayerError(
+    error = NoBinaryLayerError(
         f"no layer of the model '{model_name}' can run as a binary operation:\n{listed}"
     )
+    error.tflite = export_model(module)
+    raise error

@@ -46,7 +46,8 @@ def bop_optimizer(
         unbiased: correct both averages' start from 0; for order 2 only.
 
     Returns:
-        `larq.optimizers.CaseOptimizer`, for `model.compile` or `bnn_lab.training.train`.
+        A `larq.optimizers.CaseOptimizer`, for `model.compile` or `bnn_lab.training.train`. Its
+        `learning_rate` is that of `other`, so Keras's callbacks that change it change that.
 
     Raises:
         InputError: a value is out of range, an option does not go with `order`, or `other` is not
@@ -80,10 +81,7 @@ def bop_optimizer(
         flipper = lq.optimizers.Bop(threshold, gamma)
     if model is not None:
         set_binary_signs(model)
-    return lq.optimizers.CaseOptimizer(
-        (lq.optimizers.Bop.is_binary_variable, flipper),
-        default_optimizer=other,
-    )
+    return optimizers.BinaryAndRest(flipper, other)
 
 
 def is_bop(optimizer: Any) -> bool:

@@ -14,6 +14,7 @@ from bnn_lab._keras import require_tensorflow
 from bnn_lab.errors import InputError
 
 tf: Any = require_tensorflow()
+import larq as lq  # noqa: E402  (needs legacy Keras, which the line above makes sure of)
 
 _Optimizer: Any = tf.keras.optimizers.legacy.Optimizer
 _Schedule: Any = tf.keras.optimizers.schedules.LearningRateSchedule
@@ -174,5 +175,54 @@ class Bop2ndOrder(_SignFlipper):
         return {**super().get_config(), "unbiased": self.unbiased, "epsilon": self.epsilon}
 
 
-# Under these names Keras and larq's CaseOptimizer find them when a saved model is loaded.
-tf.keras.utils.get_custom_objects().update({"BnnLabBop": Bop, "Bop2ndOrder": Bop2ndOrder})
+class BinaryAndRest(lq.optimizers.CaseOptimizer):
+    """One optimizer for the binary weights, another for the rest, whose learning rate it has.
+
+    larq's `CaseOptimizer` has none, so Keras's ReduceLROnPlateau and LearningRateScheduler refuse
+    it. Here `lr` and `learning_rate` read and set that of the rest: Bop has no learning rate.
+
+    Args:
+        binary: optimizer of the binary weights.
+        rest: of all others.
+    """
+
+    def __init__(self, binary: Any, rest: Any, name: str = "binary_and_rest") -> None:
+        super().__init__(
+            (lq.optimizers.Bop.is_binary_variable, binary), default_optimizer=rest, name=name
+        )
+
+    @property
+    def learning_rate(self) -> Any:
+        """Learning rate of the optimizer of the rest, a variable or a schedule."""
+        return self.default.learning_rate
+
+    @learning_rate.setter
+    def learning_rate(self, value: Any) -> None:
+        self.default.learning_rate = value
+
+    lr = learning_rate
+
+    def get_config(self) -> dict[str, Any]:
+        """Configuration from which `from_config` makes an equal optimizer."""
+        return {
+            "name": self._name,
+            "binary": tf.keras.optimizers.serialize(self.pred_opt_pairs[0][1]),
+            "rest": tf.keras.optimizers.serialize(self.default),
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> BinaryAndRest:
+        """Make the optimizer that `get_config` described."""
+        parts = {
+            part: tf.keras.optimizers.deserialize(
+                config[part], custom_objects, use_legacy_optimizer=True
+            )
+            for part in ("binary", "rest")
+        }
+        return cls(**parts, name=config["name"])
+
+
+# Under these names Keras finds them when a saved model is loaded.
+tf.keras.utils.get_custom_objects().update(
+    {"BnnLabBop": Bop, "Bop2ndOrder": Bop2ndOrder, "BinaryAndRest": BinaryAndRest}
+)

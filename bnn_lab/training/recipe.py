@@ -285,7 +285,7 @@ def build_optimizer(recipe: Recipe, model: Any, steps_per_epoch: int) -> Any:
         `larq.optimizers.CaseOptimizer`.
     """
     legacy = require_tensorflow().keras.optimizers.legacy
-    import larq as lq
+    from bnn_lab.training.optimizers import BinaryAndRest
 
     def value(of: Value) -> Any:
         if isinstance(of, float):
@@ -302,6 +302,4 @@ def build_optimizer(recipe: Recipe, model: Any, steps_per_epoch: int) -> Any:
     if isinstance(recipe.binary, Bop):
         gamma, threshold = value(recipe.binary.gamma), value(recipe.binary.threshold)
         return bop_optimizer(gamma, threshold, rest, model=model)
-    return lq.optimizers.CaseOptimizer(
-        (lq.optimizers.Bop.is_binary_variable, optimizer(recipe.binary)), default_optimizer=rest
-    )
+    return BinaryAndRest(optimizer(recipe.binary), rest)

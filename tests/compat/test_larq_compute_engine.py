@@ -307,15 +307,22 @@ def test_made_up_range(binary_model: Any) -> None:
             lce.convert_keras_model(binary_model, experimental_default_int8_range=bad)
 
 
-def test_a_model_without_binary_layer_is_converted_with_a_warning() -> None:
+@pytest.mark.parametrize("form", ["keras", "saved model", "int8 range"])
+def test_a_model_without_binary_layer_is_converted_with_a_warning(
+    form: str, tmp_path: Path
+) -> None:
     x = layers.Input((4,))
     model = tf.keras.Model(x, layers.Dense(3)(x))
-    with pytest.warns(UserWarning, match="plain float model"):
-        file = lce.convert_keras_model(model)
-    data = np.ones((2, 4), np.float32)
-    np.testing.assert_allclose(
-        lce.testing.Interpreter(file).predict(data), model(data).numpy(), atol=1e-5
-    )
+    options = {"experimental_default_int8_range": (-1, 1)} if form == "int8 range" else {}
+    with pytest.warns(UserWarning, match="a model without binary ops"):
+        if form == "saved model":
+            model.save(tmp_path / "saved", save_format="tf")
+            file = lce.convert_saved_model(tmp_path / "saved")
+        else:
+            file = lce.convert_keras_model(model, **options)
+    data = np.full((2, 4), 0.5, np.float32)
+    got = lce.testing.Interpreter(file).predict(data)
+    np.testing.assert_allclose(got, model(data).numpy(), atol=0.1 if options else 1e-5)
 
 
 def test_saved_model(binary_model: Any, tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ def test_optimizers_survive_saving() -> None:
     layer = lq.layers.QuantDense(4, kernel_quantizer=lq.quantizers.NoOp(precision=1))
     layer.build((None, 3))
     case.apply_gradients([(tf.ones_like(v), v) for v in layer.trainable_variables])
-    again = lq.optimizers.CaseOptimizer.from_config(case.get_config())
+    again = type(case).from_config(case.get_config())
     assert isinstance(again.optimizers[0], Bop2ndOrder)
     assert again.optimizers[0].get_config()["gamma"] == pytest.approx(1e-2)
 
@@ -169,3 +169,70 @@ def test_sparse_gradients_are_refused_with_the_variables_name() -> None:
 def test_schedules_pass_through_their_points(schedule, points) -> None:
     for step, value in points.items():
         assert float(schedule(step)) == pytest.approx(value, rel=1e-4, abs=1e-9)
+
+
+class TestKerasCallbacks:
+    """Those that read or set the optimizer: the learning rate is that of the float weights."""
+
+    RATE = 0.25
+
+    def fit(self, callbacks, epochs=4, **options):
+        tf.keras.utils.set_random_seed(3)
+        layer = lq.layers.QuantDense(
+            4, kernel_quantizer=lq.quantizers.NoOp(precision=1), input_shape=(3,)
+        )
+        model = tf.keras.Sequential([layer, tf.keras.layers.BatchNormalization()])
+        other = tf.keras.optimizers.legacy.SGD(self.RATE)
+        model.compile(bop_optimizer(1e-2, 1e-8, other, model=model, **options), "mse")
+        x = np.random.default_rng(0).normal(size=(32, 3)).astype(np.float32)
+        y = np.zeros((32, 4), np.float32)
+        history = model.fit(x, y, 8, epochs, verbose=0, callbacks=callbacks, validation_data=(x, y))
+        return model, history
+
+    @pytest.mark.parametrize("order", [1, 2])
+    def test_learning_rate_scheduler(self, order):
+        schedule = tf.keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2)
+        model, history = self.fit([schedule], order=order)
+        assert model.optimizer.default.learning_rate.numpy() == self.RATE / 16
+        assert history.history["lr"] == [self.RATE / 2**n for n in range(1, 5)]
+
+    def test_reduce_on_plateau(self):
+        plateau = tf.keras.callbacks.ReduceLROnPlateau(
+            monitor="val_loss", factor=0.5, patience=1, min_delta=1e9
+        )
+        model, _ = self.fit([plateau])
+        assert model.optimizer.default.learning_rate.numpy() < self.RATE
+
+    def test_backup_checkpoint_stopping_and_logs(self, tmp_path):
+        callbacks = tf.keras.callbacks
+        model, history = self.fit(
+            [
+                callbacks.LearningRateScheduler(lambda epoch, rate: rate),
+                callbacks.BackupAndRestore(tmp_path / "backup"),
+                callbacks.ModelCheckpoint(tmp_path / "w.{epoch}.h5", save_weights_only=True),
+                callbacks.EarlyStopping("val_loss", min_delta=1e9, patience=1),
+                callbacks.CSVLogger(tmp_path / "log.csv"),
+                callbacks.TensorBoard(tmp_path / "board"),
+                callbacks.TerminateOnNaN(),
+            ]
+        )
+        assert len(history.epoch) == 2
+        assert (tmp_path / "w.2.h5").exists()
+        assert "lr" in (tmp_path / "log.csv").read_text()
+        assert set(np.unique(model.layers[0].kernel.numpy())) == {-1, 1}
+
+    @pytest.mark.parametrize("name", ["lr", "learning_rate"])
+    def test_set_by_hand(self, name):
+        model, _ = self.fit([], epochs=1)
+        setattr(model.optimizer, name, 0.125)
+        assert model.optimizer.lr.numpy() == 0.125
+        assert model.optimizer.default.learning_rate.numpy() == 0.125
+
+    def test_a_saved_model_goes_on(self, tmp_path):
+        model, _ = self.fit([], epochs=1)
+        model.optimizer.lr = 0.125
+        model.save(tmp_path / "whole.h5")
+        again = tf.keras.models.load_model(tmp_path / "whole.h5")
+        assert again.optimizer.lr.numpy() == 0.125
+        assert isinstance(again.optimizer.optimizers[0], lq.optimizers.Bop)
+        again.fit(np.ones((8, 3)), np.ones((8, 4)), verbose=0)

@@ -298,7 +298,7 @@ def _build(run: MlpRun, data: ImageData) -> Any:
 
 def _optimizer(run: MlpRun, model: Any, steps: int) -> Any:
     tf = require_tensorflow()
-    import larq as lq
+    from bnn_lab.training.optimizers import BinaryAndRest
 
     legacy = tf.keras.optimizers.legacy
     other = legacy.Adam(run.norm_learning_rate)
@@ -314,6 +314,4 @@ def _optimizer(run: MlpRun, model: Any, steps: int) -> Any:
         "momentum": lambda: legacy.SGD(run.learning_rate, momentum=0.9),
         "adam": lambda: legacy.Adam(run.learning_rate),
     }[run.method]()
-    return lq.optimizers.CaseOptimizer(
-        (lq.optimizers.Bop.is_binary_variable, latent), default_optimizer=other
-    )
+    return BinaryAndRest(latent, other)

@@ -55,13 +55,7 @@ def convert_keras_model(
     if experimental_default_int8_range is not None:
         shapes = [tensor.shape.as_list() for tensor in getattr(model, "inputs", None) or []]
         options["representative_dataset"] = _made_up(experimental_default_int8_range, shapes)
-    try:
-        return _convert(convert.convert_keras_model, model, options)
-    except NoBinaryLayerError as error:
-        if options:
-            raise
-        warnings.warn(f"{error}\nThe result is a plain float model.", stacklevel=2)
-        return convert.stock_tflite(model)
+    return _convert(convert.convert_keras_model, model, options)
 
 
 def convert_saved_model(
@@ -73,6 +67,8 @@ def convert_saved_model(
     experimental_default_int8_range: tuple[float, float] | None = None,
 ) -> bytes:
     """Convert a SavedModel to a `.tflite` model.
+
+    As in LCE, a model without any binary layer is converted too; a warning says so.
 
     Args:
         saved_model_dir: the SavedModel's directory.
@@ -86,7 +82,7 @@ def convert_saved_model(
 
     Raises:
         InputError: an option has a value that cannot be honoured.
-        ConversionError: the model cannot be converted, or has no binary layer.
+        ConversionError: the model cannot be converted.
     """
     options = _options(inference_input_type, inference_output_type, target)
     if experimental_default_int8_range is not None:
@@ -100,14 +96,27 @@ def convert_saved_model(
 
 def _convert(function: Callable[..., bytes], source: Any, options: dict[str, Any]) -> bytes:
     try:
-        return function(source, **options)
+        return _plain_if_need_be(function, source, options)
     except InputError as error:
         others = {name: value for name, value in options.items() if name not in _TYPES}
         if len(others) == len(options):
             raise
-        result = function(source, **others)  # raises again whatever the types did not cause
+        # Raises again whatever the types did not cause.
+        result = _plain_if_need_be(function, source, others)
         warnings.warn(f"{error}. Inputs and outputs stay float32, as in LCE.", stacklevel=3)
         return result
+
+
+def _plain_if_need_be(
+    function: Callable[..., bytes], source: Any, options: dict[str, Any]
+) -> bytes:
+    try:
+        return function(source, **options)
+    except NoBinaryLayerError as error:
+        if error.tflite is None:
+            raise
+        warnings.warn(f"{error}\nThe result is a model without binary ops.", stacklevel=4)
+        return error.tflite
 
 
 def _options(input_type: Any, output_type: Any, target: str) -> dict[str, Any]:
