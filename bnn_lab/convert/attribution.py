@@ -25,6 +25,7 @@ from bnn_lab.convert.layer_report import (
 from bnn_lab.convert.rewrite.base import Outcome, first_causes
 from bnn_lab.convert.rewrite.build import shape_of
 from bnn_lab.convert.rewrite.layer_ops import source_and_filter
+from bnn_lab.convert.tracing import model_name
 from bnn_lab.tflite.macs import op_macs, over_pixels
 
 
@@ -71,7 +72,7 @@ def make_report(
                 tallies[owner.path].refusals.append(refusal)
     profiles = {layer.path: _profile(layer.layer) for layer in layers}
     return Report(
-        model=model.name,
+        model=model_name(model),
         layers=tuple(_layer_report(x, tallies[x.path], *profiles[x.path]) for x in layers),
         other_bytes=other_bytes,
         structure_bytes=len(tflite) - constant_bytes,

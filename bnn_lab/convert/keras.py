@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, overload
 
 from bnn_lab.convert.attribution import make_report
+from bnn_lab.convert.calibration import RepresentativeData
 from bnn_lab.convert.ir.exporter import export_model
 from bnn_lab.convert.ir.text import ir_text
 from bnn_lab.convert.layer_map import LayerMap, leaf_layers
@@ -14,11 +15,8 @@ from bnn_lab.convert.layer_report import Report
 from bnn_lab.convert.pipeline import PASSES, PassResult, Step, make_pipeline, run_pipeline
 from bnn_lab.convert.rewrite.base import Outcome, Role
 from bnn_lab.convert.stages import import_stock, require_binary
-from bnn_lab.convert.stock import (
-    Quantization,
-    RepresentativeData,
-    concrete_function,
-)
+from bnn_lab.convert.stock import Quantization
+from bnn_lab.convert.tracing import concrete_function, model_name
 
 
 @dataclass(frozen=True)
@@ -95,7 +93,9 @@ def convert_keras_model(
     outputs keep their Keras names and order.
 
     Args:
-        model: a tf_keras model in float32 whose dimensions are fixed, except the batch.
+        model: in float32, with fixed dimensions except the batch: a tf_keras model (functional or
+            subclassed, its inputs and outputs in lists or dicts), or a `tf.Module` or `tf.function`
+            of fixed signature.
         representative_dataset: samples to calibrate on make what is not binary int8. An array
             (N, ...) of numbers for one input, a list of them or a dict by input name for several;
             or samples one by one: a list, a generator, a `tf.data.Dataset` of inputs, or a function
@@ -157,13 +157,13 @@ def convert_with_progress(
 ) -> tuple[bytes, Callable[[], Report]]:
     """The file, and what makes its report (which takes some time)."""
     progress("TensorFlow traces and converts the model")
-    _, module = import_stock(concrete_function(model), model.name, quantization)
+    _, module = import_stock(concrete_function(model), model_name(model), quantization)
     layers = list(leaf_layers(model))
     layer_map = LayerMap(layers, module)
     results = run_pipeline(module, pipeline, progress=progress)
     progress("writing the file")
     if require:
-        require_binary(module, results, model.name)
+        require_binary(module, results, model_name(model))
     tflite = export_model(module)
     outcomes = [outcome for result in results for outcome in result.outcomes]
     return tflite, lambda: make_report(model, layers, layer_map, outcomes, tflite)
@@ -191,7 +191,7 @@ def trace_keras_model(
         ConversionError: see `convert_keras_model`.
     """
     stock, module = import_stock(
-        concrete_function(model), model.name, Quantization(representative_dataset)
+        concrete_function(model), model_name(model), Quantization(representative_dataset)
     )
     before = ir_text(module)
     results = run_pipeline(module, passes, snapshots=snapshots)

@@ -17,6 +17,7 @@ from xdsl.ir import Operation, SSAValue
 
 from bnn_lab.convert.ir.tfl_dialect import LabOp, constant, is_tfl, name_of, producer
 from bnn_lab.convert.rewrite.layer_ops import source_and_filter
+from bnn_lab.convert.tracing import keras_layers
 
 
 @dataclass
@@ -40,7 +41,11 @@ class KerasLayer:
 
 def leaf_layers(model: Any, prefix: str = "") -> Iterator[KerasLayer]:
     """The layers of a Keras model, those of nested models in their place; inputs left out."""
-    for layer in model.layers:
+    held = getattr(model, "layers", None)
+    if held is None:  # a module that is not a model, or a function
+        inner = keras_layers(model)
+        held = [layer for layer in inner if not any(layer in x.submodules for x in inner)]
+    for layer in held:
         path = prefix + layer.name
         if getattr(layer, "layers", None) and hasattr(layer, "summary"):
             yield from leaf_layers(layer, f"{path}/")

@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from bnn_lab._keras import require_tensorflow
 from bnn_lab._quiet import without_native_chatter
-from bnn_lab.convert.calibration import ModelInput, RepresentativeData, calibration_samples
+from bnn_lab.convert.calibration import RepresentativeData, calibration_samples
+from bnn_lab.convert.tracing import FixedFunction, concrete_function, model_name
 from bnn_lab.errors import BnnLabError, ConversionError, InputError
 
 
@@ -49,7 +49,7 @@ def stock_tflite(
         raise InputError("io_dtype is int8 for a float model. Fix: pass representative_data")
     function = concrete_function(model)
     quantization = Quantization(representative_data, io_dtype, io_dtype)
-    return convert_function(function, model.name, quantization)
+    return convert_function(function, model_name(model), quantization)
 
 
 @dataclass(frozen=True)
@@ -124,43 +124,6 @@ class Quantization:
                 )
 
 
-class FixedFunction:
-    """A model as a concrete function with batch 1.
-
-    Attributes:
-        function: TensorFlow's concrete function.
-        inputs_of_model: (name, shape) of each input.
-        output_names: one per output.
-    """
-
-    def __init__(
-        self, function: Any, inputs: list[tuple[str, tuple[int, ...]]], outputs: list[str]
-    ) -> None:
-        self.function = function
-        self.inputs_of_model = inputs
-        self.output_names = outputs
-
-    @property
-    def model_inputs(self) -> list[ModelInput]:
-        """Name, shape and NumPy type of each input."""
-        tensors = self.function.inputs[: len(self.inputs_of_model)]
-        return [
-            ModelInput(name, shape, np.dtype(tensor.dtype.as_numpy_dtype))
-            for (name, shape), tensor in zip(self.inputs_of_model, tensors, strict=True)
-        ]
-
-    @property
-    def has_fake_quantization(self) -> bool:
-        """Whether the model was trained for int8, with FakeQuant ops."""
-        graph = self.function.graph
-        definition = graph.as_graph_def()
-        nodes = [
-            *definition.node,
-            *(n for body in definition.library.function for n in body.node_def),
-        ]
-        return any(node.op.startswith("FakeQuant") for node in nodes)
-
-
 def convert_function(
     function: FixedFunction, name: str, quantization: Quantization | None = None
 ) -> bytes:
@@ -194,86 +157,6 @@ def convert_function(
             ) from error
     (quantization or Quantization()).check_ends(file, name)
     return file
-
-
-def concrete_function(model: Any) -> FixedFunction:
-    """Trace a Keras model in inference mode with batch 1.
-
-    Args:
-        model: a tf_keras model.
-
-    Returns:
-        The function, with input and output names.
-
-    Raises:
-        ConversionError: not a tf_keras model, not built, dynamic dimensions, or a precision
-            other than float32.
-    """
-    tf = require_tensorflow()
-    _check_is_model(tf, model)
-    _check_precision(model)
-    inputs = _input_specs(tf, model)
-
-    def call(*tensors: Any) -> list[Any]:
-        arguments = tensors[0] if len(tensors) == 1 else list(tensors)
-        return list(tf.nest.flatten(model(arguments, training=False)))
-
-    function = tf.function(call, autograph=False).get_concrete_function(*inputs)
-    names = list(getattr(model, "output_names", None) or [])
-    count = len(function.outputs)
-    if len(names) != count or len(set(names)) != count:
-        names = [f"output_{index}" for index in range(count)]
-    specs = [(spec.name, tuple(spec.shape.as_list())) for spec in inputs]
-    return FixedFunction(function, specs, names)
-
-
-def _check_is_model(tf: Any, model: Any) -> None:
-    if isinstance(model, tf.keras.Model):
-        return
-    kind = f"{type(model).__module__}.{type(model).__qualname__}"
-    if any(base.__module__.split(".")[0] == "keras" for base in type(model).__mro__):
-        raise ConversionError(
-            f"the model is a Keras 3 model ({kind}), but larq and this converter work on legacy "
-            "Keras. Fix: build it with tf.keras after `import bnn_lab`, or with tf_keras"
-        )
-    raise ConversionError(f"expected a tf_keras model, got {kind}. Fix: pass a tf.keras.Model")
-
-
-def _check_precision(model: Any) -> None:
-    for layer in model._flatten_layers():
-        dtype = layer.compute_dtype
-        if dtype is not None and "float" in dtype and dtype != "float32":
-            raise ConversionError(
-                f"layer '{layer.name}' computes in {dtype} (policy "
-                f"'{layer.dtype_policy.name}'), and binary kernels produce float32. Fix: rebuild "
-                "the model under tf.keras.mixed_precision.set_global_policy('float32') and copy "
-                "the weights"
-            )
-
-
-def _input_specs(tf: Any, model: Any) -> list[Any]:
-    tensors = model.inputs
-    names = list(getattr(model, "input_names", None) or [])
-    if tensors is None:
-        spec = model.save_spec() if model.built else None
-        if spec is None:
-            raise ConversionError(
-                f"the model '{model.name}' has no inputs yet. Fix: call it once on data, or give "
-                "its first layer an input_shape"
-            )
-        tensors = tf.nest.flatten(spec[0])
-        names = [tensor.name for tensor in tensors]
-    specs = []
-    for position, tensor in enumerate(tensors):
-        name = names[position] if position < len(names) and names[position] else f"input_{position}"
-        shape = tensor.shape.as_list() if tensor.shape.rank is not None else None
-        if not shape or None in shape[1:]:
-            raise ConversionError(
-                f"input '{name}' has the shape {tensor.shape}, but only the batch may be unknown. "
-                "Fix: build the model with a fixed shape, such as Input((224, 224, 3))"
-            )
-        specs.append(tf.TensorSpec([1, *shape[1:]], tensor.dtype, name=name))
-    return specs
 
 
 @contextmanager

@@ -83,6 +83,23 @@ class Interpreter:
             raise ModelFileError(f"the model cannot be run: {_one_line(error)}") from error
 
     @property
+    def input_names(self) -> list[str]:
+        """Names of the inputs, in order: those of the file's signature, else of its tensors."""
+        return self._names("inputs", self._inputs)
+
+    @property
+    def output_names(self) -> list[str]:
+        """Names of the outputs, in order: those of the file's signature, else of its tensors."""
+        return self._names("outputs", self._outputs)
+
+    def _names(self, end: str, details: list[dict[str, Any]]) -> list[str]:
+        signatures = self._litert._get_full_signature_list()
+        # With several signatures the first subgraph may be the one of any.
+        named = next(iter(signatures.values()))[end] if len(signatures) == 1 else {}
+        by_tensor = {tensor: name for name, tensor in named.items()}
+        return [by_tensor.get(t["index"], t["name"]) for t in details]
+
+    @property
     def input_shapes(self) -> list[tuple[int, ...]]:
         """Shapes of the inputs, batch dimension included."""
         return [tuple(int(d) for d in t["shape"]) for t in self._inputs]
