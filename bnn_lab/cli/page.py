@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from plotly.io import to_html as plotly_html
-
 from bnn_lab.bench.model_bench import profile_of
 from bnn_lab.bench.render import to_html
 from bnn_lab.bench.report import Report
@@ -78,6 +76,8 @@ class _Embedder:
         self._has_code = False
 
     def __call__(self, drawing: Drawing) -> Fragment:
+        from plotly.io import to_html as plotly_html
+
         content = plotly_html(
             drawing.figure,
             full_html=False,
