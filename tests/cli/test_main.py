@@ -61,7 +61,9 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_shell_completion() -> None:
-    shown = run("--show-completion", "bash").stdout.decode()
+    # Named, not found among the parents of this process.
+    named = {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+    shown = run("--show-completion", "bash", **named).stdout.decode()
     assert "_BNN_LAB_COMPLETE=complete_bash" in shown
     words = {"COMP_WORDS": "bnn-lab bench st", "COMP_CWORD": "2"}
     code = "sys.argv[0] = 'bnn-lab'; " + RUN

@@ -248,7 +248,7 @@ def test_imagenet_errors(image_folder, tmp_path_factory) -> None:
     with pytest.raises(InputError, match="batch"):
         load_imagenet(image_folder, batch=0)
     if importlib.util.find_spec("tensorflow_datasets") is None:
-        with pytest.raises(BnnLabError, match="pip install tensorflow-datasets"):
+        with pytest.raises(BnnLabError, match=r"bnn-lab\[imagenet\]"):
             load_imagenet()
 
 

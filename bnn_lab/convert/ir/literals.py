@@ -65,7 +65,7 @@ def read(parser: AttrParser, other: Callable[[str], Any] | None = None) -> Any:
         return -read(parser)
     if (number := parser.parse_optional_number()) is not None:
         return number
-    word = parser.parse_identifier(": a value was expected")
+    word = parser.parse_identifier()
     if word in _WORDS:
         return _WORDS[word]
     if word == "hex":
