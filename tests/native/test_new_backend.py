@@ -21,6 +21,7 @@ def test_a_folder_and_a_line_make_a_backend(
     cmake = require_tool("cmake", "cmake")
     native, build = tmp_path / "native", tmp_path / "build"
     shutil.copytree(ROOT / "native", native)
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)  # has the version
     folder = native / "src/dummy"
     shutil.copytree(native / "src/scalar", folder)
     (folder / "scalar.cc").rename(folder / "dummy.cc")
