@@ -126,6 +126,21 @@ def make_op_support_page() -> None:
         for case in CASES:
             if case.group == group:
                 lines.append(f"| {case.name} | {case.lce} | {case.own} | {case.note} |")
+    from quantizer_cases import STYLES
+
+    lines += [
+        "",
+        "## Quantizers of other packages and of papers",
+        "",
+        "As input and kernel quantizer of a convolution, in float and in int8 models. The reason",
+        "is part of what the report says.",
+        "",
+        "| | quantizer | layer | reason or note |",
+        "|---|---|---|---|",
+    ]
+    for style in STYLES:
+        remark = style.reason or style.note
+        lines.append(f"| {style.package} | {style.name} | {style.verdict} | {remark} |")
     (DOCS / "reference" / "op-support.md").write_text("\n".join(lines) + "\n")
 
 

@@ -19,6 +19,7 @@ from bnn_lab.convert import (
     ir_text,
     stock_tflite,
 )
+from bnn_lab.convert.ir.tfl_dialect import TflOp, constant, is_absent, is_tfl
 from bnn_lab.errors import NoBinaryLayerError
 
 tf = require_tensorflow()
@@ -39,12 +40,47 @@ def chosen_sign(x: Any) -> Any:
     return tf.where(x < 0, tf.constant(-1, x.dtype), tf.constant(1, x.dtype))
 
 
+def completed_sign(x: Any) -> Any:
+    """QKeras': the sign, and 1 where that is 0."""
+    s = tf.sign(x)
+    return s + (1 - tf.abs(s))
+
+
+def above_zero(x: Any) -> Any:
+    """-1 at 0."""
+    return tf.where(x > 0, tf.constant(1, x.dtype), tf.constant(-1, x.dtype))
+
+
+def zero_or_two(x: Any) -> Any:
+    return completed_sign(x) + 1
+
+
+def rounded_clip(x: Any) -> Any:
+    """BinaryConnect's: a hard sigmoid, rounded; 0 gives -1."""
+    return 2 * tf.round(tf.clip_by_value((x + 1) / 2, 0, 1)) - 1
+
+
+def turned_in_some_channels(x: Any) -> Any:
+    """A sign whose direction and threshold alternate."""
+    count = x.shape[-1]
+    factor = tf.constant([1.0 if i % 2 else -1.0 for i in range(count)], x.dtype)
+    shift = tf.constant([(i % 3 - 1) / 32 for i in range(count)], x.dtype)
+    return chosen_sign(x * factor + shift)
+
+
+def broadcast_choice(w: Any) -> Any:
+    """A kernel's sign of scalars, whose ops TensorFlow's converter leaves in the graph."""
+    return tf.where(w >= 0, tf.cast(1.0, w.dtype), tf.cast(-1.0, w.dtype))
+
+
 INPUT_QUANTIZERS = [
     "ste_sign", "approx_sign", "swish_sign", "ste_tern", "ste_heaviside", None, at_least_zero,
-    folded_sign, chosen_sign,
+    folded_sign, chosen_sign, completed_sign, above_zero, zero_or_two, rounded_clip,
+    turned_in_some_channels,
 ]  # fmt: skip
 KERNEL_QUANTIZERS = ["ste_sign", "magnitude_aware_sign", "swish_sign", "ste_tern",
-                     "ste_heaviside", None]  # fmt: skip
+                     "ste_heaviside", None, completed_sign, rounded_clip,
+                     broadcast_choice]  # fmt: skip
 CHANNELS = [1, 7, 31, 32, 33, 64, 65]
 EPSILON = 2**-10  # of batch normalization
 
@@ -110,7 +146,11 @@ class Step(NamedTuple):
 
     @classmethod
     def of(cls, value: Any, quantizer: Any) -> Step:
-        return cls(value, (-0.05, 0.05) if quantizer == "ste_tern" else (0.0,))
+        thresholds = {
+            "ste_tern": (-0.05, 0.05),
+            turned_in_some_channels: (-1 / 32, 0.0, 1 / 32),
+        }
+        return cls(value, thresholds.get(quantizer, (0.0,)))
 
 
 def add_layer(x: Any, drawn: Layer, steps: list[Step]) -> Any:
@@ -352,8 +392,17 @@ def check_network(interpreters: Any, litert: Any, lce_compatible: bool, drawn: l
             bound = 1e-4 * max(1.0, float(np.abs(want).max()))
             assert np.abs(got - want)[decided].max(initial=0) <= bound, (name, drawn)
     module = import_model(file)
+    assert_no_op_over_constants(module)
     assert ir_text(import_model(export_model(module))) == ir_text(module)
     return bool(decided)
+
+
+def assert_no_op_over_constants(module: Any) -> None:
+    """All that depends on constants alone is computed, but what stores them in few bits."""
+    for op in module.walk():
+        if isinstance(op, TflOp) and op.operands and not is_tfl(op, "dequantize"):
+            known = [constant(value) is not None or is_absent(value) for value in op.operands]
+            assert not all(known), op
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ from xdsl.dialects.builtin import IntegerType, TensorType
 from xdsl.ir import Operation, SSAValue
 
 from bnn_lab.convert.ir.attributes import F32, QuantParams, quant_of
+from bnn_lab.convert.ir.lq_dialect import Dequantize, Quantize
 from bnn_lab.convert.ir.tfl_dialect import TflOp, constant, is_tfl, producer
 from bnn_lab.convert.rewrite.build import shape_of
 from bnn_lab.convert.rewrite.int8_values import dequantized, is_calibrated
@@ -144,6 +145,7 @@ _RULES: dict[str, Rule] = {
     "reshape": lambda x: x,
     "expand_dims": lambda x: x,
     "squeeze": lambda x: x,
+    "lq.Dequantize": _monotone(lambda x: np.where(x < 0, -_ONE, _ONE)),  # with its lq.Quantize
 }
 _RESHAPES = ("reshape", "expand_dims", "squeeze")
 
@@ -157,7 +159,7 @@ class Chain:
         ops: all of them, in order.
     """
 
-    def __init__(self, value: SSAValue, source: SSAValue, ops: list[TflOp]) -> None:
+    def __init__(self, value: SSAValue, source: SSAValue, ops: list[Any]) -> None:
         self.value = value
         self.source = source
         self.ops = ops
@@ -221,11 +223,13 @@ class Chain:
                 known[op.results[0]] = self._of(op, known)
         return known[self.value]
 
-    def _of(self, op: TflOp, known: dict[SSAValue, Bounds]) -> Bounds:
+    def _of(self, op: Any, known: dict[SSAValue, Bounds]) -> Bounds:
         terms = []
         for operand in _terms(op):
             data = _constant(operand)
             terms.append(known[operand] if data is None else Bounds(data, data))
+        if isinstance(op, Dequantize):
+            return _RULES[op.name](*terms)
         found = _RULES[op.MNEMONIC](*terms)
         if op.activation != "none":
             found = _ACTIVATIONS[op.activation](found)
@@ -237,24 +241,30 @@ class Chain:
         return found
 
 
-def chain_of(value: SSAValue) -> Chain:
+def chain_of(value: SSAValue, *, through_signs: bool = False) -> Chain:
     """The longest chain that ends in a value.
 
     It starts at the last tensor that alone decides the value, which may be the value itself. Int8
     values count as the numbers they stand for. Where int8 came by calibration after training,
     rounding to it is no part of the chain; elsewhere a chain goes through it only behind a jump.
+
+    Args:
+        value: where it ends.
+        through_signs: also through signs that are lq.Quantize and lq.Dequantize already.
     """
     sources: dict[SSAValue, SSAValue] = {}
-    order: list[TflOp] = []
+    order: list[Any] = []
     # By a stack of its own: a chain may be longer than Python's.
     stack = [value]
     while stack:
         at = stack[-1]
         op = producer(at)
-        if at in sources or not isinstance(op, TflOp) or not _is_pointwise(op):
+        known_sign = through_signs and op is not None and _is_sign(op)
+        if at in sources or not (known_sign or (isinstance(op, TflOp) and _is_pointwise(op))):
             sources.setdefault(at, at)
             stack.pop()
             continue
+        assert op is not None
         inner = [operand for operand in _terms(op) if _constant(operand) is None]
         open_ = [operand for operand in inner if operand not in sources]
         if open_:
@@ -287,6 +297,9 @@ def _between(value: SSAValue, source: SSAValue) -> Iterator[Operation]:
 
 def _terms(op: Operation) -> list[SSAValue]:
     """Operands that its rule takes."""
+    if isinstance(op, Dequantize):
+        quantize = producer(op.input)
+        return [quantize.input] if isinstance(quantize, Quantize) else []
     return list(op.operands[:1] if is_tfl(op, *_RESHAPES) else op.operands)
 
 
@@ -299,6 +312,15 @@ def _constant(value: SSAValue) -> NDArray | None:
     if data is None or not data.size or data.dtype not in (np.float32, np.bool_):
         return None
     return data.astype(np.float32)
+
+
+def _is_sign(op: Operation) -> bool:
+    """Whether bits are taken of float or int8 and dequantized again."""
+    if not isinstance(op, Dequantize) or not isinstance(producer(op.input), Quantize):
+        return False
+    (term,) = _terms(op)
+    element = term.type.element_type  # type: ignore[attr-defined]
+    return _is_number(term.type) and (element == F32 or quant_of(term.type) is not None)
 
 
 def _is_pointwise(op: TflOp) -> bool:
@@ -325,22 +347,20 @@ def _is_number(type_: Any) -> bool:
     return element == F32 or (isinstance(element, IntegerType) and element.width.data == 1)
 
 
-def jumps(op: TflOp) -> bool:
+def jumps(op: Any) -> bool:
     """Whether an op may jump from one value to another."""
-    to_bool = is_tfl(op, "cast") and op.results[0].type.element_type != F32  # type: ignore[attr-defined]
+    if isinstance(op, Dequantize):
+        return True
+    to_bool = is_tfl(op, "cast") and op.results[0].type.element_type != F32
     return is_tfl(op, *_JUMPS) or to_bool
 
 
-def _goes_on(op: TflOp, inner: list[SSAValue], sources: dict[SSAValue, SSAValue]) -> bool:
+def _goes_on(op: Any, inner: list[SSAValue], sources: dict[SSAValue, SSAValue]) -> bool:
     """Whether a chain leads through an op that rounds to int8, or that ends what is int8."""
     rounds = quant_of(op.results[0].type) is not None or is_tfl(op, "quantize", "dequantize")
     if not rounds or is_calibrated(op):
         return True
-    return any(
-        isinstance(step, TflOp) and jumps(step)
-        for value in inner
-        for step in _between(value, sources[value])
-    )
+    return any(jumps(step) for value in inner for step in _between(value, sources[value]))
 
 
 def _cast(x: Bounds, op: TflOp) -> Bounds:

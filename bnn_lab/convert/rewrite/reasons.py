@@ -100,8 +100,7 @@ def _gives_output(op: TflOp) -> bool:
 
 def _is_quantized(source: SSAValue) -> bool:
     """Whether something like a quantizer makes a value."""
-    chain = chain_of(two_values_behind(source)[1])
-    return chain.jumps
+    return chain_of(two_values_behind(source)[1], through_signs=True).jumps
 
 
 def _input_fault(source: SSAValue) -> Refusal | None:
@@ -121,7 +120,7 @@ def _input_fault(source: SSAValue) -> Refusal | None:
     value = two_values_behind(source)[1]
     if step_of(value) is not None:
         return None
-    chain = chain_of(value)
+    chain = chain_of(value, through_signs=True)
     pieces = pieces_of(chain) if chain.jumps else None
     if pieces is not None:
         return _quantizer_fault(source, pieces)
