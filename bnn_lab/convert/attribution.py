@@ -8,7 +8,7 @@ from typing import Any
 from xdsl.dialects.builtin import ModuleOp
 
 from bnn_lab.convert.ir.importer import import_model
-from bnn_lab.convert.ir.lce_format import file_kind, file_options
+from bnn_lab.convert.ir.lce_format import LQ_CODES, file_kind, file_options
 from bnn_lab.convert.ir.lq_dialect import Bconv2d, BinaryConv, Dequantize, Quantize
 from bnn_lab.convert.ir.tfl_dialect import Const, LabOp, NoValue, TflOp, is_absent, is_tfl
 from bnn_lab.convert.layer_map import KerasLayer, LayerMap, reader_layer
@@ -23,10 +23,18 @@ from bnn_lab.convert.layer_report import (
     counted,
 )
 from bnn_lab.convert.rewrite.base import Outcome, first_causes
+from bnn_lab.convert.rewrite.binary_values import MOVES
 from bnn_lab.convert.rewrite.build import shape_of
 from bnn_lab.convert.rewrite.layer_ops import source_and_filter
 from bnn_lab.convert.tracing import model_name
 from bnn_lab.tflite.macs import op_macs, over_pixels
+
+# Kinds that need no weights: where nothing else is left of a layer, its weights are in a neighbour.
+_CARRY = {
+    *LQ_CODES,
+    *(mnemonic.upper() for mnemonic in MOVES),
+    *("QUANTIZE", "DEQUANTIZE", "MAX_POOL_2D", "PAD", "PADV2", "CONCATENATION"),
+}
 
 
 class _Tally:
@@ -203,6 +211,6 @@ def _verdict(keras: KerasLayer, tally: _Tally, weights: int) -> tuple[str, str, 
         return verdict, refusal.reason, refusal.advice
     if not weights:
         return NONE, "", ""
-    if tally.ops:
-        return FLOAT, f"it runs as {', '.join(counted(tally.ops))}", ""
+    if computing := [kind for kind in tally.ops if kind not in _CARRY]:
+        return FLOAT, f"it runs as {', '.join(counted(computing))}", ""
     return FOLDED, "its weights joined the constants of a neighbour", ""

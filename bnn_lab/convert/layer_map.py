@@ -96,6 +96,9 @@ class LayerMap:
 
     def _named(self, op: Operation, operands: tuple[SSAValue, SSAValue]) -> Iterator[KerasLayer]:
         values = [operands[1], *op.operands[2:], *op.results, operands[0]]
+        if constant(operands[1]) is None:
+            # A product of two computed values, as in Attention, is not of those who computed them.
+            values = list(op.results)
         for value in values:
             yield from self._in_name(name_of(value))
 

@@ -49,7 +49,8 @@ class LayerReport:
 class Report:
     """A converted model, layer by layer.
 
-    In a notebook it shows as a table; `rich.print(report)` prints one in a terminal.
+    In a notebook it shows as a table; `rich.print(report)` prints one in a terminal, and
+    `rich.print(report.table(full=True))` one with all figures.
 
     Attributes:
         model: the Keras model's name.
@@ -96,33 +97,55 @@ class Report:
         )
 
     def __rich__(self) -> Any:
-        """A table for `rich`."""
+        """A table of what matters first, for `rich`: it fits into 80 columns."""
+        return self.table()
+
+    def table(self, *, full: bool = False) -> Any:
+        """A table for `rich`.
+
+        Args:
+            full: with all figures, which take a wide terminal; else verdict, bytes and reason.
+
+        Returns:
+            A `rich.table.Table`.
+        """
         from rich.table import Table
 
         table = Table(title=str(self), title_justify="left", show_footer=True)
-        for (title, right), footer in zip(_COLUMNS, self._totals(), strict=True):
+        for title, right, footer in self._heads(full):
             justify: Any = "right" if right else "left"
-            table.add_column(title, footer, justify=justify, overflow="fold")
-        for row in self._rows():
+            # Words stay whole: a name may be cut, a reason takes another line.
+            table.add_column(title, footer, justify=justify, overflow="fold", no_wrap=right)
+        for row in self._rows(full):
             table.add_row(*row)
         return table
 
     def _repr_html_(self) -> str:
+        """The short table, and all figures folded below it."""
+        full = f"<details><summary>all figures</summary>{self._html(True)}</details>"
+        return f"<p>{escape(str(self))}</p>{self._html(False)}{full}"
+
+    def _html(self, full: bool) -> str:
+        heads = self._heads(full)
+
         def line(cells: tuple[str, ...], tag: str) -> str:
             inner = "".join(
                 f'<{tag} style="text-align:{"right" if right else "left"}">{escape(cell)}</{tag}>'
-                for cell, (_, right) in zip(cells, _COLUMNS, strict=True)
+                for cell, (_, right, _) in zip(cells, heads, strict=True)
             )
             return f"<tr>{inner}</tr>"
 
-        head = line(tuple(title for title, _ in _COLUMNS), "th")
-        body = "".join(line(row, "td") for row in self._rows())
-        return (
-            f"<table><caption>{escape(str(self))}</caption><thead>{head}</thead>"
-            f"<tbody>{body}</tbody><tfoot>{line(self._totals(), 'th')}</tfoot></table>"
-        )
+        head = line(tuple(title for title, _, _ in heads), "th")
+        body = "".join(line(row, "td") for row in self._rows(full))
+        foot = line(tuple(footer for _, _, footer in heads), "th")
+        return f"<table><thead>{head}</thead><tbody>{body}</tbody><tfoot>{foot}</tfoot></table>"
 
-    def _rows(self) -> list[tuple[str, ...]]:
+    def _heads(self, full: bool) -> list[tuple[str, bool, str]]:
+        """Title, whether it is a number, and total of each column."""
+        columns = zip(_COLUMNS, self._totals(), strict=True)
+        return [(title, right, total) for (title, right, short), total in columns if short or full]
+
+    def _rows(self, full: bool) -> list[tuple[str, ...]]:
         rows: list[tuple[str, ...]] = [
             (
                 layer.name,
@@ -144,7 +167,10 @@ class Report:
             ("(file structure)", self.structure_bytes),
         ):
             rows.append((title, *[""] * 5, f"{count:,}", *[""] * 4))
-        return rows
+        return [
+            tuple(cell for cell, (_, _, short) in zip(row, _COLUMNS, strict=True) if short or full)
+            for row in rows
+        ]
 
     def _totals(self) -> tuple[str, ...]:
         def total(key: str) -> str:
@@ -165,19 +191,19 @@ class Report:
         )
 
 
-# Title, and whether it is a number.
+# Title, whether it is a number, and whether the short table has it.
 _COLUMNS = (
-    ("layer", False),
-    ("kind", False),
-    ("verdict", False),
-    ("1-bit weights", True),
-    ("other weights", True),
-    ("larq bytes", True),
-    ("file bytes", True),
-    ("binary MACs", True),
-    ("float MACs", True),
-    ("ops in the file", False),
-    ("why, and what to change", False),
+    ("layer", False, True),
+    ("kind", False, False),
+    ("verdict", False, True),
+    ("1-bit weights", True, False),
+    ("other weights", True, False),
+    ("larq bytes", True, False),
+    ("file bytes", True, True),
+    ("binary MACs", True, False),
+    ("float MACs", True, False),
+    ("ops in the file", False, False),
+    ("why, and what to change", False, True),
 )
 
 

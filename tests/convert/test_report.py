@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from math import prod
 
@@ -235,3 +236,50 @@ def test_larqs_bytes_are_those_of_its_summary(model):
     from larq.models import ModelProfile
 
     assert explain(model).larq_bytes == ModelProfile(model).memory / 8
+
+
+def test_fits_into_80_columns(converted):
+    from rich.cells import cell_len
+
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(converted[1])
+    lines = console.export_text().splitlines()
+    assert max(map(cell_len, lines)) <= 80
+    text = " ".join(" ".join(line.replace("│", " ").split()) for line in lines)
+    for layer in converted[1].layers:
+        assert layer.name in text  # whole, not letter by letter
+    assert len(lines) <= 6 * len(converted[1].layers)
+
+
+def test_all_figures_on_demand(converted):
+    report = converted[1]
+    console = Console(width=400, record=True, file=io.StringIO())
+    console.print(report.table(full=True))
+    wide = console.export_text()
+    assert "ops in the file" in wide and f"{report.layers[0].macs_float:,}" in wide
+    html = report._repr_html_()
+    short, _, full = html.partition("<details>")
+    assert "binary MACs" not in short and "binary MACs" in full
+
+
+def test_attention_is_not_the_layer_before():
+    """Its two products are its own, and the binary layer stays binary."""
+    x = tf.keras.Input((6, 32))
+    y = lq.layers.QuantDense(32, name="keys", **BINARY)(x)
+    y = layers.Attention(name="attention")([y, y])
+    report = explain(tf.keras.Model(x, lq.layers.QuantDense(8, name="last", **BINARY)(y)))
+    found = {layer.name: layer for layer in report.layers}
+    assert report.binary_layers == ["keys", "last"]
+    assert found["keys"].macs_float == 0
+    assert found["attention"].macs_float == 2 * 6 * 6 * 32
+
+
+def test_a_batch_norm_whose_weights_are_thresholds_is_folded():
+    x = tf.keras.Input((8, 8, 32))
+    y = layers.MaxPool2D(name="pool")(conv(32, name="first")(x))
+    y = conv(32, name="second")(BN(name="norm")(y))
+    (norm,) = [layer for layer in explain(tf.keras.Model(x, y)).layers if layer.name == "norm"]
+    assert (norm.verdict, norm.reason) == (
+        "folded",
+        "its weights joined the constants of a neighbour",
+    )
