@@ -31,6 +31,9 @@ if importlib.util.find_spec("bnn_lab") is None:
     %pip install --quiet "bnn-lab[train,notebooks]"
     %pip install --quiet --no-deps larq==0.14.0"""
 
+# A cell with this tag shows its output alone, and its code to those who open it.
+FOLDED = "hide-input"
+
 # What a figure needs in JupyterLab. Its HTML form would carry a copy of plotly, 5 MB. The site
 # brings an explorable to life from the third.
 KEPT_FORMATS = (
@@ -120,9 +123,11 @@ def normalize(notebook: Any) -> Any:
         The same notebook.
     """
     for cell in settle(notebook).cells:
-        cell.metadata = nbformat.from_dict(
-            {"tags": list(cell.metadata["tags"])} if cell.metadata.get("tags") else {}
-        )
+        tags = list(cell.metadata.get("tags", ()))
+        kept: dict[str, Any] = {"tags": tags} if tags else {}
+        if FOLDED in tags:
+            kept["jupyter"] = {"source_hidden": True}
+        cell.metadata = nbformat.from_dict(kept)
         if cell.cell_type == "code":
             cell.outputs = [_slim(output) for output in cell.outputs]
     return notebook

@@ -90,6 +90,13 @@ def test_execute_stores_outputs_and_plain_sync_keeps_them(copy: Path) -> None:
     assert cells[3].source == "x = 3"
 
 
+def test_a_cell_may_be_folded(copy: Path) -> None:
+    copy.write_text(copy.read_text().replace("# %%\nx", '# %% tags=["hide-input"]\nx'))
+    assert sync.main([]) == 0 and sync.main(["--check"]) == 0
+    *_, folded = nbformat.read(copy.with_suffix(".ipynb"), 4).cells
+    assert folded.metadata == {"tags": ["hide-input"], "jupyter": {"source_hidden": True}}
+
+
 @pytest.mark.parametrize(
     ("edit", "complaint"),
     [
