@@ -45,7 +45,7 @@ EXTRAS_lab := train,notebooks
 EXTRAS_bench := train,lce
 EXTRAS_all := test,dev
 
-.PHONY: help machine setup lab demo check test test-deps fresh bench docs lint format notebooks lock clean FORCE
+.PHONY: help machine setup lab demo check test test-deps fresh bench docs wasm lint format notebooks lock clean FORCE
 .DEFAULT_GOAL := help
 .PRECIOUS: .venv/.packages-% .venv/.installed-%
 
@@ -58,6 +58,7 @@ help:
 	@echo "make test-deps  install the packages that some tests need (Debian, Ubuntu; root)"
 	@echo "make bench      measure the kernels beside LCE and TFLite"
 	@echo "make docs       build the documentation site; a warning is an error"
+	@echo "make wasm       compile the kernels for a page, with Debian's clang-19"
 	@echo "make lint       check format, style and types;  make format reformats the code"
 	@echo "make notebooks  regenerate and run the .ipynb files from their .py sources"
 	@echo "make lock       resolve requirements.lock anew"
@@ -188,6 +189,9 @@ bench: $(VENV)/.installed-bench
 docs: setup
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 	@echo "open docs/_build/html/index.html"
+
+wasm: setup
+	$(BIN)/python native/tools/build_wasm.py
 
 # Debian in a folder, with what the README names and nothing else; SUITE=bookworm for Debian 12.
 SUITE := trixie

@@ -184,6 +184,62 @@ def bits() -> dict[str, Any]:
     return {"dots": dots, "convolutions": runs}
 
 
+def small_kernel() -> list[dict[str, Any]]:
+    """Binary convolution, maxima and signs by the oracle, and a float convolution of whole numbers.
+
+    The n-th word of a case is hash32(seed + n).
+    """
+    found = []
+    for seed, (height, width, channels, filters) in enumerate(
+        [(3, 5, 32, 32), (8, 8, 64, 128), (5, 4, 128, 96), (2, 3, 320, 32), (7, 2, 96, 64)]
+    ):
+        seed = 1_000_000 * seed + 1
+        words = channels // 32
+        counts = height * width * words, filters * 9 * words, filters
+        n = np.arange(seed, seed + sum(counts), dtype=np.uint32)
+        drawn = counter_random.hash32(n).astype(np.uint32)
+        x, w, limits = np.split(drawn, np.cumsum(counts)[:-1])
+        accumulators = reference.bconv2d_accumulators(
+            x.view(np.int32).reshape(1, height, width, words),
+            w.view(np.int32).reshape(filters, 3, 3, words),
+            channels_in=channels,
+            padding="same",
+            pad_values=1,
+        )[0]
+        threshold = (limits % 64).astype(np.int32) - 32
+        rows, columns = height // 2 * 2, width // 2 * 2
+        blocks = accumulators[:rows, :columns]
+        pooled = blocks.reshape(rows // 2, 2, columns // 2, 2, filters).max(axis=(1, 3))
+        # Floats that are whole numbers: their sums are exact in any order.
+        image = np.pad(
+            (x % 15).reshape(height, width, words).astype(int) - 7, [(1, 1)] * 2 + [(0, 0)]
+        )
+        kernel = (w % 7).reshape(3, 3, words, filters).astype(int) - 3
+        sums = sum(
+            image[ky : ky + height, kx : kx + width] @ kernel[ky, kx]
+            for ky in range(3)
+            for kx in range(3)
+        )
+        found.append(
+            {
+                "seed": seed,
+                "shape": [height, width, channels, filters],
+                "accumulators": digest(accumulators),
+                "pooled": digest(pooled),
+                "signs": digest(reference.pack_bits(accumulators < threshold)),
+                "floats": digest(np.asarray(sums)),
+            }
+        )
+    return found
+
+
+def digest(values: Any) -> int:
+    """One word for whole numbers and their order: the sum of hash32(value + 0x9e3779b9 place)."""
+    flat = np.asarray(values).astype(np.int64).ravel()
+    mixed = (flat + 0x9E3779B9 * np.arange(len(flat))) % 2**32
+    return int(counter_random.hash32(mixed.astype(np.uint32)).sum(dtype=np.uint64) % 2**32)
+
+
 def films() -> list[dict[str, Any]]:
     """Packed films, and the signs after some of their frames."""
     rng = np.random.default_rng(8)
@@ -261,6 +317,7 @@ def files() -> dict[str, str]:
         "closed_forms": closed(),
         "bits": bits(),
         "films": films(),
+        "small_kernel": small_kernel(),
         "designs": designs(),
     }
     return {f"{name}.json": json.dumps(content) + "\n" for name, content in made.items()}
