@@ -65,6 +65,41 @@ class Claims {
   std::map<int, Result> open_;
 };
 
+std::string described(const tfl::Context* context, const GraphNode& n, int tensor) {
+  const bool custom = n.registration->builtin_code == tfl::kCustom;
+  const char* op =
+      custom ? n.registration->custom_name : builtin_name(n.registration->builtin_code);
+  const char* name = context->tensors[tensor].name;
+  return std::string(op == nullptr ? "an op" : op) + " writes tensor '" +
+         (name == nullptr ? "?" : name) + "'";
+}
+
+// Memory is planned for tensors that are written once, and read only afterwards; and what the file
+// holds is not ours to write. LiteRT does not look at this.
+void check_writes(tfl::Context* context, const std::vector<int>& order,
+                  const std::set<int>& claimed) {
+  std::set<int> read, read_here, written;
+  for (int index : order) {
+    const GraphNode n = read_node(context, index);
+    const bool here = claimed.count(index) != 0;
+    const tfl::IntArray &inputs = *n.node->inputs, &outputs = *n.node->outputs;
+    read.insert(inputs.begin(), inputs.end());
+    if (here) read_here.insert(inputs.begin(), inputs.end());
+    for (int tensor : outputs) {
+      if (tensor == tfl::kNoTensor) continue;
+      const char* problem = nullptr;
+      if (!written.insert(tensor).second) {
+        problem = ", which an op before it has written already";
+      } else if (here && context->tensors[tensor].allocation_type == tfl::kReadOnly) {
+        problem = ", which is a constant";
+      } else if (here ? read.count(tensor) : read_here.count(tensor)) {
+        problem = ", which is read before, or is its own input";
+      }
+      if (problem != nullptr) throw std::runtime_error(described(context, n, tensor) + problem);
+    }
+  }
+}
+
 }  // namespace
 
 std::vector<int> claim_nodes(tfl::Context* context, bool fuse) {
@@ -90,6 +125,7 @@ std::vector<int> claim_nodes(tfl::Context* context, bool fuse) {
       in_order.push_back(index);
     }
   }
+  if (!in_order.empty()) check_writes(context, order, {in_order.begin(), in_order.end()});
   return in_order;
 }
 

@@ -22,7 +22,7 @@ tfl::Status reported(tfl::Context* context, Action action) {
     action();
     return tfl::kOk;
   } catch (const std::exception& error) {
-    context->ReportError(context, "%s", error.what());
+    context->ReportError(context, "%s\n", error.what());
     return tfl::kError;
   }
 }

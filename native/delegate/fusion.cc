@@ -11,8 +11,9 @@ namespace {
 
 class Fusion {
  public:
-  Fusion(const tfl::DelegateParams& params, std::vector<PartitionNode>* nodes)
-      : params_(params), nodes_(*nodes) {}
+  Fusion(const tfl::Context* context, const tfl::DelegateParams& params,
+         std::vector<PartitionNode>* nodes)
+      : context_(context), params_(params), nodes_(*nodes) {}
 
   // Fuses into the node at `at` what can be; returns where it then stands.
   size_t fuse_into(size_t at) {
@@ -46,6 +47,8 @@ class Fusion {
   void take_quantize(size_t at) {
     for (size_t q = at + 1; q < nodes_.size(); ++q) {
       if (!nodes_[q].quantize || nodes_[q].inputs != std::vector<int>{nodes_[at].output}) continue;
+      // Its own prepare() then refuses it.
+      if (context_->tensors[nodes_[q].output].type != tfl::kInt32) continue;
       nodes_[at].signs = nodes_[q].output;
       join(&nodes_[at], nodes_[q]);
       erase(q);
@@ -77,6 +80,7 @@ class Fusion {
 
   void erase(size_t position) { nodes_.erase(nodes_.begin() + static_cast<ptrdiff_t>(position)); }
 
+  const tfl::Context* context_;
   const tfl::DelegateParams& params_;
   std::vector<PartitionNode>& nodes_;
   size_t steps_ = 0;
@@ -86,7 +90,7 @@ class Fusion {
 
 void fuse_nodes(const tfl::Context* context, const tfl::DelegateParams& params,
                 std::vector<PartitionNode>* nodes) {
-  Fusion fusion(params, nodes);
+  Fusion fusion(context, params, nodes);
   for (size_t i = 0; i < nodes->size(); ++i) {
     const PartitionNode& node = (*nodes)[i];
     if (!node.op->fuses() || !is_float(context, node.output)) continue;
