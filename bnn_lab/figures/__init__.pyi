@@ -3,7 +3,6 @@ from .digits import draw_digits as draw_digits
 from .dispatch import draw as draw
 from .drawing import Drawing as Drawing
 from .experiments import draw_experiment as draw_experiment
-from .ir import graph_ops as graph_ops
 from .ir import op_counts as op_counts
 from .ir import ops_between as ops_between
 from .kernel_ladder import LadderState as LadderState
@@ -13,10 +12,6 @@ from .layer_report_figure import draw_report as draw_report
 from .lesson_map import draw_lesson_map as draw_lesson_map
 from .packed_sizes import PackedSizes as PackedSizes
 from .packed_sizes import draw_packed_sizes as draw_packed_sizes
-from .pass_viewer import describe_pass as describe_pass
-from .pass_viewer import pass_html as pass_html
-from .pass_viewer import pass_markdown as pass_markdown
-from .pass_viewer import pass_views as pass_views
 from .profile_figure import ProfileState as ProfileState
 from .profile_figure import draw_profile as draw_profile
 from .profile_figure import draw_profiles as draw_profiles

@@ -24,21 +24,6 @@ def op_counts(ir_text: str) -> dict[str, int]:
     return dict(counts.most_common())
 
 
-def graph_ops(ir_text: str) -> list[str]:
-    """All ops in order, one line each: name, layer and type of the result.
-
-    Args:
-        ir_text: from `bnn_lab.convert.ir_text` or a `ConversionTrace`.
-
-    Returns:
-        Lines such as ``lq.Bconv2d  conv_2_binary  1x8x8x4xi32``; constants are left out.
-
-    Raises:
-        InputError: it is not IR.
-    """
-    return [f"{line.op}  {line.result}  {line.type}" for line in _lines(ir_text)]
-
-
 def ops_between(ir_text: str, after: str, through: str) -> str:
     """The ops from one layer's result to the next one's, one a line, with their result type.
 

@@ -4,10 +4,10 @@ from .bop_explorer import BopExplorer as BopExplorer
 from .bop_map import BopMap as BopMap
 from .film_strip import FilmStrip as FilmStrip
 from .flicker import Flicker as Flicker
+from .fold import Fold as Fold
 from .kernel_ladder import KernelLadder as KernelLadder
 from .latency_explorer import LatencyExplorer as LatencyExplorer
 from .op_profile import OpProfile as OpProfile
-from .pass_viewer import PassViewer as PassViewer
 from .prediction import Prediction as Prediction
 from .prediction import score_sheet as score_sheet
 from .roofline import Roofline as Roofline

@@ -30,6 +30,16 @@
 #
 # * Can such a network still read handwritten digits?
 # * How much faster does it run, and how much smaller is its file?
+#
+# Here is one, as TensorFlow sees it: a graph of float ops, each handing its result to the next.
+# The converter **folds** it. Pull the knob, or press **Play**: boxes merge, the wires get thin, and
+# some ops refuse. Press a box for its text.
+
+# %% tags=["nbval-ignore-output"]
+import bnn_lab
+from bnn_lab import figures, training, widgets
+
+widgets.Fold(name="first")
 
 # %% [markdown]
 # ### Predict first
@@ -40,8 +50,6 @@
 import numpy as np
 import plotly.io
 
-import bnn_lab
-from bnn_lab import figures, training, widgets
 from bnn_lab.data import load_digits
 
 plotly.io.renderers.default = "plotly_mimetype"  # keeps the saved notebook small
@@ -183,12 +191,10 @@ print("at least 95 % of the test images are right")
 from bnn_lab.convert import trace_keras_model
 
 trace = trace_keras_model(model)
-viewer = widgets.PassViewer(trace)
-viewer
+widgets.Fold(trace)
 
 # %% [markdown]
-# Above are the ops of the network before and after, in the order in which they run: name of the op,
-# name and type of its result. Press *next* to see the passes one by one.
+# This is the network that you have trained, fold by fold. In the text of a pass:
 #
 # * `tfl.` marks ops of TensorFlow Lite, `lq.` marks binary ones.
 # * `1x8x8x128xf32` means one image of 8×8 pixels with 128 float channels; `1x8x8x4xi32` are the

@@ -23,7 +23,7 @@ EXPLORERS: dict[str, set[str]] = {
     "01_latent_weights_as_inertia": set(),
     "02_bop_flip_dynamics": set(),
     "03_bitpacked_convolution": {"kernel-ladder", "roofline"},
-    "04_from_training_to_deployment": {"pass-viewer", "op-profile"},
+    "04_from_training_to_deployment": {"op-profile"},
     "05_designing_fast_bnns": {"latency"},
 }
 
@@ -40,6 +40,7 @@ EXPLORABLES: dict[str, set[str]] = {
         "schedules",
     },
     "03_bitpacked_convolution": {"switches", "window"},
+    "04_from_training_to_deployment": {"first", "fold"},
     "05_designing_fast_bnns": {"film-strip"},
 }
 

@@ -45,7 +45,7 @@ def shown_in(lesson: Path) -> Iterator[str]:
         if not isinstance(node, ast.Call):
             continue
         kind = classes().get(ast.unparse(node.func).rpartition(".")[2])
-        if kind is None or not issubclass(kind, (widgets.Explorer, widgets.PassViewer)):
+        if kind is None or not issubclass(kind, widgets.Explorer):
             continue
         given = [word.value for word in node.keywords if word.arg == "name"]
         default = inspect.signature(kind).parameters.get("name")

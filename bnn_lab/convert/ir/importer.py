@@ -82,6 +82,13 @@ def _module(file: ModelFile) -> ModuleOp:
     return module
 
 
+def readable_name(tensor: str) -> str:
+    """A short name of a value: the last part of its tensor's name."""
+    last = tensor.split(";")[-1].rstrip("/").split("/")[-2:]
+    name = re.sub(r"\W", "_", "_".join(last), flags=re.ASCII)
+    return f"t_{name}" if not name or name[0].isdigit() else name
+
+
 class _FunctionImporter:
     def __init__(self, file: ModelFile, subgraph: Any, name: str) -> None:
         self.file = file
@@ -214,10 +221,7 @@ class _FunctionImporter:
         return raw.view(dtype).reshape(shape)
 
     def _named(self, value: Any, index: int) -> Any:
-        # A short, readable SSA name: the last part of the tensor's name.
-        last = self._tensor_name(index).split(";")[-1].rstrip("/").split("/")[-2:]
-        hint = re.sub(r"\W", "_", "_".join(last), flags=re.ASCII)
-        value.name_hint = f"t_{hint}" if not hint or hint[0].isdigit() else hint
+        value.name_hint = readable_name(self._tensor_name(index))
         return value
 
     # --- operators ----------------------------------------------------------------------

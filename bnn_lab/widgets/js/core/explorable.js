@@ -18,7 +18,7 @@ const WIDEST = 1180;
 /**
  * Makes what a page, a widget and Python need of a definition; each module's default export.
  *
- * @param definition {schema, height(width), compute(state), layout(scene), draw(pen, scene),
+ * @param definition {schema, height(width, state), compute(state), layout(scene), draw(pen, scene),
  *   handles(scene), describe(scene), player, local(state), changed(view, names, source),
  *   moved(view), press(scene, x, y, view), hover, panel(view), received(view, content)}
  */
@@ -68,6 +68,11 @@ export class View {
 
   get state() {
     return this.store.state;
+  }
+
+  /** Whether the reader wants no motion. */
+  get still() {
+    return this._still.matches;
   }
 
   /** Whether there is a Python behind it. */
@@ -129,7 +134,7 @@ export class View {
       step,
       now,
       narrow: width < NARROW,
-      still: this._still.matches,
+      still: this.still,
       playing: this.player?.playing ?? false,
       held: this.handles.held,
       hovered: this.handles.hovered,
@@ -200,6 +205,8 @@ export class View {
     const changed = this.store.on((names, source) => {
       if (source !== "player") this.player?.follow(this.state);
       this.definition.changed?.(this, names, source);
+      const { fields } = this.definition.schema;
+      if (names.some((name) => fields[name].kind === "data")) this._resize();
       this.redraw();
     });
     ends.push(() => size.disconnect(), () => sight.disconnect(), colours, changed);
@@ -290,7 +297,7 @@ export class View {
   _resize() {
     const width = this.stage.clientWidth;
     if (!width) return; // not shown: keep the size that it had
-    const height = Math.round(this.definition.height(width));
+    const height = Math.round(this.definition.height(width, this.state));
     const ratio = Math.min(globalThis.devicePixelRatio || 1, 3);
     if (width === this.width && height === this.height && ratio === this._ratio) return;
     Object.assign(this, { width, height, _ratio: ratio });
@@ -315,6 +322,8 @@ export class View {
       panel: theme.panel,
       paper: theme.paper,
       accent: theme.accent,
+      wrong: theme.wrong,
+      good: theme.formula,
       line: mix(theme.paper, theme.ink, 0.16),
       font: theme.font,
       "accent-half": fade(theme.accent, 0.5),
@@ -385,7 +394,7 @@ function stillScene(definition, start, width = 900) {
     local: definition.local?.(state) ?? {},
     ghost: null,
     width: Math.min(width, WIDEST),
-    height: Math.round(definition.height(Math.min(width, WIDEST))),
+    height: Math.round(definition.height(Math.min(width, WIDEST), state)),
     colours: PRINT,
     pointer: null,
     step: state.step ?? 0,

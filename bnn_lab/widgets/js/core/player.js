@@ -3,17 +3,22 @@
 import { assign, button, el } from "./dom.js";
 
 export class Player {
-  /** options: speeds in steps a second, speed (index of the first one), unit ("step"). */
-  constructor(view, { speeds = [4, 40, 160], speed = 1, unit = "step" }) {
+  /**
+   * options: speeds in steps a second, speed (index of the first one), unit ("step"), glides (true:
+   * what lies between two steps is seen when one goes a step on, and the drawing has the timeline).
+   */
+  constructor(view, { speeds = [4, 40, 160], speed = 1, unit = "step", glides = false }) {
     this.view = view;
     this.speeds = speeds;
     this.unit = unit;
     this.speed = speed;
+    this.glides = glides;
     this.step = 0;
+    this.goal = Infinity; // where playing ends before the last step
     this.playing = false;
     this.play = button("play", "play", () => this.toggle(), "Play", "play");
     this.rewind = button("rewind", "back to the start", () => this.seek(0));
-    this.once = button("step", `one ${unit} on`, () => this.seek(Math.floor(this.step) + 1));
+    this.once = button("step", `one ${unit} on`, () => this._next());
     this.timeline = el("input", {
       type: "range",
       class: "timeline",
@@ -34,7 +39,8 @@ export class Player {
     });
     const speedGroup = el("span", { class: "speeds", role: "group", "aria-label": "speed" });
     speedGroup.append(...this.choices);
-    this.elements = [this.play, this.rewind, this.once, this.timeline, this.count, speedGroup];
+    const timeline = glides ? el("span", { class: "timeline" }) : this.timeline;
+    this.elements = [this.play, this.rewind, this.once, timeline, this.count, speedGroup];
   }
 
   /** Number of the last step. */
@@ -46,6 +52,17 @@ export class Player {
     this.view.touch();
     if (this.playing) return this.pause();
     if (this.step >= this.steps) this._go(0);
+    this.goal = Infinity;
+    this.playing = true;
+    this.view.redraw();
+  }
+
+  /** One step on; where it glides, in motion. */
+  _next() {
+    const next = Math.min(Math.floor(this.step + 1e-9) + 1, this.steps);
+    if (!this.glides || this.view.still) return this.seek(next);
+    this.view.touch();
+    this.goal = next;
     this.playing = true;
     this.view.redraw();
   }
@@ -70,7 +87,8 @@ export class Player {
     if (!this.playing || this.view.holding) return;
     // After a pause of the page nothing jumps.
     this._go(this.step + (Math.min(elapsed, 100) / 1000) * this.speeds[this.speed]);
-    if (this.step >= this.steps) {
+    if (this.step >= this.goal) this._go(this.goal);
+    if (this.step >= Math.min(this.goal, this.steps)) {
       this.playing = false;
       this._keep();
     }
