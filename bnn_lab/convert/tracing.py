@@ -88,6 +88,7 @@ def concrete_function(model: Any) -> FixedFunction:
         return list(tf.nest.flatten(result))
 
     function = tf.function(flat, autograph=False).get_concrete_function(*specs)
+    _forget_gradients(function.graph)
     count = len(function.outputs)
     names = _output_names(tf, structure[0], call.output_names, count)
     return FixedFunction(
@@ -107,6 +108,22 @@ def keras_layers(model: Any) -> list[Any]:
         return list(model._flatten_layers())
     held = model.submodules if isinstance(model, tf.Module) else ()
     return [module for module in held if isinstance(module, tf.keras.layers.Layer)]
+
+
+def _forget_gradients(graph: Any) -> None:
+    """Let TensorFlow drop the gradients of a graph that is never trained.
+
+    It registers those of each call of a quantizer under a new name and keeps them for ever, and by
+    them the graph and all weights: each conversion would cost the memory of its model. Functions
+    that the graph calls keep theirs, as others may call them too.
+    """
+    from tensorflow.python.framework.ops import gradient_registry
+
+    registered = getattr(gradient_registry, "_registry", {})
+    for op in graph.get_operations():
+        name = op.node_def.attr["_gradient_op_type"].s.decode()
+        if name.startswith("CustomGradient-"):
+            registered.pop(name, None)
 
 
 # --- Keras ----------------------------------------------------------------------------------

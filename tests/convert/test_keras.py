@@ -296,6 +296,33 @@ def test_latents_are_not_changed():
         np.testing.assert_array_equal(old, new)
 
 
+def test_conversion_keeps_nothing_in_memory_and_the_model_trains_on():
+    """TensorFlow would keep the gradients of what was traced, and with them all weights."""
+    from tensorflow.python.framework.ops import gradient_registry
+
+    class Inner(layers.Layer):
+        """Calls a function that is traced in the conversion, and used again in training."""
+
+        @tf.function
+        def signs(self, x):
+            return lq.quantizers.SteSign()(x)
+
+        def call(self, x):
+            return self.signs(x)
+
+    x = tf.keras.Input((6, 6, 3))
+    y = Inner()(quant_conv(8)(x))
+    model = tf.keras.Model(x, layers.GlobalAvgPool2D()(quant_conv(4)(y)))
+    convert_keras_model(model)  # the inner function stays
+    registered = len(gradient_registry._registry)
+    convert_keras_model(model)
+    assert len(gradient_registry._registry) == registered
+    before = model.get_weights()
+    model.compile("sgd", "mse")
+    model.fit(np.ones((2, 6, 6, 3), np.float32), np.ones((2, 4), np.float32), verbose=0)
+    assert any((a != b).any() for a, b in zip(before, model.get_weights(), strict=True))
+
+
 class TestTrace:
     @pytest.fixture(scope="class")
     def model(self):
