@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -110,6 +110,12 @@ def pytest_configure(config: pytest.Config) -> None:
             "larq-compute-engine is missing; BNN_LAB_REQUIRE_SYSTEM_TOOLS=1 asks for it"
         )
     config.stash[BACKENDS_RUN] = set()
+    # By its path: with pytest's importlib mode no test file is a module that could be imported.
+    spec = spec_from_file_location("bnn_lab_memory_of_tests", Path(__file__).with_name("memory.py"))
+    assert spec is not None and spec.loader is not None
+    memory = module_from_spec(spec)
+    spec.loader.exec_module(memory)
+    config.pluginmanager.register(memory)
 
 
 @pytest.fixture(scope="session")
