@@ -276,7 +276,11 @@ def build(first: int, chain: list[Layer], dense: list[Any], two_outputs: bool) -
         )(x)
         x = layers.BatchNormalization(epsilon=EPSILON)(x)
     outputs = [x, image] if two_outputs and x is not image else [x]
-    return Network(tf.keras.Model(inputs, outputs), steps)
+    model = tf.keras.Model(inputs, outputs)
+    # A branch that no output depends on is no part of the model, nor has it the model's weights.
+    return Network(
+        model, [step for step in steps if step.value._keras_history.layer in model.layers]
+    )
 
 
 def build_exact(drawn: list[Any], model: tf.keras.Model) -> Network:
