@@ -15,6 +15,7 @@ from bnn_lab.experiments.latency.breakdown import CATEGORIES
 from bnn_lab.experiments.latency.stem import PARTS
 from bnn_lab.figures import theme
 from bnn_lab.figures.drawing import Drawing
+from bnn_lab.figures.ternary_study import draw_ternary
 from bnn_lab.tflite.forms import BINARY
 
 if TYPE_CHECKING:
@@ -354,4 +355,5 @@ _DRAWN: dict[str, Callable[[Any], Drawing]] = {
     "overhead": _overhead,
     "threads": _threads,
     "accuracy": _accuracy,
+    "ternary": draw_ternary,
 }

@@ -1,8 +1,10 @@
-"""The compiled kernels on NumPy arrays: bitpacking, binary convolution, binary max-pooling.
+"""The compiled kernels on NumPy arrays: bitpacking, binary convolution, binary max-pooling, ternary
+dense layers.
 
-Each function equals its namesake in `bnn_lab.reference` exactly, on every backend. A backend is
-one instruction set, named by `all_backends`; the fastest that this CPU supports is used unless the
-environment variable BNN_LAB_BACKEND or a `backend` argument names another.
+Each function equals its namesake in `bnn_lab.reference` or `bnn_lab.ternary_reference` exactly, on
+every backend. A backend is one instruction set, named by `all_backends`; the fastest that this CPU
+supports is used unless the environment variable BNN_LAB_BACKEND or a `backend` argument names
+another.
 
 Arrays that are C-contiguous are not copied, and the GIL is released while a kernel runs.
 """
@@ -24,6 +26,7 @@ from bnn_lab.kernels.convolution import (
     btranspose2d,
 )
 from bnn_lab.kernels.dense import BDense, bdense, binary_gemm
+from bnn_lab.kernels.ternary import TernaryDense
 
 __all__ = [
     "BConv2D",
@@ -31,6 +34,7 @@ __all__ = [
     "BDepthwise2D",
     "BTranspose2D",
     "BackendInfo",
+    "TernaryDense",
     "active_backend",
     "all_backends",
     "available_backends",

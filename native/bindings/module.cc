@@ -21,7 +21,9 @@
 #include "bnn/bmaxpool2d.h"
 #include "bnn/btransposeconv2d.h"
 #include "bnn/dispatch.h"
+#include "bnn/ternary.h"
 #include "core_latency.h"
+#include "read_memory.h"
 
 namespace nb = nanobind;
 
@@ -346,6 +348,74 @@ class BTransposeConv2D {
   std::mutex mutex_;
 };
 
+class TernaryDense {
+ public:
+  TernaryDense(Array<uint8_t, 2> weights, int64_t channels_in, float scale,
+               std::optional<Array<float, 1>> bias, const std::string& backend)
+      : dense_(bnn::select_backend(backend), checked(weights, channels_in, bias),
+               static_cast<int64_t>(weights.shape(0)), weights.data(), scale,
+               bias ? bias->data() : nullptr) {}
+
+  // int8 gives int32 accumulators, float32 the layer's result.
+  nb::object run(nb::ndarray<nb::c_contig, nb::device::cpu, nb::ro, nb::ndim<2>> x, int threads) {
+    check_input(x.shape(1), threads);
+    if (x.dtype() == nb::dtype<int8_t>()) return run_on<int8_t, int32_t>(x, threads);
+    if (x.dtype() == nb::dtype<float>()) return run_on<float, float>(x, threads);
+    throw std::invalid_argument("x must be int8 or float32");
+  }
+
+  // See BConv2D::repeat.
+  void repeat(Array<float, 2> x, int64_t repeats, int threads) {
+    check_input(x.shape(1), threads);
+    const auto lock = lock_without_gil(mutex_);
+    const auto samples = static_cast<int64_t>(x.shape(0));
+    repeated_.resize(static_cast<size_t>(samples * dense_.channels_out()));
+    nb::gil_scoped_release release;
+    for (int64_t i = 0; i < repeats; ++i) {
+      dense_.run(x.data(), samples, repeated_.data(), pool_of(threads), threads);
+    }
+  }
+
+  std::string backend() const { return dense_.backend().name; }
+
+ private:
+  static int64_t checked(const Array<uint8_t, 2>& weights, int64_t channels_in,
+                         const std::optional<Array<float, 1>>& bias) {
+    if (channels_in < 1 || channels_in > bnn::kMaxTernaryChannels ||
+        static_cast<int64_t>(weights.shape(1)) != (channels_in + 3) / 4) {
+      throw std::invalid_argument("the weights' bytes do not fit the number of channels");
+    }
+    if (bias && bias->shape(0) != weights.shape(0)) {
+      throw std::invalid_argument("bias must have one value a channel");
+    }
+    return channels_in;
+  }
+  void check_input(size_t channels, int threads) const {
+    if (static_cast<int64_t>(channels) != dense_.channels_in()) {
+      throw std::invalid_argument("x does not have as many channels as the weights");
+    }
+    if (threads < 1 || threads > 256) {
+      throw std::invalid_argument("num_threads must lie in [1, 256]");
+    }
+  }
+  template <class In, class Out>
+  nb::object run_on(const nb::ndarray<nb::c_contig, nb::device::cpu, nb::ro, nb::ndim<2>>& x,
+                    int threads) {
+    const auto lock = lock_without_gil(mutex_);
+    auto out = new_array<Out>({x.shape(0), static_cast<size_t>(dense_.channels_out())});
+    {
+      nb::gil_scoped_release release;
+      dense_.run(static_cast<const In*>(x.data()), static_cast<int64_t>(x.shape(0)), out.data(),
+                 pool_of(threads), threads);
+    }
+    return nb::cast(out);
+  }
+
+  bnn::TernaryDense dense_;
+  std::vector<float> repeated_;  // what repeat() writes
+  std::mutex mutex_;
+};
+
 // Multiply-accumulates that the hardware's ceiling loop stands for, or 0 where there is none.
 int64_t peak(int64_t rounds, const std::string& backend) {
   const bnn_backend& table = bnn::select_backend(backend);
@@ -384,6 +454,10 @@ NB_MODULE(_native, m) {
   m.def("peak", &peak);
   m.def("core_latency_ns", &bnn::core_latency_ns, nb::call_guard<nb::gil_scoped_release>());
   m.def("repeat_bitpack", &repeat_bitpack);
+  m.def("read_memory", [](Array<uint8_t, 1> bytes) {
+    nb::gil_scoped_release release;
+    return bnn::read_memory(bytes.data(), bytes.shape(0));
+  });
   nb::class_<Options>(m, "Options")
       .def(nb::init<int32_t, int32_t, int32_t, int32_t, int32_t, std::string, int32_t, int32_t,
                     int32_t, std::string, std::optional<Array<float, 1>>,
@@ -402,6 +476,14 @@ NB_MODULE(_native, m) {
       .def("repeat", &BConv2D::repeat)
       .def("macs", &BConv2D::macs)
       .def_prop_ro("backend", &BConv2D::backend);
+  nb::class_<TernaryDense>(m, "TernaryDense")
+      .def(nb::init<Array<uint8_t, 2>, int64_t, float, std::optional<Array<float, 1>>,
+                    const std::string&>(),
+           nb::arg("weights"), nb::arg("channels_in"), nb::arg("scale"), nb::arg("bias").none(),
+           nb::arg("backend"))
+      .def("run", &TernaryDense::run)
+      .def("repeat", &TernaryDense::repeat)
+      .def_prop_ro("backend", &TernaryDense::backend);
   nb::class_<BTransposeConv2D>(m, "BTransposeConv2D")
       .def(nb::init<Array<int32_t, 4>, const Options&, const std::string&>())
       .def("run", &BTransposeConv2D::run)

@@ -394,6 +394,45 @@ void compare_bits(const std::vector<const bnn_backend*>& backends, int rounds) {
   }
 }
 
+// --- ternary
+// ----------------------------------------------------------------------------------
+
+void compare_ternary(const std::vector<const bnn_backend*>& backends, int rounds) {
+  Guarded input, weights, sums;
+  for (int round = 0; round < rounds; ++round) {
+    bnn_ternary_span s{};
+    const bool deep = round % 50 == 49;  // sums of 16 bits overflow, if they are not widened
+    s.groups = static_cast<int32_t>(deep ? random_int(100, 2000) : random_int(1, 40));
+    s.samples = static_cast<int32_t>(chance(40) ? 1 : random_int(1, deep ? 4 : 33));
+    s.channels = static_cast<int32_t>(chance(40) ? BNN_BLOCK : random_int(1, BNN_BLOCK));
+    const int32_t depth = s.groups * BNN_TERNARY_DEPTH;
+    s.input_step = static_cast<ptrdiff_t>(depth + random_int(0, 20));
+    s.output_step = static_cast<ptrdiff_t>(s.channels + random_int(0, 40));
+    std::vector<int8_t> x(static_cast<size_t>((s.samples - 1) * s.input_step + depth));
+    const int extreme = deep ? one_of({-128, 127}) : 0;
+    for (auto& v : x) v = static_cast<int8_t>(deep ? extreme : random_int(-128, 127));
+    std::vector<uint8_t> w(static_cast<size_t>(s.groups) * BNN_TERNARY_BYTES);
+    for (auto& byte : w) {
+      byte = 0;
+      for (int j = 0; j < 4; ++j) {
+        byte |= static_cast<uint8_t>((deep ? 2 : random_int(0, 2)) << 2 * j);
+      }
+    }
+    std::vector<int32_t> totals(static_cast<size_t>(s.samples));
+    for (auto& v : totals) v = static_cast<int32_t>(random_int(-100000, 100000));
+    const bool at_end = chance(50);
+    s.input = input.place(x, at_end);
+    s.weights = weights.place(w, at_end);
+    s.sums = sums.place(totals, at_end);
+    const auto outputs = static_cast<size_t>((s.samples - 1) * s.output_step + s.channels);
+    compare_outputs<int32_t>("ternary", backends, s.samples, s.groups, outputs, at_end,
+                             [&](const bnn_backend& backend, int32_t* out) {
+                               s.output = out;
+                               backend.ternary(&s);
+                             });
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -419,6 +458,7 @@ int main(int argc, char** argv) {
   fflush(stdout);
   compare_spans(*all.front(), others, rounds);
   compare_bits(all, rounds);
+  compare_ternary(all, rounds);
   if (failures > 0) fprintf(stderr, "%d mismatches\n", failures);
   return failures > 0 ? 1 : 0;
 }

@@ -22,13 +22,14 @@
 #include "bnn/bmaxpool2d.h"
 #include "bnn/btransposeconv2d.h"
 #include "bnn/dispatch.h"
+#include "bnn/ternary.h"
 #include "several_rows.h"
 
 namespace {
 
 constexpr int32_t kMagic = 0x314E4E42;
-const char* const kKinds[] = {"bitpack",   "unpack",    "bconv2d", "bmaxpool2d",
-                              "depthwise", "transpose", "residual"};
+const char* const kKinds[] = {"bitpack",   "unpack",    "bconv2d",  "bmaxpool2d",
+                              "depthwise", "transpose", "residual", "ternary"};
 const int kThreads[] = {1, 2, 4};
 
 struct Array {
@@ -223,6 +224,24 @@ bool check_bmaxpool2d(const bnn_backend& backend, const Case& c) {
   return result.right();
 }
 
+bool check_ternary(const bnn_backend& backend, const Case& c) {
+  const int32_t* p = c.parameters.data();
+  const Array& x = c.arrays[0];
+  bnn::TernaryDense dense(backend, p[2], p[3], c.arrays[1].as<uint8_t>(), *c.arrays[2].as<float>(),
+                          c.arrays[3].as<float>());
+  static bnn::ThreadPool pool(4);
+  for (int threads : kThreads) {
+    Result result(c.expected());
+    if (p[0] == 1) {
+      dense.run(x.as<int8_t>(), p[1], result.as<int32_t>(), &pool, threads);
+    } else {
+      dense.run(x.as<float>(), p[1], result.as<float>(), &pool, threads);
+    }
+    if (!result.right()) return false;
+  }
+  return true;
+}
+
 bool check(const bnn_backend& backend, const Case& c) {
   switch (c.kind) {
     case 0: return check_bitpack(backend, c);
@@ -232,6 +251,7 @@ bool check(const bnn_backend& backend, const Case& c) {
     case 4: return check_bconv2d(backend, c, true);
     case 5: return check_transpose(backend, c);
     case 6: return check_residual(backend, c);
+    case 7: return check_ternary(backend, c);
     default: throw std::runtime_error("unknown kind of case");
   }
 }
@@ -275,7 +295,7 @@ class Tally {
   bool report() const {
     std::printf("cases: %d (", cases());
     for (const auto& [kind, count] : kinds_) std::printf(" %s %d", kind.c_str(), count);
-    std::printf(" ), bconv2d with 1, 2 and 4 threads\nmismatches: %d\n", mismatches_);
+    std::printf(" ), bconv2d and ternary with 1, 2 and 4 threads\nmismatches: %d\n", mismatches_);
     return cases() > 0 && mismatches_ == 0;
   }
 

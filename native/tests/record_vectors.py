@@ -21,9 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnn_lab import reference
+from bnn_lab import ternary_reference as ternary
 
 MAGIC = 0x314E4E42  # "BNN1"
-KINDS = ["bitpack", "unpack", "bconv2d", "bmaxpool2d", "depthwise", "transpose", "residual"]
+KINDS = [
+    "bitpack", "unpack", "bconv2d", "bmaxpool2d", "depthwise", "transpose", "residual", "ternary",
+]  # fmt: skip
 DTYPES = ["float32", "int8", "bool"]
 PADDINGS: list[reference.Padding] = ["same", "valid"]
 ACTIVATIONS = ["none", "relu", "relu_n1_to_1", "relu6"]
@@ -334,6 +337,24 @@ def residual_cases(rng: np.random.Generator) -> Iterator[Case]:
         yield Case("residual", parameters, [*arrays, reference.quantize(expected), expected])
 
 
+def ternary_cases(rng: np.random.Generator) -> Iterator[Case]:
+    """Dense layers of ternary weights, as exact sums of int8 and as floats."""
+    depths = [1, 15, 16, 17, 100, 239, 241, 500, 1030]
+    for depth, outputs, samples in itertools.product(depths, [1, 31, 32, 33, 70], [1, 3, 8, 35]):
+        trits = rng.integers(-1, 2, (outputs, depth)).astype(np.int8)
+        scale = np.float32(rng.uniform(0.01, 2))
+        packed = ternary.pack_2bit(trits)
+        if rng.random() < 0.5:
+            x = rng.integers(-128, 128, (samples, depth)).astype(np.int8)
+            arrays = [x, packed, np.array([scale]), None, ternary.ternary_gemm(x, trits)]
+        else:
+            x = (3 * rng.standard_normal((samples, depth))).astype(np.float32)
+            bias = rng.standard_normal(outputs).astype(np.float32) if rng.random() < 0.5 else None
+            expected = ternary.ternary_dense(x, trits, float(scale), bias)
+            arrays = [x, packed, np.array([scale]), bias, expected]
+        yield Case("ternary", [DTYPES.index(x.dtype.name), samples, depth, outputs], arrays)
+
+
 def encode(case: Case) -> bytes:
     """The case as the runner reads it."""
     parts = [struct.pack("<2i", KINDS.index(case.kind), len(case.parameters))]
@@ -357,6 +378,7 @@ def record(path: Path, seed: int = 0) -> int:
         *depthwise_cases(rng),
         *transpose_cases(rng),
         *residual_cases(rng),
+        *ternary_cases(rng),
     ]
     with path.open("wb") as file:
         file.write(struct.pack("<2i", MAGIC, len(cases)))

@@ -101,7 +101,8 @@ def test_the_cpu_is_asked_for_all_that_the_compiler_may_use(backend: kernels.Bac
 )
 def test_pages_name_every_backend(page: str, cell: str) -> None:
     names = re.findall(cell, (ROOT / page).read_text(), re.MULTILINE)
-    assert names == [backend.name for backend in kernels.all_backends()]
+    backends = [backend.name for backend in kernels.all_backends()]
+    assert names and names == backends * (len(names) // len(backends))  # in each of its tables
 
 
 def test_no_other_file_names_a_backend() -> None:

@@ -22,6 +22,7 @@ from bnn_lab.experiments.latency import (
     shortcuts,
     speedup,
     stem,
+    ternary,
     threads,
 )
 from bnn_lab.experiments.latency.base import Run, Study
@@ -59,6 +60,7 @@ STUDIES: dict[str, Entry] = {
     "overhead": _entry(overhead),
     "threads": _entry(threads),
     "accuracy": _entry(accuracy),
+    "ternary": _entry(ternary),
 }
 
 

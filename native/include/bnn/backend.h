@@ -75,6 +75,25 @@ typedef struct {
   ptrdiff_t input_row_step, output_row_step, shortcut_row_step, signs_row_step;
 } bnn_span;
 
+/* One span of a product of ternary weights with int8 activations: some samples x one block. The
+ * weights of a block lie [depth / 16][32 channels][4 bytes]; bits 2 * j of byte i are the code
+ * (weight + 1: 0, 1 or 2) at depth 4 * j + i of the 16. So a byte's four codes meet activations
+ * that lie 4 apart, and 32 bits of a channel meet 32 bits of activations. Codes past the depth or
+ * the channels are 0. */
+#define BNN_TERNARY_DEPTH 16
+#define BNN_TERNARY_BYTES (BNN_BLOCK * BNN_TERNARY_DEPTH / 4)
+typedef struct {
+  const int8_t* input;    /* rows of groups * 16 values, zero past the depth */
+  ptrdiff_t input_step;   /* from one sample to the next */
+  const uint8_t* weights; /* groups * BNN_TERNARY_BYTES */
+  int32_t groups;         /* ceil(depth / 16); 256 * depth fits 31 bits */
+  int32_t samples;        /* >= 1 */
+  int32_t channels;       /* valid channels of the block, 1..32 */
+  const int32_t* sums; /* of each sample's values: result = sum of code * value - sum of values */
+  int32_t* output;
+  ptrdiff_t output_step; /* from one sample to the next */
+} bnn_ternary_span;
+
 typedef struct {
   const char* name; /* as in backends.def */
 
@@ -119,6 +138,8 @@ typedef struct {
   /* out[i] = AND over y, x of input[y * row_words + x * words + i], i < words: one window. */
   void (*bmaxpool)(const uint32_t* input, ptrdiff_t row_words, int32_t rows, int32_t columns,
                    int64_t words, uint32_t* output);
+
+  void (*ternary)(const bnn_ternary_span* span);
 
   /* The ceiling of the hardware: runs xor, popcount and add on registers alone, `rounds` times,
    * and returns how many multiply-accumulates that stands for. NULL without a popcount

@@ -28,6 +28,7 @@
 #include "bits.h"
 #include "bnn/backend.h"
 #include "results.h"
+#include "ternary.h"
 #include "vectors.h"
 
 namespace {
@@ -304,6 +305,7 @@ constexpr bnn_backend make_table() {
   table.unpack_f32 = unpack_f32;
   table.unpack_i8 = unpack_i8;
   table.bmaxpool = bmaxpool;
+  table.ternary = ternary;
   return table;
 }
 constexpr bnn_backend kBackend = make_table();

@@ -26,6 +26,7 @@
 #include <string.h>
 
 #include "bnn/backend.h"
+#include "ternary.h"
 
 namespace {
 
@@ -489,6 +490,7 @@ constexpr bnn_backend make_table() {
   table.unpack_f32 = unpack_f32;
   table.unpack_i8 = unpack_i8;
   table.bmaxpool = bmaxpool;
+  table.ternary = ternary;
   table.peak = peak;
   return table;
 }

@@ -26,6 +26,7 @@
 #include "bits.h"
 #include "bnn/backend.h"
 #include "results.h"
+#include "ternary.h"
 
 // A tile keeps all 32 vector registers busy: inlining it into another loop only invites spills.
 #define BNN_TILE __attribute__((noinline)) void
@@ -359,6 +360,7 @@ constexpr bnn_backend make_table() {
   table.unpack_f32 = unpack_f32;
   table.unpack_i8 = unpack_i8;
   table.bmaxpool = bmaxpool;
+  table.ternary = ternary;
   table.peak = peak;
   return table;
 }

@@ -221,6 +221,27 @@ void bmaxpool(const uint32_t* input, ptrdiff_t row_words, int32_t rows, int32_t 
   }
 }
 
+void ternary(const bnn_ternary_span* span) {
+  const bnn_ternary_span& s = *span;
+  for (int32_t m = 0; m < s.samples; ++m) {
+    for (int32_t c = 0; c < s.channels; ++c) {
+      int32_t sum = -s.sums[m];
+      const int8_t* x = s.input + m * s.input_step;
+      const uint8_t* weights = s.weights + 4 * c;
+      for (int32_t g = 0; g < s.groups; ++g) {
+        for (int i = 0; i < 4; ++i) {
+          const int32_t codes = weights[i];
+          sum += (codes & 3) * x[i] + (codes >> 2 & 3) * x[4 + i] + (codes >> 4 & 3) * x[8 + i] +
+                 (codes >> 6) * x[12 + i];
+        }
+        x += BNN_TERNARY_DEPTH;
+        weights += BNN_TERNARY_BYTES;
+      }
+      s.output[m * s.output_step + c] = sum;
+    }
+  }
+}
+
 // The empty asm makes the value unknown, or the compiler would compute the loop beforehand.
 int64_t peak(int64_t rounds) {
   uint64_t a[4] = {1, 2, 3, 4}, sums[4] = {};
@@ -255,6 +276,7 @@ constexpr bnn_backend make_table() {
   table.unpack_f32 = unpack_f32;
   table.unpack_i8 = unpack_i8;
   table.bmaxpool = bmaxpool;
+  table.ternary = ternary;
   table.peak = peak;
   return table;
 }

@@ -1,0 +1,127 @@
+"""Dense layers of ternary weights and int8 activations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bnn_lab import _native
+from bnn_lab.errors import InputError
+from bnn_lab.kernels import _checks as checks
+from bnn_lab.kernels.backends import backend_name
+from bnn_lab.ternary_reference import TRITS_OF_2BIT
+
+_OP = "ternary_dense"
+MOST_CHANNELS = 2**22  # sums of codes times activations stay inside int32
+
+
+class TernaryDense:
+    """A dense layer of ternary weights whose weights are packed once for a backend.
+
+    With one sample (generating a token) it reads each weight once and is bound by memory; with more
+    (reading a prompt) the samples share what was read.
+
+    Args:
+        weights: uint8, shape (O, ceil(channels_in / 4)), of `ternary_reference.pack_2bit`.
+        channels_in: input channels K, at most 2^22.
+        scale: of the weights.
+        bias: float32 (O,), or None.
+        backend: name of a backend, default the active one.
+
+    Raises:
+        InputError: a shape, dtype or number does not fit, or the weights hold a code of 3.
+        BackendError: `backend` is unknown or not supported.
+    """
+
+    def __init__(
+        self,
+        weights: NDArray[np.uint8],
+        *,
+        channels_in: int,
+        scale: float = 1.0,
+        bias: NDArray[np.float32] | None = None,
+        backend: str | None = None,
+    ) -> None:
+        self.channels_in = checks.integer(_OP, "channels_in", channels_in, 1, MOST_CHANNELS)
+        packed = checks.array(_OP, "weights", weights, np.uint8, 2)
+        width = -(-self.channels_in // TRITS_OF_2BIT)
+        if not len(packed) or packed.shape[1] != width:
+            raise InputError(
+                f"{_OP}: weights for {self.channels_in} input channels have shape (O, {width}) "
+                f"with O at least 1, not {packed.shape}; pack them with ternary_reference.pack_2bit"
+            )
+        if not isinstance(scale, (int, float, np.floating, np.integer)) or not np.isfinite(scale):
+            raise InputError(f"{_OP}: scale must be a finite number, not {scale!r}")
+        if bias is not None:
+            bias = checks.array(_OP, "bias", bias, np.float32, 1)
+            if len(bias) != len(packed):
+                raise InputError(f"{_OP}: bias must have {len(packed)} values, not {len(bias)}")
+        self.channels_out = len(packed)
+        self._dense = checks.call(
+            _native.TernaryDense,
+            packed,
+            self.channels_in,
+            float(scale),
+            bias,
+            backend_name(backend),
+        )
+
+    @property
+    def backend(self) -> str:
+        """Name of the backend that the weights are packed for."""
+        return self._dense.backend
+
+    def __call__(self, x: NDArray[np.float32], *, num_threads: int = 1) -> NDArray[np.float32]:
+        """Quantize `x` and multiply (see `ternary_reference.ternary_dense`).
+
+        Args:
+            x: float32, shape (M, K).
+            num_threads: 1 to 256. Results do not depend on it.
+
+        Returns:
+            float32, shape (M, O).
+
+        Raises:
+            InputError: wrong shape, dtype or number of threads.
+        """
+        return self._run(x, np.float32, num_threads)
+
+    def accumulators(self, x: NDArray[np.int8], *, num_threads: int = 1) -> NDArray[np.int32]:
+        """The exact product alone (see `ternary_reference.ternary_gemm`).
+
+        Args:
+            x: int8, shape (M, K).
+            num_threads: 1 to 256.
+
+        Returns:
+            int32, shape (M, O).
+
+        Raises:
+            InputError: wrong shape, dtype or number of threads.
+        """
+        return self._run(x, np.int8, num_threads)
+
+    def repeat(self, x: NDArray[np.float32], repeats: int, *, num_threads: int = 1) -> None:
+        """Quantize and multiply `repeats` times and drop the result; see `BConv2D.repeat`."""
+        self._check(x, np.float32)
+        checks.call(
+            self._dense.repeat,
+            np.ascontiguousarray(x),
+            checks.integer(_OP, "repeats", repeats),
+            checks.integer(_OP, "num_threads", num_threads, 1, 256),
+        )
+
+    def _run(self, x: Any, dtype: Any, num_threads: Any) -> NDArray:
+        values = self._check(x, dtype)
+        threads = checks.integer(_OP, "num_threads", num_threads, 1, 256)
+        return checks.call(self._dense.run, values, threads)
+
+    def _check(self, x: Any, dtype: Any) -> NDArray:
+        values = checks.array(_OP, "x", x, dtype, 2)
+        if values.shape[1] != self.channels_in:
+            raise InputError(
+                f"{_OP}: x must have shape (M, {self.channels_in}), not {values.shape}"
+            )
+        return values
