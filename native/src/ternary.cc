@@ -4,6 +4,9 @@
 #include <cmath>
 #include <cstring>
 #include <stdexcept>
+#include <string>
+
+#include "bnn/dispatch.h"
 
 namespace bnn {
 namespace {
@@ -56,6 +59,7 @@ void quantize_absmax(const float* x, int64_t samples, int64_t channels, int8_t* 
 TernaryDense::TernaryDense(const bnn_backend& backend, int64_t channels_in, int64_t channels_out,
                            const uint8_t* packed, float scale, const float* bias)
     : backend_(&backend),
+      multiply_(backend.ternary != nullptr ? backend.ternary : select_backend("scalar").ternary),
       channels_in_(channels_in),
       channels_out_(channels_out),
       groups_((channels_in + BNN_TERNARY_DEPTH - 1) / BNN_TERNARY_DEPTH),
@@ -109,7 +113,7 @@ void TernaryDense::run_blocks(int64_t samples, ThreadPool* pool, int threads,
       span.samples = static_cast<int32_t>(std::min(kSlab, samples - first));
       span.input = values_.data() + first * step;
       span.sums = sums_.data() + first;
-      backend_->ternary(&span);
+      multiply_(&span);
       for (int32_t m = 0; m < span.samples; ++m) {
         store(first + m, block * BNN_BLOCK, span.channels, results + m * BNN_BLOCK);
       }
@@ -118,11 +122,12 @@ void TernaryDense::run_blocks(int64_t samples, ThreadPool* pool, int threads,
   // Waking a thread takes as long as some ten thousand weights.
   constexpr int64_t kWorth = int64_t{1} << 17;
   const int64_t work = samples * channels_in_ * channels_out_;
+  const ThreadHooks hooks{backend_->thread_begin, backend_->thread_end};
   if (pool == nullptr || threads < 2 || work < kWorth) {
+    const HooksAround around(hooks);
     for (int64_t block = 0; block < blocks; ++block) task(block);
     return;
   }
-  const ThreadHooks hooks{backend_->thread_begin, backend_->thread_end};
   pool->parallel_for(blocks, threads, task, hooks);
 }
 

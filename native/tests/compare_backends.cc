@@ -397,7 +397,10 @@ void compare_bits(const std::vector<const bnn_backend*>& backends, int rounds) {
 // --- ternary
 // ----------------------------------------------------------------------------------
 
-void compare_ternary(const std::vector<const bnn_backend*>& backends, int rounds) {
+void compare_ternary(std::vector<const bnn_backend*> backends, int rounds) {
+  const auto last = std::remove_if(backends.begin(), backends.end(),
+                                   [](const bnn_backend* b) { return b->ternary == nullptr; });
+  backends.erase(last, backends.end());
   Guarded input, weights, sums;
   for (int round = 0; round < rounds; ++round) {
     bnn_ternary_span s{};

@@ -50,8 +50,8 @@ def measure(run: Run) -> pd.DataFrame:
 
     samples: 1 or 32. name: of the competitor. ms: median of a call. gb_per_s: bytes of its weights
     by the time of the best round. gmacs_per_s: multiply-accumulates by it. over_bound: its time
-    over that of `READING`. speedup: how many times as long as the ternary kernel of the fastest backend
-    it takes. The last two are medians of the quotients within each round.
+    over that of `READING`. speedup: how many times as long as the ternary kernel of the fastest
+    backend it takes. The last two are medians of the quotients within each round.
     """
     channels = 512 if run.quick else DENSE.channels_in
     working_set = 4 * channels**2 if run.quick else _WORKING_SET

@@ -139,6 +139,7 @@ typedef struct {
   void (*bmaxpool)(const uint32_t* input, ptrdiff_t row_words, int32_t rows, int32_t columns,
                    int64_t words, uint32_t* output);
 
+  /* NULL: the scalar backend's serves. */
   void (*ternary)(const bnn_ternary_span* span);
 
   /* The ceiling of the hardware: runs xor, popcount and add on registers alone, `rounds` times,

@@ -43,6 +43,7 @@ class TernaryDense {
   void run_blocks(int64_t samples, ThreadPool* pool, int threads, const Store& store) const;
 
   const bnn_backend* backend_;
+  void (*multiply_)(const bnn_ternary_span*);
   int64_t channels_in_, channels_out_, groups_;
   int64_t step_;  // from one sample to the next
   float scale_;
