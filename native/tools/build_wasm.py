@@ -1,14 +1,16 @@
 """Builds what runs in a page: `make wasm`, or `python native/tools/build_wasm.py [--small]`.
 
-Debian's clang does it, without emscripten. The small kernel is stored in the repository as text
-in a JavaScript module, so that nobody needs a compiler to use it; the same clang builds the same
-bytes.
+Debian's clang does it, without emscripten. The modules are stored in the repository, the small
+kernel as text in a JavaScript module, so that nobody needs a compiler to use them; the same clang
+builds the same bytes.
 """
 
 from __future__ import annotations
 
 import argparse
 import base64
+import hashlib
+import json
 import shutil
 import subprocess
 import sys
@@ -16,9 +18,15 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-SMALL = ROOT / "native/src/wasm/small/small.cc"
+NATIVE = ROOT / "native"
+SMALL = NATIVE / "wasm/small.cc"
 SMALL_BYTES = ROOT / "bnn_lab/widgets/js/core/small_kernel_bytes.js"
-VERSIONS = range(30, 15, -1)  # of clang; relaxed SIMD came with 16
+MODULES = ROOT / "docs/_static/measure"
+# File of a module to the backends that are left out of it. An engine without relaxed SIMD refuses a
+# module that has it anywhere; with it, popcount may still be the better one, as on ARM.
+KERNELS = {"kernels.wasm": "scalar;wasm_relaxed", "kernels_relaxed.wasm": "scalar"}
+SOURCES = MODULES / "kernels.json"  # of what they were built
+VERSIONS = range(30, 17, -1)  # of clang; --no-wasm-opt came with 18
 PREFERRED = 19  # the one whose bytes are stored
 PACKAGES = (
     f"clang-{PREFERRED} lld-{PREFERRED} libclang-rt-{PREFERRED}-dev-wasm32 wasi-libc "
@@ -72,22 +80,71 @@ def small_module(code: bytes) -> str:
         JavaScript.
     """
     return (
-        f"// native/src/wasm/small/small.cc, {len(code):,} bytes, by make wasm.\n"
+        f"// native/wasm/small.cc, {len(code):,} bytes, by make wasm.\n"
         f'export const WASM =\n  "{base64.b64encode(code).decode()}";\n'
     )
+
+
+def sources_digest() -> str:
+    """One text for all that the kernels' modules are built of, version numbers aside.
+
+    Returns:
+        SHA-256, hexadecimal.
+    """
+    folders = ("include/bnn", "src", "wasm")
+    files = [path for folder in folders for path in (NATIVE / folder).rglob("*") if path.is_file()]
+    digest = hashlib.sha256()
+    for path in [NATIVE / "CMakeLists.txt", NATIVE / "cmake/wasm32.cmake", *sorted(files)]:
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest.update(f"{path.relative_to(NATIVE).as_posix()} {content}\n".encode())
+    return digest.hexdigest()
+
+
+def build_kernels(clang: str, folder: Path) -> dict[str, bytes]:
+    """Compile the kernels' modules.
+
+    Args:
+        clang: see `find_clang`.
+        folder: for CMake.
+
+    Returns:
+        File name to module.
+    """
+    built = {}
+    for name, without in KERNELS.items():
+        build = folder / Path(name).stem
+        options = [f"-DCMAKE_TOOLCHAIN_FILE={NATIVE / 'cmake/wasm32.cmake'}", "-DBNN_WERROR=ON"]
+        options += [f"-DCMAKE_CXX_COMPILER={clang.replace('clang', 'clang++')}"]
+        options += ["-DCMAKE_CXX_FLAGS_RELEASE=-O2 -DNDEBUG", f"-DBNN_WITHOUT={without}"]
+        configure = ["cmake", "-S", str(NATIVE), "-B", str(build), *options]
+        for command in (configure, ["cmake", "--build", str(build), "--target", "bnn_page", "-j2"]):
+            done = subprocess.run(
+                command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            )
+            if done.returncode:
+                raise SystemExit(f"error: {' '.join(command)}\n{done.stdout[-4000:]}")
+        built[name] = (build / "bnn_page").read_bytes()
+    return built
 
 
 def main() -> None:
     """Build, and say how large it came out."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--small", action="store_true", help="the small kernel alone")
-    parser.parse_args()
+    arguments = parser.parse_args()
     clang = find_clang()
     if clang != f"clang-{PREFERRED}":
         print(f"warning: {clang} makes other bytes than clang-{PREFERRED}", file=sys.stderr)
     code = build_small(clang)
     SMALL_BYTES.write_text(small_module(code), encoding="utf-8")
     print(f"{SMALL_BYTES.relative_to(ROOT)}: {len(code):,} bytes")
+    if arguments.small:
+        return
+    digest = sources_digest()
+    for name, module in build_kernels(clang, ROOT / "build/wasm").items():
+        (MODULES / name).write_bytes(module)
+        print(f"{(MODULES / name).relative_to(ROOT)}: {len(module):,} bytes")
+    SOURCES.write_text(json.dumps({"sources": digest}) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

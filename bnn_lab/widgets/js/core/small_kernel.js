@@ -1,5 +1,5 @@
 // A small network in the page: stages over images in the memory of a kernel of a few kilobytes
-// (native/src/wasm/small/small.cc), of which both the binary network and its float twin are made.
+// (native/wasm/small.cc), of which both the binary network and its float twin are made.
 //
 //   const kernel = await smallKernel();
 //   const image = kernel.image("f32", 8, 8, 1);           // framed, as convolutions read it
