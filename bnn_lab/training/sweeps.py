@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import itertools
 import logging
 import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,6 +104,33 @@ def grid_of(grid: Mapping[str, Sequence[Any]] | Sequence[Point]) -> list[dict[st
     return points
 
 
+def _reach(address: str) -> None:
+    """See that something speaks Dask's protocol at a scheduler's address.
+
+    `Client` (distributed 2026.8) waits for ever for one that listens and says nothing. And one that
+    fails in its constructor stays half built until the garbage collector finds it, and hangs where
+    that happens while another one starts. So none is made for an address that cannot be right.
+
+    Raises:
+        ValueError: it is no address.
+        OSError: no answer in 3 s.
+    """
+    from distributed.comm import connect, parse_address
+    from distributed.security import Security
+
+    if parse_address(address)[0] == "inproc":
+        return
+
+    async def reach() -> None:
+        options = Security().get_connection_args("client")
+        comm = await asyncio.wait_for(connect(address, timeout=3, **options), 3)
+        await comm.close()
+
+    # A thread, because notebooks have a loop running in this one.
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, reach()).result()
+
+
 @contextlib.contextmanager
 def open_client(client: Any = None, *, workers: int | None = None, show: bool = True) -> Any:
     """A Dask client for the time of a `with` block.
@@ -141,6 +170,7 @@ def open_client(client: Any = None, *, workers: int | None = None, show: bool = 
             client = stack.enter_context(Client(cluster))
         elif isinstance(client, str):
             try:
+                _reach(client)
                 client = stack.enter_context(Client(client, timeout="3s"))
             except ValueError as error:
                 raise InputError(

@@ -48,7 +48,7 @@ CHROMIUM_OPTIONS = [
 ADDRESS = {"lab": "lab/tree/", "notebook": "notebooks/"}
 SECOND = 1000  # playwright counts milliseconds
 # After this many seconds what must come will never come. It bounds a hang, and asserts no speed.
-HANG = 600
+HANG = 180
 
 # What a view shows: every plot's data and the parts of its layout that carry content, or, where
 # there is no plot, the text and pictures.

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
 import time
 from pathlib import Path
@@ -141,7 +142,14 @@ def test_a_scheduler_that_does_not_answer_is_named() -> None:
         pass
 
 
-@pytest.mark.parametrize("client", ["nonsense", "http://127.0.0.1:8786", 3])
+def test_what_listens_but_is_no_scheduler_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(BnnLabError, match=address), open_client(address):
+            pass
+
+
+@pytest.mark.parametrize("client", ["nonsense", "http://127.0.0.1:8786", "", "tcp://host", 3])
 def test_what_is_no_client_is_refused(client) -> None:
     with pytest.raises(InputError, match="client="), open_client(client):
         pass

@@ -152,11 +152,14 @@ function press({ layout: l }, x, y, view) {
 /** A field for those who would rather type, and the way to the result without a guess. */
 function panel(view) {
   const field = el("input", { type: "number", step: "any", "aria-label": "your guess as a number" });
-  field.addEventListener("change", () => {
+  const keep = () => {
     if (field.value === "") return view.set({ at: null });
     const value = Number(field.value);
     if (Number.isFinite(value)) guessAt(view, shareOf(view.state, value));
-  });
+  };
+  field.addEventListener("change", keep);
+  // A notebook's own use of Enter may keep the browser from its own, which is to fire `change`.
+  field.addEventListener("keydown", ({ key }) => key === "Enter" && keep());
   const ask = el("button", { type: "button", click: () => view.set({ asked: true }) }, "show the result without a guess");
   const element = el("div", { class: "guess" }, el("label", {}, "or type it: ", field), ask);
   element.prepend(el("style", {}, STYLE));
