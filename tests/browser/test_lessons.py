@@ -56,6 +56,7 @@ def a_guess_is_kept(notebook: Any) -> None:
     shown = notebook.page.locator("[class*=bnn-lab-predict-] .words")
     # Both where it is asked and where it is revealed.
     for number in range(2):
+        shown.nth(number).scroll_into_view_if_needed()  # what is out of sight is not drawn
         shown.nth(number).filter(has_text="Your guess: 17 flips. The result:").wait_for()
     notebook.run_cell("score_sheet()")
     notebook.page.get_by_role("cell", name="17 flips").first.wait_for()
