@@ -15,14 +15,29 @@ from bnn_lab.experiments.training import (
     BopVsLatent,
     ClipAndDecay,
     ExperimentResult,
+    InertiaKnobs,
+    LatentApproximation,
+    LayerPace,
     LearningRateIsInertia,
+    OptimizerMemory,
+    PseudoGradients,
     ScalingInvariance,
 )
 from bnn_lab.figures import theme
 from bnn_lab.figures.drawing import Drawing
+from bnn_lab.figures.latent_experiments import (
+    draw_knobs,
+    draw_latents,
+    draw_memory,
+    draw_pace,
+    draw_pseudo_gradients,
+)
+from bnn_lab.training.uncertainty import difference_uncertainty
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_SYMBOLS = ("circle-open", "diamond-open", "square-open", "cross-thin-open", "triangle-up-open")
 
 
 def draw_experiment(result: ExperimentResult) -> Drawing:
@@ -47,30 +62,41 @@ def draw_experiment(result: ExperimentResult) -> Drawing:
 
 
 def _invariance(frame: pd.DataFrame) -> Drawing:
-    """Which pairs of trainings stayed identical, and where the others parted."""
-    cases = list(dict.fromkeys(frame.case))
-    scales = list(dict.fromkeys(frame.scale))
-    cell = {(row.case, row.scale): row for row in frame.itertuples()}
-
-    def text(case: str, scale: float) -> str:
-        row = cell.get((case, scale))
-        if row is None:
-            return ""
-        return "✓ identical" if row.identical else f"✗ from step {row.first_difference}"
-
-    columns = [[text(case, scale) for case in cases] for scale in scales]
+    """For how many steps each pair of trainings stayed identical, as bars."""
+    several = frame.scale.nunique() > 1
+    labels = [
+        f"{row.case}, C = {row.scale:g}" if several else row.case for row in frame.itertuples()
+    ]
+    equal = [row.steps if row.identical else row.first_difference - 1 for row in frame.itertuples()]
     figure = go.Figure(
-        go.Table(
-            header={"values": ["case", *(f"C = {scale:g}" for scale in scales)], "align": "left"},
-            cells={"values": [cases, *columns], "align": "left", "height": 26},
+        go.Bar(
+            x=equal,
+            y=labels,
+            orientation="h",
+            marker={
+                "color": [theme.GREEN if same else theme.VERMILION for same in frame.identical]
+            },
+            text=[
+                "✓ to the last step" if row.identical else f"✗ part at step {row.first_difference}"
+                for row in frame.itertuples()
+            ],
+            textposition=["inside" if same else "outside" for same in frame.identical],
+            insidetextanchor="end",
+            insidetextfont={"color": "white"},
+            outsidetextfont={"color": theme.TEXT},
+            constraintext="none",
+            cliponaxis=False,
+            hovertemplate="%{y}: %{x} equal steps<extra></extra>",
         )
     )
-    title = "Are all binary weights the same after every step?"
-    figure.update_layout(**theme.layout(title), height=140 + 28 * len(cases))
+    title = "For how long is every binary weight the same in both trainings?"
+    figure.update_layout(**theme.layout(title), height=140 + 34 * len(labels))
+    figure.update_xaxes(theme.axis("training steps", range=[0, 1.02 * frame.steps.max()]))
+    figure.update_yaxes(theme.axis("", autorange="reversed", ticks="", ticklabelstandoff=8))
     same = ", ".join(dict.fromkeys(frame[frame.identical].case))
     parted = ", ".join(dict.fromkeys(frame[~frame.identical].case))
     words = (
-        f"Table of cases and scales C. Identical after every step: "
+        f"Bars of cases and scales C. Identical after every step: "
         f"{same or 'none'}. Parted: {parted or 'none'}."
     )
     return Drawing(figure, words)
@@ -79,9 +105,18 @@ def _invariance(frame: pd.DataFrame) -> Drawing:
 def _inertia(frame: pd.DataFrame) -> Drawing:
     """Accuracy over inertia, the ratio of initial latent weights and learning rate."""
     figure = go.Figure()
-    pairs = frame.groupby(["learning_rate", "initial_scale"])
+    line = 100 * frame.groupby("inertia").accuracy.mean()
+    figure.add_scatter(
+        x=line.index,
+        y=line,
+        mode="lines",
+        line={"color": theme.GRID, "width": 3},
+        hoverinfo="skip",
+        showlegend=False,
+    )
+    pairs = frame.groupby(["learning_rate", "initial_scale"], sort=False)
     for number, ((rate, scale), rows) in enumerate(pairs):
-        name = f"lr {rate:g}, latents × {scale:g}"
+        name = f"learning rate {rate:.4g}, latents × {scale:.4g}"
         figure.add_scatter(
             x=rows.inertia,
             y=100 * rows.accuracy,
@@ -89,9 +124,7 @@ def _inertia(frame: pd.DataFrame) -> Drawing:
             name=name,
             marker={
                 "color": theme.COLOURS[number % len(theme.COLOURS)],
-                "symbol": ("circle-open", "diamond-open", "square-open", "cross-thin-open")[
-                    number % 4
-                ],
+                "symbol": _SYMBOLS[number % len(_SYMBOLS)],
                 "size": 11,
                 "line": {"width": 2},
             },
@@ -181,45 +214,64 @@ def _grid(frame: pd.DataFrame) -> Drawing:
 
 
 def _comparison(frame: pd.DataFrame) -> Drawing:
-    """Test accuracy of each method's final runs: every seed, mean and standard deviation."""
+    """Test accuracy of each method's final runs, beside how far chance alone may move a mean."""
     final = frame[frame.phase == "final"]
+    means = final.groupby("method", sort=False).accuracy.mean()
+    best, images = means.max(), int(final.images.iloc[0])
+    unsure = 100 * difference_uncertainty(best, best, images)
     figure = go.Figure()
-    for number, (method, rows) in enumerate(final.groupby("method", sort=False)):
-        values = 100 * rows.accuracy.to_numpy()
-        spread = values.std(ddof=1) if len(values) > 1 else 0.0
-        colour = theme.COLOURS[number % len(theme.COLOURS)]
+    figure.add_hrect(
+        y0=100 * best - 2 * unsure,
+        y1=100 * best,
+        fillcolor=theme.GRID,
+        line_width=0,
+        annotation={
+            "text": "no difference that these images can tell (2 standard errors)",
+            "font": {"size": 12, "color": theme.TEXT},
+        },
+        annotation_position="bottom left",
+    )
+    places = np.arange(len(means))
+    for place, method in zip(places, means.index, strict=True):
+        values = 100 * final[final.method == method].accuracy.to_numpy()
+        colour = theme.COLOURS[place % len(theme.COLOURS)]
         figure.add_scatter(
-            x=np.full(len(values), str(method)),
+            x=np.full(len(values), place),
             y=values,
             mode="markers",
-            marker={"color": colour, "size": 7, "opacity": 0.5},
+            marker={"color": colour, "size": 7, "opacity": 0.6},
             hovertemplate="%{y:.1f} %<extra></extra>",
         )
         figure.add_scatter(
-            x=[str(method)],
+            x=[place],
             y=[values.mean()],
             mode="markers+text",
-            text=[f"{values.mean():.1f} ± {spread:.1f}"],
+            text=[f"  {values.mean():.1f} %"],
             textposition="middle right",
-            error_y={"type": "data", "array": [spread], "color": colour},
-            marker={"color": colour, "size": 12, "symbol": "diamond"},
+            marker={"color": colour, "size": 13, "symbol": "diamond"},
             hovertemplate="mean %{y:.2f} %<extra></extra>",
         )
-    figure.update_layout(**theme.layout("Test accuracy after equal tuning"), height=380)
-    figure.update_xaxes(theme.axis("method", type="category"))
-    figure.update_yaxes(theme.axis("test accuracy, %"))
-    words = ", ".join(
-        f"{method} {100 * rows.accuracy.mean():.1f} %"
-        for method, rows in final.groupby("method", sort=False)
+    figure.update_layout(**theme.layout("Test accuracy after equal tuning"), height=400)
+    figure.update_xaxes(
+        theme.axis("", tickvals=places, ticktext=list(means.index), range=[-0.5, len(means) - 0.4])
     )
+    low = min(100 * final.accuracy.min(), 100 * best - 3 * unsure)
+    high = max(100 * final.accuracy.max(), 100 * best)
+    figure.update_yaxes(theme.axis("test accuracy, %", range=[low - unsure / 2, high + unsure / 2]))
+    words = ", ".join(f"{method} {100 * value:.1f} %" for method, value in means.items())
     return Drawing(
         figure,
         f"Points of the test accuracy of {final.seed.nunique()} seeds for each method; means: "
-        f"{words}.",
+        f"{words}. A difference of two means is uncertain by {unsure:.1f} points.",
     )
 
 
 _DRAWN: dict[type, Callable[[Any], Drawing]] = {
+    InertiaKnobs: draw_knobs,
+    LatentApproximation: draw_latents,
+    LayerPace: draw_pace,
+    OptimizerMemory: draw_memory,
+    PseudoGradients: draw_pseudo_gradients,
     ScalingInvariance: _invariance,
     LearningRateIsInertia: _inertia,
     ClipAndDecay: _clip,

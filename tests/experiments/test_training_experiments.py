@@ -34,7 +34,9 @@ def test_theorem_latent_weights_are_inertia() -> None:
         assert free.identical and free.first_difference == 0 and free.flips > 100_000
         assert not clipped.identical and clipped.first_difference >= 1
     assert frame.loc[("gradient clip fixed", 2.0**-7)].first_difference > 100
-    assert draw(result).figure.data[0].cells["values"][1][0] == "✓ identical"
+    bars = draw(result).figure.data[0]
+    assert list(bars.x)[:2] == [600, 600] and bars.text[0] == "✓ to the last step"
+    assert bars.x[2] == frame.loc[("gradient clip fixed", 2.0**-7)].first_difference - 1
 
 
 @pytest.mark.slow
@@ -85,7 +87,7 @@ def test_inertia_is_a_ratio() -> None:
     same = frame[frame.inertia == 1.0]
     assert same.total_flips.nunique() == 1 and same.accuracy.nunique() == 1
     assert frame.total_flips.nunique() == 2
-    assert len(draw(result).figure.data) == 3
+    assert len(draw(result).figure.data) == 4
 
 
 def test_limits_on_latents_keep_them_flipping() -> None:
@@ -154,7 +156,9 @@ def test_comparison_tunes_equally_and_reports_fresh_seeds() -> None:
     final = frame[frame.phase == "final"]
     assert (final.candidate == 0).all()  # the frozen settings must not win
     assert final.seed.unique().tolist() == [0]
-    assert len(draw(result).figure.data) == 4
+    drawing = draw(result)
+    assert len(drawing.figure.data) == 4
+    assert (frame.images == 500).all() and "uncertain by" in drawing.words
 
 
 @pytest.mark.parametrize(
@@ -166,6 +170,17 @@ def test_comparison_tunes_equally_and_reports_fresh_seeds() -> None:
         (lambda: mlp_run(method="adam", gamma=0.5), "does not use"),
         (lambda: mlp_run(method="float", ste_clip=1.0), "does not use"),
         (lambda: mlp_run(epochs=0), "epochs"),
+        (lambda: mlp_run(method="sgd", rate_every=-1), "negative"),
+        (lambda: mlp_run(method="adam", quantizer="round"), "must be one of ste"),
+        (lambda: mlp_run(method="adam", quantizer="swish", ste_clip=1.0), "does not use"),
+        (lambda: mlp_run(method="bop", pretrained=2), "does not use"),
+        (lambda: mlp_run(method="bop", sigma=0.5), "does not use"),
+        (lambda: mlp_run(data="faces"), "data"),
+        (lambda: experiments.pseudo_gradients(names=("tanh",)), "no pseudo-gradient"),
+        (lambda: experiments.forward_and_backward("tanh", np.zeros(2)), "no pseudo-gradient"),
+        (lambda: experiments.inertia_knobs(knobs={}), "at least one"),
+        (lambda: experiments.layer_pace(methods={}), "at least one"),
+        (lambda: experiments.latent_approximation(seeds=()), "seed"),
         (lambda: mlp_run(batch=2000, epochs=1), "2000"),
         (lambda: experiments.scaling_invariance(-1.0), "scale"),
         (lambda: experiments.scaling_invariance(2.0, cases=("x",)), "no case"),

@@ -1,4 +1,4 @@
-"""Experiments on the digits: settings in, tidy table and figure out, each in seconds to minutes."""
+"""Experiments on small images: settings in, tidy table out, each in seconds to minutes."""
 
 from bnn_lab.experiments.training.base import ExperimentResult, Running
 from bnn_lab.experiments.training.bop import BopGrid, BopVsLatent, bop_grid, bop_vs_latent
@@ -11,21 +11,32 @@ from bnn_lab.experiments.training.inertia import (
     learning_rate_is_inertia,
     scaling_invariance,
 )
-from bnn_lab.experiments.training.mlp_run import (
-    MlpRun,
-    MlpTrace,
-    mlp_run,
-    train_mlp_run,
+from bnn_lab.experiments.training.knobs import InertiaKnobs, LayerPace, inertia_knobs, layer_pace
+from bnn_lab.experiments.training.latents import LatentApproximation, latent_approximation
+from bnn_lab.experiments.training.memory import OptimizerMemory, optimizer_memory
+from bnn_lab.experiments.training.mlp_run import MlpTrace, mlp_run, train_mlp_run
+from bnn_lab.experiments.training.mlp_settings import MlpRun
+from bnn_lab.experiments.training.quantizers import (
+    PSEUDO_GRADIENTS,
+    PseudoGradients,
+    forward_and_backward,
+    pseudo_gradients,
 )
 
 __all__ = [
+    "PSEUDO_GRADIENTS",
     "BopGrid",
     "BopVsLatent",
     "ClipAndDecay",
     "ExperimentResult",
+    "InertiaKnobs",
+    "LatentApproximation",
+    "LayerPace",
     "LearningRateIsInertia",
     "MlpRun",
     "MlpTrace",
+    "OptimizerMemory",
+    "PseudoGradients",
     "Running",
     "ScalingInvariance",
     "bop_films",
@@ -33,8 +44,14 @@ __all__ = [
     "bop_vs_latent",
     "clip_and_decay",
     "film_of",
+    "forward_and_backward",
+    "inertia_knobs",
+    "latent_approximation",
+    "layer_pace",
     "learning_rate_is_inertia",
     "mlp_run",
+    "optimizer_memory",
+    "pseudo_gradients",
     "scaling_invariance",
     "train_mlp_run",
 ]

@@ -9,7 +9,8 @@ from typing import Any
 from bnn_lab._pandas import to_frame
 from bnn_lab.errors import InputError
 from bnn_lab.experiments.training.base import ExperimentResult, Running, configure, needs
-from bnn_lab.experiments.training.mlp_run import METHODS, mlp_run
+from bnn_lab.experiments.training.mlp_run import mlp_run
+from bnn_lab.experiments.training.mlp_settings import METHODS
 
 
 @dataclass(frozen=True)
@@ -21,12 +22,14 @@ class BopGrid:
         thresholds: tau, at least 0.
         seeds: one run each.
         epochs: number of epochs of each run.
+        data: name of the images, see `bnn_lab.data.load_named`.
     """
 
     gammas: tuple[float, ...] = (1e-4, 1e-3, 1e-2, 1e-1)
     thresholds: tuple[float, ...] = (0.0, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3)
     seeds: tuple[int, ...] = (0, 1, 2)
     epochs: int = 30
+    data: str = "digits"
 
 
 def bop_grid(
@@ -37,11 +40,11 @@ def bop_grid(
     running: Running | None = None,
     **changes: Any,
 ) -> ExperimentResult:
-    """Train the digits MLP with Bop for every gamma, tau and seed.
+    """Train the MLP with Bop for every gamma, tau and seed.
 
-    The Bop paper's figure 2 on a problem of a second a run: large gamma or small tau is noise,
-    small gamma or large tau is frozen. A run of 30 epochs takes about a second, so the default's 72
-    need one to two minutes, and 3 × 3 points with ``seeds=(0,)`` about ten seconds.
+    The Bop paper's study of its two hyper-parameters (section 5.1) as a map, on a problem of a
+    second a run: large gamma or small tau is noise, small gamma or large tau is frozen. The
+    default's 72 runs need one to two minutes, and 3 × 3 points with ``seeds=(0,)`` ten seconds.
 
     Args:
         gammas: adaptivity rates; default 1e-4 to 0.1.
@@ -80,7 +83,8 @@ def grid_points(config: BopGrid) -> list[dict[str, Any]]:
     needs(all(0 < gamma <= 1 for gamma in config.gammas), "bop_grid", "gammas must lie in (0, 1]")
     needs(all(tau >= 0 for tau in config.thresholds), "bop_grid", "taus must be at least 0")
     return [
-        {"method": "bop", "gamma": gamma, "threshold": tau, "seed": seed, "epochs": config.epochs}
+        {"method": "bop", "gamma": gamma, "threshold": tau, "seed": seed}
+        | {"epochs": config.epochs, "data": config.data}
         for gamma in config.gammas
         for tau in config.thresholds
         for seed in config.seeds
@@ -115,6 +119,7 @@ class BopVsLatent:
         seeds: seeds of the final runs; must not overlap with `tuning_seeds`.
         validation: images that candidates are chosen by, held out of training.
         epochs: number of epochs of every run.
+        data: name of the images, see `bnn_lab.data.load_named`.
     """
 
     candidates: dict[str, tuple[dict[str, Any], ...]] = field(default_factory=_default_candidates)
@@ -122,6 +127,7 @@ class BopVsLatent:
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     validation: int = 300
     epochs: int = 30
+    data: str = "digits"
 
 
 def bop_vs_latent(
@@ -140,7 +146,8 @@ def bop_vs_latent(
 
     Returns:
         Frame: method, phase (``tuning`` or ``final``), candidate (its number), seed, accuracy
-        (validation in tuning, test in the final runs, mean of the last 5 epochs), pi (last epoch).
+        (validation in tuning, test in the final runs, mean of the last 5 epochs), pi (last epoch),
+        images (how many the test has).
 
     Raises:
         InputError: a setting is out of range, or the budgets differ.
@@ -148,7 +155,7 @@ def bop_vs_latent(
     chosen = configure(BopVsLatent(), config, changes)
     _check_budget(chosen)
     running = running or Running()
-    common = {"epochs": chosen.epochs, "validation": chosen.validation}
+    common = {"epochs": chosen.epochs, "validation": chosen.validation, "data": chosen.data}
     tuning = [
         (method, number, {"method": method, "seed": seed, **settings, **common})
         for method, candidates in chosen.candidates.items()
@@ -179,6 +186,7 @@ def _rows(running: Running, runs: list[Any], phase: str, column: str) -> list[di
             "seed": point["seed"],
             "accuracy": result[column],
             "pi": result["pi"][-1],
+            "images": result["images"],
         }
         for (method, number, point), result in zip(runs, results, strict=True)
     ]

@@ -17,12 +17,8 @@ import numpy as np
 from bnn_lab._pandas import to_frame
 from bnn_lab.errors import InputError
 from bnn_lab.experiments.training.base import ExperimentResult, Running, configure, needs
-from bnn_lab.experiments.training.mlp_run import (
-    MlpRun,
-    mlp_run,
-    settings_of,
-    train_mlp_run,
-)
+from bnn_lab.experiments.training.mlp_run import mlp_run, train_mlp_run
+from bnn_lab.experiments.training.mlp_settings import MlpRun, settings_of
 
 # Latents start below 0.29 and reach it after some hundred steps at the default learning rate.
 CLIP = 0.7
@@ -53,11 +49,12 @@ class ScalingInvariance:
             everything. It is a matter of chance when: at C = 3 or 0.01 in most runs within 600
             steps, in some not at all.
         cases: some of `CASES`.
-        epochs: number of epochs, of 20 steps each.
+        epochs: number of epochs, of 20 steps each on the digits.
         learning_rate: learning rate of the latent weights; at 20 over 100,000 of 600 steps' flips
             happen.
         hidden: units of the hidden layers.
         seed: seed of initialisation and shuffling.
+        data: name of the images, see `bnn_lab.data.load_named`.
     """
 
     scales: tuple[float, ...] = (2.0**-7, 2.0**10)
@@ -66,6 +63,7 @@ class ScalingInvariance:
     learning_rate: float = 20.0
     hidden: tuple[int, ...] = (64, 64)
     seed: int = 0
+    data: str = "digits"
 
 
 def scaling_invariance(
@@ -86,7 +84,8 @@ def scaling_invariance(
         **changes: single fields of `ScalingInvariance`.
 
     Returns:
-        Frame: case, scale, identical, first_difference (step from 1; 0 if identical), flips.
+        Frame: case, scale, identical, first_difference (step from 1; 0 if identical), steps,
+        flips.
 
     Raises:
         InputError: a setting is out of range.
@@ -106,12 +105,13 @@ def scaling_invariance(
             "learning_rate": chosen.learning_rate,
             "hidden": list(chosen.hidden),
             "seed": chosen.seed,
+            "data": chosen.data,
         }
         for case in chosen.cases
         for scale in chosen.scales
     ]
     rows = (running or Running()).points(compare_scaled, points, "scaling")
-    frame = to_frame(rows)[["case", "scale", "identical", "first_difference", "flips"]]
+    frame = to_frame(rows)[["case", "scale", "identical", "first_difference", "steps", "flips"]]
 
     return ExperimentResult(chosen, frame)
 
@@ -124,24 +124,34 @@ def compare_scaled(
     learning_rate: float = 20.0,
     hidden: Sequence[int] = (64, 64),
     seed: int = 0,
+    data: str = "digits",
 ) -> dict[str, Any]:
     """One pair of trainings of `scaling_invariance`.
 
     Args:
         case: one of `CASES`.
         scale: C > 0.
-        epochs: number of epochs, of 20 steps each.
+        epochs: number of epochs, of 20 steps each on the digits.
         learning_rate: learning rate of the latent weights; Adam, whose steps do not depend on the
             gradient's size, takes a 1000th of it.
         hidden: units of the hidden layers.
         seed: seed of initialisation and shuffling.
+        data: name of the images.
 
     Returns:
-        identical (bool), first_difference (step from 1, 0 for none), flips (of the first run).
+        identical (bool), first_difference (step from 1, 0 for none), steps, flips (of the first
+        run).
     """
     method, setting, value, power = _CASES[case]
     rate = learning_rate / 1000 if method == "adam" else learning_rate
-    base = MlpRun(method=method, epochs=epochs, learning_rate=rate, hidden=tuple(hidden), seed=seed)
+    base = MlpRun(
+        method=method,
+        epochs=epochs,
+        learning_rate=rate,
+        hidden=tuple(hidden),
+        seed=seed,
+        data=data,
+    )
     scaled = replace(base, learning_rate=rate * scale, initial_scale=scale)
     if setting is not None:
         base = replace(base, **{setting: value})  # type: ignore[arg-type]
@@ -152,6 +162,7 @@ def compare_scaled(
     return {
         "identical": not differs.any(),
         "first_difference": int(np.argmax(differs)) + 1 if differs.any() else 0,
+        "steps": len(differs),
         "flips": int(first.flips.sum()),
     }
 
@@ -164,6 +175,7 @@ class LearningRateIsInertia:
         pairs: (learning rate, scale of the initial latent weights).
         epochs: number of epochs of each run.
         seeds: one run each.
+        data: name of the images, see `bnn_lab.data.load_named`.
     """
 
     pairs: tuple[tuple[float, float], ...] = (
@@ -176,6 +188,7 @@ class LearningRateIsInertia:
     )
     epochs: int = 30
     seeds: tuple[int, ...] = (0, 1, 2)
+    data: str = "digits"
 
 
 def learning_rate_is_inertia(
@@ -204,7 +217,7 @@ def learning_rate_is_inertia(
     chosen = configure(LearningRateIsInertia(), config, changes)
     points = [
         {"method": "sgd", "learning_rate": rate, "initial_scale": scale, "seed": seed}
-        | {"epochs": chosen.epochs}
+        | {"epochs": chosen.epochs, "data": chosen.data}
         for rate, scale in chosen.pairs
         for seed in chosen.seeds
     ]
@@ -226,6 +239,7 @@ class ClipAndDecay:
         l2: weight decay coefficients.
         epochs: number of epochs of each run.
         seeds: one run each.
+        data: name of the images, see `bnn_lab.data.load_named`.
     """
 
     learning_rate: float = 1.0
@@ -233,6 +247,7 @@ class ClipAndDecay:
     l2: tuple[float, ...] = (1e-4, 1e-3)
     epochs: int = 30
     seeds: tuple[int, ...] = (0, 1, 2)
+    data: str = "digits"
 
 
 def clip_and_decay(
@@ -286,6 +301,7 @@ def replace_settings(config: ClipAndDecay, seed: int, extra: dict[str, float]) -
         learning_rate=config.learning_rate,
         epochs=config.epochs,
         seed=seed,
+        data=config.data,
         **extra,  # type: ignore[arg-type]
     )
     return settings_of(run)
