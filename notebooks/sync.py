@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ LESSONS = Path(__file__).parent / "lessons"
 SECONDS_PER_CELL = 300
 
 # For Colab, Binder and notebooks that were copied elsewhere. The site leaves it out.
-SETUP_TAGS = ["setup", "remove-cell"]
+SETUP_TAGS = ["setup", "remove-cell", "hide-input"]
 SETUP = """\
 # Where bnn_lab is missing, as on Colab, this installs it. It does nothing elsewhere.
 import importlib.util
@@ -31,8 +32,12 @@ if importlib.util.find_spec("bnn_lab") is None:
     %pip install --quiet "bnn-lab[train,notebooks]"
     %pip install --quiet --no-deps larq==0.14.0"""
 
-# A cell with this tag shows its output alone, and its code to those who open it.
-FOLDED = "hide-input"
+# Tag to the metadata by which Jupyter shows only a cell's output, and code to those who open it;
+# or only a heading, and what is below it to those who open that.
+FOLDED: dict[str, dict[str, Any]] = {
+    "hide-input": {"jupyter": {"source_hidden": True}},
+    "folded-section": {"jp-MarkdownHeadingCollapsed": True},
+}
 
 # What a figure needs in JupyterLab. Its HTML form would carry a copy of plotly, 5 MB. The site
 # brings an explorable to life from the third.
@@ -102,7 +107,7 @@ def with_setup(notebook: Any) -> Any:
     Returns:
         The same notebook.
     """
-    cell = nbformat.v4.new_code_cell(SETUP, id="setup", metadata={"tags": SETUP_TAGS})
+    cell = nbformat.v4.new_code_cell(SETUP, id="setup", metadata=_metadata(SETUP_TAGS))
     notebook.cells.insert(1, cell)
     return notebook
 
@@ -123,11 +128,7 @@ def normalize(notebook: Any) -> Any:
         The same notebook.
     """
     for cell in settle(notebook).cells:
-        tags = list(cell.metadata.get("tags", ()))
-        kept: dict[str, Any] = {"tags": tags} if tags else {}
-        if FOLDED in tags:
-            kept["jupyter"] = {"source_hidden": True}
-        cell.metadata = nbformat.from_dict(kept)
+        cell.metadata = _metadata(cell.metadata.get("tags", ()))
         if cell.cell_type == "code":
             cell.outputs = [_slim(output) for output in cell.outputs]
     return notebook
@@ -223,6 +224,13 @@ def main(arguments: list[str] | None = None) -> int:
     if failed:
         print("Fix: python notebooks/sync.py --execute")
     return int(failed)
+
+
+def _metadata(tags: Sequence[str]) -> Any:
+    kept: dict[str, Any] = {"tags": list(tags)} if tags else {}
+    for tag in tags:
+        kept |= FOLDED.get(tag, {})
+    return nbformat.from_dict(kept)
 
 
 def _slim(output: Any) -> Any:

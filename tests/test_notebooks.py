@@ -90,11 +90,15 @@ def test_execute_stores_outputs_and_plain_sync_keeps_them(copy: Path) -> None:
     assert cells[3].source == "x = 3"
 
 
-def test_a_cell_may_be_folded(copy: Path) -> None:
-    copy.write_text(copy.read_text().replace("# %%\nx", '# %% tags=["hide-input"]\nx'))
+def test_cells_and_sections_may_be_folded(copy: Path) -> None:
+    text = copy.read_text().replace("# %%\nx", '# %% tags=["hide-input"]\nx')
+    copy.write_text(text + '\n# %% [markdown] tags=["folded-section"]\n# ## More\n')
     assert sync.main([]) == 0 and sync.main(["--check"]) == 0
-    *_, folded = nbformat.read(copy.with_suffix(".ipynb"), 4).cells
-    assert folded.metadata == {"tags": ["hide-input"], "jupyter": {"source_hidden": True}}
+    cells = nbformat.read(copy.with_suffix(".ipynb"), 4).cells
+    hidden = {"jupyter": {"source_hidden": True}}
+    assert cells[1].id == "setup" and cells[1].metadata["jupyter"] == hidden["jupyter"]
+    assert cells[-2].metadata == {"tags": ["hide-input"]} | hidden
+    assert cells[-1].metadata == {"tags": ["folded-section"], "jp-MarkdownHeadingCollapsed": True}
 
 
 @pytest.mark.parametrize(

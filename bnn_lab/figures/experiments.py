@@ -15,23 +15,12 @@ from bnn_lab.experiments.training import (
     BopVsLatent,
     ClipAndDecay,
     ExperimentResult,
-    InertiaKnobs,
-    LatentApproximation,
-    LayerPace,
     LearningRateIsInertia,
-    OptimizerMemory,
-    PseudoGradients,
     ScalingInvariance,
 )
 from bnn_lab.figures import theme
 from bnn_lab.figures.drawing import Drawing
-from bnn_lab.figures.latent_experiments import (
-    draw_knobs,
-    draw_latents,
-    draw_memory,
-    draw_pace,
-    draw_pseudo_gradients,
-)
+from bnn_lab.figures.latent_experiments import DRAWN as LATENT_DRAWN
 from bnn_lab.training.uncertainty import difference_uncertainty
 
 if TYPE_CHECKING:
@@ -135,7 +124,7 @@ def _inertia(frame: pd.DataFrame) -> Drawing:
     figure.update_xaxes(theme.axis("initial scale / learning rate", type="log"))
     figure.update_yaxes(theme.axis("test accuracy, %"))
     means = 100 * frame.groupby("inertia").accuracy.mean()
-    words = "; ".join(f"ratio {ratio:g}: {accuracy:.1f} %" for ratio, accuracy in means.items())
+    words = "; ".join(f"ratio {ratio:.3g}: {accuracy:.1f} %" for ratio, accuracy in means.items())
     return Drawing(
         figure,
         f"Scatter plot of {len(pairs)} pairs of learning rate and initial scale: test accuracy "
@@ -267,11 +256,7 @@ def _comparison(frame: pd.DataFrame) -> Drawing:
 
 
 _DRAWN: dict[type, Callable[[Any], Drawing]] = {
-    InertiaKnobs: draw_knobs,
-    LatentApproximation: draw_latents,
-    LayerPace: draw_pace,
-    OptimizerMemory: draw_memory,
-    PseudoGradients: draw_pseudo_gradients,
+    **LATENT_DRAWN,
     ScalingInvariance: _invariance,
     LearningRateIsInertia: _inertia,
     ClipAndDecay: _clip,

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from bnn_lab.experiments.training import forward_and_backward
+from bnn_lab.experiments.training import (
+    InertiaKnobs,
+    LatentApproximation,
+    LayerPace,
+    OptimizerMemory,
+    PseudoGradients,
+    forward_and_backward,
+)
 from bnn_lab.experiments.training.latents import LATENTS, RANDOM_SIGNS
 from bnn_lab.figures import theme
 from bnn_lab.figures.drawing import Drawing
@@ -20,7 +28,7 @@ if TYPE_CHECKING:
 _DASHES = ("solid", "dash", "dot", "dashdot")
 
 
-def draw_latents(frame: pd.DataFrame) -> Drawing:
+def _latents(frame: pd.DataFrame) -> Drawing:
     """Accuracy of the network with each replacement of its signs, as bars.
 
     Args:
@@ -56,7 +64,7 @@ def draw_latents(frame: pd.DataFrame) -> Drawing:
     return Drawing(figure, f"Bars of the test accuracy, on {images:,} images. {words}.")
 
 
-def draw_pseudo_gradients(frame: pd.DataFrame) -> Drawing:
+def _pseudo_gradients(frame: pd.DataFrame) -> Drawing:
     """A gallery: forward above, backward below, the accuracy over each column.
 
     Args:
@@ -70,7 +78,7 @@ def draw_pseudo_gradients(frame: pd.DataFrame) -> Drawing:
     figure = make_subplots(
         rows=2, cols=len(means), subplot_titles=titles, shared_yaxes=True, vertical_spacing=0.12
     )
-    x = np.linspace(-1.6, 1.6, 321)
+    x = np.linspace(-1.6, 1.6, 81)
     for column, name in enumerate(means.index, start=1):
         curves = forward_and_backward(name, x)
         rows = enumerate(zip(("forward", "backward"), curves, strict=True), start=1)
@@ -103,7 +111,7 @@ def draw_pseudo_gradients(frame: pd.DataFrame) -> Drawing:
     )
 
 
-def draw_knobs(frame: pd.DataFrame) -> Drawing:
+def _knobs(frame: pd.DataFrame) -> Drawing:
     """Flips and accuracy over the epochs, a line for each run.
 
     Args:
@@ -150,7 +158,7 @@ def draw_knobs(frame: pd.DataFrame) -> Drawing:
     return Drawing(figure, " ".join(words))
 
 
-def draw_pace(frame: pd.DataFrame) -> Drawing:
+def _pace(frame: pd.DataFrame) -> Drawing:
     """The flip measure of each layer over the epochs, method beside method.
 
     Args:
@@ -201,7 +209,7 @@ def draw_pace(frame: pd.DataFrame) -> Drawing:
     return Drawing(figure, " ".join(words))
 
 
-def draw_memory(frame: pd.DataFrame) -> Drawing:
+def _memory(frame: pd.DataFrame) -> Drawing:
     """Bytes that training keeps for a binary weight, latent weight and averages apart.
 
     Args:
@@ -246,3 +254,13 @@ def draw_memory(frame: pd.DataFrame) -> Drawing:
     figure.update_yaxes(theme.axis("", autorange="reversed", ticks="", ticklabelstandoff=8))
     words = "; ".join(f"{row.method}: {row.bytes:g}" for row in frame.itertuples())
     return Drawing(figure, f"Bars of the bytes that training keeps for a weight. {words}.")
+
+
+# Type of an experiment's settings to what draws its frame.
+DRAWN: dict[type, Callable[[Any], Drawing]] = {
+    InertiaKnobs: _knobs,
+    LatentApproximation: _latents,
+    LayerPace: _pace,
+    OptimizerMemory: _memory,
+    PseudoGradients: _pseudo_gradients,
+}

@@ -37,7 +37,7 @@ LESSONS = (
         "01_latent_weights_as_inertia.ipynb",
         "Latent weights as inertia",
         "What is the float behind a binary weight?",
-        40,
+        45,
         (1, 1),
         (0,),
     ),

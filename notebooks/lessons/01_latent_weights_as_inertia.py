@@ -13,50 +13,52 @@
 # %% [markdown]
 # # Lesson 1: latent weights as inertia
 #
-# **Goal.** Find out what the float "latent" weights of a binarized neural network (BNN) are for,
-# and see that they are not weights.
+# **A binary weight is +1 or -1. So what is the float that training keeps behind it?**
 #
-# **You should know** what a gradient, a learning rate and stochastic gradient descent (SGD) are.
-#
-# **Time.** About 40 minutes to read and try; less than a minute to run.
+# Here is one, a ball. Each gradient **kicks** it, mostly downwards. The network sees only the lamp:
+# +1 while the ball is above 0, -1 below. Press **Play**. Then drag the ball up and play again: when
+# does the lamp change?
 
-# %% [markdown]
-# ## The question
-#
-# The weights of a BNN are +1 or -1. A gradient step of 0.001 cannot change such a weight a little.
-#
-# So most people keep a second, float copy of each weight: the **latent weight**. It takes the small
-# steps, and the network uses its sign.
-#
-# * What does the *size* of a latent weight mean? The network never sees it.
-# * What do learning rate, clipping and weight decay do, when only signs count?
-#
-# Here is one such weight, a ball. Each gradient **kicks** it, mostly downwards. The lamp shows all
-# that the network sees of it. Press **Play**; then drag the ball up and play again. When does the
-# lamp go out?
-
-# %% tags=["nbval-ignore-output"]
-from bnn_lab.widgets import BallAndLamp, Prediction, TwinWorlds
+# %% tags=["hide-input", "nbval-ignore-output"]
+from bnn_lab.widgets import BallAndLamp
 
 BallAndLamp(name="first", learning_rate=0.1, initial=1.2, drift=0.1, noise=0.5)
 
-# %%
+# %% [markdown]
+# **You should know** what a gradient, a learning rate and stochastic gradient descent (SGD) are.
+#
+# **Time.** About 45 minutes to read and try; less than a minute to run.
+#
+# A gradient step of 0.001 cannot change a weight of +1 a little. So most people who train a
+# binarized neural network (BNN) keep a second, float copy of each weight: the **latent weight**. It
+# takes the small steps, and the network uses its sign. Two questions follow us through this lesson:
+#
+# * What does the *size* of a latent weight mean? The network never sees it.
+# * What do learning rate, clipping and weight decay do, when only signs count?
+
+# %% tags=["hide-input"]
 import numpy as np
 import plotly.io
+from IPython.display import Markdown
 
 from bnn_lab import figures
 from bnn_lab.experiments import training as experiments
 from bnn_lab.lessons import checks
+from bnn_lab.lessons.checked import Checked
 from bnn_lab.training import closed_forms
 from bnn_lab.training.simulate import LatentSGD, simulate_weights
+from bnn_lab.training.uncertainty import difference_uncertainty
+from bnn_lab.widgets import Prediction, TwinWorlds
 
 plotly.io.renderers.default = "plotly_mimetype"  # keeps the saved notebook small
+checked = Checked()
+quiet = experiments.Running(progress=False)
 
 # %% [markdown]
 # ## One weight, by hand
 #
-# The latent weight starts at 0.5. The gradient is 1 at every step: it asks for a smaller weight.
-# Watch the number, and watch the sign.
+# The latent weight starts at 0.5. Every gradient is 1: it asks for a smaller weight. Watch the
+# number, and watch the sign.
 
 # %%
 latent, learning_rate = 0.5, 0.2
@@ -65,12 +67,11 @@ for step in range(1, 5):
     print(f"step {step}   latent {latent:+.1f}   the network sees {np.where(latent < 0, -1, 1):+d}")
 
 # %% [markdown]
-# For two steps nothing happens that the network could notice. At the third the weight **flips**.
+# For two steps the network notices nothing. At the third the weight **flips**.
 #
 # This way of training is called the *straight-through estimator*: the forward pass takes the sign,
 # and the backward pass hands the gradient straight through it.
-
-# %% [markdown]
+#
 # ### Your turn: one step
 #
 # Complete the step. Many recipes also **clip** latent weights into a range from `-clip` to `clip`:
@@ -86,10 +87,10 @@ def latent_step(latent, gradient, learning_rate, clip):
 checks.check_latent_step(latent_step)
 
 # %% [markdown]
-# The figure runs your step 120 times under a noisy gradient that changes its mind halfway. Yours
-# should lie on the green line.
+# The figure runs your step 120 times under a noisy gradient that changes its mind halfway. Your
+# line should lie on the green one.
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 figures.draw_answer(checks.latent_paths(latent_step), "latent weight")
 
 # %% [markdown]
@@ -100,14 +101,14 @@ figures.draw_answer(checks.latent_paths(latent_step), "latent weight")
 #
 # ### Predict first
 #
-# The latent weights start at 1. The learning rate is 0.05 and the drift is 0.2. Each step moves a
+# The latent weights start at 1. The learning rate is 0.05 and the drift is 0.2, so a step moves a
 # weight by 0.05 · 0.2 = 0.01 on average.
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 first_flip = Prediction("After how many steps does a weight flip, on average?", "steps", 0, 1000)
 first_flip
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 twice = Prediction("And if latent weights and learning rate are both doubled?", "steps", 0, 1000)
 twice
 
@@ -121,7 +122,7 @@ twice
 # 3. Drag the green dot: the push grows or shrinks. Set the noise to 0, then to 3. What stays the
 #    same, and what does not?
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 BallAndLamp()
 
 # %% [markdown]
@@ -134,7 +135,7 @@ BallAndLamp()
 # $$\text{inertia} = \frac{|\text{latent weight}|}{\text{learning rate}}$$
 #
 # The drift uses up $\mu$ of it at each step. So the first flip comes after about inertia / $\mu$
-# steps. Here are your predictions:
+# steps: 1 / 0.05 / 0.2 = 100. Four thousand simulated weights say:
 
 # %%
 runs = {
@@ -144,33 +145,32 @@ runs = {
     for scale in (1, 2)
 }
 measured = {scale: run.first_flips.mean() for scale, run in runs.items()}
-assert measured[1] == measured[2]
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 first_flip.reveal(measured[1])
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 twice.reveal(measured[2])
 
 # %% [markdown]
 # Not just equal on average: with the same noise, every flip happens at the same step.
+#
+# There is a formula, too. The latent weight is a random walk with drift, and the time to its first
+# crossing of 0 follows the *inverse Gaussian* distribution: the green line of the explorer.
 
-# %%
-assert (runs[1].signs == runs[2].signs).all()
-print(f"{runs[1].flips.sum()} flips, all at the same steps")
-
-# %% [markdown]
-# A formula for this is known. The latent weight is a random walk with drift, and the time to its
-# first crossing of 0 follows the *inverse Gaussian* distribution: the green line of the explorer.
-# The simulation agrees within 5 %:
-
-# %%
+# %% tags=["hide-input"]
 mean, spread = closed_forms.latent_first_flip(1.0, 0.05, drift=0.2, noise=1.0)
 simulated = runs[1].first_flips
-assert abs(simulated.mean() / mean - 1) < 0.05
-assert abs(simulated.std() / spread - 1) < 0.05
-print(f"formula: first flip after {mean:.0f} ± {spread:.0f} steps")
-print(f"4000 weights:             {simulated.mean():.0f} ± {simulated.std():.0f} steps")
+checked(
+    "Doubling latent weights and learning rate changes no flip",
+    (runs[1].signs == runs[2].signs).all(),
+)
+checked(
+    "The mean time to the first flip is the formula's, within 5 %",
+    abs(simulated.mean() / mean - 1) < 0.05,
+)
+checked("So is its standard deviation", abs(simulated.std() / spread - 1) < 0.05)
+checked.new()
 
 # %% [markdown]
 # ### Your turn: steps to a flip
@@ -190,8 +190,8 @@ checks.check_steps_to_flip(steps_to_flip)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# Each step moves the weight by `learning_rate * gradient`. Take a case apart by hand: from 1.0 with
-# steps of 0.125, where is it after 8 steps, and which sign has it?
+# Each step moves the weight by `learning_rate * gradient`. Work through one case by hand: from 1.0
+# with steps of 0.125, where is it after 8 steps, and which sign does it have?
 # </details>
 
 # %% [markdown]
@@ -207,16 +207,18 @@ checks.check_steps_to_flip(steps_to_flip)
 # all twelve lamps, and on noise that is the same in both. Press **Play**, and while it plays drag
 # the **corner** of the twin. Can you make a single lamp differ?
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 TwinWorlds()
 
 # %% [markdown]
-# Does that hold for a network that learns something?
-# We train a small digits network twice: once as it is, and once with everything multiplied by
-# $C = 2^{-7}$. A power of two scales floats without rounding, so we may ask for equality to the
-# last bit.
+# Does that hold for a network that learns something? We train a small network on 8×8 digits twice:
+# once as it is, and once with everything multiplied by $C = 2^{-7}$. A power of two scales floats
+# without rounding, so we may ask for equality to the last bit.
+#
+# (Why a learning rate of 20? The gradients of this network are about 0.001. At 20, a step moves a
+# latent weight by some 0.02, and thousands of weights flip: a hard test.)
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 same = Prediction("After 300 steps, how many % of the binary weights are equal?", "%")
 same
 
@@ -229,15 +231,15 @@ scaled = MlpRun(method="sgd", hidden=(64, 64), learning_rate=20.0 * C, initial_s
 first = train_mlp_run(original, keep_signs=True)
 second = train_mlp_run(scaled, keep_signs=True)
 
-# %%
-assert first.signs.shape == second.signs.shape == (300, 8832)
-assert first.flips.sum() > 10_000
-assert (first.signs == second.signs).all()
-print("300 steps, 8832 binary weights, more than 10,000 flips: no weight ever differs")
-
-# %% tags=["nbval-ignore-output"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 same.reveal(100 * np.mean(first.signs[-1] == second.signs[-1]))
-print(f"flips on the way: {first.flips.sum():,}")
+
+# %% tags=["hide-input"]
+steps, weights = first.signs.shape
+checked("300 steps of 8,832 binary weights are compared", (steps, weights) == (300, 8832))
+checked("The weights flip more than 10,000 times on the way", first.flips.sum() > 10_000)
+checked("No weight differs after any step", (first.signs == second.signs).all())
+checked.new()
 
 # %% [markdown]
 # So the size of the latent weights says nothing by itself. Make them all a hundred times smaller:
@@ -246,30 +248,59 @@ print(f"flips on the way: {first.flips.sum():,}")
 # ## Learning rate against initial size
 #
 # Keras starts latent weights at random values below about 0.3, whatever your learning rate is. You
-# have chosen an inertia without knowing. Five runs:
+# have chosen an inertia without knowing it. Is it a good one? From here on the images are 5,000
+# real handwritten digits of 28×28 pixels, 1,000 of them for testing.
 
 # %% tags=["nbval-ignore-output"]
-pairs = ((1.0, 1.0), (1 / 128, 1.0), (1 / 128, 1 / 128), (8.0, 1.0), (8.0, 8.0))
+pairs = (
+    (100.0, 1.0),
+    (30.0, 1.0),
+    (8.0, 1.0),
+    (8.0, 8.0),
+    (1.0, 1.0),
+    (1 / 128, 1 / 128),
+    (0.1, 1.0),
+    (1 / 128, 1.0),
+)
 rates = experiments.learning_rate_is_inertia(
-    pairs=pairs, epochs=15, seeds=(0,), running=experiments.Running(progress=False)
+    pairs=pairs, data="mnist5k", epochs=8, seeds=(0,), running=quiet
 )
 figures.draw(rates)
 
-# %%
-table = rates.frame
-for inertia, rows in table.groupby("inertia"):
-    assert rows.accuracy.nunique() == 1 and rows.total_flips.nunique() == 1
-    print(f"initial scale / learning rate = {inertia:g}: {len(rows)} run(s), one result")
+# %% tags=["hide-input", "nbval-ignore-output"]
+table = rates.frame.groupby("inertia")[["accuracy", "total_flips"]].first()
+light, keras, heavy = (table.loc[ratio] for ratio in (0.01, 1.0, 128.0))
+Markdown(
+    f"Three runs share the ratio 1, and share their point to the last digit: "
+    f"{keras.accuracy:.1%}. Too much inertia is a disaster: at a ratio of 128 there were "
+    f"{heavy.total_flips:,.0f} flips in all, and {heavy.accuracy:.1%} of the test images are "
+    f"right. With a hundredth of the usual inertia it is {light.accuracy:.1%}.\n\n"
+    f"Is less always better, then? Nearly: the gain levels off to the left. Near a ratio of 0 the "
+    f"initial weights no longer matter, and each weight builds up an inertia of its own out of the "
+    f"gradients that it gets."
+)
 
-low = table[table.inertia == 128].iloc[0]
-right = table[table.inertia == 1].iloc[0]
-assert low.accuracy < right.accuracy - 0.1
-assert low.total_flips < right.total_flips / 5
-print("too much inertia: few flips, and it learns badly")
+# %% tags=["hide-input"]
+alike = rates.frame[rates.frame.inertia == 1.0]
+checked(
+    "Runs with one ratio have the same accuracy and the same number of flips",
+    len(alike) == 3 and alike.accuracy.nunique() == 1 and alike.total_flips.nunique() == 1,
+)
+checked("Less inertia, more flips, all along the axis", table.total_flips.is_monotonic_decreasing)
+checked(
+    "A ratio of 128 loses more than 20 points against a ratio of 1",
+    heavy.accuracy < keras.accuracy - 0.2,
+)
+checked(
+    "A ratio of 0.01 beats a ratio of 1 by more than twice the uncertainty of a difference",
+    light.accuracy - keras.accuracy
+    > 2 * difference_uncertainty(light.accuracy, keras.accuracy, 1000),
+)
+checked.new()
 
 # %% [markdown]
-# A network with too much inertia has hardly flipped any weight. You may lower the initial scale or
-# raise the learning rate: it is the same cure.
+# A network with too much inertia hardly flips any weight. Lower the initial scale or raise the
+# learning rate: it is the same cure.
 
 # %% [markdown]
 # ## Clipping, momentum, decay: what are they now?
@@ -283,7 +314,7 @@ print("too much inertia: few flips, and it learns badly")
 # its mind, the weight must come all the way back. Try it below: the push turns round halfway. Play,
 # then open **walls, spring, flywheel**, switch the **walls** on, and drag them towards each other.
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 BallAndLamp(name="clipping", drift=0.5, noise=0.5, turn=True)
 
 # %% [markdown]
@@ -296,12 +327,15 @@ for clip in (None, 1.0, 0.25):
     run = simulate_weights(LatentSGD(0.05, clip=clip), steps=800, drift=turning, noise=0.5)
     back = (run.signs[201:] > 0).argmax(axis=0) + 1
     waits[clip] = np.median(back)
-    print(f"clip at {clip}: back {waits[clip]:.0f} steps after the turn")
-assert waits[0.25] < waits[1.0] < waits[None]
 
-# %% [markdown]
-# **Clipping limits inertia.** No weight can become so heavy that it cannot turn. The smaller the
-# bound (in learning rates), the sooner weights flip, and the more noise gets through.
+# %% tags=["hide-input"]
+checked("A tighter clip turns sooner", waits[0.25] < waits[1.0] < waits[None])
+Markdown(
+    f"Without walls the weights are back {waits[None]:.0f} steps after the turn, with walls at 1 "
+    f"after {waits[1.0]:.0f}, with walls at 0.25 after {waits[0.25]:.0f}. **Clipping limits "
+    "inertia.** No weight can become so heavy that it cannot turn. The smaller the bound (in "
+    "learning rates), the sooner weights flip, and the more noise gets through."
+)
 
 # %% [markdown]
 # ### Momentum
@@ -314,9 +348,16 @@ assert waits[0.25] < waits[1.0] < waits[None]
 plain = simulate_weights(LatentSGD(0.1), drift=0.2, steps=1000, weights=400)
 heavy = simulate_weights(LatentSGD(0.01, momentum=0.9), drift=0.2, steps=1000, weights=400)
 ratio = heavy.first_flips.mean() / plain.first_flips.mean()
-print(f"learning rate 0.10, no momentum:  first flip after {plain.first_flips.mean():.0f} steps")
-print(f"learning rate 0.01, momentum 0.9: first flip after {heavy.first_flips.mean():.0f} steps")
-assert 1.0 < ratio < 1.3
+
+# %% tags=["hide-input"]
+checked(
+    "A tenth of the learning rate with momentum 0.9 flips a little later than the whole without",
+    1.0 < ratio < 1.3,
+)
+Markdown(
+    f"Learning rate 0.10, no momentum: first flip after {plain.first_flips.mean():.0f} steps. "
+    f"Learning rate 0.01, momentum 0.9: after {heavy.first_flips.mean():.0f}."
+)
 
 # %% [markdown]
 # ### Weight decay
@@ -331,11 +372,19 @@ assert 1.0 < ratio < 1.3
 gradients = np.random.default_rng(0).standard_normal((500, 64))
 gamma, alpha = 2.0**-4, 0.125
 w = m = np.zeros(64)
+equal = True
 for gradient in gradients:
     w = (1 - gamma) * w - alpha * gradient
     m = (1 - gamma) * m + gamma * gradient
-    assert (w == -alpha / gamma * m).all()
-print("after every step: latent weight = -2 · average gradient, to the last bit")
+    equal = equal and (w == -alpha / gamma * m).all()
+
+# %% tags=["hide-input"]
+checked(
+    "After each of 500 steps the decayed latent weight is -2 times the average gradient, to the "
+    "last bit",
+    equal,
+)
+checked.new()
 
 # %% [markdown]
 # With decay, a latent weight is a memory of recent gradients, and its sign says which way they
@@ -348,30 +397,32 @@ print("after every step: latent weight = -2 · average gradient, to the last bit
 # walls stay where they are, however small the twin is. Play, then drag its corner. Which of the
 # other rules keep the lamps equal?
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 TwinWorlds(name="walls", rule="walls that stay")
 
 # %% [markdown]
-# The same with the digits network. Scale the fixed number too, and the theorem holds again:
+# The same with the network. Scale the fixed number too, and the theorem holds again:
 
 # %% tags=["nbval-ignore-output"]
-cases = ("momentum", "weight clip fixed", "weight clip scaled", "L2 fixed", "L2 divided")
-invariance = experiments.scaling_invariance(
-    C, cases=cases, epochs=15, running=experiments.Running(progress=False)
-)
+cases = ("momentum", "Adam", "weight clip fixed", "weight clip scaled", "L2 fixed", "L2 divided")
+invariance = experiments.scaling_invariance(C, cases=cases, epochs=15, running=quiet)
 figures.draw(invariance)
 
-# %%
+# %% tags=["hide-input"]
 identical = dict(zip(invariance.frame.case, invariance.frame.identical, strict=True))
-for case, equal in identical.items():
-    print(f"{case:<20} {'identical' if equal else 'differs'}")
-assert identical == {
-    "momentum": True,
-    "weight clip fixed": False,
-    "weight clip scaled": True,
-    "L2 fixed": False,
-    "L2 divided": True,
-}
+checked(
+    "Momentum and Adam keep the theorem",
+    identical["momentum"] and identical["Adam"],
+)
+checked(
+    "A clip or a decay that stays the same breaks it",
+    not identical["weight clip fixed"] and not identical["L2 fixed"],
+)
+checked(
+    "A clip times C or a decay over C keeps it",
+    identical["weight clip scaled"] and identical["L2 divided"],
+)
+checked.new()
 
 # %% [markdown]
 # ### Your turn: scale everything
@@ -399,6 +450,68 @@ checks.check_scaled_settings(scaled_settings)
 # </details>
 
 # %% [markdown]
+# ## But are they not the better weights?
+#
+# The usual story: the latent weights are the *true* weights, and their signs a rough copy. Let us
+# test it. Train a BNN on the digits. Then, without any more training, compute with the latent
+# weights in place of their signs.
+
+# %% tags=["hide-input", "nbval-ignore-output"]
+as_weights = Prediction(
+    "The BNN is right about 91 % of the images. How many with latent weights in place of signs?",
+    "%",
+)
+as_weights
+
+# %% tags=["nbval-ignore-output"]
+approximation = experiments.latent_approximation(data="mnist5k", seeds=(0, 1), running=quiet)
+found = approximation.frame.groupby("network").accuracy.mean()
+as_weights.reveal(100 * found["latent weights"])
+
+# %% [markdown]
+# As good as guessing. Is that the end of the story? Not so fast. Batch normalization has learned
+# how large sums of *signs* are, and the sums have shrunk. So adjust its means and variances to the
+# new sums. And for comparison, keep the signs but shuffle the sizes among the weights, or keep the
+# sizes and toss coins for the signs:
+
+# %% tags=["hide-input", "nbval-ignore-output"]
+figures.draw(approximation)
+
+# %% tags=["hide-input", "nbval-ignore-output"]
+signs, adjusted = found["signs: the BNN"], found["latent weights, statistics adjusted"]
+unsure = difference_uncertainty(signs, adjusted, 1000)
+shuffled = found["same signs, sizes shuffled, adjusted"]
+Markdown(
+    f"Once batch normalization is told, the latent weights do {adjusted:.1%}, the signs "
+    f"{signs:.1%}. The difference is {100 * (adjusted - signs):+.1f} points, and with 1,000 images "
+    f"a difference is uncertain by {100 * unsure:.1f}. Random sizes behind the right signs cost "
+    f"{100 * (signs - shuffled):.0f} points; random signs cost everything."
+)
+
+# %% tags=["hide-input"]
+coins = found["same sizes, random signs, adjusted"]
+checked("Latent weights put in as they are do no better than 20 %", found["latent weights"] < 0.2)
+checked(
+    "With adjusted statistics they are within 3 uncertainties of the signs",
+    abs(adjusted - signs) < 3 * difference_uncertainty(signs, adjusted, 1000),
+)
+checked("Shuffled sizes cost more than 3 points", shuffled < signs - 0.03)
+checked(
+    "Shuffled sizes keep more than 70 %, random signs less than 20 %", coins < 0.2 < 0.7 < shuffled
+)
+checked.new()
+
+# %% [markdown]
+# What does that show? Read it with care.
+#
+# * **Signs carry what was learned.** Without them nothing is left; with them alone nothing is lost.
+# * **Sizes carry a little.** A size tells how firmly gradients have agreed on a sign. Weights that
+#   were hardly pushed may count less, and it does no harm if they do. Shuffle the sizes, and
+#   firm signs get feeble weights: that costs a few points.
+# * So latent weights *make* a decent float network, once you adjust it. It is another network than
+#   the one that was trained: the gradients never came from it. And lesson 2 does as well without
+#   any latent weight.
+#
 # ## Latent weights do not exist
 #
 # Put it together:
@@ -406,10 +519,121 @@ checks.check_scaled_settings(scaled_settings)
 # * The network computes with signs. Only signs are *weights*.
 # * The latent magnitude, over the learning rate, is the sum of gradients that a flip takes. It
 #   belongs to the **optimizer**, like momentum.
-# * Scaling it changes nothing, so it approximates no "true" float weight.
+# * Scaling it changes nothing.
 #
 # If the magnitude is only a counter that delays flips, we might count in a better way. The paper
 # does: its optimizer **Bop** keeps an average of gradients and no latent weights. That is lesson 2.
+
+# %% [markdown] tags=["folded-section"]
+# ## Further: three more ways to change inertia
+#
+# *Open this section if you train BNNs of your own.*
+#
+# * A **falling learning rate** makes the same latent weight count for more learning rates. In a
+#   float network the steps become finer. Here there is no fine step; flips become rarer.
+# * A **larger batch** averages noise away, and there are fewer steps. Fewer chance flips.
+# * **Starting from a trained float network** gives the latent weights signs that are mostly right.
+#
+# Plain SGD, one change at a time:
+
+# %% tags=["nbval-ignore-output"]
+knobs = experiments.inertia_knobs(data="mnist5k", running=quiet)
+figures.draw(knobs)
+
+# %% tags=["hide-input"]
+by_epoch = knobs.frame.set_index(["knob", "epoch"])
+flips, accuracy, inertia = by_epoch.flips, by_epoch.accuracy, by_epoch.inertia
+plain, falls = "as it is", "learning rate falls"
+batch, pretrained = "batch of 512", "starts from a float network"
+last = by_epoch.index.levels[1].max()
+checked(
+    "A learning rate that fell to a thousandth has multiplied inertia by more than 500",
+    inertia[falls, last] > 500 * inertia[plain, last],
+)
+checked("It cuts the flips of an epoch by more than 3", flips[falls, last] < flips[plain, last] / 3)
+checked(
+    "A batch 8 times as large has less than a quarter of the flips in an epoch",
+    flips[batch, last] < flips[plain, last] / 4,
+)
+checked(
+    "The start from a float network is ahead by 2 points or more after one epoch, with fewer flips",
+    accuracy[pretrained, 1] > accuracy[plain, 1] + 0.02 and flips[pretrained, 1] < flips[plain, 1],
+)
+checked.new()
+
+# %% tags=["hide-input", "nbval-ignore-output"]
+Markdown(
+    f"Here the falling rate ends at {accuracy[falls, last]:.1%} and the constant one at "
+    f"{accuracy[plain, last]:.1%}: it froze weights that were still on their way. Lower it late, "
+    "if you do. The float start is worth "
+    f"{100 * (accuracy[pretrained, 1] - accuracy[plain, 1]):.0f} points after one epoch and "
+    f"{100 * (accuracy[pretrained, last] - accuracy[plain, last]):.1f} after {last}."
+)
+
+# %% [markdown] tags=["folded-section"]
+# ## Further: which pseudo-gradient?
+#
+# The sign has no useful derivative, so training pretends that it has one. Papers differ in what
+# they pretend: 1 everywhere, 1 near zero, a tent (ApproxSign), a smooth hump (SwishSign). Some also
+# scale the signs by the mean size of the latent weights (magnitude-aware). Above each pair of
+# curves is the test accuracy of a network whose weights were trained with it:
+
+# %% tags=["nbval-ignore-output"]
+gallery = experiments.pseudo_gradients(data="mnist5k", seeds=(0,), epochs=8, running=quiet)
+figures.draw(gallery)
+
+# %% tags=["hide-input"]
+best, worst = gallery.frame.accuracy.max(), gallery.frame.accuracy.min()
+checked(
+    "Best and worst pseudo-gradient are less than 3 uncertainties of a difference apart",
+    best - worst < 3 * difference_uncertainty(best, worst, 1000),
+)
+checked.new()
+
+# %% [markdown]
+# All five learn about equally well here. For *weights* the choice is one more scale on the inertia:
+# it makes steps longer or shorter depending on where the latent weight is. Straight-through and
+# clipped may even agree to the last digit: the clip does nothing as long as no latent weight passes
+# 1. (What the *activations* pretend is another matter: that changes the gradients themselves.)
+
+# %% [markdown] tags=["folded-section"]
+# ## Further: where do scaling factors go?
+#
+# Some BNNs multiply each channel of signs by a float $\alpha$, often the mean size of its latent
+# weights, to come closer to a float network. If batch normalization follows, it divides by the
+# spread of its input, and $\alpha$ is gone:
+#
+# $$\frac{\alpha x - \overline{\alpha x}}{\mathrm{std}(\alpha x)}
+# = \frac{x - \overline{x}}{\mathrm{std}(x)}$$
+
+# %%
+rng = np.random.default_rng(0)
+activations = rng.choice([-1.0, 1.0], (500, 128))
+signs_of_weights = rng.choice([-1.0, 1.0], (128, 32))
+alpha, beta = rng.uniform(0.1, 3.0, 32), rng.normal(0, 1, 32)
+sums = activations @ signs_of_weights
+
+
+def normalized(x):
+    """Batch normalization of (images, channels), without epsilon."""
+    return (x - x.mean(axis=0)) / x.std(axis=0)
+
+
+with_alpha, without = normalized(alpha * sums) + beta, normalized(sums) + beta
+
+# %% tags=["hide-input"]
+checked(
+    "A scaling factor makes no difference after batch normalization",
+    np.allclose(with_alpha, without),
+)
+checked(
+    "All 16,000 signs that the next layer sees are equal", ((with_alpha < 0) == (without < 0)).all()
+)
+checked.new()
+
+# %% [markdown]
+# What is left of $\alpha$ is batch normalization's small $\epsilon$, and a factor on the gradient
+# of each channel: inertia again.
 
 # %% [markdown]
 # ## More to try
@@ -417,13 +641,12 @@ checks.check_scaled_settings(scaled_settings)
 # * In the first explorer set noise 3 and clip at 0.3. How often does one weight flip? Why does the
 #   green line no longer fit?
 # * Set `C = 3` in the theorem's cell. Why may a few weights differ, after many flips?
-# * Train `MlpRun(method="adam", ...)` with both settings (learning rate 0.02). Adam's update is
-#   a function of the gradients alone. Does the theorem hold?
+# * Why does a *falling* learning rate make weights heavier? Open the first **Further** section.
 
 # %% [markdown]
 # ## Your guesses
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 from bnn_lab.widgets import score_sheet
 
 score_sheet()
@@ -437,7 +660,17 @@ score_sheet()
 #   here*, as *Latent Weights Do Not Exist*, [arXiv:1906.02107](https://arxiv.org/abs/1906.02107),
 #   section 3, argues.
 # * Clipping limits inertia, momentum and learning rate lower it, and decay turns the latent weight
-#   into a moving average of the gradient. The same section reads them so.
-# * *Cited, not checked here:* that latent weights are often taken for an approximation of float
-#   weights is the paper's account of earlier work (same section). Quist and others (ICLR 2023)
-#   follow the view of latent SGD as a filter of gradients further.
+#   into a moving average of the gradient.
+# * Signs carry what was learned. Latent weights compute about as well once batch normalization is
+#   adjusted, which does not make them the network's weights.
+
+# %% tags=["hide-input"]
+checked.cited(
+    "Latent weights are often taken for an approximation of float weights",
+    "the account of earlier work in arXiv:1906.02107",
+)
+checked.cited(
+    "Latent SGD with momentum and decay is a filter of gradients with three parameters",
+    "Quist and others, ICLR 2023",
+)
+checked.all()
