@@ -8,6 +8,7 @@ notebook is out of date. `--only NAME` does so with one lesson: its file's stem 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Sequence
@@ -39,13 +40,14 @@ FOLDED: dict[str, dict[str, Any]] = {
     "folded-section": {"jp-MarkdownHeadingCollapsed": True},
 }
 
-# What a figure needs in JupyterLab. Its HTML form would carry a copy of plotly, 5 MB. The site
-# brings an explorable to life from the third.
+# What a figure needs in JupyterLab, and a still for pages that know no plotly. Its HTML form would
+# carry a copy of plotly, 5 MB. The site brings an explorable to life from the third.
+PLOTLY, STILL = "application/vnd.plotly.v1+json", "image/svg+xml"
 KEPT_FORMATS = (
     "text/plain",
-    "application/vnd.plotly.v1+json",
+    PLOTLY,
     "application/vnd.bnn-lab.explorable+json",
-    "image/svg+xml",
+    STILL,
     "image/png",
     "text/markdown",
 )
@@ -236,7 +238,18 @@ def _metadata(tags: Sequence[str]) -> Any:
 def _slim(output: Any) -> Any:
     if "data" in output:
         output["data"] = {k: v for k, v in output["data"].items() if k in KEPT_FORMATS}
+        # A figure that was not shown by bnn_lab, or before it drew stills, has none yet.
+        if PLOTLY in output["data"] and STILL not in output["data"]:
+            output["data"][STILL] = _still(output["data"][PLOTLY])
     return output
+
+
+def _still(figure: Any) -> str:
+    import plotly.io
+
+    from bnn_lab.figures.still import still
+
+    return still(plotly.io.from_json(json.dumps(figure)))
 
 
 if __name__ == "__main__":

@@ -3,9 +3,11 @@ from __future__ import annotations
 import importlib.util
 import json
 from pathlib import Path
+from xml.etree import ElementTree
 
 import nbformat
 import pytest
+from nbconvert import HTMLExporter
 
 ROOT = Path(__file__).parents[1]
 LARGEST_NOTEBOOK = 300_000  # bytes
@@ -56,6 +58,19 @@ def test_every_code_cell_has_run_without_stderr_or_errors(source: Path) -> None:
         for output in cell.outputs:
             assert output.output_type != "error", cell.source
             assert output.get("name") != "stderr", output.text
+
+
+@pytest.mark.parametrize("source", LESSONS)
+def test_a_page_without_scripts_shows_each_figure(source: Path) -> None:
+    """What nbconvert, viewers on the web and print show: as many pictures as there are figures."""
+    notebook = nbformat.read(source.with_suffix(".ipynb"), 4)
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    drawn = [o for o in outputs if any("+json" in kind for kind in o.get("data", ()))]
+    page, _ = HTMLExporter().from_notebook_node(notebook)
+    assert page.count('data-mime-type="image/svg+xml"') == len(drawn) > 0
+    for output in drawn:
+        picture = ElementTree.fromstring(output["data"]["image/svg+xml"])
+        assert picture.attrib["aria-label"] and len(list(picture)) > 1
 
 
 @pytest.fixture

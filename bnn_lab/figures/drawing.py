@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import plotly.graph_objects as go
+import plotly.io as pio
+
+from bnn_lab.figures.still import still
 
 
 @dataclass(frozen=True)
@@ -24,12 +27,20 @@ class Drawing:
         self.figure.update_layout(meta={"alt": self.words})
 
     def bundle(self) -> dict[str, Any]:
-        """What a stored notebook keeps: a MIME bundle of plotly's JSON and the words."""
-        return {
-            "application/vnd.plotly.v1+json": self.figure.to_plotly_json(),
-            "text/plain": self.words,
-        }
+        """What a stored notebook keeps: a MIME bundle of plotly's JSON, a still, and the words."""
+        return {"application/vnd.plotly.v1+json": self.figure.to_plotly_json(), **self.still()}
+
+    def still(self) -> dict[str, str]:
+        """The part of `bundle` that needs no plotly to be seen."""
+        return {"image/svg+xml": still(self.figure), "text/plain": self.words}
 
     def _ipython_display_(self) -> None:
-        self.figure._ipython_display_()
+        from IPython.display import display
+
+        # What plotly's renderer of this place makes; none where it opens a window of its own.
+        live = self.figure._repr_mimebundle_() if pio.renderers.render_on_display else None
+        if live:
+            display({**live, **self.still()}, raw=True)
+        else:
+            self.figure._ipython_display_()
         print(self.words)

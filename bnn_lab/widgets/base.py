@@ -104,7 +104,10 @@ class Explorer(ipywidgets.VBox, Generic[State]):
     def _repr_mimebundle_(self, **options: Any) -> Any:
         if os.environ.get(STATIC) == "1":
             return self.static().bundle()
-        return super()._repr_mimebundle_(**options)
+        found: Any = super()._repr_mimebundle_(**options)
+        live, metadata = found if isinstance(found, tuple) else (found, {})
+        # Without a kernel or scripts, the picture is what remains.
+        return live | self.static().still(), metadata
 
     def _rows(self) -> list[ipywidgets.Widget]:
         """The controls, laid out; a subclass may arrange them otherwise."""

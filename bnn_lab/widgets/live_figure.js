@@ -1,62 +1,40 @@
-// A live plotly figure. Plotly itself is fetched from the kernel once for all figures of a page.
+// A live plotly figure. Plotly's script is the state of one widget that all figures share: the kernel
+// sends it as that is made, in front of the first figure, and never has to be asked for it.
 
 const CONFIG = { responsive: true, displaylogo: false };
-const PATIENCE = 60_000; // milliseconds until another figure asks too, the second time twice that
-const WAITING = "This figure is drawn as soon as the kernel has time for it.";
+const PAGE = Symbol.for("bnn_lab.plotly"); // once a page
 
-// What all figures of the page share. A kernel that runs cells answers only after them, however
-// long they take, so that nothing here ever gives up; but the figure that has asked may be gone.
-function newPage() {
-  const page = { came: false, asker: null, askAt: 0, patience: PATIENCE };
-  page.plotly = new Promise((resolve, reject) => {
-    page.load = (bytes) => {
-      if (page.came) return;
-      page.came = true;
-      const script = document.createElement("script");
-      script.src = URL.createObjectURL(new Blob([bytes], { type: "text/javascript" }));
-      const other = globalThis.Plotly; // another extension may have a version of its own
-      script.onload = () => {
-        URL.revokeObjectURL(script.src);
-        resolve(globalThis.Plotly);
-        if (other) globalThis.Plotly = other;
-      };
-      script.onerror = () => reject(new Error("plotly's script does not load"));
-      document.head.append(script);
-    };
+async function loadPlotly(model) {
+  const reference = model.get("_plotly").replace("IPY_MODEL_", "");
+  const shared = await model.widget_manager.get_model(reference);
+  const packed = new Blob([shared.get("packed")]);
+  const text = packed.stream().pipeThrough(new DecompressionStream("deflate"));
+  const script = document.createElement("script");
+  const bytes = await new Response(text).arrayBuffer();
+  script.src = URL.createObjectURL(new Blob([bytes], { type: "text/javascript" }));
+  const other = globalThis.Plotly; // another extension may have a version of its own
+  await new Promise((resolve, reject) => {
+    script.onload = resolve;
+    script.onerror = () => reject(new Error("plotly's script does not load"));
+    document.head.append(script);
   });
-  return page;
+  URL.revokeObjectURL(script.src);
+  const own = globalThis.Plotly;
+  if (other) globalThis.Plotly = other;
+  return own;
 }
 
-async function loadPlotly(model, signal) {
-  const page = (globalThis[Symbol.for("bnn_lab.page")] ??= newPage());
-  const receive = (message, buffers) => message.kind === "plotly" && page.load(buffers[0]);
-  let timer;
-  const ask = () => {
-    if (page.came) return;
-    if (page.askAt <= Date.now()) {
-      model.send({ kind: "plotly" });
-      page.asker = signal;
-      page.askAt = Date.now() + page.patience;
-      page.patience *= 2;
-    }
-    timer = setTimeout(ask, page.askAt - Date.now());
-  };
-  model.on("msg:custom", receive);
-  signal.addEventListener("abort", () => {
-    clearTimeout(timer);
-    if (page.asker === signal) Object.assign(page, { askAt: 0, patience: PATIENCE });
+/** The page's plotly; where one figure could not load it, the next one tries. */
+function plotlyOf(model) {
+  globalThis[PAGE] ??= loadPlotly(model).catch((error) => {
+    delete globalThis[PAGE];
+    throw error;
   });
-  try {
-    ask();
-    return await page.plotly;
-  } finally {
-    clearTimeout(timer);
-    model.off("msg:custom", receive);
-  }
+  return globalThis[PAGE];
 }
 
 async function start(model, plot, signal) {
-  const Plotly = await loadPlotly(model, signal);
+  const Plotly = await plotlyOf(model);
   if (signal.aborted) return;
   plot.textContent = "";
   // The whole figure each time: a state that is lost or late leaves nothing wrong behind.
@@ -84,12 +62,14 @@ function render({ model, el }) {
   const plot = document.createElement("div");
   plot.className = "bnn-lab-plot";
   plot.style.width = "100%";
-  plot.textContent = WAITING;
+  plot.innerHTML = model.get("_still"); // until plotly is there, and if it never is
   el.append(plot);
   const view = new AbortController();
   // Not awaited: anywidget allows little time, and a busy machine takes long.
   start(model, plot, view.signal).catch((error) => {
-    plot.textContent = `The figure cannot be drawn: ${error.message}. Run its cell again.`;
+    const note = document.createElement("p");
+    note.textContent = `This is a picture; the figure itself cannot be drawn: ${error.message}. Run its cell again.`;
+    plot.append(note);
   });
   return () => view.abort();
 }

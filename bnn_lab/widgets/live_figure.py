@@ -3,21 +3,26 @@
 Plotly's own `FigureWidget` brings its script of 5 MB with every figure, and anywidget gives a
 widget two seconds to load. On a busy or slow machine that is too little: then all later messages to
 the figure are dropped, so it stays blank or no slider reaches it (see also plotly.py#5027). Here
-the script of a figure is a few lines, plotly is fetched once a page, and every message holds the
-whole figure.
+the script of a figure is a few lines, and every message holds the whole figure. Plotly comes from
+the file that its Python package ships, as the state of one widget that all figures share: the page
+has it before the first figure, and asks the kernel, which may be busy for minutes, for nothing.
 """
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import anywidget
+import ipywidgets
 import plotly
 import plotly.graph_objects as go
 import traitlets
+
+from bnn_lab.figures.still import still
 
 Click = Callable[[int, int], None]
 
@@ -33,12 +38,15 @@ class LiveFigure(anywidget.AnyWidget):
     """
 
     _esm = Path(__file__).with_name("live_figure.js")
+    _plotly = traitlets.Any().tag(sync=True, **ipywidgets.widget_serialization)
+    _still = traitlets.Unicode().tag(sync=True)
     content = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, figure: go.Figure) -> None:
         self._shown = figure
         self._click: Click | None = None
-        super().__init__(content=figure.to_json())
+        # A picture, which stands there until plotly draws.
+        super().__init__(content=figure.to_json(), _plotly=_plotly(), _still=still(figure))
         self.on_msg(self._on_message)
 
     @property
@@ -56,14 +64,20 @@ class LiveFigure(anywidget.AnyWidget):
         self._click = callback
 
     def _on_message(self, _: Any, message: dict[str, Any], buffers: Any) -> None:
-        if message.get("kind") == "plotly":
-            self.send({"kind": "plotly"}, buffers=[_plotly_script()])
-        elif message.get("kind") == "click" and self._click is not None:
+        if message.get("kind") == "click" and self._click is not None:
             for trace, point in message["points"][:1]:
                 self._click(trace, point)
 
 
+class _Plotly(anywidget.AnyWidget):
+    """Plotly for the browser, as its Python package ships it; never displayed."""
+
+    _esm = "export default {};"
+    packed = traitlets.Bytes().tag(sync=True)
+
+
 @cache
-def _plotly_script() -> bytes:
-    """Plotly for the browser, as shipped in the Python package."""
-    return (Path(plotly.__file__).parent / "package_data" / "plotly.min.js").read_bytes()
+def _plotly() -> _Plotly:
+    """The one of this kernel."""
+    script = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+    return _Plotly(packed=zlib.compress(script.read_bytes(), 6))

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import zlib
 
 import plotly.graph_objects as go
 import pytest
@@ -27,15 +27,17 @@ def test_a_figure_brings_little_with_it(live: LiveFigure) -> None:
     assert len(live.get_state()["_esm"]) < 10_000
 
 
-def test_plotly_is_sent_when_the_page_asks(
-    live: LiveFigure, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sent: list[tuple[Any, Any]] = []
-    monkeypatch.setattr(live, "send", lambda message, buffers=None: sent.append((message, buffers)))
-    live._on_message(live, {"kind": "plotly"}, [])
-    ((message, (script,)),) = sent
-    assert message == {"kind": "plotly"}
+def test_plotly_comes_once_for_all_figures_and_unasked(live: LiveFigure) -> None:
+    other = LiveFigure(go.Figure())
+    assert live._plotly is other._plotly
+    assert live.get_state()["_plotly"] == f"IPY_MODEL_{live._plotly.model_id}"
+    script = zlib.decompress(live._plotly.get_state()["packed"])
     assert b"Plotly" in script and len(script) > 10**6
+    assert len(live._plotly.packed) < len(script) / 3
+
+
+def test_a_picture_stands_there_until_plotly_draws(live: LiveFigure) -> None:
+    assert "three points" in live.get_state()["_still"]
 
 
 def test_clicks_arrive(live: LiveFigure) -> None:
