@@ -216,14 +216,15 @@ class _Still:
         axes = self._pair(trace)
         long, row = axes if flat else axes[::-1]
         beside = [t for t in self._planar() if t.type == "bar" and self._pair(t) == axes]
+        own = next(at for at, other in enumerate(beside) if other is trace)
         alone = self.layout.barmode in ("overlay", "stack", "relative")
-        count, place = (1, 0) if alone else (len(beside), beside.index(trace))
+        count, place = (1, 0) if alone else (len(beside), own)
         step = abs(row.pixel(1.0) - row.pixel(0.0)) * 0.8 / count
         shift = (place - (count - 1) / 2) * step * math.copysign(1, row.pixel(1.0) - row.pixel(0.0))
         thick = step * float(trace.width or 1.0) if np.isscalar(trace.width or 1.0) else step
         values = values_of(trace, "x" if flat else "y")
         bases = (
-            self._bases(trace, beside, flat)
+            self._bases(trace, beside[:own], flat)
             if self.layout.barmode in ("stack", "relative")
             else None
         )
@@ -258,11 +259,11 @@ class _Still:
                 self.pen.text(str(text), middle, y, self.size, anchor="middle", fill=self.ink)
         self._errors(trace, axes, shift)
 
-    def _bases(self, trace: Any, beside: Sequence[Any], flat: bool) -> list[float]:
+    def _bases(self, trace: Any, below: Sequence[Any], flat: bool) -> list[float]:
         """Where the bars of a stack begin."""
         along, across = ("x", "y") if flat else ("y", "x")
         sums: dict[Any, float] = {}
-        for other in beside[: beside.index(trace)]:
+        for other in below:
             pairs = zip(values_of(other, across), values_of(other, along), strict=True)
             for name, value in pairs:
                 sums[name] = sums.get(name, 0.0) + float(value)
