@@ -47,7 +47,9 @@ def make_lessons() -> None:
             for output in cell.get("outputs", ()):
                 if PLOTLY in output.get("data", {}):
                     name = f"figure-{source.stem}-{number}"
-                    output.data = {"text/html": figure_html(output.data[PLOTLY], name)}
+                    picture = "".join(output.data["image/svg+xml"])
+                    shown = figure_html(output.data[PLOTLY], name, picture)
+                    output.data = {"text/html": shown}
                 elif MIME in output.get("data", {}):
                     picture = "".join(output.data["image/svg+xml"])
                     shown = explorable_html(**output.data[MIME], picture=picture, depth=1)
@@ -62,12 +64,13 @@ def site_links(text: str) -> str:
     return re.sub(r"\]\((?:\.\./)+docs/([^)]+)\)", r"](../\1)", text)
 
 
-def figure_html(figure: dict[str, Any], name: str) -> str:
+def figure_html(figure: dict[str, Any], name: str, picture: str = "") -> str:
     """A figure with alternative text.
 
     Args:
         figure: plotly's JSON.
         name: unique on the page.
+        picture: SVG, which stands there until plotly draws, and without scripts.
     """
     layout = figure.get("layout", {})
     title = layout.get("title", {})
@@ -77,7 +80,8 @@ def figure_html(figure: dict[str, Any], name: str) -> str:
     content = json.dumps({"data": figure["data"], "layout": {**layout, "autosize": True}})
     content = content.replace("</", "<\\/")  # a text in the figure must not end the script
     return (
-        f'<div id="{name}" class="figure" role="img" aria-label="{html.escape(alt)}"></div>\n'
+        f'<div id="{name}" class="figure" role="img" aria-label="{html.escape(alt)}">'
+        f"{picture}</div>\n"
         f'<script type="application/json" class="figure-data" data-for="{name}">{content}</script>'
     )
 

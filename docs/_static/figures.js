@@ -6,6 +6,7 @@
     for (const stored of document.querySelectorAll("script.figure-data")) {
       const { data, layout } = JSON.parse(stored.textContent);
       const place = document.getElementById(stored.dataset.for);
+      place.textContent = ""; // the still
       window.Plotly.newPlot(place, data, layout, { displayModeBar: false, responsive: true });
     }
   }
