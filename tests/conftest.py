@@ -91,7 +91,7 @@ def mount(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
 
     yield mounted
     for folder in made:
-        subprocess.run(["umount", str(folder)], check=True, timeout=30)
+        subprocess.run(["umount", "--lazy", str(folder)], check=True, timeout=30)  # may be busy
 
 
 # Backends that the kernel tests of this run have used, over all of its processes.
