@@ -71,6 +71,33 @@ def require_registry(tmp_path_factory: pytest.TempPathFactory) -> None:
         pytest.skip(reason)
 
 
+CHROMIUM_OPTIONS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="module")
+def browser(require_tool: Callable[[str, str], str]) -> Iterator[Any]:
+    """Debian's Chromium, headless.
+
+    Not for the whole session: playwright's loop would run beside all later tests of the process,
+    and each that starts another one, or any `asyncio.run`, would fail.
+    """
+    path = require_tool("chromium", "chromium")
+    api = pytest.importorskip("playwright.sync_api")
+    with api.sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=path, args=CHROMIUM_OPTIONS)
+        yield started
+        started.close()
+
+
 @pytest.fixture
 def mount(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
     """`mount(options)`: a file system in memory; skips where that is not allowed."""

@@ -35,16 +35,6 @@ SETTINGS = {
         "doNotDisturbMode": True,
     },
 }
-CHROMIUM_OPTIONS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-dev-shm-usage",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 ADDRESS = {"lab": "lab/tree/", "notebook": "notebooks/"}
 SECOND = 1000  # playwright counts milliseconds
 # After this many seconds what must come will never come. It bounds a hang, and asserts no speed.
@@ -131,17 +121,6 @@ def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-@pytest.fixture(scope="session")
-def browser(require_tool: Callable[[str, str], str]) -> Iterator[Any]:
-    """Debian's Chromium, headless."""
-    path = require_tool("chromium", "chromium")
-    api = pytest.importorskip("playwright.sync_api")
-    with api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path, args=CHROMIUM_OPTIONS)
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="session")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -144,18 +144,9 @@ def test_relative_links_of_markdown_files_exist() -> None:
 
 
 @pytest.mark.parametrize("lesson", [name for name in LESSONS if not name.startswith("00")])
-def test_a_summary_fits_on_one_sheet(
-    lesson: str, site: Path, require_tool: Callable[[str, str], str]
-) -> None:
-    chromium = require_tool("chromium", "chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page()
-        page.goto((site / "summaries" / f"{lesson}.html").as_uri())
-        pdf = page.pdf(
-            format="A4", margin=dict.fromkeys(("top", "bottom", "left", "right"), "14mm")
-        )
-        browser.close()
+def test_a_summary_fits_on_one_sheet(lesson: str, site: Path, browser: Any) -> None:
+    page = browser.new_page()
+    page.goto((site / "summaries" / f"{lesson}.html").as_uri())
+    pdf = page.pdf(format="A4", margin=dict.fromkeys(("top", "bottom", "left", "right"), "14mm"))
+    page.close()
     assert len(re.findall(rb"/Type\s*/Page\b", pdf)) == 1
