@@ -30,7 +30,7 @@ extensions = [
 exclude_patterns = ["_build", "_ext"]
 language = "en"
 
-myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "attrs_inline"]
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "attrs_block", "attrs_inline"]
 myst_heading_anchors = 3
 # Lessons are run and checked by nbval; here their stored outputs are shown.
 nb_execution_mode = "off"

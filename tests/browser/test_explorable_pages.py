@@ -66,6 +66,10 @@ def grips(page: Any) -> list[Any]:
     return page.locator(".grip").all()
 
 
+def areas(page: Any) -> list[Any]:
+    return page.locator(".area").all()
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_everything_that_can_be_grabbed_answers(
     open_page: Callable[..., Any], screenshots: Path, module: str
@@ -87,19 +91,29 @@ def test_everything_that_can_be_grabbed_answers(
             if before != after:
                 break
         assert before != after, label
+    for number, area in enumerate(areas(page)):
+        before = state(page)
+        box = area.bounding_box()
+        page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.3 * box["height"])
+        page.mouse.down()
+        page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 0.8 * box["height"], steps=8)
+        page.mouse.up()
+        settle(page)
+        page.screenshot(path=screenshots / f"{module}-area-{number}.png")
+        assert before != state(page), area.get_attribute("aria-label")
     spots = page.locator(".spot")
     for number in range(min(spots.count(), 40)):
         before = state(page)
         spots.nth(number).click()
         settle(page)
         assert state(page) != before, number
-    assert spots.count() or grips(page)
+    assert spots.count() or grips(page) or areas(page)
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_the_keyboard_alone_is_enough(open_page: Callable[..., Any], module: str) -> None:
     page = open_page(module)
-    wanted = {grip.get_attribute("data-id") for grip in grips(page)}
+    wanted = {grip.get_attribute("data-id") for grip in [*grips(page), *areas(page)]}
     reached, moved, seen = set(), set(), set()
     for _ in range(150):
         page.keyboard.press("Tab")
@@ -118,7 +132,7 @@ def test_the_keyboard_alone_is_enough(open_page: Callable[..., Any], module: str
         seen.add(label)
         reached |= {name} - {""}
         keys: tuple[str, ...] = ()
-        if kind.startswith("grip") or sort == "range":
+        if kind.startswith(("grip", "area")) or sort == "range":
             keys = ("ArrowUp", "ArrowDown", "ArrowRight", "ArrowLeft", "Home")
         elif kind == "spot":
             keys = ("Space",)
@@ -143,11 +157,12 @@ def test_a_finger_drags_and_the_page_does_not_scroll(
     page.screenshot(path=screenshots / f"{module}-phone.png", full_page=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.evaluate("scrollTo(0, 0)")
-    if not grips(page):
+    held = [page.locator(kind) for kind in (".grip.invite", ".grip", ".area.drawn")]
+    held = [found for found in held if found.count()]
+    if not held:
         page.locator(".spot").first.tap()
         return
-    inviting = page.locator(".grip.invite")
-    box = (inviting if inviting.count() else page.locator(".grip")).first.bounding_box()
+    box = held[0].first.bounding_box()
     session = page.context.new_cdp_session(page)
     before = state(page)
 
@@ -157,10 +172,11 @@ def test_a_finger_drags_and_the_page_does_not_scroll(
             {"type": kind, "touchPoints": [{"x": x, "y": y} for x, y in points]},
         )
 
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     for way in (-3, 3):  # one of them may be its end
-        touch("touchStart", [(box["x"], box["y"])])
+        touch("touchStart", [(x, y)])
         for step in range(1, 9):
-            touch("touchMove", [(box["x"] + way * step, box["y"] + 5 * step)])
+            touch("touchMove", [(x + way * step, y + 5 * step)])
         touch("touchEnd", [])
         settle(page)
         if state(page) != before:

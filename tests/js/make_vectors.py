@@ -8,6 +8,7 @@ Floats are written so that they can be read back to the last bit.
 
 from __future__ import annotations
 
+import base64
 import json
 import sys
 from dataclasses import asdict
@@ -19,6 +20,9 @@ import numpy as np
 from bnn_lab import reference
 from bnn_lab.costmodel.model import SHIPPED, CostModel
 from bnn_lab.lessons import designer
+from bnn_lab.lessons.drawn_digits import FILE, to_levels
+from bnn_lab.lessons.strokes import draw_strokes
+from bnn_lab.runtime import Interpreter
 from bnn_lab.training import closed_forms, counter_random
 from bnn_lab.training.movie import WeightMovie
 from bnn_lab.training.simulate import Bop, LatentSGD, Rule, random_coupling, simulate_weights
@@ -233,6 +237,27 @@ def small_kernel() -> list[dict[str, Any]]:
     return found
 
 
+def drawn_digits() -> dict[str, Any]:
+    """What `strokes.json` leaves on the paper, what the network sees of it, and its answers."""
+    strokes = json.loads(Path(__file__).with_name("strokes.json").read_text())
+    grey = np.stack([draw_strokes(lines) for lines in strokes.values()])
+    levels = to_levels(grey)
+    answers = np.argmax(Interpreter(FILE.read_bytes(), num_threads=1).predict(levels), axis=1)
+
+    def text(values: Any) -> str:
+        return base64.b64encode(np.asarray(values).astype(np.uint8).tobytes()).decode()
+
+    return {
+        name: {
+            "strokes": lines,
+            "grey": text(grey[i]),
+            "levels": text((levels[i] + 1) * 8),
+            "answer": int(answers[i]),
+        }
+        for i, (name, lines) in enumerate(strokes.items())
+    }
+
+
 def digest(values: Any) -> int:
     """One word for whole numbers and their order: the sum of hash32(value + 0x9e3779b9 place)."""
     flat = np.asarray(values).astype(np.int64).ravel()
@@ -319,6 +344,7 @@ def files() -> dict[str, str]:
         "films": films(),
         "small_kernel": small_kernel(),
         "designs": designs(),
+        "drawn_digits": drawn_digits(),
     }
     return {f"{name}.json": json.dumps(content) + "\n" for name, content in made.items()}
 

@@ -27,8 +27,17 @@ test("pixels of one colour become one path, of runs", () => {
   const pen = new SvgPen("sans-serif");
   const colours = [1, 1, 1, 1, 1, 9].flatMap((value) => [value, value, value, 255]);
   pen.pixels(3, 2, new Uint8ClampedArray(colours), 5, 6, 30, 20);
-  const [text] = pen.parts;
-  assert.ok(text.includes('transform="translate(5 6) scale(10 10)"'));
-  assert.ok(text.includes('<path d="M0 0h3v1H0zM0 1h2v1H0z" fill="rgb(1,1,1)"/>'));
-  assert.ok(text.includes('<path d="M2 1h1v1H2z" fill="rgb(9,9,9)"/>'));
+  const [box, text] = pen.parts;
+  assert.ok(box.includes('x="5" y="6" width="30" height="20" fill="rgb(1,1,1)"'));
+  assert.ok(text.includes('transform="translate(5 11) scale(10 10)"'));
+  assert.ok(text.includes('<path d="M2 1h1" stroke="rgb(9,9,9)"/>'));
+  assert.equal(text.match(/<path/g).length, 1);
+});
+
+test("the commonest colour of pixels is the box behind the others", () => {
+  const pen = new SvgPen("sans-serif");
+  const grey = (value) => [value, value, value, 255];
+  pen.pixels(3, 1, new Uint8ClampedArray([grey(9), grey(1), grey(1)].flat()), 0, 0, 3, 1);
+  assert.ok(pen.parts[0].includes('fill="rgb(1,1,1)"'));
+  assert.ok(pen.parts[1].includes('<path d="M0 0h1" stroke="rgb(9,9,9)"/>'));
 });

