@@ -29,6 +29,7 @@ Trits = NDArray[np.int8]
 LEAST = np.float32(1e-5)  # of a mean or maximum that a scale is made of
 TRITS_OF_2BIT, TRITS_OF_BASE3 = 4, 5  # in a byte
 BITS = 8  # of an activation
+STEP = np.float32(1) / np.float32(127)  # of the largest magnitude, to the next int8
 _POWERS = 3 ** np.arange(TRITS_OF_BASE3)
 
 
@@ -74,13 +75,14 @@ def absmax(x: NDArray[np.float32]) -> Activations:
 
     Returns:
         int8 in [-127, 127], shape (M, K): ``round(x * (127 / largest))``, halves to even; and
-        float32 scales, shape (M,): ``largest / 127``, with the largest magnitude at least 1e-5.
+        float32 scales, shape (M,): ``largest * (1 / 127)``. The largest magnitude is taken to be at
+        least 1e-5.
     """
     largest = np.fmax.reduce(np.abs(x), axis=1, initial=LEAST).astype(np.float32)
     with np.errstate(invalid="ignore"):  # infinity gives an infinite scale and 0 or NaN here
         scaled = x * (np.float32(127) / largest)[:, None]
     rounded = np.clip(np.rint(np.where(np.isnan(scaled), np.float32(0), scaled)), -127, 127)
-    return Activations(rounded.astype(np.int8), largest / np.float32(127))
+    return Activations(rounded.astype(np.int8), largest * STEP)
 
 
 # --- packed forms ---------------------------------------------------------------------------

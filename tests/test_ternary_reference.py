@@ -44,14 +44,15 @@ def test_absmax_of_known_activations() -> None:
     x = np.array([[127.0, -63.5, 0.5, 1.5], [0, 0, 0, 0], [-2, 1, 0, 2]], np.float32)
     values, scale = ternary.absmax(x)
     assert values.tolist() == [[127, -64, 0, 2], [0, 0, 0, 0], [-127, 64, 0, 127]]
-    assert scale.tolist() == [1.0, ternary.LEAST / np.float32(127), np.float32(2) / np.float32(127)]
+    largest = np.array([127, ternary.LEAST, 2], np.float32)
+    assert np.array_equal(scale, largest * ternary.STEP)
 
 
 def test_absmax_of_what_is_not_finite() -> None:
     x = np.array([[np.nan, 1.0, -0.5], [np.inf, 1.0, -np.inf], [np.nan] * 3], np.float32)
     values, scale = ternary.absmax(x)
     assert values.tolist() == [[0, 127, -64], [0, 0, 0], [0, 0, 0]]
-    assert np.isinf(scale[1]) and scale[2] == ternary.LEAST / np.float32(127)
+    assert np.isinf(scale[1]) and scale[2] == ternary.LEAST * ternary.STEP
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 3), st.integers(0, 90))

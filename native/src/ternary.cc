@@ -52,7 +52,7 @@ void quantize_absmax(const float* x, int64_t samples, int64_t channels, int8_t* 
     }
     std::fill(values + channels, values + step, int8_t{0});
     sums[m] = sum;
-    scales[m] = largest / 127.0f;
+    scales[m] = largest * (1.0f / 127.0f);
   }
 }
 

@@ -13,6 +13,12 @@ from bnn_lab.experiments.training.inertia import (
 )
 from bnn_lab.experiments.training.knobs import InertiaKnobs, LayerPace, inertia_knobs, layer_pace
 from bnn_lab.experiments.training.latents import LatentApproximation, latent_approximation
+from bnn_lab.experiments.training.low_bit_text import (
+    LowBitText,
+    TrainedText,
+    low_bit_text,
+    train_text,
+)
 from bnn_lab.experiments.training.memory import OptimizerMemory, optimizer_memory
 from bnn_lab.experiments.training.mlp_run import MlpTrace, mlp_run, train_mlp_run
 from bnn_lab.experiments.training.mlp_settings import MlpRun
@@ -33,12 +39,14 @@ __all__ = [
     "LatentApproximation",
     "LayerPace",
     "LearningRateIsInertia",
+    "LowBitText",
     "MlpRun",
     "MlpTrace",
     "OptimizerMemory",
     "PseudoGradients",
     "Running",
     "ScalingInvariance",
+    "TrainedText",
     "bop_films",
     "bop_grid",
     "bop_vs_latent",
@@ -49,9 +57,11 @@ __all__ = [
     "latent_approximation",
     "layer_pace",
     "learning_rate_is_inertia",
+    "low_bit_text",
     "mlp_run",
     "optimizer_memory",
     "pseudo_gradients",
     "scaling_invariance",
     "train_mlp_run",
+    "train_text",
 ]
