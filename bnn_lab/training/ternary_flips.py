@@ -73,7 +73,7 @@ class TernaryRecorder(_KerasCallback):
         """
         layers = {
             layer.name: layer
-            for layer in self.model.submodules
+            for layer in self.model._flatten_layers(include_self=False)
             if isinstance(layer, BitLinear) and layer.kernel_quantizer is not None
         }
         if not layers:
