@@ -98,6 +98,23 @@ def browser(require_tool: Callable[[str, str], str]) -> Iterator[Any]:
         started.close()
 
 
+@pytest.fixture(scope="session")
+def need_bubblewrap(require_tool: Callable[[str, str], str]) -> Callable[[], None]:
+    """Called, it skips where bubblewrap is missing or may make no sandbox."""
+
+    def need() -> None:
+        from bnn_lab.course.sandbox import require_bubblewrap
+        from bnn_lab.errors import BnnLabError
+
+        require_tool("bwrap", "bubblewrap")
+        try:
+            require_bubblewrap()
+        except BnnLabError as error:
+            pytest.skip(str(error))
+
+    return need
+
+
 @pytest.fixture
 def mount(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
     """`mount(options)`: a file system in memory; skips where that is not allowed."""

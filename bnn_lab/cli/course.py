@@ -20,7 +20,7 @@ Names = Annotated[list[str] | None, typer.Argument(help="Assignments; none: all.
 
 UNTRUSTED = (
     "Student code is about to run on this machine with your rights: it can read and change your "
-    "files. Use --sandbox bubblewrap, or a machine that has nothing to lose."
+    "files. Leave out --no-sandbox, or use a machine that has nothing to lose."
 )
 
 
@@ -104,9 +104,13 @@ def check(
 def grade(
     assignments: Names = None,
     student: Annotated[list[str] | None, typer.Option(help="Only this one; repeatable.")] = None,
-    sandbox: Annotated[
-        str, typer.Option(help="none, or bubblewrap: no network, no files but a scratch copy.")
-    ] = "none",
+    no_sandbox: Annotated[
+        bool,
+        typer.Option(
+            "--no-sandbox", help="Run student code with your rights: it can read all your files!"
+        ),
+    ] = False,
+    memory: Annotated[int, typer.Option(min=64, help="MiB for each notebook.")] = 4096,
     cell_seconds: Annotated[int, typer.Option(min=1, help="Limit for each cell.")] = 30,
     total_seconds: Annotated[int, typer.Option(min=1, help="Limit for each notebook.")] = 180,
     no_db: Annotated[
@@ -114,20 +118,25 @@ def grade(
     ] = False,
     course: CourseOption = Path("."),
 ) -> None:
-    """Run what students handed in, give points, write feedback and reports."""
+    """Run what students handed in, give points, write feedback and reports.
+
+    Student code runs in a sandbox (bubblewrap): no network, no files but a scratch copy.
+    """
     from bnn_lab.course.folder import open_course
     from bnn_lab.course.grading import Limits
     from bnn_lab.course.grading import grade as grade_all
     from bnn_lab.course.points import summary
+    from bnn_lab.course.sandbox import Quota
 
-    if sandbox == "none":
+    if no_sandbox:
         warn(UNTRUSTED, stderr=True)
     rows = grade_all(
         open_course(course),
         assignments,
         student,
         limits=Limits(cell_seconds, total_seconds),
-        sandbox_kind=sandbox,
+        sandboxed=not no_sandbox,
+        quota=Quota(memory=memory),
         database=not no_db,
         progress=say,
     )

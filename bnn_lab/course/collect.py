@@ -6,7 +6,13 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from bnn_lab.course.folder import NAME, CourseFolder, instructor_notebook, read_notebook
+from bnn_lab.course.folder import (
+    NAME,
+    CourseFolder,
+    instructor_notebook,
+    nbgrader_data,
+    read_notebook,
+)
 from bnn_lab.errors import InputError
 
 
@@ -47,5 +53,5 @@ def collect(
 
 
 def _grade_ids(notebook: Any) -> set[str]:
-    found = ((cell.metadata.get("nbgrader") or {}).get("grade_id") for cell in notebook.cells)
+    found = (nbgrader_data(cell).get("grade_id") for cell in notebook.cells)
     return {str(name) for name in found if name}

@@ -20,13 +20,13 @@ _README = """\
 
     bnn-lab course release            # student versions: release/
     bnn-lab course collect ana FILE   # a student's notebook into submitted/
-    bnn-lab course grade              # points and feedback; runs student code!
+    bnn-lab course grade              # points and feedback; runs student code, in a sandbox
     bnn-lab course report             # table, reports/*.csv
 
 `exercises/*.py` are the sources, with solutions: edit them, or add your own. Everything else is
 made from them and from what students hand in.
 
-**Student code runs on your machine when you grade.** Use `grade --sandbox bubblewrap`.
+**Student code runs on your machine when you grade**, in a sandbox; bubblewrap must be installed.
 """
 
 
@@ -80,11 +80,6 @@ class CourseFolder:
         names = {path.stem for path in self.exercises.glob("*.py")}
         names |= {path.parent.name for path in self.root.glob("source/*/*.ipynb")}
         return sorted(names)
-
-    def students(self, assignment: str) -> list[str]:
-        """Who handed an assignment in, in order."""
-        found = self.root.glob(f"submitted/*/{assignment}/{assignment}.ipynb")
-        return sorted(path.parent.parent.name for path in found)
 
     def choose(self, assignments: list[str] | None) -> list[str]:
         """The named assignments, or all.
@@ -189,12 +184,19 @@ def read_notebook(path: Path) -> Any:
     if not path.is_file():
         raise InputError(f"there is no notebook {path}.")
     try:
-        return nbformat.read(path, 4)
+        return nbformat.reads(path.read_bytes().decode("utf-8-sig"), 4)
     except Exception as error:  # JSON, encoding, schema: whatever is wrong with the file
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise InputError(
             f"{path} is not a readable notebook ({reason}). Fix: download it again, as .ipynb."
         ) from error
+
+
+def nbgrader_data(cell: Any) -> dict[str, Any]:
+    """nbgrader's metadata of a cell, empty if it has none or something else stands there."""
+    metadata = cell.get("metadata")
+    data = metadata.get("nbgrader") if isinstance(metadata, dict) else None
+    return data if isinstance(data, dict) else {}
 
 
 def write_source(course: CourseFolder, assignment: str) -> Path:

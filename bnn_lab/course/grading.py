@@ -5,20 +5,21 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from bnn_lab._files import write_whole
-from bnn_lab.course.folder import CourseFolder, read_notebook
-from bnn_lab.course.nbgrader_commands import nbgrader
-from bnn_lab.course.points import Row, read_gradebook, read_reports, write_report
+from bnn_lab.course.folder import CourseFolder, instructor_notebook, nbgrader_data
+from bnn_lab.course.nbgrader_commands import Finished, nbgrader
+from bnn_lab.course.points import NOT_GRADED, Row, read_gradebook, read_reports, write_report
 from bnn_lab.course.release import make_release
-from bnn_lab.course.sandbox import Sandbox, require_bubblewrap, sandbox
+from bnn_lab.course.sandbox import Quota, Sandbox, require_bubblewrap, sandbox
+from bnn_lab.course.submission import check_student, clean_copy, handed_in, printable
 from bnn_lab.errors import BnnLabError, InputError
 
-SANDBOXES = ("none", "bubblewrap")
 _SPARE = 90  # seconds for nbgrader itself, beyond the notebook's limit
 STATUS = "status.json"
 
@@ -49,20 +50,23 @@ def grade(
     students: list[str] | None = None,
     *,
     limits: Limits | None = None,
-    sandbox_kind: str = "none",
+    sandboxed: bool = True,
+    quota: Quota | None = None,
     database: bool = True,
     progress: Callable[[str], None] = lambda line: None,
 ) -> list[Row]:
     """Grade what students handed in, write feedback, and write the tables of points.
 
-    Student code runs: with this user's rights, unless in a sandbox.
+    Whatever a student hands in, the others are graded and the tables are written: what is wrong
+    with a submission as a whole is a note in its rows.
 
     Args:
         course: where.
         assignments: names; None: all that were handed in.
         students: names; None: all.
         limits: limits of run time.
-        sandbox_kind: "none" or "bubblewrap".
+        sandboxed: run student code in a sandbox; otherwise it has this user's rights.
+        quota: what it may use there.
         database: keep points in the gradebook. Otherwise a throw-away one serves, so that only
             reports and feedback remain, and no points can be given by hand.
         progress: called with a line for each submission.
@@ -71,32 +75,37 @@ def grade(
         Rows of the report, one an exercise.
 
     Raises:
-        InputError: an unknown assignment, student or sandbox, or nothing was handed in.
-        BnnLabError: the assignment was never released, or nbgrader failed as a whole.
+        InputError: an unknown assignment or student, or nothing was handed in.
+        BnnLabError: there is no sandbox here, the assignment was never released, or the gradebook
+            cannot be read.
     """
     limits = limits or Limits()
-    if sandbox_kind not in SANDBOXES:
-        raise InputError(f"no sandbox '{sandbox_kind}'; there are {', '.join(SANDBOXES)}.")
-    if sandbox_kind == "bubblewrap":
+    if sandboxed:
         require_bubblewrap()
+    quota = (quota or Quota()) if sandboxed else None
     work = _submissions(course, assignments, students)
     status = read_status(course)
     rows: list[Row] = []
     for assignment, names in work.items():
         with _gradebook(course, assignment, database) as url:
+            known = known_cells(course, assignment)
+            notes = status.setdefault(assignment, {})
             for student in names:
-                problem = _grade_one(course, assignment, student, limits, sandbox_kind, url)
-                status.setdefault(assignment, {})[student] = problem
-                progress(f"{assignment} {student}: {problem or 'graded'}")
+                job = _Job(course, assignment, student, limits, quota, url, known)
+                notes[job.shown] = job.grade()
+                progress(f"{assignment} {job.shown}: {notes[job.shown] or 'graded'}")
             _write_status(course, status)
-            graded = [s for s in names if not status[assignment][s]]
-            _write_feedback(course, assignment, graded, url, all_students=students is None)
+            graded = [s for s in names if not notes.get(s, "-")]
+            for student, problem in _write_feedback(course, assignment, graded, url).items():
+                notes[student] = problem
+                progress(f"{assignment} {student}: {problem}")
+            _write_status(course, status)
             if database:
                 fresh = read_gradebook(course, url, [assignment], status)
             else:  # a throw-away gradebook knows of no earlier work
-                now = {student: status[assignment][student] for student in names}
+                now = {printable(student): notes[printable(student)] for student in names}
                 fresh = read_gradebook(course, url, [assignment], {assignment: now})
-                fresh += _earlier_rows(course, assignment, names)
+                fresh += _earlier_rows(course, assignment, list(now))
                 fresh.sort(key=lambda row: row.student)  # exercises keep their order
             write_report(course, assignment, fresh)
             rows += fresh
@@ -113,13 +122,13 @@ def _earlier_rows(course: CourseFolder, assignment: str, but: list[str]) -> list
 def _submissions(
     course: CourseFolder, assignments: list[str] | None, students: list[str] | None
 ) -> dict[str, list[str]]:
-    found = {name: course.students(name) for name in course.choose(assignments)}
+    found = {name: handed_in(course, name) for name in course.choose(assignments)}
     everyone = sorted({student for names in found.values() for student in names})
     for student in students or []:
         if student not in everyone:
             raise InputError(
                 f"nothing handed in by '{student}'; there is work of "
-                f"{', '.join(everyone) or 'no one'}."
+                f"{printable(', '.join(everyone), 1000) or 'no one'}."
             )
     chosen = {
         name: [s for s in names if students is None or s in students]
@@ -151,76 +160,114 @@ def _gradebook(course: CourseFolder, assignment: str, database: bool) -> Iterato
         yield url
 
 
-def _grade_one(
-    course: CourseFolder, assignment: str, student: str, limits: Limits, kind: str, url: str
-) -> str:
-    """Grade one submission; returns what went wrong, "" if nothing did."""
-    notebook = course.submitted(student, assignment)
-    try:
-        read_notebook(notebook)
-    except InputError as error:
-        _remove(course, assignment, student)
-        return f"not graded: {error}"
-    common = [assignment, f"--student={student}", "--force", f"--CourseDirectory.db_url={url}"]
-    options = [
-        f"--Execute.timeout={limits.cell}",
-        f"--LimitedExecute.total_timeout={limits.total}",
-    ]
-    with ExitStack() as stack:
-        place = Sandbox((), {})
-        if kind == "bubblewrap":
-            place = stack.enter_context(sandbox(_side_files(course, assignment, student)))
-        finished = nbgrader(
-            "autograde",
-            *common,
-            *options,
-            *place.arguments,
-            folder=course.root,
-            environment=place.environment,
-            seconds=limits.total + _SPARE,
-        )
-    if finished.code != 0 or not course.autograded(student, assignment).is_file():
-        _remove(course, assignment, student)
-        return f"not graded: {finished.problem}"
-    return ""
+def known_cells(course: CourseFolder, assignment: str) -> dict[str, dict[str, Any]]:
+    """nbgrader's metadata of an assignment's cells, by grade_id."""
+    cells = instructor_notebook(course, assignment).cells
+    found = map(nbgrader_data, cells)
+    return {data["grade_id"]: dict(data) for data in found if data.get("grade_id")}
+
+
+@dataclass(frozen=True)
+class _Job:
+    """Grading one submission."""
+
+    course: CourseFolder
+    assignment: str
+    student: str
+    limits: Limits
+    quota: Quota | None  # None: no sandbox
+    url: str
+    known: dict[str, dict[str, Any]]
+
+    @property
+    def shown(self) -> str:
+        """The student's name in tables; the name itself if it is fit."""
+        return printable(self.student)
+
+    def grade(self) -> str:
+        """What went wrong, "" if nothing did. Never raises for what a student did."""
+        try:
+            return self._grade()
+        except InputError as error:
+            problem = str(error)
+        except (BnnLabError, OSError) as error:
+            problem = f"{type(error).__name__}: {error}"
+        self._remove()
+        return f"{NOT_GRADED}: {printable(problem)}"
+
+    def _grade(self) -> str:
+        course, assignment, student = self.course, self.assignment, self.student
+        check_student(course, student)
+        with ExitStack() as stack:
+            stage = Path(stack.enter_context(TemporaryDirectory(prefix="bnn-course-")))
+            copy = stage / student / assignment
+            copy.mkdir(parents=True)
+            clean_copy(course, student, assignment, self.known, copy)
+            place = Sandbox((), {})
+            if self.quota is not None:
+                place = stack.enter_context(sandbox(self._side_files(copy), self.quota))
+            finished = nbgrader(
+                "autograde",
+                assignment,
+                f"--student={student}",
+                "--force",
+                f"--CourseDirectory.db_url={self.url}",
+                f"--CourseDirectory.submitted_directory={stage}",
+                f"--Execute.timeout={self.limits.cell}",
+                f"--LimitedExecute.total_timeout={self.limits.total}",
+                *place.arguments,
+                folder=course.root,
+                environment=place.environment,
+                seconds=self.limits.total + _SPARE,
+            )
+        if finished.code != 0 or not course.autograded(student, assignment).is_file():
+            self._remove()
+            return f"{NOT_GRADED}: {printable(finished.problem)}"
+        return ""
+
+    def _side_files(self, copy: Path) -> list[Path]:
+        """Files beside the notebook that the student's code may read: the teacher's win."""
+        files = {
+            path.name: path
+            for folder in (copy, self.course.source(self.assignment).parent)
+            if folder.is_dir()
+            for path in sorted(folder.iterdir())
+            if path.suffix != ".ipynb" and not path.name.startswith(".") and not path.is_symlink()
+        }
+        return list(files.values())
+
+    def _remove(self) -> None:
+        """Nothing of an earlier run may pass for the result of this one."""
+        course, student = self.course, self.student
+        for path in (course.autograded, course.feedback):
+            with suppress(OSError, ValueError):
+                shutil.rmtree(path(student, self.assignment).parent, ignore_errors=True)
 
 
 def _write_feedback(
-    course: CourseFolder, assignment: str, students: list[str], url: str, *, all_students: bool
-) -> None:
-    """Feedback for the students; one call of nbgrader where it is for all of them.
+    course: CourseFolder, assignment: str, students: list[str], url: str
+) -> dict[str, str]:
+    """Feedback for students; gives those that have none, and why.
 
-    Raises:
-        BnnLabError: nbgrader fails.
+    nbgrader makes it for all in one call, which ends at the first that it cannot make.
     """
     common = [assignment, "--force", f"--CourseDirectory.db_url={url}"]
-    calls: list[list[str]] = [[]] if all_students else [[f"--student={s}"] for s in students]
-    for more in calls if students else []:
-        finished = nbgrader("generate_feedback", *common, *more, folder=course.root)
+
+    def make(*more: str) -> Finished:
+        return nbgrader("generate_feedback", *common, *more, folder=course.root)
+
+    for student in students:
+        shutil.rmtree(course.feedback(student, assignment).parent, ignore_errors=True)
+    if len(students) > 1 and make().code == 0:
+        missing = [s for s in students if not course.feedback(s, assignment).is_file()]
+    else:
+        missing = students
+    failed = {}
+    for student in missing:
+        finished = make(f"--student={student}")
         if finished.code != 0:
-            raise BnnLabError(
-                f"the points of '{assignment}' are in the gradebook, but nbgrader could not write "
-                f"the feedback: {finished.problem}"
-            )
-
-
-def _side_files(course: CourseFolder, assignment: str, student: str) -> list[Path]:
-    """Files beside the notebook that the student's code may read: the teacher's win."""
-    folders = (course.submitted(student, assignment).parent, course.source(assignment).parent)
-    files = {
-        path.name: path
-        for folder in folders
-        if folder.is_dir()
-        for path in sorted(folder.iterdir())
-        if path.suffix != ".ipynb" and not path.name.startswith(".") and not path.is_symlink()
-    }
-    return list(files.values())
-
-
-def _remove(course: CourseFolder, assignment: str, student: str) -> None:
-    """Nothing of an earlier run may pass for the result of this one."""
-    for path in (course.autograded(student, assignment), course.feedback(student, assignment)):
-        shutil.rmtree(path.parent, ignore_errors=True)
+            failed[student] = f"graded, but without feedback: {printable(finished.problem)}"
+    return failed
 
 
 def read_status(course: CourseFolder) -> dict[str, dict[str, str]]:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bnn_lab._files import write_whole
-from bnn_lab.course.folder import CourseFolder, read_notebook
+from bnn_lab.course.folder import CourseFolder, nbgrader_data, read_notebook
+from bnn_lab.course.submission import printable
 from bnn_lab.errors import BnnLabError, InputError
 
 if TYPE_CHECKING:
@@ -126,9 +127,9 @@ def _errors(course: CourseFolder, assignment: str, student: str) -> dict[str, st
     from bnn_lab.course.preprocessors import cell_error
 
     return {
-        cell.metadata["nbgrader"]["grade_id"]: cell_error(cell)
+        nbgrader_data(cell)["grade_id"]: cell_error(cell)
         for cell in read_notebook(path).cells
-        if cell.cell_type == "code" and (cell.metadata.get("nbgrader") or {}).get("grade_id")
+        if cell.cell_type == "code" and nbgrader_data(cell).get("grade_id")
     }
 
 
@@ -144,8 +145,24 @@ def to_csv(rows: list[Row]) -> str:
     stream = io.StringIO()
     writer = csv.DictWriter(stream, [field.name for field in fields(Row)], lineterminator="\n")
     writer.writeheader()
-    writer.writerows(asdict(row) for row in rows)
+    for row in rows:
+        writer.writerow({key: _cell(value) for key, value in asdict(row).items()})
     return stream.getvalue()
+
+
+# A spreadsheet takes a text for a formula that begins with one of these.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def _cell(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    text = printable(value, 1000)
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def _text(cell: str) -> str:
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith(_FORMULA) else cell
 
 
 def read_reports(course: CourseFolder, assignments: list[str]) -> list[Row]:
@@ -163,8 +180,9 @@ def read_reports(course: CourseFolder, assignments: list[str]) -> list[Row]:
             with path.open(newline="", encoding="utf-8") as file:
                 for line in csv.DictReader(file):
                     numbers = {key: float(line.pop(key)) for key in ("points", "max_points")}
-                    rows.append(Row(**line, **numbers))  # type: ignore[arg-type]
-        except (TypeError, ValueError, KeyError) as error:
+                    texts = {key: _text(value) for key, value in line.items()}
+                    rows.append(Row(**texts, **numbers))  # type: ignore[arg-type]
+        except (TypeError, ValueError, KeyError, AttributeError, csv.Error) as error:
             raise InputError(f"{path} is damaged ({error}). Fix: grade again.") from error
     if not rows:
         raise InputError("nothing is graded yet. Fix: `bnn-lab course grade`.")
@@ -174,6 +192,7 @@ def read_reports(course: CourseFolder, assignments: list[str]) -> list[Row]:
 def summary(rows: list[Row]) -> Table:
     """A `rich` table: a line for each student and assignment."""
     from rich.table import Table
+    from rich.text import Text
 
     table = Table("assignment", "student", title_justify="left")
     for title in ("points", "of", "to be read"):
@@ -185,12 +204,12 @@ def summary(rows: list[Row]) -> Table:
     for (assignment, student), mine in groups.items():
         waiting = sum(row.max_points for row in mine if row.state == WAITING)
         table.add_row(
-            assignment,
-            student,
+            Text(assignment),
+            Text(printable(student)),
             f"{sum(row.points for row in mine):g}",
             f"{sum(row.max_points for row in mine):g}",
             f"{waiting:g}" if waiting else "",
-            _lost(mine),
+            Text(printable(_lost(mine), 1000)),
         )
     return table
 

@@ -1,27 +1,37 @@
 """nbgrader preprocessors that a course's nbgrader_config.py names: what a submission can do wrong.
 
 * `RestoreCells`: a deleted check cell comes back, wherever its neighbours went.
-* `LimitedExecute`: a limit for the whole notebook, not only for each cell; a kernel that dies or
-  cannot be interrupted costs the submission the cells that follow, not all its points.
+* `LimitedExecute`: limits of time and output for the whole notebook, not only for each cell; a
+  kernel that dies or cannot be interrupted costs the submission the cells that follow, not all its
+  points.
 * `HideHiddenTests`: feedback without hidden tests, in the source and in tracebacks.
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 import time
+from pathlib import Path
 from typing import Any
 
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbconvert.filters import strip_ansi
 from nbformat import NotebookNode
 from nbgrader.preprocessors import Execute, NbGraderPreprocessor, OverwriteCells
-from traitlets import Integer
+from traitlets import Integer, Unicode
 
 from bnn_lab.course.markers import hidden_lines
+from bnn_lab.course.submission import printable
 
 DIED, STUCK, TIME_UP = "KernelDied", "KernelStuck", "TotalTimeLimit"
+# What jail.py says -> what it means.
+LIMITS = {
+    "MemoryLimit": "the code used more memory than it may",
+    "ProcessLimit": "the code started more processes than it may",
+    "DiskLimit": "the code wrote more than it may",
+}
 _QUOTED = 15  # characters from which a line of a hidden test counts as quoted in an output
 
 
@@ -58,14 +68,24 @@ class LimitedExecute(Execute):
     total_timeout = Integer(300, help="Seconds for all cells of a notebook together.").tag(
         config=True
     )
-    max_output = Integer(1_000_000, help="Characters that a cell may print.").tag(config=True)
+    max_output = Integer(1_000_000, help="Characters of output of a cell, of every kind.").tag(
+        config=True
+    )
+    max_total_output = Integer(4_000_000, help="Characters of output of a notebook.").tag(
+        config=True
+    )
+    jail_log = Unicode("", help="Where the sandbox says which limit it found exceeded.").tag(
+        config=True
+    )
 
     def preprocess(self, nb: NotebookNode, resources: Any, km: Any = None) -> Any:
         """Start the clock, then run the cells."""
         self._deadline = time.monotonic() + self.total_timeout
         self._each: int = self.timeout or self.total_timeout
         self._stopped: tuple[str, str] | None = None
-        self._printed = 0
+        self._left = self.max_total_output
+        # The state of a student's widgets is output too, and nobody sees it.
+        self.store_widget_state = False
         return super().preprocess(nb, resources, km)
 
     def preprocess_cell(self, cell: NotebookNode, resources: Any, index: int) -> Any:
@@ -80,22 +100,79 @@ class LimitedExecute(Execute):
             cell.outputs = [_error(*self._stopped)]
             return cell, resources
         self.timeout = max(1, min(self._each, math.ceil(left)))
-        self._printed = 0
+        self._cell_left = min(self.max_output, self._left)
+        at_first = self._cell_left
         try:
-            return super().preprocess_cell(cell, resources, index)
+            cell, resources = super().preprocess_cell(cell, resources, index)
         except DeadKernelError:
-            self._stopped = (DIED, "the Python process ended, in this cell or before it")
+            self._stopped = self._cause()
         except CellTimeoutError:
             self._stopped = (STUCK, "a cell took too long and could not be interrupted")
-        cell.outputs = [*cell.get("outputs", []), _error(*self._stopped)]
+        self._left -= at_first - max(self._cell_left, 0)
+        # Also what did not come as a message: the reply's own traceback, an update of a display.
+        cell.outputs = limit_outputs(cell.get("outputs", []), at_first)
+        if self._stopped:
+            cell.outputs.append(_error(*self._stopped))
         return cell, resources
 
-    def output(self, outs: Any, msg: Any, display_id: Any, cell_index: Any) -> Any:
-        """Drop what a cell prints beyond the limit."""
-        self._printed += len(str(msg["content"].get("text", "")))
-        if msg["msg_type"] == "stream" and self._printed > self.max_output:
+    def process_message(self, msg: Any, cell: NotebookNode, cell_index: int) -> Any:
+        """Drop what a cell shows beyond the limit, whatever its kind, and all of its widgets."""
+        kind = msg["msg_type"]
+        if kind.startswith("comm"):
             return None
-        return super().output(outs, msg, display_id, cell_index)
+        if kind not in ("status", "execute_input", "clear_output"):
+            self._cell_left -= _size(msg["content"])
+            if self._cell_left < 0:
+                if kind != "error":
+                    return None
+                msg["content"] = _short_content(msg["content"])
+        return super().process_message(msg, cell, cell_index)
+
+    def _cause(self) -> tuple[str, str]:
+        """Why the kernel died: the sandbox has killed it, or it ended by itself."""
+        with contextlib.suppress(OSError):
+            # The log is written before the kernel is killed.
+            name = Path(self.jail_log).read_text()
+            if name in LIMITS:
+                return name, LIMITS[name]
+        return DIED, "the Python process ended, in this cell or before it"
+
+
+def limit_outputs(outputs: list[NotebookNode], most: int) -> list[NotebookNode]:
+    """Outputs of at most so many characters; errors are shortened, others dropped."""
+    kept = []
+    for output in outputs:
+        size = _size(output)
+        if size > most:
+            if output.output_type != "error":
+                continue
+            output = _error_of(_short_content(output))
+            size = _size(output)
+        kept.append(output)
+        most -= min(size, most)
+    return kept
+
+
+def _size(content: Any) -> int:
+    """Characters of all texts in it."""
+    if isinstance(content, str):
+        return len(content)
+    if isinstance(content, dict):
+        return sum(_size(key) + _size(value) for key, value in content.items())
+    if isinstance(content, (list, tuple)):
+        return sum(map(_size, content))
+    return 1
+
+
+def _short_content(content: Any) -> dict[str, Any]:
+    name, value = str(content.get("ename", "")), str(content.get("evalue", ""))
+    short = f"{printable(name, 80)}: {printable(value, 300)}"
+    traceback = [f"{short} (The traceback was too long.)"]
+    return {"ename": printable(name, 80), "evalue": printable(value, 300), "traceback": traceback}
+
+
+def _error_of(content: dict[str, Any]) -> NotebookNode:
+    return NotebookNode(output_type="error", **content)
 
 
 class HideHiddenTests(NbGraderPreprocessor):
@@ -143,7 +220,7 @@ class HideHiddenTests(NbGraderPreprocessor):
 def cell_error(cell: NotebookNode) -> str:
     """Name of the error that a cell stopped with, "" if it did not."""
     names = [o.ename for o in cell.get("outputs", []) if o.output_type == "error"]
-    return str(names[-1]) if names else ""
+    return printable(str(names[-1]), 80) if names else ""
 
 
 def _error(name: str, text: str) -> NotebookNode:

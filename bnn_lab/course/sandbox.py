@@ -2,8 +2,9 @@
 
 nbgrader runs as the teacher, with the gradebook; the Python process that executes a student's cells
 runs in namespaces of its own. It has no network, sees the system and bnn_lab read-only, and may
-write to a scratch copy of the student's files alone: not the course, not the home folder. The two
-talk through sockets in a folder that they share (Jupyter's "ipc" transport).
+write to a scratch copy of the student's files alone, which lies in memory: not to the course, not
+to the home folder. The two talk through sockets in a folder that they share (Jupyter's "ipc"
+transport). `jail.py` stands between them with limits of memory, processes and files.
 """
 
 from __future__ import annotations
@@ -21,13 +22,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import bnn_lab
-from bnn_lab.errors import BnnLabError
+from bnn_lab.errors import BnnLabError, InputError
 
 KERNEL = "bnn-lab-sandbox"
+LOG = "jail.log"
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt/conda")
 _ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "localtime", "fonts")
-_SCRATCH = "/scratch"
-_TEMPORARY_BYTES = 512 * 2**20
+_SCRATCH, _INPUT = "/scratch", "/input"
+_NO_SANDBOX = (
+    "or grade with --no-sandbox, in a container or virtual machine that has nothing to lose"
+)
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,25 @@ class Sandbox:
     environment: dict[str, str]
 
 
+@dataclass(frozen=True)
+class Quota:
+    """What student code may use, all its processes together.
+
+    Attributes:
+        memory: MiB.
+        processes: how many, the kernel included.
+        disk: MiB of files in each of the scratch folder, /tmp and /dev/shm. They lie in memory.
+    """
+
+    memory: int = 4096
+    processes: int = 32
+    disk: int = 256
+
+    def __post_init__(self) -> None:
+        if min(self.memory, self.processes, self.disk) < 1:
+            raise InputError(f"limits must be at least 1, not {self}")
+
+
 def require_bubblewrap() -> str:
     """Path of bwrap, once it has shown that it can make a sandbox here.
 
@@ -51,28 +74,25 @@ def require_bubblewrap() -> str:
     """
     program = shutil.which("bwrap")
     if program is None:
-        raise BnnLabError(
-            "bwrap is not installed. Fix: apt-get install bubblewrap, or grade in a container or "
-            "virtual machine of its own without --sandbox"
-        )
-    command = [*_command(program, []), "--", sys.executable, "-I", "-c", "pass"]
-    tried = subprocess.run(command, capture_output=True, text=True, check=False)
+        raise BnnLabError(f"bwrap is not installed. Fix: apt-get install bubblewrap, {_NO_SANDBOX}")
+    command = [*_command(program, Quota(), []), "--", sys.executable, "-I", "-c", "pass"]
+    tried = subprocess.run(command, capture_output=True, text=True, check=False, env={})
     if tried.returncode:
         raise BnnLabError(
             f"bubblewrap cannot make a sandbox here: {tried.stderr.strip() or tried.returncode}. "
             "Fix: allow user namespaces (on Debian: sysctl kernel.unprivileged_userns_clone=1; on "
-            "Ubuntu 24.04: an AppArmor profile for bwrap), or grade in a virtual machine of its "
-            "own without --sandbox"
+            f"Ubuntu 24.04: an AppArmor profile for bwrap), {_NO_SANDBOX}"
         )
     return program
 
 
 @contextmanager
-def sandbox(files: list[Path]) -> Iterator[Sandbox]:
+def sandbox(files: list[Path], quota: Quota) -> Iterator[Sandbox]:
     """A sandbox for one submission.
 
     Args:
         files: copied into the scratch folder, where the student's code runs.
+        quota: what it may use.
 
     Yields:
         Arguments and variables for nbgrader.
@@ -84,23 +104,25 @@ def sandbox(files: list[Path]) -> Iterator[Sandbox]:
     # A short path: names of sockets end at 108 characters.
     with TemporaryDirectory(prefix="bnn-", dir="/tmp") as name:
         root = Path(name)
-        scratch, runtime, kernel = (
-            root / "scratch",
-            root / "run",
-            root / "data" / "kernels" / KERNEL,
-        )
-        for folder in (scratch, runtime, kernel):
+        given, runtime, log = root / "input", root / "run", root / LOG
+        kernel = root / "data" / "kernels" / KERNEL
+        for folder in (given, runtime, kernel):
             folder.mkdir(parents=True)
         for file in files:
             copy = shutil.copytree if file.is_dir() else shutil.copy
-            copy(file, scratch / file.name)
-        command = _command(
-            program,
-            f"--bind {scratch} {_SCRATCH} --chdir {_SCRATCH} --bind {runtime} {runtime}".split(),
-        )
+            copy(file, given / file.name)
+        binds = ["--ro-bind", str(given), _INPUT, "--bind", str(runtime), str(runtime)]
         start = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        shell = ["/bin/sh", "-c", f'cp -R {_INPUT}/. {_SCRATCH} && exec "$@"', "start"]
+        limits = {
+            "memory": quota.memory << 20,
+            "processes": quota.processes + 3,  # two of bwrap, and the shell until it is Python
+            "file": quota.disk << 20,
+        }
+        jail = [sys.executable, "-I", str(Path(__file__).with_name("jail.py")), json.dumps(limits)]
+        jail += [str(log), str(runtime), "--"]
         description = {
-            "argv": [*command, "--", *start],
+            "argv": [*jail, *_command(program, quota, binds), "--", *shell, *start],
             "display_name": "Python 3 in a sandbox",
             "language": "python",
             # A signal would reach bwrap; a message reaches Python.
@@ -111,6 +133,7 @@ def sandbox(files: list[Path]) -> Iterator[Sandbox]:
         yield Sandbox(
             arguments=(
                 f"--LimitedExecute.kernel_name={KERNEL}",
+                f"--LimitedExecute.jail_log={log}",
                 "--KernelManager.transport=ipc",
                 # Both sides must find the file; the sockets lie beside it.
                 f"--KernelManager.connection_file={runtime / 'kernel.json'}",
@@ -122,7 +145,7 @@ def sandbox(files: list[Path]) -> Iterator[Sandbox]:
         )
 
 
-def _command(program: str, more: list[str]) -> list[str]:
+def _command(program: str, quota: Quota, more: list[str]) -> list[str]:
     command = [program, "--unshare-all", "--die-with-parent", "--clearenv"]
     command += ["--cap-drop", "ALL"]
     for path in _SYSTEM:
@@ -133,12 +156,13 @@ def _command(program: str, more: list[str]) -> list[str]:
     for entry in _ETC:
         command += ["--ro-bind-try", f"/etc/{entry}", f"/etc/{entry}"]
     command += ["--proc", "/proc", "--dev", "/dev"]
-    command += ["--size", str(_TEMPORARY_BYTES), "--tmpfs", "/tmp"]
+    for path in ("/dev/shm", "/tmp", _SCRATCH):
+        command += ["--size", str(quota.disk << 20), "--tmpfs", path]
     for path in _python_folders():
         command += ["--ro-bind", path, path]
     hidden = Path(__file__).parent / "source"  # solutions that came with the wheel
     if hidden.is_dir():
-        command += ["--tmpfs", str(hidden)]
+        command += ["--tmpfs", str(hidden), "--remount-ro", str(hidden)]
     settings = {
         "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
         "HOME": "/tmp",
@@ -150,7 +174,8 @@ def _command(program: str, more: list[str]) -> list[str]:
         settings["BNN_LAB_BACKEND"] = backend
     for name, value in settings.items():
         command += ["--setenv", name, value]
-    return command + more
+    # Both are file systems in memory, without a limit of their own.
+    return [*command, *more, "--chdir", _SCRATCH, "--remount-ro", "/dev", "--remount-ro", "/"]
 
 
 def _python_folders() -> list[str]:

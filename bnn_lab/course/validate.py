@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bnn_lab.course.folder import read_notebook
+from bnn_lab.course.folder import nbgrader_data, read_notebook
 from bnn_lab.course.nbgrader_commands import Finished, nbgrader
 from bnn_lab.errors import BnnLabError, InputError
 
@@ -53,7 +53,7 @@ def check_notebook(path: Path, *, seconds: int = 60) -> list[Verdict]:
         BnnLabError: nbgrader could not run it.
     """
     notebook = read_notebook(path)
-    graded = [c for c in notebook.cells if (c.metadata.get("nbgrader") or {}).get("grade")]
+    graded = [c for c in notebook.cells if nbgrader_data(c).get("grade")]
     if not graded:
         raise InputError(
             f"{path} has no exercises with points. Fix: check the notebook that your teacher "

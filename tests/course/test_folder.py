@@ -26,6 +26,7 @@ from bnn_lab.course.folder import (
 )
 from bnn_lab.course.nbgrader_commands import run
 from bnn_lab.course.release import make_release, student_version_problems
+from bnn_lab.course.submission import handed_in
 from bnn_lab.errors import BnnLabError, InputError
 
 
@@ -162,7 +163,7 @@ class TestCollect:
         name, target = collect(course, "ana", file)
         assert name == "other"
         assert target == course.root / "submitted" / "ana" / "other" / "other.ipynb"
-        assert course.students("other") == ["ana"] and course.students("tiny") == []
+        assert handed_in(course, "other") == ["ana"] and handed_in(course, "tiny") == []
 
     def test_refuses_other_notebooks(self, course: CourseFolder, tmp_path: Path) -> None:
         file = tmp_path / "x.ipynb"

@@ -47,7 +47,7 @@ print("FOUND " + json.dumps(found))
 
 
 def spy(
-    hand_in: Any, cell: Any, course: CourseFolder, kind: str, monkeypatch: pytest.MonkeyPatch
+    hand_in: Any, cell: Any, course: CourseFolder, sandboxed: bool, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[dict[str, Any], list[Any]]:
     """Grade a submission that looks around; returns what it found, and its rows."""
     folder = course.root.parent
@@ -63,7 +63,7 @@ def spy(
         course.root / "nbgrader_config.py",
         course.submitted("spy", NAME),
         folder / "new.txt",
-        *([inside.parent / "new.py"] if kind != "none" else []),
+        *([inside.parent / "new.py"] if sandboxed else []),
         Path("own.txt"),
     ]
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -77,7 +77,7 @@ def spy(
             cell(notebook, "double").source += f"\n{head}\n{SPY}"
 
         hand_in(course, NAME, "spy", edit)
-        rows = grade(course, sandbox_kind=kind, limits=Limits(20, 60))
+        rows = grade(course, sandboxed=sandboxed, limits=Limits(20, 60))
     text = course.autograded("spy", NAME).read_text()
     outputs = [
         output.text
@@ -96,22 +96,16 @@ def _accept(server: socket.socket) -> None:
         pass
 
 
-@pytest.fixture
-def bubblewrap(require_tool: Callable[[str, str], str]) -> str:
-    program = require_tool("bwrap", "bubblewrap")
-    require_bubblewrap()
-    return program
-
-
 @pytest.mark.slow
 def test_student_code_reaches_nothing(
-    bubblewrap: str,
+    need_bubblewrap: Callable[[], None],
     hand_in: Any,
     cell: Any,
     own_tiny: CourseFolder,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    found, rows = spy(hand_in, cell, own_tiny, "bubblewrap", monkeypatch)
+    need_bubblewrap()
+    found, rows = spy(hand_in, cell, own_tiny, True, monkeypatch)
     assert found["read"] == [str(Path(sandbox_module.__file__))]  # bnn_lab itself may be read
     assert found["written"] == ["own.txt"]  # in the scratch folder
     assert found["cwd"] == "/scratch" and found["beside"] == ["data.csv"]
@@ -126,7 +120,7 @@ def test_without_a_sandbox_it_reaches_all(
     hand_in: Any, cell: Any, own_tiny: CourseFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Shows that the test above can fail, and what the warning is about."""
-    found, _ = spy(hand_in, cell, own_tiny, "none", monkeypatch)
+    found, _ = spy(hand_in, cell, own_tiny, False, monkeypatch)
     folder = own_tiny.root.parent
     assert str(folder / "secret.txt") in found["read"]
     assert str(folder / "new.txt") in found["written"]
@@ -135,8 +129,10 @@ def test_without_a_sandbox_it_reaches_all(
 
 @pytest.mark.slow
 def test_limits_hold_in_the_sandbox(
-    bubblewrap: str, hand_in: Any, cell: Any, own_tiny: CourseFolder
+    need_bubblewrap: Callable[[], None], hand_in: Any, cell: Any, own_tiny: CourseFolder
 ) -> None:
+    need_bubblewrap()
+
     def endless(notebook: Any) -> None:
         cell(notebook, "double").source = "def double(x):\n    while True:\n        pass"
 
@@ -145,7 +141,7 @@ def test_limits_hold_in_the_sandbox(
 
     hand_in(own_tiny, NAME, "endless", endless)
     hand_in(own_tiny, NAME, "crashed", crashed)
-    rows = grade(own_tiny, sandbox_kind="bubblewrap", limits=Limits(6, 60))
+    rows = grade(own_tiny, limits=Limits(6, 60))
     points = {(row.student, row.exercise): row.points for row in rows}
     assert points[("endless", "check_double")] == 0 and points[("endless", "check_half")] == 3
     assert points[("crashed", "check_double")] == 2 and points[("crashed", "check_half")] == 0
