@@ -167,6 +167,8 @@ export class SvgPen {
     this.font = font;
     this.parts = [];
     this.definitions = [];
+    this.bodies = new Set(); // what stands in several places is written once
+    this.lines = { paint: null, at: -1 };
   }
 
   /** The whole picture. */
@@ -175,7 +177,7 @@ export class SvgPen {
     const text = (
       `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" ` +
       `height="${height}" role="img" aria-label="${name}" ` +
-      `font-family="${escape(this.font)}"><title>${name}</title>` +
+      `font-family="${escape(this.font)}" stroke-linejoin="round"><title>${name}</title>` +
       `<defs>${this.definitions.join("")}</defs>` +
       `<rect width="${width}" height="${height}" rx="8" fill="${background}"/>` +
       `${this.parts.join("")}</svg>`
@@ -184,9 +186,13 @@ export class SvgPen {
   }
 
   line(x1, y1, x2, y2, style) {
-    this.parts.push(
-      `<line x1="${n(x1)}" y1="${n(y1)}" x2="${n(x2)}" y2="${n(y2)}"${this._paint(style)}/>`,
-    );
+    const paint = this._paint(style);
+    const d = `M${n(x1)} ${n(y1)}L${n(x2)} ${n(y2)}`;
+    const { lines, parts } = this;
+    // Lines of one look that follow each other are one path.
+    if (lines.paint === paint && lines.at === parts.length - 1) lines.d += d;
+    else Object.assign(lines, { paint, d, at: parts.push("") - 1 });
+    parts[lines.at] = `<path d="${lines.d}"${paint}/>`;
   }
 
   path(points, style, closed = false) {
@@ -247,8 +253,8 @@ export class SvgPen {
     );
   }
 
-  measure(text, { size = 13 } = {}) {
-    return 0.53 * size * String(text).length; // no font here to ask
+  measure(text, { size = 13, weight = 400 } = {}) {
+    return (weight < 600 ? 0.55 : 0.62) * size * String(text).length; // no font here to ask
   }
 
   group({ x = 0, y = 0, turn = 0, scale = 1, clip, alpha = 1 }, draw) {
@@ -264,9 +270,25 @@ export class SvgPen {
     if (turn) moves.push(`rotate(${n((turn * 180) / Math.PI)})`);
     if (scale !== 1) moves.push(`scale(${share(scale)})`);
     const move = moves.length ? ` transform="${moves.join(" ")}"` : "";
-    this.parts.push(`<g ${outer.join(" ")}><g${move}>`);
+    const { parts } = this;
+    this.parts = [];
+    this.lines.at = -1;
     draw();
-    this.parts.push("</g></g>");
+    const body = this.parts.join("");
+    this.parts = parts;
+    this.lines.at = -1;
+    const inside = this._once(body, move);
+    // A clip holds for the frame outside, whatever moves within.
+    parts.push(outer.length ? `<g ${outer.join(" ")}>${inside}</g>` : inside);
+  }
+
+  /** A moved body; one that is there already, such as a second bulb, is only referred to. */
+  _once(body, move) {
+    if (body.length < 200) return move ? `<g${move}>${body}</g>` : body;
+    const id = `e${hashText(body)}`;
+    if (this.bodies.has(id)) return `<use href="#${id}"${move}/>`;
+    this.bodies.add(id);
+    return `<g${move}><g id="${id}">${body}</g></g>`;
   }
 
   pixels(width, height, rgba, x, y, w, h) {
@@ -295,7 +317,9 @@ export class SvgPen {
   _paint({ fill, stroke, width = 1, dash, cap = "butt", join = "round", alpha = 1 }) {
     let text = ` fill="${fill ? this._colour(fill) : "none"}"`;
     if (stroke) {
-      text += ` stroke="${this._colour(stroke)}" stroke-width="${n(width)}" stroke-linejoin="${join}"`;
+      text += ` stroke="${this._colour(stroke)}"`;
+      if (width !== 1) text += ` stroke-width="${n(width)}"`;
+      if (join !== "round") text += ` stroke-linejoin="${join}"`;
       if (cap !== "butt") text += ` stroke-linecap="${cap}"`;
       if (dash?.length) text += ` stroke-dasharray="${dash.map(n).join(" ")}"`;
     }
