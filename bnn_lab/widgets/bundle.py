@@ -35,6 +35,8 @@ _EXPORT = re.compile(r"^export\s+(?:async\s+)?(?:function\*?|const|class)\s+(\w+
 _DEFAULT = re.compile(r"^export\s+default\s+", re.MULTILINE)
 _OTHER = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
 _INDENT = re.compile(r"^[ \t]+|\n(?=\n)", re.MULTILINE)  # the style sheet needs none, either
+# A comment behind code; one with a quote in it may be in a text, so it stays.
+_BESIDE = re.compile(r"(?<=[;,{}()\]])[ \t]+// [^\n\"'`]*$", re.MULTILINE)
 _COMMENT = re.compile(r"^[ \t]*(?://.*|/\*\*(?:.|\n)*?\*/[ \t]*)\n", re.MULTILINE)
 
 
@@ -207,7 +209,7 @@ def _module(path: str) -> str:
     text = _text(path)
     if path.endswith(".json"):
         return json.dumps(json.loads(text), ensure_ascii=False, separators=(",", ":"))
-    text = _INDENT.sub("", _COMMENT.sub("", text))
+    text = _INDENT.sub("", _BESIDE.sub("", _COMMENT.sub("", text)))
 
     def imported(match: re.Match[str]) -> str:
         source = f"{_REGISTRY}[{json.dumps(_resolve(path, match['path']))}]"

@@ -123,7 +123,8 @@ function drawHalves(pen, { state, colours: c, layout: l, narrow }) {
   axisY(pen, l.axis, l.left, c, { count: 5, lines: l.right });
   pen.line(l.left, zero, l.right, zero, { stroke: c.ink, width: 1.5 });
   pen.group({ x: narrow ? 10 : 14, y: (l.top + l.middle) / 2, turn: -Math.PI / 2 }, () => {
-    const title = state.in_kicks ? "latent weight / learning rate" : "latent weight";
+    const ratio = narrow ? "latent weight in kicks" : "latent weight / learning rate";
+    const title = state.in_kicks ? ratio : "latent weight";
     pen.text(title, 0, 0, { fill: c.soft, size: 12, align: "center", base: "middle" });
   });
 }
