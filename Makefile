@@ -186,7 +186,11 @@ test-deps:
 bench: $(VENV)/.installed-bench
 	@$(BIN)/bnn-lab bench kernels --json bench-results/kernels.json
 
+# PEERS=no: without LiteRT.js, beside which "Measure your device" times the kernels.
 docs: setup
+ifneq ($(PEERS),no)
+	$(BIN)/python docs/fetch_peers.py
+endif
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 	@echo "open docs/_build/html/index.html"
 

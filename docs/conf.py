@@ -24,6 +24,7 @@ extensions = [
     "explorables",
     "generated_pages",
     "mathml",
+    "measure_page",
     "plain_docstrings",
     "repository_links",
 ]

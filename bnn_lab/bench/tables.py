@@ -133,11 +133,14 @@ def frame_table(frame: pd.DataFrame, caption: str, most: int | None = None) -> T
 def _origin(report: Report) -> str:
     host = report.host
     frequency = f", {host.frequency_mhz / 1e3:.2f} GHz then" if host.frequency_mhz else ""
-    packages = ", ".join(f"{name} {version}" for name, version in host.packages.items())
+    software = [f"{name} {version}" for name, version in host.packages.items()]
+    if host.python:
+        software.insert(0, f"Python {host.python}")
+    by = " ".join(report.command)
     return (
         f"{host.cpu}, {host.cpus} CPU(s){frequency}, {', '.join(host.flags)}; {host.system} on "
-        f"{host.machine}; bnn_lab {report.bnn_lab} with {report.active_backend}; Python "
-        f"{host.python}, {packages}; measured {report.time} by bnn-lab {' '.join(report.command)}. "
+        f"{host.machine}; bnn_lab {report.bnn_lab} with {report.active_backend}; "
+        f"{', '.join(software)}; measured {report.time} by {by}. "
         "All figures of one table and number of threads ran in turn; batch 1."
     )
 

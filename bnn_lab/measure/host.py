@@ -51,12 +51,12 @@ class Host(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         affinity: CPUs that the process could use, null if unknown.
         core_latency_ns: nanoseconds that a cache line took from one of them to another, null if
             there is one or it was not measured.
-        load_average_1min: of the system.
+        load_average_1min: of the system, null if unknown, as in a page.
         machine: as `uname -m` tells it.
         system: as `uname -s` tells it.
-        kernel: as `uname -r` tells it.
+        kernel: as `uname -r` tells it; of a page, what the browser calls itself.
         emulated: how an emulator shows; null if this is real or hardware-virtualized.
-        python: version.
+        python: version, "" where no Python ran.
         packages: name to version.
     """
 
@@ -68,7 +68,7 @@ class Host(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     governor: str | None = None
     affinity: list[Count] | None = None
     core_latency_ns: Positive | None = None
-    load_average_1min: float
+    load_average_1min: float | None = None
     machine: str
     system: str
     kernel: str

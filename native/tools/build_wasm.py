@@ -91,8 +91,9 @@ def sources_digest() -> str:
     Returns:
         SHA-256, hexadecimal.
     """
-    folders = ("include/bnn", "src", "wasm")
-    files = [path for folder in folders for path in (NATIVE / folder).rglob("*") if path.is_file()]
+    # Other backends are no part of them.
+    patterns = ("include/bnn/*", "src/*.cc", "src/conv/*", "src/wasm*/*", "wasm/**/*")
+    files = [path for pattern in patterns for path in NATIVE.glob(pattern) if path.is_file()]
     digest = hashlib.sha256()
     for path in [NATIVE / "CMakeLists.txt", NATIVE / "cmake/wasm32.cmake", *sorted(files)]:
         content = hashlib.sha256(path.read_bytes()).hexdigest()

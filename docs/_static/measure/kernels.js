@@ -1,9 +1,9 @@
 // The binary kernels of native/ in a page or in Node: native/wasm/page.cc is the other side.
 //
-//   const kernels = await loadKernels(async (name) => bytes);   // of kernels.wasm or kernels_relaxed.wasm
-//   const conv = kernels.conv({ channels_in: 64, channels_out: 64, filter_height: 3, ... }, arrays);
+//   const kernels = await loadKernels(async (name) => bytes); // of kernels[_relaxed].wasm
+//   const conv = kernels.conv({ channels_in: 64, channels_out: 64, ... }, { filters });
 //   conv.resize(56, 56);
-//   const y = conv.run(words);                                  // Float32Array, Int8Array or Uint32Array
+//   const y = conv.run(words); // Float32Array, Int8Array or Uint32Array
 
 // A function of one i8x16.relaxed_swizzle.
 const RELAXED = new Uint8Array([
@@ -98,7 +98,8 @@ class Kernels {
   }
 
   number(backend) {
-    check(this.numbers.has(backend), `no backend ${backend}; there are ${this.backends.join(", ")}`);
+    const all = this.backends.join(", ");
+    check(this.numbers.has(backend), `no backend ${backend}; there are ${all}`);
     return this.numbers.get(backend);
   }
 
@@ -139,7 +140,7 @@ class Kernels {
 
   /**
    * A convolution with its weights packed.
-   * @param fields see CONV_FIELDS; activation and output by number, as in bnn/activation.h and OUTPUTS
+   * @param fields see CONV_FIELDS; activation and output by number (bnn/activation.h, OUTPUTS)
    * @param arrays {filters, multiplier, bias, threshold, scale}: all but `filters` may be missing
    */
   conv(fields, arrays, backend = this.backend) {
@@ -158,7 +159,8 @@ class Conv {
     const words = depthwise ? taps * wordsFor(given) : given * taps * wordsFor(taken / groups);
     check(filters.length === words, `${filters.length} words of filters; ${words} are needed`);
     for (const [name, array] of Object.entries({ multiplier, bias, threshold })) {
-      check(!array || array.length === given, `${name} has ${array?.length} values for ${given} channels`);
+      const length = array?.length ?? given;
+      check(length === given, `${name} has ${length} values for ${given} channels`);
     }
     Object.assign(this, { kernels, fields, Output: OUTPUTS[fields.output] });
     const list = Int32Array.from(Object.keys(CONV_FIELDS), (name) => fields[name]);

@@ -1,0 +1,233 @@
+"""'Measure your device' in Chromium: to its end, its report, its link, and that nothing leaves."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from bnn_lab.bench.report import (
+    EXAMPLE,
+    check_report,
+    merge_reports,
+    read_report,
+    report_schema,
+    write_report,
+)
+from bnn_lab.cli.main import app
+from bnn_lab.figures.latency_explorer import LatencyState, devices_of, measured_points
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+PAGE = "docs/measure.html"
+PEERS = ("float32 LiteRT.js", "int8 LiteRT.js")
+HANG = 300_000  # milliseconds
+
+pytestmark = pytest.mark.slow
+
+
+def load(path: Path) -> Any:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class Handler(SimpleHTTPRequestHandler):
+    """The repository, and the page with the element that docs/measure.md puts into the site's."""
+
+    extensions_map = SimpleHTTPRequestHandler.extensions_map | {
+        ".mjs": "text/javascript",
+        ".js": "text/javascript",
+        ".wasm": "application/wasm",
+    }
+
+    def do_GET(self) -> None:
+        if self.path.split("?")[0] != f"/{PAGE}":
+            super().do_GET()
+            return
+        (block,) = re.findall(r"```\{raw\} html\n(.*?)```", (DOCS / "measure.md").read_text(), re.S)
+        head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        head += '<link rel="icon" href="data:,"><title>measure</title>'
+        body = f'<!doctype html><html lang="en">{head}<body>{block}'.encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def site(require_registry: None) -> Iterator[str]:
+    """The address of a server that has all the page needs, LiteRT.js from the npm index too."""
+    assert load(DOCS / "fetch_peers.py").main() == 0
+    load(DOCS / "_ext/measure_page.py").make_files(None)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(ROOT)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def page(browser: Any, site: str) -> Iterator[Any]:
+    """The page after a measurement of one round, with all requests and errors it made."""
+    context = browser.new_context(viewport={"width": 390, "height": 800}, accept_downloads=True)
+    page = context.new_page()
+    page.seen, page.errors = [], []
+    context.on("request", lambda request: page.seen.append(request.url))
+    page.on("pageerror", lambda error: page.errors.append(str(error)))
+    page.goto(f"{site}{PAGE}?rounds=1")
+    page.wait_for_selector("#measure .primary")
+    page.fill("#measure input[type=text]", "A test's device")
+    page.focus("#measure .primary")
+    page.keyboard.press("Enter")
+    page.wait_for_function(
+        "/Done|failed/.test(document.querySelector('#measure .status').textContent)", timeout=HANG
+    )
+    yield page
+    context.close()
+
+
+@pytest.fixture(scope="module")
+def saved(page: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report that the page saves."""
+    path = tmp_path_factory.mktemp("saved") / "report.json"
+    with page.expect_download() as download:
+        page.click("text=Save the report")
+    assert download.value.suggested_filename == "a-test-s-device.json"
+    download.value.save_as(path)
+    return path
+
+
+def text(page: Any, selector: str) -> str:
+    return str(page.text_content(f"#measure {selector}"))
+
+
+def test_it_runs_to_its_end_and_nothing_leaves(page: Any, site: str) -> None:
+    assert text(page, ".status") == "Done." and text(page, ".notes") == ""
+    assert page.errors == []
+    assert any(url.endswith("litert_wasm_internal.wasm") for url in page.seen)
+    assert [url for url in page.seen if not url.startswith((site, f"blob:{site}", "data:"))] == []
+
+
+def test_it_measures_the_layers_of_the_bench(saved: Path) -> None:
+    report = read_report(saved)
+    recorded = {layer.name: layer for layer in read_report(EXAMPLE).layers}
+    names = [layer.name for layer in report.layers]
+    assert len(names) == 5 and set(names) <= set(recorded)
+    for layer in report.layers:
+        assert (layer.macs, layer.shape) == (recorded[layer.name].macs, recorded[layer.name].shape)
+        timed = [times.name for times in layer.times]
+        assert timed == ["bnn_lab wasm", "bnn_lab wasm_relaxed", *PEERS]
+        assert layer.reference in timed[:2]
+        assert set(layer.speedup_over) == set(timed) - {layer.reference}
+
+
+def test_its_report_is_one_of_bnn_lab(saved: Path, tmp_path: Path) -> None:
+    import jsonschema
+
+    jsonschema.validate(json.loads(saved.read_text()), report_schema())
+    report, example = read_report(saved), read_report(EXAMPLE)
+    assert report.host.flags == ["simd128", "relaxed_simd"]
+    merged = merge_reports([example, report])
+    assert devices_of(merged) == (example.device, "A test's device")
+    assert measured_points([report], LatencyState()) == []  # it has layers, no models
+    assert measured_points(merged, LatencyState()) == measured_points([example], LatencyState())
+    write_report(report, tmp_path / "again.json")
+    done = CliRunner().invoke(app, ["bench", "merge", str(saved), str(EXAMPLE)])
+    assert done.exit_code == 0 and "A test's device" in done.output, done.output
+
+
+def test_a_link_holds_the_report(page: Any, saved: Path) -> None:
+    page.click("text=Copy a link")
+    page.wait_for_function("location.hash.startsWith('#report=')")
+    other = page.context.new_page()
+    other.goto(page.url)
+    other.wait_for_selector("#measure .headline")
+    assert text(other, ".headline") == text(page, ".headline")
+    assert text(other, "table") == text(page, "table")
+    assert "came with the link" in text(other, ".status")
+    with other.expect_download() as download:
+        other.click("text=Save the report")
+    content = Path(download.value.path()).read_bytes()
+    assert check_report(content, "the link's") == read_report(saved)
+    other.close()
+
+
+def test_dots_are_reached_by_keys(page: Any) -> None:
+    page.focus("#measure .dot[tabindex='0']")
+    first = text(page, ".said")
+    assert re.match(r"3x3 56,64, A test's device, .*: best", first)
+    page.keyboard.press("ArrowRight")
+    assert text(page, ".said") != first
+    page.keyboard.press("End")
+    assert re.match(r"dense 4096x4096, .*native, float32 TFLite: best", text(page, ".said"))
+    page.check("#measure input[value='GMAC/s']")
+    assert page.text_content("#measure .plot .unit") == "GMAC/s"
+
+
+def test_a_phone_sees_it_whole(page: Any) -> None:
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= 390
+    fits = "box => box.firstChild.scrollWidth <= box.clientWidth"
+    assert page.eval_on_selector("#measure .table", fits)
+
+
+def test_it_can_be_cancelled_and_do_without_relaxed_simd(browser: Any, site: str) -> None:
+    page = browser.new_page()
+    seen: list[str] = []
+    page.on("request", lambda request: seen.append(request.url))
+    page.goto(f"{site}{PAGE}?rounds=100000")
+    page.select_option("#measure select", "plain")
+    page.click("#measure .primary")
+    page.wait_for_function(
+        "document.querySelector('#measure .status').textContent.includes('3x3 56,64')", timeout=HANG
+    )
+    page.click("text=Cancel")
+    assert text(page, ".status") == "Cancelled."
+    assert page.is_enabled("#measure .primary") and page.is_hidden("#measure progress")
+    loaded = {url.rsplit("/", 1)[-1] for url in seen}
+    assert {"kernels.wasm", "litert_wasm_compat_internal.wasm"} <= loaded
+    assert not {"kernels_relaxed.wasm", "litert_wasm_internal.wasm"} & loaded
+    page.close()
+
+
+def test_every_recorded_case_in_chromium(browser: Any, site: str) -> None:
+    vectors = ROOT / "build" / "page-vectors.bin"
+    vectors.parent.mkdir(exist_ok=True)
+    command = [sys.executable, str(ROOT / "native/tests/record_vectors.py"), str(vectors)]
+    subprocess.run(command, check=True, capture_output=True, timeout=300)
+    page = browser.new_page()
+    page.goto(f"{site}{PAGE}")
+    lines = page.evaluate(
+        """async () => {
+          const { checkAll } = await import("/native/tests/oracle_vectors.mjs");
+          const { loadKernels } = await import("/docs/_static/measure/kernels.js");
+          const bytes = async (path) => (await fetch(path)).arrayBuffer();
+          const vectors = await bytes("/build/page-vectors.bin");
+          const read = (name) => bytes(`/docs/_static/measure/${name}`);
+          const found = [];
+          for (const relaxed of [false, true]) {
+            const kernels = await loadKernels(read, relaxed);
+            found.push(...checkAll(kernels, vectors).lines);
+          }
+          return found;
+        }"""
+    )
+    page.close()
+    assert len(lines) == 3, lines
+    assert all(re.search(r": \d{3,} cases, \d+ left out$", line) for line in lines), lines
