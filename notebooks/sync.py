@@ -237,7 +237,7 @@ def _metadata(tags: Sequence[str]) -> Any:
 
 def _slim(output: Any) -> Any:
     if "data" in output:
-        output["data"] = {k: v for k, v in output["data"].items() if k in KEPT_FORMATS}
+        output["data"] = {k: v for k, v in output["data"].items() if _is_kept(k, v)}
         # A figure that was not shown by bnn_lab, or before it drew stills, has none yet.
         if PLOTLY in output["data"] and STILL not in output["data"]:
             output["data"][STILL] = _still(output["data"][PLOTLY])
@@ -250,6 +250,12 @@ def _still(figure: Any) -> str:
     from bnn_lab.figures.still import still
 
     return still(plotly.io.from_json(json.dumps(figure)))
+
+
+def _is_kept(kind: str, content: Any) -> bool:
+    # Cards and lines of our own are a few hundred bytes of HTML.
+    own = kind == "text/html" and "".join(content).startswith('<div class="bnn-lab-')
+    return own or kind in KEPT_FORMATS
 
 
 if __name__ == "__main__":

@@ -14,9 +14,19 @@ from typing import Any
 
 import numpy as np
 
-from bnn_lab.lessons.checks.feedback import Feedback, NotYet, attempt, short
+from bnn_lab.lessons.checks import cards
+from bnn_lab.lessons.checks.feedback import Feedback, NotYet, attempt, short, silence
 
-__all__ = ["NotYet", "attempt", "expect", "expect_close", "expect_equal", "passed"]
+__all__ = [
+    "NotYet",
+    "attempt",
+    "expect",
+    "expect_close",
+    "expect_equal",
+    "passed",
+    "show_progress",
+    "show_result",
+]
 
 RUN_ABOVE = "Run the cells above first: menu Run, Run All Above Selected Cell."
 
@@ -72,28 +82,63 @@ def expect_close(given: Any, wanted: Any, hint: str, tolerance: float = 1e-6) ->
 
 
 def passed(message: str) -> None:
-    """Show that an exercise is done.
+    """Show that an exercise is done, as a green card.
 
     Args:
         message: praise, or what was learnt.
     """
-    feedback = Feedback(True, message)
+    text, progress = str(Feedback(True, message)), cards.Progress.current
+    if progress is not None:
+        progress.solve(_exercise(progress, message))
+    done = str(progress) if progress is not None and progress.names else ""
+    cards.show(text, cards.card(True, text, done=done))
+
+
+def show_progress(exercises: int) -> None:
+    """Show how many check cells of this assignment are green, in a line that follows them.
+
+    Args:
+        exercises: how many there are.
+    """
+    cards.Progress([f"exercise {number}" for number in range(1, exercises + 1)]).show()
+    _told.clear()
+
+
+def show_result(draw: Callable[[], Any]) -> None:
+    """Display a figure of a student's own result, or say that it comes once the exercise is solved.
+
+    Args:
+        draw: returns what is to be displayed; what it raises is not shown.
+    """
     try:
+        with silence():
+            result = draw()
+    except Exception:  # an unsolved exercise raises anything
+        text = "A figure of your own result appears here when the check above is green."
+        cards.show(text, f'<p style="opacity:0.75">{html.escape(text)}</p>')
+        return
+    if not cards.in_notebook():
+        print(getattr(result, "words", result))
+        return
+    from IPython.display import display
+
+    display(result)
+
+
+_told: list[str] = []
+
+
+def _exercise(progress: cards.Progress, message: str) -> str:
+    """A name for the check cell that is running; the same when it runs again."""
+    source = message
+    if cards.in_notebook():
         from IPython import get_ipython
-        from IPython.display import display
-    except ImportError:
-        print(feedback)
-        return
-    if get_ipython() is None:
-        print(feedback)
-        return
-    # Dark green on light green: contrast 7:1 in both of JupyterLab's themes. The tick says the same
-    # to those who see no colours.
-    box = (
-        '<div role="status" style="border-left:6px solid #1b5e20;background:#e8f5e9;color:#1b5e20;'
-        f'padding:8px 12px;font-weight:600">{html.escape(str(feedback))}</div>'
-    )
-    display({"text/plain": str(feedback), "text/html": box}, raw=True)
+
+        source = get_ipython().history_manager.input_hist_raw[-1]
+    if source not in _told:
+        _told.append(source)
+    number = _told.index(source)
+    return progress.names[number] if number < len(progress.names) else ""
 
 
 def _hint_at_unknown_names() -> None:
@@ -112,7 +157,7 @@ def _explain_unknown_name(
     source = shell.history_manager.input_hist_raw[-1]
     at_top = trace.tb_next is None or trace.tb_next.tb_next is None
     if at_top and "passed(" in source:
-        lines = [str(Feedback(False, f"{error}. {RUN_ABOVE}"))]
+        lines = [cards.wrapped(str(Feedback(False, f"{error}. {RUN_ABOVE}")))]
     else:
         lines = shell.InteractiveTB.structured_traceback(kind, error, trace, tb_offset=tb_offset)
     shell._showtraceback(kind, error, lines)

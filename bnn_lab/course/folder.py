@@ -14,6 +14,9 @@ from bnn_lab.lessons.notebook import read_source
 
 CONFIG = "nbgrader_config.py"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+# "raises-exception" is what Jupyter looks for before it stops a run.
+_CHECK_TAGS = ("raises-exception", "hide-input")
+_CHECK_TITLE = "# Check: select this cell and press Shift+Enter."
 _HERE = Path(__file__).parent
 _README = """\
 # A course on binarized neural networks
@@ -168,9 +171,20 @@ def build_notebook(source: Path) -> Any:
     """
     require_nbgrader()
     try:
-        return read_source(source)
+        return _with_checks_folded(read_source(source))
     except Exception as error:  # jupytext raises whatever its parsers do
         raise InputError(f"{source} is not a py:percent notebook: {error}") from error
+
+
+def _with_checks_folded(notebook: Any) -> Any:
+    """Put check cells out of sight, and let *Run All* go on behind one that is not green yet."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("grade"):
+            tags = cell.metadata.get("tags", [])
+            cell.metadata["tags"] = [*tags, *(tag for tag in _CHECK_TAGS if tag not in tags)]
+            cell.metadata["jupyter"] = {"source_hidden": True}
+            cell.source = f"{_CHECK_TITLE}\n{cell.source}"  # all that is seen of it
+    return notebook
 
 
 def read_notebook(path: Path) -> Any:

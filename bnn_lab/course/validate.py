@@ -131,7 +131,11 @@ def _hint(error: str) -> str:
         return ""
     if "CellTimeoutError" in error:
         return "It takes too long: does a loop in the cell above ever end?"
-    return lines[-1].strip().removeprefix("✗ Not yet. ")
+    mark = "✗ Not yet. "
+    starts = [number for number, line in enumerate(lines) if line.strip().startswith(mark)]
+    if starts:  # a hint may have several lines
+        return " ".join(line.strip() for line in lines[starts[-1] :]).removeprefix(mark)
+    return lines[-1].strip()
 
 
 def _fatal(finished: Finished, path: Path) -> str:

@@ -1,4 +1,5 @@
 from .answers import draw_answer as draw_answer
+from .convolution_studies import draw_bytes as draw_bytes
 from .digits import draw_digits as draw_digits
 from .dispatch import draw as draw
 from .drawing import Drawing as Drawing
@@ -10,6 +11,10 @@ from .kernel_ladder import draw_ladder as draw_ladder
 from .latency import draw_latency as draw_latency
 from .layer_report_figure import draw_report as draw_report
 from .lesson_map import draw_lesson_map as draw_lesson_map
+from .own_results import draw_binary_convolution as draw_binary_convolution
+from .own_results import draw_budget as draw_budget
+from .own_results import draw_signs as draw_signs
+from .own_results import draw_threshold as draw_threshold
 from .packed_sizes import PackedSizes as PackedSizes
 from .packed_sizes import draw_packed_sizes as draw_packed_sizes
 from .profile_figure import ProfileState as ProfileState

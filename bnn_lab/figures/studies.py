@@ -14,6 +14,7 @@ from bnn_lab.experiments.latency.base import Study
 from bnn_lab.experiments.latency.breakdown import CATEGORIES
 from bnn_lab.experiments.latency.stem import PARTS
 from bnn_lab.figures import theme
+from bnn_lab.figures.convolution_studies import draw_padding, draw_ways
 from bnn_lab.figures.drawing import Drawing
 from bnn_lab.figures.ternary_study import draw_ternary
 from bnn_lab.tflite.forms import BINARY
@@ -356,4 +357,6 @@ _DRAWN: dict[str, Callable[[Any], Drawing]] = {
     "threads": _threads,
     "accuracy": _accuracy,
     "ternary": draw_ternary,
+    "ways": draw_ways,
+    "padding": draw_padding,
 }

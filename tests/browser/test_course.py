@@ -33,8 +33,16 @@ class Student:
         raise KeyError(grade_id)
 
     def run(self, number: int) -> None:
-        """Click a cell and press Shift+Enter."""
-        self.cells.nth(number).locator(".cm-content").click()
+        """Select a cell, also a folded one, and press Shift+Enter."""
+        self.page.evaluate(
+            """number => {
+                const {content} = window.jupyterapp.shell.currentWidget;
+                content.mode = "command";
+                content.activeCellIndex = number;
+                content.node.focus();
+            }""",
+            number,
+        )
         self.page.keyboard.press("Shift+Enter")
         self.notebook.settle()
 
@@ -43,6 +51,14 @@ class Student:
         self.cells.nth(number).locator(".cm-content").click()
         self.page.keyboard.press("Control+A")
         self.page.keyboard.insert_text(source)
+
+    def folded(self, number: int) -> bool:
+        """Whether the cell's text is out of sight."""
+        return not self.cells.nth(number).locator(".cm-content").is_visible()
+
+    def unfold(self, number: int) -> None:
+        """Click what stands in the place of a folded cell's text."""
+        self.cells.nth(number).locator(".jp-Placeholder").first.click()
 
     def sees(self, number: int) -> str:
         """Text below a cell."""
@@ -81,11 +97,34 @@ def test_a_student_gets_a_hint_and_then_the_cue(
     student.write(mine, "def sign(x):\n    return np.where(x < 0, -1.0, 1.0)")
     student.run(mine)
     student.run(check)
-    assert student.sees(check) == RIGHT
+    assert student.sees(check).split("\n") == [RIGHT, "1 of 5 exercises solved."]
+    assert student.sees(1).endswith("1 of 5 exercises solved.")  # at the top
     assert student.cells.nth(check).get_by_role("status").is_visible()
     notebook.screenshot("success")
 
-    # A check cell cannot be changed by accident.
+    # A check cell is out of sight, and cannot be changed by accident.
+    assert student.folded(check)
+    student.unfold(check)
     before = notebook.cells()[check]["source"]
     student.write(check, "pass")
     assert notebook.cells()[check]["source"] == before
+
+
+@pytest.mark.slow
+def test_run_all_goes_on_behind_unsolved_exercises(
+    open_notebook: Callable[[str, str], Any], jupyter: Any, tmp_path: Path
+) -> None:
+    course = init_course(tmp_path / "course", empty=True)
+    shutil.copy(next(p for p in shipped_exercises() if p.stem == NAME), course.exercises)
+    name = f"{NAME}_all.ipynb"
+    shutil.copy(make_release(course, NAME, no_database=True), jupyter.root / name)
+    notebook = open_notebook(name, "lab")
+    notebook.start_all()
+    notebook.wait_for_all()
+    notebook.screenshot("run all")
+    student = Student(notebook)
+    for number, cell in enumerate(notebook.cells()):
+        data = cell["metadata"].get("nbgrader", {})
+        if cell["cell_type"] == "code" and data.get("grade"):
+            assert student.sees(number).startswith("✗ Not yet."), number
+            assert "is not defined" not in student.sees(number)

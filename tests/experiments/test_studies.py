@@ -57,7 +57,7 @@ def test_speedup_finding() -> None:
     )
     text = speedup.finding(frame, RUN)
     assert "16.0 to 20.0 times faster than float32 and 4.0 to 5.0 times faster than int8" in text
-    assert "1 of ours lie in that range, 1 above" in text
+    assert "8.5 to 18.5 on Pixel 1 phones: 1 of ours lie in that range, 1 above" in text
     assert "Over all 3 convolutions it is 2.0 to 20.0 times faster" in text
     assert "Least is gained at 1x1 on 7 pixels and 64 channels, most at 3x3 on 56 pixels" in text
     assert "With 64 channels the median over float32 is 11.0, with 512 channels 16.0." in text

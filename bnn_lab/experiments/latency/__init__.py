@@ -19,11 +19,13 @@ from bnn_lab.experiments.latency import (
     breakdown,
     macs,
     overhead,
+    padding,
     shortcuts,
     speedup,
     stem,
     ternary,
     threads,
+    ways,
 )
 from bnn_lab.experiments.latency.base import Run, Study
 from bnn_lab.measure.host import real_host
@@ -61,6 +63,8 @@ STUDIES: dict[str, Entry] = {
     "threads": _entry(threads),
     "accuracy": _entry(accuracy),
     "ternary": _entry(ternary),
+    "ways": _entry(ways),
+    "padding": _entry(padding),
 }
 
 

@@ -1,5 +1,10 @@
 """Experiments on small images: settings in, tidy table out, each in seconds to minutes."""
 
+from bnn_lab.experiments.training.architecture import (
+    ShortcutsAndEnds,
+    recorded_shortcuts_and_ends,
+    shortcuts_and_ends,
+)
 from bnn_lab.experiments.training.base import ExperimentResult, Running
 from bnn_lab.experiments.training.bop import BopGrid, BopVsLatent, bop_grid, bop_vs_latent
 from bnn_lab.experiments.training.films import bop_films, film_of
@@ -46,6 +51,7 @@ __all__ = [
     "PseudoGradients",
     "Running",
     "ScalingInvariance",
+    "ShortcutsAndEnds",
     "TrainedText",
     "bop_films",
     "bop_grid",
@@ -61,7 +67,9 @@ __all__ = [
     "mlp_run",
     "optimizer_memory",
     "pseudo_gradients",
+    "recorded_shortcuts_and_ends",
     "scaling_invariance",
+    "shortcuts_and_ends",
     "train_mlp_run",
     "train_text",
 ]

@@ -16,6 +16,7 @@ from .feedback import Feedback as Feedback
 from .feedback import NotYet as NotYet
 from .feedback import attempt as attempt
 from .feedback import exercise as exercise
+from .feedback import progress as progress
 from .first_steps import check_dot_of_differing as check_dot_of_differing
 from .first_steps import check_packed_bytes as check_packed_bytes
 from .first_steps import check_should_flip as check_should_flip

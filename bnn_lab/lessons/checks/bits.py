@@ -34,6 +34,21 @@ def check_binary_dot(answer: BinaryDot) -> str:
     return "XOR and popcount replace every multiplication, whatever the number of channels."
 
 
+check_binary_dot.help(
+    hint=(
+        "The caret ^ is XOR: it leaves a 1 where two bits differ. Each such place turns a +1 of "
+        "the sum into a -1, so it costs 2."
+    ),
+    solution="""
+    def binary_dot(a, w, channels):
+        differ = 0
+        for a_word, w_word in zip(a, w, strict=True):
+            differ += int(a_word ^ w_word).bit_count()
+        return channels - 2 * differ
+    """,
+)
+
+
 def _hint(given: float, expected: int, channels: int, differ: int) -> str:
     filled = reference.WORD_BITS * reference.word_count(channels)
     case = f"For {channels} channels it gives {given:g} instead of {expected}. "

@@ -62,6 +62,16 @@ def check_bop_step(answer: BopStep) -> str:
     return f"The same {run.flips.sum()} flips as the library's Bop, over 300 steps of 50 weights."
 
 
+check_bop_step.help(
+    hint="Two lines: the new m from the old m and the gradient, then np.where(w * m > tau, -w, w).",
+    solution="""
+    def bop_step(w, m, gradient, gamma, tau):
+        m = (1 - gamma) * m + gamma * gradient
+        return np.where(w * m > tau, -w, w), m
+    """,
+)
+
+
 def bop_paths(answer: BopStep) -> dict[str, Floats | None]:
     """A student's average m of one weight under a noisy gradient, to be drawn.
 
@@ -180,6 +190,24 @@ def check_flip_step(answer: FlipStep) -> str:
     return "Small gamma and large tau both make a weight slow to flip."
 
 
+check_flip_step.help(
+    hint=(
+        "Count in a loop: m = (1 - gamma) * m + gamma * gradient, until m > tau. If the gradient "
+        "is not above tau, m never gets there."
+    ),
+    solution="""
+    def flip_step(gamma, tau, gradient):
+        if gradient <= tau:
+            return None
+        m, step = 0.0, 0
+        while m <= tau:
+            m = (1 - gamma) * m + gamma * gradient
+            step += 1
+        return step
+    """,
+)
+
+
 def _count_hint(number: float, expected: int, gamma: float, tau: float, gradient: float) -> str:
     if number == math.floor(tau / (gamma * gradient)) + 1:
         return "m does not grow by gamma * gradient each step: it also forgets."
@@ -222,6 +250,15 @@ def check_flip_measure(answer: FlipMeasure) -> str:
     return "-9 means that nothing flips, 0 that everything does."
 
 
+check_flip_measure.help(
+    hint="np.log is the natural logarithm, np.exp(-9) the small number that keeps it finite.",
+    solution="""
+    def flip_measure(flips, weights):
+        return np.log(flips / weights + np.exp(-9))
+    """,
+)
+
+
 @exercise
 def check_gamma_and_tau(gamma: float, tau: float) -> str:
     """Try a choice of gamma and tau that ignores noise and follows a drift that turns round.
@@ -257,6 +294,17 @@ def check_gamma_and_tau(gamma: float, tau: float) -> str:
     else:
         hint = f"At most {MOST_STEPS} steps are wanted: lower tau, or forget sooner."
     raise NotYet(f"{told} {hint}")
+
+
+check_gamma_and_tau.help(
+    hint=(
+        "With drift 0.3, tau must lie clearly below 0.3, and above most of what noise makes of m, "
+        "about sqrt(gamma / 2)."
+    ),
+    solution="""
+    my_gamma, my_tau = 0.02, 0.2
+    """,
+)
 
 
 def _turning(rule: Bop) -> Trajectory:

@@ -50,6 +50,20 @@ def check_threshold(answer: Threshold) -> str:
     return "So a whole batch normalization costs the kernel one comparison."
 
 
+check_threshold.help(
+    hint=(
+        "K - 2 p - mean + beta < 0 means p > (K - mean + beta) / 2. For a whole number p, when is "
+        "it larger than a fraction?"
+    ),
+    solution="""
+    import math
+
+    def threshold(K, mean, beta):
+        return math.floor((K - mean + beta) / 2)
+    """,
+)
+
+
 @check_threshold.pictured
 def threshold_picture(answer: Threshold) -> str:
     """For every popcount, what normalization and sign say, and what the answer's threshold says.
@@ -103,6 +117,30 @@ def check_binary_layers(model: Any, expected: Sequence[str]) -> str:
     return f"{binary / total:.0%} of the multiply-accumulates are binary now."
 
 
+check_binary_layers.help(
+    hint=(
+        "A layer becomes binary if its filters and its inputs are both +1 or -1. Compare the "
+        "quantizers of conv_b and conv_c with each other."
+    ),
+    solution="""
+    def small_network():
+        return keras.Sequential(
+            [
+                keras.Input((8, 8, 3)),
+                conv("conv_a", kernel_quantizer="ste_sign"),
+                keras.layers.BatchNormalization(scale=False),
+                conv("conv_b", kernel_quantizer="ste_sign", input_quantizer="ste_sign"),
+                keras.layers.BatchNormalization(scale=False),
+                conv("conv_c", kernel_quantizer="ste_sign", input_quantizer="ste_sign"),
+                keras.layers.GlobalAveragePooling2D(),
+                keras.layers.Dense(10, name="classifier"),
+            ],
+            name="small",
+        )
+    """,
+)
+
+
 @exercise
 def check_speed_limit(answer: Limit) -> str:
     """Try Amdahl's law: how many times faster a network gets if its binary ops cost nothing.
@@ -127,6 +165,15 @@ def check_speed_limit(answer: Limit) -> str:
         fallback = "Old time: float and binary. New time: float alone. Divide."
         raise NotYet(case + hints.get(given, fallback))
     return "Whatever the kernels do, the float ops set this limit."
+
+
+check_speed_limit.help(
+    hint="Before: float_ms + binary_ms. Afterwards only float_ms is left. Old time over new time.",
+    solution="""
+    def speed_limit(float_ms, binary_ms):
+        return (float_ms + binary_ms) / float_ms
+    """,
+)
 
 
 def _signs(negative: Any) -> str:

@@ -62,6 +62,19 @@ def check_conv_macs(answer: Callable[..., Any]) -> str:
     return "Output pixels × output channels × (kernel² · channels_in / groups)."
 
 
+check_conv_macs.help(
+    hint=(
+        "Output pixels × output channels × what one output value sums over: kernel × kernel pixels "
+        "of channels_in / groups channels."
+    ),
+    solution="""
+    def conv_macs(side, kernel, channels_in, channels_out, stride, groups):
+        out = -(-side // stride)  # rounded up
+        return out * out * channels_out * kernel * kernel * channels_in // groups
+    """,
+)
+
+
 @exercise
 def check_amdahl(answer: Callable[..., Any]) -> str:
     """Amdahl's law: what a faster part does for the whole.
@@ -85,6 +98,18 @@ def check_amdahl(answer: Callable[..., Any]) -> str:
         hint = hint or "Say the whole takes 1. How long do the two parts take afterwards, together?"
         raise NotYet(f"For share {share:g} and factor {factor:g} it gives {given:.3g}. {hint}")
     return "1 / (1 - share + share / factor). The slow rest sets the limit."
+
+
+check_amdahl.help(
+    hint=(
+        "Let the whole take 1. The part takes share / factor afterwards, the rest still 1 - share. "
+        "How many times does that sum go into 1?"
+    ),
+    solution="""
+    def whole_speedup(share, factor):
+        return 1 / (1 - share + share / factor)
+    """,
+)
 
 
 @exercise
@@ -116,6 +141,14 @@ def check_design(answer: designer.Design | Any) -> str:
     if time > BUDGET:
         raise NotYet(got + _where(mine))
     return got + "MACs are not latency."
+
+
+check_design.help(
+    hint=(
+        "Filters of the first section make its own blocks, the first layers and the first "
+        "transition expensive. Blocks of the last section do the same work on small images."
+    )
+)
 
 
 def _where(found: Any) -> str:

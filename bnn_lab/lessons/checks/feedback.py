@@ -9,7 +9,9 @@ An exercise's check is a function that returns praise, or raises `NotYet` with a
             raise NotYet(f"For 2 it gives {given:g}. Two times two?")
         return "Doubling is adding."
 
-``check_double(double)`` prints the verdict, ``check_double.review(double)`` returns it.
+``check_double(double)`` shows the verdict as a card, ``check_double.review(double)`` returns it.
+``check_double.help(hint=..., solution=...)`` gives the red card two folds: a further hint and a
+solution.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import functools
 import io
 import logging
 import math
+import textwrap
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -26,6 +29,8 @@ from typing import Any, Generic, ParamSpec
 
 import numpy as np
 from numpy.typing import NDArray
+
+from bnn_lab.lessons.checks import cards
 
 Answers = ParamSpec("Answers")
 Floats = NDArray[np.float64]
@@ -51,27 +56,63 @@ class NotYet(AssertionError):
     """A check that failed; its message is the hint, and a notebook shows nothing else."""
 
     def _render_traceback_(self) -> list[str]:  # IPython asks for it
-        return [str(Feedback(False, str(self)))]
+        return [cards.wrapped(str(Feedback(False, str(self))))]
 
 
 class Exercise(Generic[Answers]):
-    """The check of one exercise; made by `exercise`."""
+    """The check of one exercise; made by `exercise`.
+
+    Attributes:
+        hint: a hint that goes further than the verdict's, or "".
+        solution: Python that passes, or "".
+    """
 
     def __init__(self, check: Callable[Answers, str]) -> None:
         self._check = check
         self._picture: Callable[Answers, str] | None = None
+        self.hint = self.solution = ""
         functools.update_wrapper(self, check)
 
+    @property
+    def name(self) -> str:
+        """What the exercise is called where solved ones are counted."""
+        return self._check.__name__.removeprefix("check_").replace("_", " ")
+
     def __call__(self, *answers: Answers.args, **named: Answers.kwargs) -> None:
-        """Print the verdict and, if there is one, the picture."""
-        print(self.review(*answers, **named))
-        if self._picture is not None:
-            print(self._picture(*answers, **named))
+        """Show the verdict and, if there is one, the picture."""
+        feedback = self.review(*answers, **named)
+        picture = self._picture(*answers, **named) if self._picture is not None else ""
+        progress, done = cards.Progress.current, ""
+        if progress is not None and self.name in progress.names:
+            if feedback.passed:
+                progress.solve(self.name)
+            done = str(progress)
+        cards.show(
+            "\n".join(filter(None, (str(feedback), picture))),
+            cards.card(
+                feedback.passed,
+                str(feedback),
+                picture=picture,
+                hint=self.hint,
+                solution=self.solution,
+                done=done,
+            ),
+        )
 
     def pictured(self, picture: Callable[Answers, str]) -> Callable[Answers, str]:
-        """Decorate a function of the same answers: its lines are printed below the verdict."""
+        """Decorate a function of the same answers: its lines are shown below the verdict."""
         self._picture = picture
         return picture
+
+    def help(self, *, hint: str, solution: str = "") -> None:
+        """Add two folds to the red card.
+
+        Args:
+            hint: for those whom the verdict's hint did not help.
+            solution: Python that passes the check; none where there are many.
+        """
+        self.hint = hint
+        self.solution = textwrap.dedent(solution).strip("\n")
 
     def review(self, *answers: Answers.args, **named: Answers.kwargs) -> Feedback:
         """The verdict, with a hint that fits the mistake where it is a common one."""
@@ -84,6 +125,15 @@ class Exercise(Generic[Answers]):
 def exercise(check: Callable[Answers, str]) -> Exercise[Answers]:
     """Make an `Exercise` of a function that returns praise or raises `NotYet`."""
     return Exercise(check)
+
+
+def progress(*checks: Exercise[Any]) -> None:
+    """Show how many of a lesson's exercises are solved, in a line that follows them.
+
+    Args:
+        *checks: the lesson's checks, in order.
+    """
+    cards.Progress([check.name for check in checks]).show()
 
 
 def attempt(
@@ -119,7 +169,7 @@ def attempt(
         name = f"For {case} {name}"
     copies = [np.copy(a) if isinstance(a, np.ndarray) else a for a in arguments]
     try:
-        with _silence():
+        with silence():
             result = function(*copies)
     except NotYet:
         raise
@@ -193,7 +243,8 @@ def short(value: Any) -> str:
 
 
 @contextlib.contextmanager
-def _silence() -> Iterator[None]:
+def silence() -> Iterator[None]:
+    """No warnings, no logging and nothing on stderr, for which nbgrader takes points."""
     level = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:

@@ -28,6 +28,14 @@ def check_packed_bytes(answer: Any) -> str:
     )
 
 
+check_packed_bytes.help(
+    hint="1,000 / 32 is 31.25, so 32 words.",
+    solution="""
+    packed_bytes = 32 * 4
+    """,
+)
+
+
 @exercise
 def check_dot_of_differing(answer: Any) -> str:
     """Dot product of 64 signs that differ in 20 places: 24."""
@@ -45,6 +53,14 @@ def check_dot_of_differing(answer: Any) -> str:
         "44 places agree, 20 differ. Add +1 for each of the first and -1 for each of the others.",
         "44 - 20, or 64 - 2 · 20: channels - 2 · popcount(XOR).",
     )
+
+
+check_dot_of_differing.help(
+    hint="64 - 20 = 44 places agree.",
+    solution="""
+    dot = 44 - 20
+    """,
+)
 
 
 @exercise
@@ -69,6 +85,15 @@ def check_should_flip(answer: Callable[[int, float, float], Any]) -> str:
             do = "flip" if w * m > tau else "stay"
             raise NotYet(f"For w = {w:+d}, m = {m:+g}, tau = {tau} it should {do}: {reason}.")
     return "A weight flips when w·m > τ: when the gradient pushes against it."
+
+
+check_should_flip.help(
+    hint="w * m is positive where the gradient pushes against the weight. Compare it with tau.",
+    solution="""
+    def should_flip(w, m, tau):
+        return w * m > tau
+    """,
+)
 
 
 def _number(

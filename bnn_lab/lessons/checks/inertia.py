@@ -65,6 +65,15 @@ def check_latent_step(answer: LatentStep) -> str:
     )
 
 
+check_latent_step.help(
+    hint="First step, then clip: np.clip(values, low, high) keeps values between two bounds.",
+    solution="""
+    def latent_step(latent, gradient, learning_rate, clip):
+        return np.clip(latent - learning_rate * gradient, -clip, clip)
+    """,
+)
+
+
 def latent_paths(answer: LatentStep) -> dict[str, Floats | None]:
     """A student's step repeated under a noisy gradient that turns round, to be drawn.
 
@@ -115,6 +124,20 @@ def check_steps_to_flip(answer: StepsToFlip) -> str:
     return "Only the ratio of magnitude and learning rate enters: the weight's inertia."
 
 
+check_steps_to_flip.help(
+    hint=(
+        "After n steps the weight is initial - n * learning_rate * gradient. It must be below 0, "
+        "not at 0. And if the gradient is not positive, it never gets there."
+    ),
+    solution="""
+    def steps_to_flip(initial, learning_rate, gradient):
+        if gradient <= 0:
+            return None
+        return int(initial // (learning_rate * gradient)) + 1
+    """,
+)
+
+
 def _flip_hint(given: Any, expected: int, ratio: float) -> str:
     if given is None:
         return "Each step moves the weight by learning_rate * gradient. How many fit in initial?"
@@ -148,6 +171,18 @@ def check_scaled_settings(answer: ScaledSettings) -> str:
         if (_signs(*settings) != _signs(*given)).any():
             raise NotYet("The numbers are close but not exact: multiply and divide by C.")
     return "The same binary weights after every step, tried on 200 noisy steps."
+
+
+check_scaled_settings.help(
+    hint=(
+        "All latent weights, the bound and each step grow by C. The pull of the decay is "
+        "learning_rate * 2 * l2 * w, in which two factors have grown."
+    ),
+    solution="""
+    def scaled_settings(learning_rate, initial, bound, l2, C):
+        return learning_rate * C, initial * C, bound * C, l2 / C
+    """,
+)
 
 
 def _scale_hint(given: Floats, expected: Floats, settings: Any, scale: float) -> str:

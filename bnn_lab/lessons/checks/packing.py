@@ -35,6 +35,22 @@ def check_pack_word(answer: Pack) -> str:
     return "32 values in 4 bytes, where floats take 128."
 
 
+check_pack_word.help(
+    hint=(
+        "Walk over the values with enumerate. Start from word = 0, and where the value is below 0, "
+        "set its bit: word |= 1 << i."
+    ),
+    solution="""
+    def pack_word(signs):
+        word = 0
+        for i, sign in enumerate(signs):
+            if sign < 0:
+                word |= 1 << i
+        return word
+    """,
+)
+
+
 @check_pack_word.pictured
 def packing_picture(answer: Pack) -> str:
     """The bits of the answer below the expected ones, wrong ones marked: a cue for the eye.
@@ -90,6 +106,18 @@ def check_zero_padded(answer: Correction) -> str:
     return "The correction depends on the filter and the place alone, so it is made only once."
 
 
+check_zero_padded.help(
+    hint=(
+        "filter_signs[outside] picks the filter's values at the taps outside, all channels at "
+        "once. Their sum is what the padding of +1 has added."
+    ),
+    solution="""
+    def zero_padded(accumulator, filter_signs, outside):
+        return accumulator - filter_signs[outside].sum()
+    """,
+)
+
+
 @check_zero_padded.pictured
 def padding_picture(answer: Correction) -> str:
     """A map of a 5×5 output: where the answer is right.
@@ -140,6 +168,15 @@ def check_attainable(answer: Attainable) -> str:
         fallback = "GB/s × MAC/byte = GMAC/s. Compare that with the ceiling."
         raise NotYet(case + hints.get(given, fallback))
     return "A layer is bound by memory where its intensity is low."
+
+
+check_attainable.help(
+    hint="Two limits hold at the same time: that of the arithmetic, and what the memory can feed.",
+    solution="""
+    def attainable(intensity, ceiling, bandwidth):
+        return min(ceiling, intensity * bandwidth)
+    """,
+)
 
 
 def _word(signs: NDArray[np.int64]) -> int:

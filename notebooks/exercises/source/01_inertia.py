@@ -16,18 +16,29 @@
 # A binary weight is +1 or -1. Many methods keep a float behind it, the **latent weight**, and use
 # only its sign. You will build that method, and find out what the float is good for.
 #
-# **How this works.** Write your code where it says `YOUR CODE HERE`. Then run the check cell below
-# it. If something is wrong, it gives you a hint. Hand in when all check cells are green. More
-# checks run when your teacher grades.
+# **How this works.** Write your code where it says `YOUR CODE HERE` and run it, then the check cell
+# below it, whose text is folded away: select it and press Shift+Enter. If something is wrong, it
+# gives you a hint. Hand in when all checks are green. More checks run when your teacher grades.
 #
 # 20 points: five exercises, and one question to answer in words.
 
 # %%
 import numpy as np
 
-from bnn_lab.course.checks import attempt, expect, expect_close, expect_equal, passed
+from bnn_lab.course.checks import (
+    attempt,
+    expect,
+    expect_close,
+    expect_equal,
+    passed,
+    show_progress,
+    show_result,
+)
+from bnn_lab.figures import draw_signs
 from bnn_lab.training import closed_forms
 from bnn_lab.training.simulate import LatentAdam, LatentSGD, simulate_weights
+
+show_progress(5)
 
 # %% [markdown]
 # ## Exercise 1: sign (2 points)
@@ -47,8 +58,10 @@ def sign(x):
 # %% nbgrader={"grade": true, "grade_id": "check_sign", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 expect_equal(attempt(sign, np.array([2.5, -0.1])), [1, -1], "Only the sign matters, not the size.")
 expect_equal(attempt(sign, np.array([0.0])), [1], "np.sign gives 0 for 0; here 0 becomes +1.")
+expect_equal(attempt(sign, np.array([-0.0])), [1], "-0.0 is not below 0, so it becomes +1 too.")
+expect_equal(attempt(sign, np.array([[3.0], [-3.0]])), [[1], [-1]], "Keep the array's shape.")
 ### BEGIN HIDDEN TESTS
-expect_equal(attempt(sign, np.array([-0.0, -1e-30])), [1, -1], "Look at -0.0 and at tiny values.")
+expect_equal(attempt(sign, np.array([-1e-30])), [-1], "Look at tiny values.")
 random = np.random.default_rng(1).normal(size=(3, 4, 5))
 expect_equal(attempt(sign, random), np.where(random < 0, -1, 1), "Any shape should work.")
 ### END HIDDEN TESTS
@@ -85,9 +98,13 @@ expect_close(
     "Pass the gradient on where |w| <= clip. Negative weights have a magnitude too.",
 )
 expect_close(attempt(ste_gradient, w, upstream, None), upstream, "Without a bound, all passes.")
-### BEGIN HIDDEN TESTS
-expect_close(attempt(ste_gradient, np.array([1.0, -1.0]), np.ones(2)), [1, 1], "Is the bound in?")
+edge = attempt(ste_gradient, np.array([1.0, -1.0]), np.ones(2))
+expect_close(edge, [1, 1], "Only where |w| is larger than the bound is 0 passed on.")
 expect_close(attempt(ste_gradient, w, upstream, 0.5), [5, 0, 0], "Use clip, not the number 1.")
+### BEGIN HIDDEN TESTS
+many = np.random.default_rng(4).normal(size=(2, 50))
+cut = np.where(np.abs(many[0]) <= 0.75, many[1], 0.0)
+expect_close(attempt(ste_gradient, *many, 0.75), cut, "With 50 random weights something differs.")
 ### END HIDDEN TESTS
 passed("Gradients pass through the sign, up to the bound.")
 
@@ -128,19 +145,28 @@ expect_equal(given, run.signs, "With 300 random steps, your signs differ from th
 passed("You have trained binary weights through latent ones.")
 
 # %% [markdown]
+# Your weights, under a gradient that first asks for -1 and then for +1, with much noise. Each row is
+# a weight, each column a step. Change `initial` or `learning_rate`: when do the weights turn later?
+
+# %%
+turning = np.where(np.arange(240) < 120, 0.3, -0.3)[:, None]
+noisy = simulate_weights(LatentSGD(0.05), steps=240, weights=24, drift=turning, seed=3).gradients
+show_result(lambda: draw_signs(signs_under_sgd(noisy, initial=0.5, learning_rate=0.05)))
+
+# %% [markdown]
 # ## Exercise 4: when does it flip? (3 points)
 #
 # Let the gradient be constant, $g$. After $n$ steps the latent weight is $w_0 - n\alpha g$. At
 # which step does the sign change for the first time? Count from 1, and remember that 0 still
-# counts as positive. Return 0 if the weight never flips.
+# counts as positive. Return `None` if the weight never flips.
 
 
 # %% nbgrader={"grade": false, "grade_id": "flip_step", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def flip_step(initial, learning_rate, gradient):
-    """Step of the first flip, counted from 1; 0 if there is none."""
+    """Step of the first flip, counted from 1; None if there is none."""
     ### BEGIN SOLUTION
     if gradient <= 0:
-        return 0
+        return None
     return int(np.floor(initial / (learning_rate * gradient))) + 1
     ### END SOLUTION
 
@@ -148,12 +174,14 @@ def flip_step(initial, learning_rate, gradient):
 # %% nbgrader={"grade": true, "grade_id": "check_flip_step", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 expect_equal(attempt(flip_step, 1.0, 0.25, 1.5), 3, "Try by hand: 1.0, 0.625, 0.25, -0.125.")
 expect_equal(attempt(flip_step, 1.0, 0.25, 1.0), 5, "After 4 steps it is exactly 0: still +1.")
-expect_equal(attempt(flip_step, 1.0, 0.25, -1.0), 0, "This gradient pushes the weight away from 0.")
+away = attempt(flip_step, 1.0, 0.25, -1.0, may_be_none=True)
+expect(away is None, f"You gave {away}. This gradient pushes the weight away from 0: return None.")
+still = attempt(flip_step, 1.0, 0.25, 0.0, may_be_none=True)
+expect(still is None, f"You gave {still}. Without a gradient the weight never moves: return None.")
 ### BEGIN HIDDEN TESTS
 for initial, rate, gradient in [(0.3, 0.01, 0.7), (4.0, 0.5, 0.125), (0.05, 0.1, 2.0)]:
     wanted = closed_forms.latent_flip_step(initial, rate, gradient)
     expect_equal(attempt(flip_step, initial, rate, gradient), wanted, "Try other numbers.")
-expect_equal(attempt(flip_step, 1.0, 0.1, 0.0), 0, "What happens without any gradient?")
 ### END HIDDEN TESTS
 passed("Only initial / learning_rate counts. That ratio is the weight's inertia.")
 
@@ -200,18 +228,26 @@ expect(
     all(value in (True, False) for value in same_signs.values()), "Write True or False for each."
 )
 options = {"steps": 400, "weights": 64, "drift": 0.02, "seed": 3}
-one, other = (simulate_weights(rule, **options) for rule in pairs["momentum"])
-expect(
-    same_signs["momentum"] == np.array_equal(one.signs, other.signs),
-    "momentum: the velocity is a sum of gradients. Does it depend on the size of the weights?",
-)
-### BEGIN HIDDEN TESTS
+ask = {
+    "momentum": "The velocity is a sum of gradients. Does it depend on the size of the weights?",
+    "adam": "Adam divides by the size of the gradients. Where do the weights enter?",
+    "clipped": "The bound stays at 1 while the weights shrink. Do they reach it equally often?",
+    "clipped_in_scale": "The bound shrinks with the weights. Which picture is left unchanged?",
+}
 for name, rules in pairs.items():
     one, other = (simulate_weights(rule, **options) for rule in rules)
     expect(
         same_signs[name] == np.array_equal(one.signs, other.signs),
-        f"{name}: when we tried it, the signs did otherwise.",
+        f"{name}: we tried it, and it came out otherwise. {ask[name]}",
     )
+### BEGIN HIDDEN TESTS
+for seed in (11, 12):
+    for name, rules in pairs.items():
+        one, other = (
+            simulate_weights(r, steps=600, weights=32, drift=0.02, seed=seed) for r in rules
+        )
+        alike = np.array_equal(one.signs, other.signs)
+        expect(same_signs[name] == alike, f"{name}: under other gradients it came out otherwise.")
 ### END HIDDEN TESTS
 passed("Inertia is what latent weights give. A bound breaks the scale, unless it scales too.")
 

@@ -17,8 +17,8 @@
 # weight when the average has asked for it strongly enough. You will write it, predict how often it
 # flips, and tune it.
 #
-# Write your code where it says `YOUR CODE HERE`, run the check cell below it, and follow its hints.
-# More checks run when your teacher grades.
+# Write your code where it says `YOUR CODE HERE`, run it, then the folded check cell below it, and
+# follow its hints. More checks run when your teacher grades.
 #
 # 22 points: five exercises, and one question to answer in words.
 
@@ -26,9 +26,20 @@
 import numpy as np
 
 from bnn_lab import training
-from bnn_lab.course.checks import attempt, expect, expect_close, expect_equal, passed
+from bnn_lab.course.checks import (
+    attempt,
+    expect,
+    expect_close,
+    expect_equal,
+    passed,
+    show_progress,
+    show_result,
+)
+from bnn_lab.figures import draw_signs
 from bnn_lab.training import closed_forms
 from bnn_lab.training.simulate import Bop, simulate_weights
+
+show_progress(5)
 
 # %% [markdown]
 # ## Exercise 1: write Bop (4 points)
@@ -55,9 +66,9 @@ result = attempt(bop_step, w, m, np.array([2.0, 0.2, 2.0]), 0.5, 0.25)
 expect(isinstance(result, tuple) and len(result) == 2, "Return two things: w, m.")
 expect_close(result[1], [1.0, 0.1, 1.0], "The average: m = (1 - gamma) * m + gamma * g.")
 expect_equal(result[0], [-1, 1, -1], "Flip where w * m > tau. The last weight is negative already.")
-### BEGIN HIDDEN TESTS
 at_tau = attempt(bop_step, np.ones(1), np.zeros(1), np.array([1.0]), 0.5, 0.5)
 expect_equal(at_tau[0], [1], "At exactly tau nothing flips.")
+### BEGIN HIDDEN TESTS
 run = simulate_weights(Bop(0.02, 0.05), steps=300, weights=16, drift=0.02, seed=5)
 w, m = np.ones(16), np.zeros(16)
 for gradient, signs in zip(run.gradients, run.signs[1:], strict=True):
@@ -67,19 +78,39 @@ for gradient, signs in zip(run.gradients, run.signs[1:], strict=True):
 passed("That is all of Bop.")
 
 # %% [markdown]
+# Your Bop at work: each row is a weight, each column a step. The gradient is noisy; it asks for -1
+# in the first half and for +1 in the second. Try other values of `gamma` and `tau`.
+
+
+# %%
+def my_weights(gamma, tau):
+    """The signs of 24 weights at each of 240 steps, by your `bop_step`."""
+    turning = np.where(np.arange(240) < 120, 0.3, -0.3)[:, None]
+    run = simulate_weights(Bop(gamma, tau), steps=240, weights=24, drift=turning, seed=3)
+    w, m = np.ones(24), np.zeros(24)
+    rows = [w]
+    for gradient in run.gradients:
+        w, m = bop_step(w, m, gradient, gamma, tau)
+        rows.append(w)
+    return np.array(rows)
+
+
+show_result(lambda: draw_signs(my_weights(gamma=0.05, tau=0.1)))
+
+# %% [markdown]
 # ## Exercise 2: how long until it flips? (4 points)
 #
 # Let the gradient be constant and push for a flip: $g > 0$, $w = +1$, $m = 0$ at the start. Then
-# $m_n = g\,(1 - (1-\gamma)^n)$. At which step is $m_n > \tau$ for the first time? Return 0 if that
-# never happens. A loop is fine, if it ends.
+# $m_n = g\,(1 - (1-\gamma)^n)$. At which step is $m_n > \tau$ for the first time? Return `None` if
+# that never happens. A loop is fine, if it ends.
 
 
 # %% nbgrader={"grade": false, "grade_id": "bop_flip_step", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def bop_flip_step(gamma, tau, g):
-    """Step of the flip, counted from 1; 0 if there is none."""
+    """Step of the flip, counted from 1; None if there is none."""
     ### BEGIN SOLUTION
     if g <= tau:
-        return 0
+        return None
     return int(np.floor(np.log(1 - tau / g) / np.log(1 - gamma))) + 1
     ### END SOLUTION
 
@@ -88,14 +119,17 @@ def bop_flip_step(gamma, tau, g):
 expect_equal(
     attempt(bop_flip_step, 0.5, 0.6, 1.0), 2, "By hand: m is 0.5 after one step, 0.75 after two."
 )
-expect_equal(attempt(bop_flip_step, 0.5, 2.0, 1.0), 0, "m never gets above g.")
+for tau in (2.0, 1.0):
+    never = attempt(bop_flip_step, 0.5, tau, 1.0, may_be_none=True)
+    expect(
+        never is None, f"You gave {never} for tau={tau}, g=1. m never gets above g: return None."
+    )
 ### BEGIN HIDDEN TESTS
 for gamma in (0.3, 0.01, 0.001):
     for tau in (0.0, 0.11, 0.73):
         wanted = closed_forms.bop_flip_step(gamma, tau, 0.9)
         given = attempt(bop_flip_step, gamma, tau, 0.9)
         expect_equal(given, wanted, f"That is for gamma={gamma}, tau={tau}, g=0.9.")
-expect_equal(attempt(bop_flip_step, 0.1, 0.5, 0.5), 0, "With g equal to tau, m stays below tau.")
 ### END HIDDEN TESTS
 passed("A small gamma or a large tau makes Bop slow to answer.")
 

@@ -16,8 +16,8 @@
 # A value that is +1 or -1 needs one bit. 32 of them fit into a word, and then one XOR and one
 # popcount do the work of 32 multiplications. You will build a binary convolution from its bits up.
 #
-# Write your code where it says `YOUR CODE HERE`, run the check cell below it, and follow its hints.
-# More checks run when your teacher grades.
+# Write your code where it says `YOUR CODE HERE`, run it, then the folded check cell below it, and
+# follow its hints. More checks run when your teacher grades.
 #
 # 20 points: four exercises, and one question to answer in words.
 
@@ -25,9 +25,19 @@
 import numpy as np
 
 from bnn_lab import kernels, reference
-from bnn_lab.course.checks import attempt, expect, expect_equal, passed
+from bnn_lab.course.checks import (
+    attempt,
+    expect,
+    expect_equal,
+    passed,
+    show_progress,
+    show_result,
+)
+from bnn_lab.figures import draw_binary_convolution
 
 rng = np.random.default_rng(0)
+
+show_progress(4)
 
 # %% [markdown]
 # ## Exercise 1: pack bits (4 points)
@@ -60,6 +70,9 @@ expect(int(words[0]) != 0b1011, "Reversed: the first value goes into the LOWEST 
 expect(int(words[0]) != 2, "Inverted: -1 is bit 1, +1 is bit 0.")
 expect_equal(words, [13], "Wanted: 1 + 4 + 8 = 13.")
 expect(np.asarray(words).dtype == np.uint32, "The words should have dtype np.uint32.")
+full = attempt(pack, np.concatenate([np.full(32, -1), [-1]]))
+expect_equal(full, [2**32 - 1, 1], "33 values: a full word, then one bit. The rest of it is 0.")
+expect_equal(attempt(pack, np.array([[-1], [1]])), [[1], [0]], "Pack along the last axis only.")
 ### BEGIN HIDDEN TESTS
 for shape in [(32,), (33,), (2, 3, 70), (5, 64)]:
     signs = rng.choice([-1, 1], shape)
@@ -163,6 +176,8 @@ corner = np.pad(image, [(1, 1), (1, 1), (0, 0)], constant_values=1)[0:3, 0:3]
 ones, zeros = (corner * filters[0]).sum(), (corner * filters[0])[1:, 1:].sum()
 expect(y[0][0][0] != zeros, "In the corner you pad with 0. Pad with +1: a bit cannot be 0.")
 expect_equal(y[0][0][0], ones, "Pad with +1 on all four sides.")
+point = attempt(bconv, image, filters[:, 1:2, 1:2])
+expect_equal(point, image @ filters[:, 1, 1].T, "A 1×1 filter needs no padding: use kh and kw.")
 ### BEGIN HIDDEN TESTS
 for shape, bank in [
     ((6, 4, 33), (3, 3, 3, 33)),
@@ -182,7 +197,13 @@ for shape, bank in [
 passed("Your convolution equals the reference, border and all.")
 
 # %% [markdown]
-# The compiled kernels do the same on packed words. Yours is easy to read; theirs is fast. They agree:
+# Your convolution on a handwritten digit: the filter looks for bright pixels above dark ones.
+
+# %%
+show_result(lambda: draw_binary_convolution(bconv))
+
+# %% [markdown]
+# The compiled kernels do the same on packed words. Yours is easy to read; theirs is fast:
 
 # %%
 x = rng.choice([-1, 1], (14, 14, 64)).astype(np.float32)

@@ -16,8 +16,8 @@
 # turn batch normalization into thresholds, write a rewrite pass, and read its report to repair a
 # network that did not become binary.
 #
-# Write your code where it says `YOUR CODE HERE`, run the check cell below it, and follow its hints.
-# More checks run when your teacher grades.
+# Write your code where it says `YOUR CODE HERE`, run it, then the folded check cell below it, and
+# follow its hints. More checks run when your teacher grades.
 #
 # 24 points: five exercises, and one question to answer in words. Loading TensorFlow takes some
 # seconds.
@@ -32,7 +32,15 @@ from bnn_lab.convert.ir.tfl_dialect import is_tfl, producer
 from bnn_lab.convert.passes.recognize_sign import RecognizeSign
 from bnn_lab.convert.passes.remove_dead_ops import RemoveDeadOps
 from bnn_lab.convert.rewrite.base import Pass, Refusal
-from bnn_lab.course.checks import attempt, expect, expect_equal, passed
+from bnn_lab.course.checks import (
+    attempt,
+    expect,
+    expect_equal,
+    passed,
+    show_progress,
+    show_result,
+)
+from bnn_lab.figures import draw_threshold
 from bnn_lab.models import digits_bnn
 
 digits_bnn()  # loads TensorFlow, quietly
@@ -40,6 +48,8 @@ import larq as lq
 import tensorflow as tf
 
 rng = np.random.default_rng(0)
+
+show_progress(5)
 
 # %% [markdown]
 # ## Exercise 1: thresholds instead of batch normalization (4 points)
@@ -78,15 +88,25 @@ expect(
 )
 t = attempt(threshold, 100, 0.5, 1.7, 10.3, 2.0)
 expect(is_right(t, 100, 0.5, 1.7, 10.3, 2.0), "beta counts too: solve for the accumulator.")
+two = np.array([1.0, 2.0]), np.zeros(2), np.array([10.3, 7.5]), np.ones(2)
+expect(
+    np.shape(attempt(threshold, 100, *two)) == (2,), "Arrays in, array out: np.floor takes both."
+)
 ### BEGIN HIDDEN TESTS
 rng = np.random.default_rng(5)
 for _ in range(200):
     case = rng.uniform(0.1, 3), rng.normal(), rng.normal(scale=20), rng.uniform(0.5, 5)
     expect(is_right(attempt(threshold, 72, *case), 72, *case), f"Wrong for gamma, ... = {case}.")
-arrays = np.array([1.0, 2.0]), np.zeros(2), np.array([0.5, 7.5]), np.ones(2)
-expect_equal(np.shape(attempt(threshold, 72, *arrays)), (2,), "It should take arrays, too.")
 ### END HIDDEN TESTS
 passed("One integer comparison replaces the whole batch normalization.")
+
+# %% [markdown]
+# Your threshold beside the batch normalization that it replaces. A cross marks a popcount at which
+# the two disagree.
+
+# %%
+normalization = {"gamma": 0.5, "beta": 1.7, "mean": 10.3, "std": 2.0}
+show_result(lambda: draw_threshold(threshold(48, **normalization), 48, **normalization))
 
 # %% [markdown]
 # ## Exercise 2: a negative gamma (3 points)
@@ -122,6 +142,9 @@ answer = attempt(flip_and_threshold, 64, -1.0, 0.0, 4.2, 1.0)
 expect(isinstance(answer, tuple) and len(answer) == 2, "Return two things: flip, t.")
 expect(answer[0], "gamma is negative here: flip the filter.")
 expect(decides_alike(answer, 64, -1.0, 0.0, 4.2, 1.0), "With p' = K - p, what is the accumulator?")
+answer = attempt(flip_and_threshold, 64, 2.0, 1.5, 4.2, 1.0)
+expect(not answer[0], "gamma is positive here: leave the filter as it is.")
+expect(decides_alike(answer, 64, 2.0, 1.5, 4.2, 1.0), "gamma > 0 is exercise 1.")
 ### BEGIN HIDDEN TESTS
 rng = np.random.default_rng(6)
 for _ in range(200):
@@ -228,13 +251,13 @@ expect(
     not is_tfl(producer(quantize.input), "leaky_relu"),
     "lq.Quantize still reads the LeakyReLU. Return what the LeakyReLU reads: its operands[0].",
 )
-### BEGIN HIDDEN TESTS
-expect(len(outcomes) == 1, "The pass should rewrite the quantize once, and no other op.")
 _, refused = outcomes_of(-0.5)
 expect(
     len(refused) == 1 and not refused[0].applied,
     "With alpha = -0.5 the sign of negative values changes: return a Refusal.",
 )
+### BEGIN HIDDEN TESTS
+expect(len(outcomes) == 1, "The pass should rewrite the quantize once, and no other op.")
 _, steep = outcomes_of(2.0)
 expect(len(steep) == 1 and steep[0].applied, "Any positive alpha keeps the sign, 2.0 too.")
 ### END HIDDEN TESTS
@@ -307,8 +330,8 @@ unknown = sorted(set(blame) - {layer.name for layer in report.layers})
 expect(not unknown, f"There is no layer {unknown}.")
 expect(not set(blame) - set(names), "You name a layer that is binary, or float on purpose.")
 expect(set(blame.values()) <= {"input", "filter"}, 'Write "input" or "filter" for each.')
-### BEGIN HIDDEN TESTS
 expect_equal(sorted(blame), sorted(names), "These are not all of the float layers.")
+### BEGIN HIDDEN TESTS
 for name in names:
     guilty = "filter" if "filter" in report.float_layers[name] else "input"
     expect(blame[name] == guilty, f"{name}: read its reason again.")
@@ -355,8 +378,8 @@ expect_equal(
     ["conv_2", "conv_3", "conv_4", "conv_5"],
     "These layers are binary now. Keep all layers and their names.",
 )
-### BEGIN HIDDEN TESTS
 expect(tuple(network.output_shape) == (None, 10), "The output should still be 10 classes.")
+### BEGIN HIDDEN TESTS
 total = sum(x.macs_binary + x.macs_float for x in report.layers)
 expect_equal(
     sum(x.macs_binary + x.macs_float for x in now.layers), total, "The layers' sizes changed."

@@ -16,8 +16,8 @@
 # operations, read profiles, find out what a faster kernel can and cannot do, and design a network
 # within a budget of time.
 #
-# Write your code where it says `YOUR CODE HERE`, run the check cell below it, and follow its hints.
-# More checks run when your teacher grades.
+# Write your code where it says `YOUR CODE HERE`, run it, then the folded check cell below it, and
+# follow its hints. More checks run when your teacher grades.
 #
 # 22 points: five exercises, and one question to answer in words. Loading TensorFlow takes some
 # seconds.
@@ -26,10 +26,21 @@
 
 import bnn_lab
 from bnn_lab.costmodel.model import SHIPPED, CostModel
-from bnn_lab.course.checks import attempt, expect, expect_close, expect_equal, passed
+from bnn_lab.course.checks import (
+    attempt,
+    expect,
+    expect_close,
+    expect_equal,
+    passed,
+    show_progress,
+    show_result,
+)
+from bnn_lab.figures import draw_budget
 from bnn_lab.models import quicknet
 from bnn_lab.profiling.model_profile import Profile, ProfileRow
 from bnn_lab.tflite.layer_shapes import LayerShape
+
+show_progress(5)
 
 # %% [markdown]
 # ## Exercise 1: count the work (2 points)
@@ -264,12 +275,20 @@ ms, binary_macs = table.ms.sum(), table[table.binary].macs.sum() / 1e6
 print(f"{ms:.2f} ms, {binary_macs:.0f} million binary MACs, {len(file) / 1e6:.2f} MB")
 expect(ms < 2, "Too slow. Which rows take the time? Wide layers on large images cost most.")
 expect(binary_macs >= 700, "Too little work: add blocks or filters where the image is small.")
-### BEGIN HIDDEN TESTS
 expect(len(file) <= 3e6, "The file is too large. Filters grow with the square of the channels.")
 pools = sum("DepthwiseConv2D" in type(layer).__name__ for layer in network.layers)
 expect(pools >= 3, "At least 3 sections are wanted.")
+### BEGIN HIDDEN TESTS
+again = attempt(bnn_lab.convert_keras_model, attempt(design))
+expect(len(again) == len(file), "Called twice, your function builds two different networks.")
 ### END HIDDEN TESTS
 passed(f"{ms:.2f} ms: a network made for its budget.")
+
+# %% [markdown]
+# Where your design's time goes, op by op. Hover over a piece for its shape.
+
+# %%
+show_result(lambda: draw_budget(predicted(design()), budget_ms=2))
 
 # %% [markdown]
 # ## Exercise 6: in your own words (4 points)

@@ -1,0 +1,156 @@
+"""What shortcuts and float ends are worth: the same small network with and without them.
+
+The questions are the Larq Compute Engine paper's (arXiv:2011.09398) and those of larq's
+documentation on first and last layers; the answer here is a miniature on 5,000 real digits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bnn_lab._keras import require_tensorflow
+from bnn_lab._pandas import to_frame
+from bnn_lab.data import load_named
+from bnn_lab.experiments.training.base import ExperimentResult, Running, configure, needs
+from bnn_lab.models.deep_digits import BINARY, BINARY_WEIGHTS, FLOAT, deep_digits
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Name to (shortcuts, ends).
+VARIANTS = {
+    "shortcuts, float ends": (True, FLOAT),
+    "no shortcuts, float ends": (False, FLOAT),
+    "shortcuts, ends with binary weights": (True, BINARY_WEIGHTS),
+    "shortcuts, all binary": (True, BINARY),
+}
+_RECORDED = Path(__file__).parent / "data" / "shortcuts_and_ends.csv"
+
+
+@dataclass(frozen=True)
+class ShortcutsAndEnds:
+    """Settings of `shortcuts_and_ends`.
+
+    Attributes:
+        variants: some of `VARIANTS`.
+        seeds: of initial weights and shuffling; each is a run of every variant.
+        epochs: of each run, at least 1.
+        depth: binary convolutions.
+        channels: of each of them.
+        data: name of the images, see `bnn_lab.data.load_named`.
+        images: the first so many training images; None for all.
+        batch: images a step.
+    """
+
+    variants: tuple[str, ...] = tuple(VARIANTS)
+    seeds: tuple[int, ...] = (0, 1, 2)
+    epochs: int = 8
+    depth: int = 8
+    channels: int = 32
+    data: str = "mnist5k"
+    images: int | None = None
+    batch: int = 50
+
+
+def shortcuts_and_ends(
+    config: ShortcutsAndEnds | None = None, running: Running | None = None, **changes: Any
+) -> ExperimentResult:
+    """Train each variant under each seed with Adam, its learning rate falling to 0.
+
+    Args:
+        config: the settings.
+        running: how to run.
+        **changes: fields of the settings to change.
+
+    Returns:
+        Its frame has a row for each run: ``variant``, ``seed``, ``accuracy`` (of the test images,
+        in 0..1, after the last epoch) and ``accuracies`` (a list, one an epoch).
+
+    Raises:
+        InputError: a setting is out of range.
+        BnnLabError: TensorFlow is not installed.
+    """
+    chosen = configure(ShortcutsAndEnds(), config, changes)
+    unknown = sorted(set(chosen.variants) - set(VARIANTS))
+    needs(not unknown, "variants", f"there are no {unknown}, but {', '.join(VARIANTS)}")
+    needs(chosen.epochs >= 1, "epochs", "must be at least 1")
+    needs(bool(chosen.seeds), "seeds", "at least one is needed")
+    shared = {k: getattr(chosen, k) for k in ("epochs", "depth", "channels", "data", "images")}
+    points = [
+        {"variant": variant, "seed": seed, "batch": chosen.batch, **shared}
+        for seed in chosen.seeds
+        for variant in chosen.variants
+    ]
+    rows = (running or Running()).points(_train, points, "shortcuts and ends")
+    kept = ("variant", "seed", "accuracy", "accuracies")
+    return ExperimentResult(chosen, to_frame([{k: row[k] for k in kept} for row in rows]))
+
+
+@cache
+def recorded_shortcuts_and_ends() -> pd.DataFrame:
+    """A run of `shortcuts_and_ends` with its default settings, as it was stored.
+
+    Made by ``python -m bnn_lab.experiments.training.architecture``; ten minutes on two slow cores.
+
+    Returns:
+        ``variant``, ``seed`` and ``accuracy``, a row for each run.
+    """
+    import pandas as pd
+
+    return pd.read_csv(_RECORDED)
+
+
+def _train(
+    *,
+    variant: str,
+    seed: int,
+    batch: int,
+    epochs: int,
+    depth: int,
+    channels: int,
+    data: str,
+    images: int | None,
+) -> dict[str, Any]:
+    tf = require_tensorflow()
+    loaded = load_named(data)
+    x, y = loaded.train_images[:images], loaded.train_labels[:images]
+    tf.keras.utils.set_random_seed(seed)
+    shortcuts, ends = VARIANTS[variant]
+    height, width, colors = loaded.train_images.shape[1:]
+    model = deep_digits(
+        shortcuts,
+        ends,
+        depth=depth,
+        channels=channels,
+        input_shape=(height, width, colors),
+        classes=loaded.classes,
+        seed=seed,
+    )
+    steps = epochs * -(-len(x) // batch)
+    rate = tf.keras.optimizers.schedules.CosineDecay(5e-3, steps)
+    model.compile(
+        tf.keras.optimizers.Adam(rate),
+        tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    history = model.fit(
+        x,
+        y,
+        batch_size=batch,
+        epochs=epochs,
+        verbose=0,
+        validation_data=(loaded.test_images, loaded.test_labels),
+        validation_batch_size=500,
+    )
+    accuracies = [round(float(value), 6) for value in history.history["val_accuracy"]]
+    return {"accuracy": accuracies[-1], "accuracies": accuracies}
+
+
+if __name__ == "__main__":
+    found = shortcuts_and_ends().frame[["variant", "seed", "accuracy"]]
+    _RECORDED.parent.mkdir(exist_ok=True)
+    found.to_csv(_RECORDED, index=False)
+    print(found.groupby("variant", sort=False).accuracy.agg(["mean", "min", "max"]))
