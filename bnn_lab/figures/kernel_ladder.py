@@ -42,7 +42,8 @@ class LadderState:
 def draw_ladder(results: Sequence[KernelResult], state: LadderState) -> Drawing:
     """A dot for each rung; a dot, unlike a bar, has an honest place on a logarithmic scale.
 
-    A thin line leads from the median to the best round; a bar across a row is the ceiling of that
+    The dot is the best round, which other programs disturb least, so that noise cannot turn the
+    ladder upside down; a thin line leads to the median. A bar across a row is the ceiling of that
     backend's instructions.
 
     Args:
@@ -74,23 +75,27 @@ def draw_ladder(results: Sequence[KernelResult], state: LadderState) -> Drawing:
         figure.add_scatter(
             name=label,
             mode="markers",
-            x=[medians[i] for i in rows],
+            x=[bests[i] for i in rows],
             y=[names[i] for i in rows],
             marker={"color": colour, "size": 14, "symbol": symbol},
             error_x={
                 "type": "data",
                 "symmetric": False,
-                "array": [max(0.0, bests[i] - medians[i]) for i in rows],
-                "arrayminus": [max(0.0, medians[i] - bests[i]) for i in rows],
+                "array": [max(0.0, medians[i] - bests[i]) for i in rows],
+                "arrayminus": [max(0.0, bests[i] - medians[i]) for i in rows],
                 "color": theme.TEXT,
                 "thickness": 1.5,
                 "width": 0,
             },
             customdata=[
-                [format_seconds(result.table[names[i]].median), f"{result.gmacs(names[i]):,.1f}"]
+                [
+                    format_seconds(result.table[names[i]].minimum),
+                    f"{result.best_gmacs(names[i]):,.1f}",
+                ]
                 for i in rows
             ],
-            hovertemplate="%{y}<br>median %{customdata[0]}, %{customdata[1]} GMAC/s<extra></extra>",
+            hovertemplate="%{y}<br>best round %{customdata[0]}, %{customdata[1]} GMAC/s"
+            "<extra></extra>",
         )
     limits = {
         name: value(result.case.macs / result.ceilings[name.removeprefix(_OURS)] / 1e9)
@@ -124,7 +129,8 @@ def _words(result: KernelResult) -> str:
     sentences = [f"Speed of the convolution {result.case.name} on one thread."]
     for name in result.table.names:
         text = (
-            f"{name}: {format_seconds(result.table[name].median)}, {result.gmacs(name):,.1f} GMAC/s"
+            f"{name}: {format_seconds(result.table[name].minimum)}, "
+            f"{result.best_gmacs(name):,.1f} GMAC/s"
         )
         if name != first:
             text += f", {_times(result, name, first)} {first}"
@@ -150,10 +156,14 @@ def _unit(result: KernelResult) -> tuple[str, float]:
 
 
 def _times(result: KernelResult, name: str, other: str) -> str:
-    factor = result.table.speedup(name, over=other)
+    factor = _factor(result, name, other)
     if factor >= 1:
         return f"{format_factor(factor)} times as fast as"
     return f"{format_factor(1 / factor)} times slower than"
+
+
+def _factor(result: KernelResult, name: str, other: str) -> float:
+    return result.table[other].minimum / result.table[name].minimum
 
 
 def _place_labels(
@@ -164,14 +174,12 @@ def _place_labels(
 ) -> None:
     """Value and step from the rung above, in the right margin, where nothing can hide them."""
     for i, name in enumerate(names):
-        text = (
-            f"<b>{result.gmacs(name):,.0f}</b>" if result.gmacs(name) >= 10 else
-            f"<b>{result.gmacs(name):.1f}</b>"
-        )  # fmt: skip
+        speed = result.best_gmacs(name)
+        text = f"<b>{speed:,.0f}</b>" if speed >= 10 else f"<b>{speed:.1f}</b>"
         if state.quantity == TIME:
-            text = f"<b>{format_seconds(result.table[name].median)}</b>"
+            text = f"<b>{format_seconds(result.table[name].minimum)}</b>"
         if i and _is_binary(name):
-            factor = result.table.speedup(name, over=names[i - 1])
+            factor = _factor(result, name, names[i - 1])
             text += f"   × {format_factor(factor)}" if factor >= 1 else f"   × 1/{1 / factor:.1f}"
         figure.add_annotation(
             x=1, xref="paper", y=name, text=text, showarrow=False, xanchor="left", xshift=8,

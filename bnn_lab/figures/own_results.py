@@ -212,6 +212,7 @@ def draw_budget(table: Any, budget_ms: float) -> Drawing:
     figure.add_vline(
         x=budget_ms,
         line={"color": theme.GREEN, "width": 3},
+        annotation_position="top left",
         annotation={"text": f"budget, {budget_ms:g} ms", "font": {"color": theme.GREEN}},
     )
     figure.update_layout(

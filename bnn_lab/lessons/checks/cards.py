@@ -20,7 +20,7 @@ _BOX = (
 # What a code block needs to look the same in either theme.
 _PRE = (
     "background:transparent;color:inherit;margin:6px 0;padding:0;line-height:1.4;"
-    "white-space:pre;overflow-x:auto"
+    "white-space:pre;overflow-x:auto;font-family:monospace"
 )
 _LINE = 76  # characters; JupyterLab breaks longer lines of an error inside words
 
