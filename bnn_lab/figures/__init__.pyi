@@ -1,8 +1,6 @@
 from .answers import draw_answer as draw_answer
 from .convolution_studies import draw_bytes as draw_bytes
 from .convolution_studies import draw_inner_loops as draw_inner_loops
-from .convolution_studies import draw_padding as draw_padding
-from .convolution_studies import draw_ways as draw_ways
 from .digits import draw_digits as draw_digits
 from .dispatch import draw as draw
 from .drawing import Drawing as Drawing
