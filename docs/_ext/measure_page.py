@@ -16,6 +16,7 @@ import numpy as np
 from sphinx.application import Sphinx
 
 from bnn_lab import __version__
+from bnn_lab._files import write_whole
 from bnn_lab.bench import report
 from bnn_lab.bench.kernels import DENSE, PAPER_CONVS
 from bnn_lab.tflite import layer_shapes as kinds
@@ -113,7 +114,7 @@ def make_files(app: Sphinx) -> None:
             files[dtype] = file_name(case, dtype)
             path = LAYERS / files[dtype]
             if not path.exists():
-                path.write_bytes(gzip.compress(layer_file(case.layer(), dtype), 6, mtime=0))
+                write_whole(path, gzip.compress(layer_file(case.layer(), dtype), 6, mtime=0))
         shape = asdict(case.layer())
         layers.append({"name": case.name, "macs": case.macs, "shape": shape, "files": files})
     peers = STATIC / "peers" / "peers.json"
@@ -124,7 +125,7 @@ def make_files(app: Sphinx) -> None:
         "recorded": recorded(),
         "peers": json.loads(peers.read_text()) if peers.exists() else None,
     }
-    (STATIC / "site.json").write_text(json.dumps(content) + "\n", encoding="utf-8")
+    write_whole(STATIC / "site.json", f"{json.dumps(content)}\n".encode())
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

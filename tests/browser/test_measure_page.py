@@ -7,10 +7,7 @@ import json
 import re
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +26,11 @@ from bnn_lab.cli.main import app
 from bnn_lab.figures.latency_explorer import LatencyState, devices_of, measured_points
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCS = ROOT / "docs"
-PAGE = "docs/measure.html"
 PEERS = ("float32 LiteRT.js", "int8 LiteRT.js")
-HANG = 300_000  # milliseconds
-
-pytestmark = pytest.mark.slow
 
 
-def load(path: Path) -> Any:
+def _runner() -> Any:
+    path = Path(__file__).with_name("run_measure_page.py")
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -45,42 +38,17 @@ def load(path: Path) -> Any:
     return module
 
 
-class Handler(SimpleHTTPRequestHandler):
-    """The repository, and the page with the element that docs/measure.md puts into the site's."""
+RUN = _runner()
+PAGE = RUN.PAGE
 
-    extensions_map = SimpleHTTPRequestHandler.extensions_map | {
-        ".mjs": "text/javascript",
-        ".js": "text/javascript",
-        ".wasm": "application/wasm",
-    }
-
-    def do_GET(self) -> None:
-        if self.path.split("?")[0] != f"/{PAGE}":
-            super().do_GET()
-            return
-        (block,) = re.findall(r"```\{raw\} html\n(.*?)```", (DOCS / "measure.md").read_text(), re.S)
-        head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        head += '<link rel="icon" href="data:,"><title>measure</title>'
-        body = f'<!doctype html><html lang="en">{head}<body>{block}'.encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "text/html; charset=utf-8")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def site(require_registry: None) -> Iterator[str]:
-    """The address of a server that has all the page needs, LiteRT.js from the npm index too."""
-    assert load(DOCS / "fetch_peers.py").main() == 0
-    load(DOCS / "_ext/measure_page.py").make_files(None)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(ROOT)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
+    """See `served`."""
+    with RUN.served() as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -96,9 +64,7 @@ def page(browser: Any, site: str) -> Iterator[Any]:
     page.fill("#measure input[type=text]", "A test's device")
     page.focus("#measure .primary")
     page.keyboard.press("Enter")
-    page.wait_for_function(
-        "/Done|failed/.test(document.querySelector('#measure .status').textContent)", timeout=HANG
-    )
+    RUN.finish(page)
     yield page
     context.close()
 
@@ -195,7 +161,8 @@ def test_it_can_be_cancelled_and_do_without_relaxed_simd(browser: Any, site: str
     page.select_option("#measure select", "plain")
     page.click("#measure .primary")
     page.wait_for_function(
-        "document.querySelector('#measure .status').textContent.includes('3x3 56,64')", timeout=HANG
+        "document.querySelector('#measure .status').textContent.includes('3x3 56,64')",
+        timeout=RUN.HANG,
     )
     page.click("text=Cancel")
     assert text(page, ".status") == "Cancelled."
