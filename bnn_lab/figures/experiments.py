@@ -26,6 +26,14 @@ from bnn_lab.training.uncertainty import difference_uncertainty
 if TYPE_CHECKING:
     import pandas as pd
 
+_METHODS = {
+    "bop": "Bop",
+    "bop2": "second-order Bop",
+    "sgd": "SGD, latent weights",
+    "momentum": "momentum, latent weights",
+    "adam": "Adam, latent weights",
+    "float": "float network",
+}
 _SYMBOLS = ("circle-open", "diamond-open", "square-open", "cross-thin-open", "triangle-up-open")
 
 
@@ -220,6 +228,8 @@ def _comparison(frame: pd.DataFrame) -> Drawing:
         },
         annotation_position="bottom left",
     )
+    means.index = [_METHODS.get(method, method) for method in means.index]
+    final = final.assign(method=[_METHODS.get(method, method) for method in final.method])
     places = np.arange(len(means))
     for place, method in zip(places, means.index, strict=True):
         values = 100 * final[final.method == method].accuracy.to_numpy()

@@ -13,6 +13,7 @@ from bnn_lab.experiments.training import (
     InertiaKnobs,
     LatentApproximation,
     LayerPace,
+    NoiseFlips,
     OptimizerMemory,
     PseudoGradients,
     forward_and_backward,
@@ -256,11 +257,47 @@ def _memory(frame: pd.DataFrame) -> Drawing:
     return Drawing(figure, f"Bars of the bytes that training keeps for a weight. {words}.")
 
 
+def _noise(frame: pd.DataFrame) -> Drawing:
+    """Flips that noise alone causes, over gamma: formulas as lines, simulations as points."""
+    figure = go.Figure()
+    for number, (k, rows) in enumerate(frame.groupby("threshold", sort=False)):
+        name = "τ = 0" if k == 0 else f"τ = {k:g} s"
+        colour = theme.COLOURS[number % 4]
+        figure.add_scatter(
+            x=rows.gamma,
+            y=100 * rows.formula,
+            mode="lines",
+            name=f"{name}, formula",
+            line={"color": colour, "width": 2, "dash": _DASHES[number % 4]},
+            hovertemplate="γ %{x:g}<br>%{y:.3g} %<extra>formula</extra>",
+        )
+        figure.add_scatter(
+            x=rows.gamma,
+            y=100 * rows.simulated,
+            mode="markers",
+            name=f"{name}, simulated",
+            marker={"color": colour, "size": 11, "symbol": "circle-open", "line": {"width": 2}},
+            hovertemplate="γ %{x:g}<br>%{y:.3g} %<extra>simulated</extra>",
+        )
+    title = "A longer memory stops noise slowly, a threshold quickly"
+    figure.update_layout(**theme.layout(title, showlegend=True), height=380)
+    figure.update_xaxes(theme.axis("adaptivity rate γ", type="log"))
+    figure.update_yaxes(theme.axis("weights that flip in a step, %", type="log"))
+    apart = (frame.simulated / frame.formula - 1).abs().max()
+    return Drawing(
+        figure,
+        f"Lines and points of the flips in a step over γ, from {100 * frame.formula.min():.2g} to "
+        f"{100 * frame.formula.max():.2g} %. Simulation and formula differ by at most "
+        f"{100 * apart:.0f} %.",
+    )
+
+
 # Type of an experiment's settings to what draws its frame.
 DRAWN: dict[type, Callable[[Any], Drawing]] = {
     InertiaKnobs: _knobs,
     LatentApproximation: _latents,
     LayerPace: _pace,
+    NoiseFlips: _noise,
     OptimizerMemory: _memory,
     PseudoGradients: _pseudo_gradients,
 }

@@ -45,7 +45,7 @@ LESSONS = (
         "02_bop_flip_dynamics.ipynb",
         "Bop and flips",
         "When should a weight flip?",
-        45,
+        50,
         (2, 1),
         (1,),
     ),

@@ -13,57 +13,29 @@
 # %% [markdown]
 # # Start here
 #
-# **Goal.** Check that everything works on your machine, see the map of the lessons, and get a first
-# taste: one weight flips, two dot products agree.
+# **Can a network learn if each of its weights can only be +1 or -1?**
+#
+# Each small square is such a weight. Noisy gradients push it towards the right sign, and all it can
+# do is **flip**. Press **Play**: three sets of 400 weights learn to draw a heart, each by its own
+# rule. Why does only the middle one manage?
+
+# %% tags=["hide-input", "nbval-ignore-output"]
+from bnn_lab.widgets import Flicker
+
+Flicker(name="heart")
+
+# %% [markdown]
+# On the left the weights listen to every gradient, also to the noise. On the right they hardly
+# listen at all. How to listen just enough is what lessons 1 and 2 are about; lessons 3 to 5 are
+# about the reward: networks that run many times faster.
 #
 # **You should know** a little Python and what a neural network's weights are.
 #
 # **Time.** About 10 minutes to read and try; 20 seconds to run.
 #
 # **How to use a lesson.** Click a cell and press `Shift`+`Enter` to run it, or choose *Run → Run
-# All Cells* first and then read. Change things. Nothing can break: *Kernel → Restart* brings you
-# back.
-
-# %% [markdown]
-# ## Does everything work?
-#
-# Each line below is one check: ✓ works, · is optional and missing, ✗ must be fixed. A line with ✗
-# says how. (The same in a terminal: `bnn-lab doctor`.)
-
-# %% tags=["nbval-ignore-output"]
-import sys
-
-from bnn_lab import doctor
-
-checks = doctor.examine()
-marks = {doctor.OK: "✓", doctor.NOTE: "·", doctor.WRONG: "✗"}
-for check in checks:
-    found = check.found.replace(sys.prefix, "…")
-    print(f"{marks[check.status]} {check.name:<27} {found}")
-    if check.fix:
-        print(f"  {'':<27} Fix: {check.fix}")
-
-# %% [markdown]
-# If something is wrong, fix it from the top down: a later check may fail only because an earlier
-# one did. Then choose *Kernel → Restart* and run this notebook again.
-
-# %%
-wrong = [check.name for check in checks if check.status == doctor.WRONG]
-print("to fix, from the top down:", *wrong) if wrong else print("all is well")
-
-# %% [markdown]
-# ### Do sliders work?
-#
-# Move the slider, with the mouse or with the arrow keys. The bars must follow.
-
-# %% tags=["nbval-ignore-output"]
-from bnn_lab import figures, widgets
-
-widgets.Explorer(figures.PackedSizes(), figures.draw_packed_sizes, name="packed-sizes")
-
-# %% [markdown]
-# No slider, or only text in its place? Then the page does not have the widgets' JavaScript. Reload
-# the browser page. If that does not help, look at the line "widgets in JupyterLab" above.
+# All Cells* first and then read. A narrow bar is a folded cell: click it to see the code. Change
+# things. Nothing can break: *Kernel → Restart* brings you back.
 
 # %% [markdown]
 # ## The map
@@ -71,8 +43,10 @@ widgets.Explorer(figures.PackedSizes(), figures.draw_packed_sizes, name="packed-
 # In a **binarized neural network** (BNN) most weights and activations are +1 or -1. The upper row
 # is about how such a network *learns*, the lower row about how it *runs*.
 
-# %%
+# %% tags=["hide-input", "nbval-ignore-output"]
 import plotly.io
+
+from bnn_lab import figures
 
 plotly.io.renderers.default = "plotly_mimetype"  # keeps the saved notebook small
 figures.draw_lesson_map().figure
@@ -89,13 +63,51 @@ figures.draw_lesson_map().figure
 # Short of time? Lesson 4 tells the whole story once, in 45 minutes.
 
 # %% [markdown]
+# ## Does everything work?
+#
+# Open the line below to see each check: ✓ works, · is optional and missing, ✗ must be fixed, and
+# how. (The same in a terminal: `bnn-lab doctor`.)
+
+# %% tags=["hide-input", "nbval-ignore-output"]
+import sys
+
+from IPython.display import Markdown
+
+from bnn_lab import doctor
+
+examined = doctor.examine()
+marks = {doctor.OK: "✓", doctor.NOTE: "·", doctor.WRONG: "✗"}
+wrong = [check.name for check in examined if check.status == doctor.WRONG]
+verdict = f"✗ To fix, from the top down: {', '.join(wrong)}" if wrong else "✓ All is well"
+lines = [
+    f"| {marks[check.status]} | {check.name} | {check.found.replace(sys.prefix, '…')}"
+    f"{f' **Fix:** {check.fix}' if check.fix else ''} |"
+    for check in examined
+]
+table = "\n".join(["| | | |", "|---|---|---|", *lines])
+Markdown(f"<details><summary>{verdict}</summary>\n\n{table}\n\n</details>")
+
+# %% [markdown]
+# If something is wrong, fix it from the top down: a later check may fail only because an earlier
+# one did. Then choose *Kernel → Restart* and run this notebook again.
+#
+# Some figures of later lessons are redrawn by Python. Move the slider, with the mouse or with the
+# arrow keys. The bars must follow. No slider? Reload the browser page. If that does not help, look
+# at the line "widgets in JupyterLab" above.
+
+# %% tags=["hide-input", "nbval-ignore-output"]
+from bnn_lab import widgets
+
+widgets.Explorer(figures.PackedSizes(), figures.draw_packed_sizes, name="packed-sizes")
+
+# %% [markdown]
 # ## A first taste
 #
 # ### Predict
 #
 # Every lesson asks you to guess before you see. Your guess is kept and shown beside the result.
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 flips = widgets.Prediction(
     "A binary weight sees 200 noisy gradients that pull it from -1 to +1. How often will it flip?",
     unit="flips",
@@ -124,7 +136,7 @@ for step in range(200):
 
 print("the weight ends at", w, "after", len(flipped_at), "flips, at steps", flipped_at)
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 flips.reveal(len(flipped_at))
 
 # %% [markdown]
@@ -135,7 +147,8 @@ flips.reveal(len(flipped_at))
 # ### Two dot products
 #
 # The product of two signs is +1 where they are equal and -1 where they differ. So a dot product of
-# signs is a matter of counting, and one instruction counts 512 bits at once:
+# signs is a matter of counting, and one instruction counts 512 bits at once. Two vectors of 256
+# signs, once by 256 multiplications and additions, once by 8 XORs and popcounts:
 
 # %%
 from bnn_lab import kernels
@@ -145,13 +158,20 @@ by_multiplying = int(a @ b)
 
 words_a, words_b = (kernels.bitpack(x).view(np.uint32) for x in (a, b))
 differ = sum(int(word).bit_count() for word in words_a ^ words_b)
+by_counting = 256 - 2 * differ
 
-assert by_multiplying == 256 - 2 * differ
-print("256 multiplications and additions:", by_multiplying)
-print(f"{len(words_a)} XORs and popcounts:            {256 - 2 * differ}")
+# %% tags=["hide-input"]
+from bnn_lab.lessons.checked import Checked
+
+checked = Checked()
+checked("The weight ends at +1", w == 1)
+checked("Multiplying and counting give the same dot product", by_multiplying == by_counting)
+checked("256 signs fit into 8 words, 1/32 of the floats' memory", 32 * words_a.nbytes == a.nbytes)
+checked.all()
 
 # %% [markdown]
-# Same number, 32 times less memory. Lesson 3 makes a whole convolution of this, and measures it.
+# Behind a line like this is every claim that a lesson has checked while it ran. Same number, 32
+# times less memory: lesson 3 makes a whole convolution of this, and measures it.
 
 # %% [markdown]
 # ## Your turn
@@ -195,7 +215,7 @@ check_should_flip(should_flip)
 # %% [markdown]
 # ## Your guesses
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 from bnn_lab.widgets import score_sheet
 
 score_sheet()

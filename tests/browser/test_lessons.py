@@ -29,6 +29,7 @@ EXPLORERS: dict[str, set[str]] = {
 
 # Lesson to the names of what computes in the page.
 EXPLORABLES: dict[str, set[str]] = {
+    "00_start_here": {"heart"},
     "01_latent_weights_as_inertia": {"first", "ball-and-lamp", "twin-worlds", "clipping", "walls"},
     "02_bop_flip_dynamics": {
         "first",

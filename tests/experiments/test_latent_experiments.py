@@ -110,6 +110,16 @@ def test_memory_is_counted_on_the_optimizers() -> None:
         experiments.optimizer_memory(methods=("float",))
 
 
+def test_noise_flips_as_the_formula_says() -> None:
+    result = experiments.noise_flips(gammas=(0.02, 0.1), thresholds=(0.0, 1.0), steps=1500)
+    frame = result.frame
+    assert len(frame) == 4 and (abs(frame.simulated / frame.formula - 1) < 0.1).all()
+    assert len(draw(result).figure.data) == 4
+    for wrong in ({"gammas": (1.0,)}, {"thresholds": (-1.0,)}):
+        with pytest.raises(InputError, match="noise_flips"):
+            experiments.noise_flips(**wrong)
+
+
 def test_uncertainties() -> None:
     assert accuracy_uncertainty(0.5, 100) == 0.05
     assert accuracy_uncertainty(1.0, 1) == 0.0

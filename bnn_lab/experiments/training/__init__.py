@@ -27,6 +27,7 @@ from bnn_lab.experiments.training.low_bit_text import (
 from bnn_lab.experiments.training.memory import OptimizerMemory, optimizer_memory
 from bnn_lab.experiments.training.mlp_run import MlpTrace, mlp_run, train_mlp_run
 from bnn_lab.experiments.training.mlp_settings import MlpRun
+from bnn_lab.experiments.training.noise import NoiseFlips, noise_flips
 from bnn_lab.experiments.training.quantizers import (
     PSEUDO_GRADIENTS,
     PseudoGradients,
@@ -47,6 +48,7 @@ __all__ = [
     "LowBitText",
     "MlpRun",
     "MlpTrace",
+    "NoiseFlips",
     "OptimizerMemory",
     "PseudoGradients",
     "Running",
@@ -65,6 +67,7 @@ __all__ = [
     "learning_rate_is_inertia",
     "low_bit_text",
     "mlp_run",
+    "noise_flips",
     "optimizer_memory",
     "pseudo_gradients",
     "recorded_shortcuts_and_ends",

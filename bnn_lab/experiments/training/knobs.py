@@ -102,7 +102,7 @@ def _default_paces() -> dict[str, dict[str, Any]]:
         "SGD": {"method": "sgd", "learning_rate": 3.0},
         "Adam": {"method": "adam", "learning_rate": 3e-3},
         "Bop": {"method": "bop", "gamma": 1e-2, "threshold": 1e-5},
-        "second-order Bop": {"method": "bop2", "gamma": 1e-2, "threshold": 1e-2},
+        "second-order Bop": {"method": "bop2", "gamma": 1e-3, "threshold": 1e-2, "sigma": 1e-2},
     }
 
 
