@@ -9,7 +9,7 @@ from xdsl.dialects.builtin import ModuleOp
 
 from bnn_lab.convert.ir.importer import import_model
 from bnn_lab.convert.ir.lce_format import LQ_CODES, file_kind, file_options
-from bnn_lab.convert.ir.lq_dialect import Bconv2d, BinaryConv, Dequantize, Quantize
+from bnn_lab.convert.ir.lq_dialect import Bconv2d, BinaryConv, Dequantize, Quantize, TernaryDense
 from bnn_lab.convert.ir.tfl_dialect import Const, LabOp, NoValue, TflOp, is_absent, is_tfl
 from bnn_lab.convert.layer_map import KerasLayer, LayerMap, reader_layer
 from bnn_lab.convert.layer_report import (
@@ -18,6 +18,7 @@ from bnn_lab.convert.layer_report import (
     FOLDED,
     NONE,
     PARTLY,
+    TERNARY,
     LayerReport,
     Report,
     counted,
@@ -43,8 +44,9 @@ class _Tally:
     def __init__(self) -> None:
         self.bytes = 0
         self.binary = 0
+        self.ternary = 0
         self.float = 0
-        self.kinds: set[bool] = set()  # binary or not, of its multiplying ops
+        self.kinds: set[str] = set()  # BINARY, TERNARY or FLOAT, of its multiplying ops
         self.ops: list[str] = []
         self.refusals: list[Outcome] = []
 
@@ -107,12 +109,16 @@ def _count_ops(module: ModuleOp, layer_map: LayerMap, tallies: dict[str, _Tally]
         tally = tallies[owner.path]
         tally.ops.append(file_kind(op))
         if source_and_filter(op) is not None:
-            binary = isinstance(op, BinaryConv)
-            tally.kinds.add(binary)
-            if binary:
-                tally.binary += _macs(op, layer_map)
+            macs = _macs(op, layer_map)
+            if isinstance(op, BinaryConv):
+                tally.kinds.add(BINARY)
+                tally.binary += macs
+            elif isinstance(op, TernaryDense):
+                tally.kinds.add(TERNARY)
+                tally.ternary += macs
             else:
-                tally.float += _macs(op, layer_map)
+                tally.kinds.add(FLOAT)
+                tally.float += macs
 
 
 def _macs(op: LabOp, layer_map: LayerMap) -> int:
@@ -197,14 +203,15 @@ def _layer_report(
         macs_binary=tally.binary,
         macs_float=tally.float,
         ops=counted(tally.ops),
+        macs_ternary=tally.ternary,
     )
 
 
 def _verdict(keras: KerasLayer, tally: _Tally, weights: int) -> tuple[str, str, str]:
-    if tally.kinds == {True}:
-        return BINARY, "", ""
+    if tally.kinds in ({BINARY}, {TERNARY}):
+        return min(tally.kinds), "", ""
     if tally.kinds:
-        verdict = PARTLY if True in tally.kinds else FLOAT
+        verdict = PARTLY if BINARY in tally.kinds else FLOAT
         if not tally.refusals:
             return verdict, "no pass speaks of it", ""
         refusal = tally.refusals[0]

@@ -102,8 +102,8 @@ def convert_keras_model(
             that yields them. A model trained with fake quantization needs none.
         inference_input_type: "float32", or "int8" for an int8 model.
         inference_output_type: "float32", or "int8" for an int8 model.
-        lce_compatible: False also makes depthwise and transposed convolutions binary, by ops that
-            only bnn_lab's runtime knows.
+        lce_compatible: False also makes depthwise and transposed convolutions binary, and
+            `BitLinear` layers ternary, by ops that only bnn_lab's runtime knows.
         report: also say what became of each layer.
 
     Returns:

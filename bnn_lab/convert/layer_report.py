@@ -9,6 +9,7 @@ from html import escape
 from typing import Any
 
 BINARY, PARTLY, FLOAT, FOLDED, NONE = "binary", "partly binary", "float", "folded", "no weights"
+TERNARY = "ternary"
 
 
 @dataclass(frozen=True)
@@ -18,8 +19,9 @@ class LayerReport:
     Attributes:
         name: the layer, with the names of nested models before it.
         kind: its class.
-        verdict: "binary" (each multiplication of ±1 by ±1), "partly binary", "float", "folded"
-            (its weights joined another layer's constants) or "no weights".
+        verdict: "binary" (each multiplication of ±1 by ±1), "partly binary", "ternary" (of -1, 0 or
+            +1 by int8), "float", "folded" (its weights joined another layer's constants) or "no
+            weights".
         reason: why it is float, or what it was folded into; "" for a binary layer.
         advice: what to change in the model to make it binary; "" if nothing helps.
         weights_1bit: weights that a quantizer makes binary.
@@ -29,6 +31,7 @@ class LayerReport:
         macs_binary: binary multiply-accumulates for one sample.
         macs_float: float ones.
         ops: ops of the file that belong to it, with their count if above one.
+        macs_ternary: ternary ones, for one sample.
     """
 
     name: str
@@ -43,6 +46,7 @@ class LayerReport:
     macs_binary: int
     macs_float: int
     ops: tuple[str, ...]
+    macs_ternary: int = 0
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,11 @@ class Report:
         return [layer.name for layer in self.layers if layer.verdict == BINARY]
 
     @property
+    def ternary_layers(self) -> list[str]:
+        """Names of the layers of ternary weights and int8 activations."""
+        return [layer.name for layer in self.layers if layer.verdict == TERNARY]
+
+    @property
     def float_layers(self) -> dict[str, str]:
         """Why each float or partly binary layer is so."""
         shown = (FLOAT, PARTLY)
@@ -89,8 +98,14 @@ class Report:
 
     def __str__(self) -> str:
         binary = sum(layer.macs_binary for layer in self.layers)
-        total = binary + sum(layer.macs_float for layer in self.layers)
+        ternary = sum(layer.macs_ternary for layer in self.layers)
+        total = binary + ternary + sum(layer.macs_float for layer in self.layers)
         share = f"{100 * binary / total:.1f} % of {total:,} MACs binary" if total else "no MACs"
+        if ternary:
+            share = (
+                f"{len(self.ternary_layers)} ternary ones, {share}, "
+                f"{100 * ternary / total:.1f} % ternary"
+            )
         return (
             f"{self.model}: {len(self.binary_layers)} binary layers, {share}, "
             f"{self.file_bytes:,} bytes (larq's summary: {self.larq_bytes:,.0f})"

@@ -39,6 +39,7 @@ from bnn_lab.convert.passes.remove_dead_ops import RemoveDeadOps
 from bnn_lab.convert.passes.round_before_sign import RoundBeforeSign
 from bnn_lab.convert.passes.scale_before_pool import ScaleBeforePool
 from bnn_lab.convert.passes.shrink_filters import ShrinkFilters
+from bnn_lab.convert.passes.ternary_dense import MakeTernaryDense
 from bnn_lab.convert.rewrite.base import Outcome, Pass, Role, Together
 from bnn_lab.errors import BnnLabError, ModelFileError
 
@@ -50,8 +51,8 @@ def make_pipeline(*, lce_compatible: bool = True) -> tuple[Step, ...]:
 
     Args:
         lce_compatible: use only what the Larq Compute Engine's own interpreter can run. Otherwise
-            depthwise and transposed convolutions become binary ops of bnn_lab's, and convolutions
-            padded with zeros may clamp and write bits.
+            depthwise and transposed convolutions become binary ops of bnn_lab's, `BitLinear` layers
+            ternary ones, and convolutions padded with zeros may clamp and write bits.
 
     Returns:
         The passes.
@@ -59,6 +60,7 @@ def make_pipeline(*, lce_compatible: bool = True) -> tuple[Step, ...]:
     return (
         RemoveDeadOps(),
         FoldConstants(),
+        MakeTernaryDense(lce_compatible),
         RecognizeSign(),
         QuantizeAfterMoves(),
         LiftInt8Convs(),

@@ -10,7 +10,7 @@ from xdsl.ir import OpResult
 
 from bnn_lab.convert.ir.exporter import export_model
 from bnn_lab.convert.ir.importer import import_model
-from bnn_lab.convert.ir.lq_dialect import BinaryConv
+from bnn_lab.convert.ir.lq_dialect import BinaryConv, TernaryDense
 from bnn_lab.convert.ir.model_info import ModelInfoAttr
 from bnn_lab.convert.ir.tfl_dialect import CALIBRATED, FUNC_INPUT_NAMES, MODULE_INFO, LabOp
 from bnn_lab.convert.pipeline import PassResult
@@ -76,8 +76,8 @@ def _name_ends(module: ModuleOp, inputs: list[str], outputs: list[str]) -> None:
 
 
 def require_binary(module: ModuleOp, results: list[PassResult], model_name: str) -> None:
-    """Raise `NoBinaryLayerError`, with all reasons, if a module has no binary layer."""
-    if any(isinstance(op, BinaryConv) for op in module.walk()):
+    """Raise `NoBinaryLayerError`, with all reasons, if a module has no binary or ternary layer."""
+    if any(isinstance(op, BinaryConv | TernaryDense) for op in module.walk()):
         return
     causes = first_causes(outcome for result in results for outcome in result.refused)
     reasons = [

@@ -16,7 +16,7 @@ from bnn_lab.experiments.latency.stem import PARTS
 from bnn_lab.figures import theme
 from bnn_lab.figures.convolution_studies import draw_padding, draw_ways
 from bnn_lab.figures.drawing import Drawing
-from bnn_lab.figures.ternary_study import draw_ternary
+from bnn_lab.figures.ternary_study import draw_generation, draw_ternary
 from bnn_lab.tflite.forms import BINARY
 
 if TYPE_CHECKING:
@@ -359,4 +359,5 @@ _DRAWN: dict[str, Callable[[Any], Drawing]] = {
     "ternary": draw_ternary,
     "ways": draw_ways,
     "padding": draw_padding,
+    "generation": draw_generation,
 }

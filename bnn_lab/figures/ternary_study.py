@@ -1,4 +1,4 @@
-"""The figure of the study of ternary dense layers."""
+"""The figures of the studies of ternary weights."""
 
 from __future__ import annotations
 
@@ -61,3 +61,44 @@ def draw_ternary(frame: pd.DataFrame) -> Drawing:
         for samples, group in frame.rename(columns={"name": "who"}).groupby("samples")
     )
     return Drawing(figure, f"Bars of milliseconds on logarithmic axes. {words}.")
+
+
+def draw_generation(frame: pd.DataFrame) -> Drawing:
+    """Bars of characters a second, a panel for each size of the transformer.
+
+    Args:
+        frame: of the study `generation`.
+
+    Returns:
+        A static figure, and a sentence or two.
+    """
+    groups = list(frame.groupby(["width", "depth"]))
+    titles = [f"{width} channels, {depth} blocks" for (width, depth), _ in groups]
+    figure = make_subplots(rows=1, cols=len(groups), subplot_titles=titles)
+    for column, (_, rows) in enumerate(groups, start=1):
+        figure.add_trace(
+            go.Bar(
+                x=rows.form.tolist(),
+                y=rows.characters_per_s.tolist(),
+                marker={"color": list(theme.COLOURS[: len(rows)])},
+                text=[f"{value:,.0f}" for value in rows.characters_per_s],
+                textposition="auto",
+                customdata=(rows.file_bytes / 1e6).tolist(),
+                hovertemplate="%{x}<br>%{y:,.0f} characters a second<br>%{customdata:.2f} MB"
+                "<extra></extra>",
+            ),
+            row=1,
+            col=column,
+        )
+    figure.update_layout(
+        **theme.layout("A small transformer writes, one thread"),
+        height=380,
+        margin={"l": 10, "r": 20, "t": 80, "b": 40},
+    )
+    figure.update_yaxes(**theme.axis("", rangemode="tozero"))
+    figure.update_yaxes(title_text="characters a second", col=1)
+    words = "; ".join(
+        f"{title}: " + ", ".join(f"{r.form} {r.characters_per_s:,.0f}" for r in rows.itertuples())
+        for title, (_, rows) in zip(titles, groups, strict=True)
+    )
+    return Drawing(figure, f"Bars of characters a second. {words}.")

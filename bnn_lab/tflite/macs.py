@@ -27,6 +27,7 @@ MULTIPLYING = {
     "LceBconv2d": (0, 1),
     "BnnLabDepthwise2d": (0, 1),
     "BnnLabTranspose2d": (0, 1),
+    "BnnLabTernaryDense": (0, 1),
 }
 BINARY_OPS = ("LceBconv2d", "BnnLabDepthwise2d", "BnnLabTranspose2d")  # ±1 with ±1
 
@@ -61,6 +62,8 @@ def op_macs(
             return prod(output) * source[-2 if options.get("adjX") else -1]
         case "FULLY_CONNECTED":  # the input may have any shape
             return prod(output) * filters[-1]
+        case "BnnLabTernaryDense":  # its weights lie four in a byte
+            return prod(output) * options["channels_in"]
         case "TRANSPOSE_CONV" | "CONV_3D_TRANSPOSE":
             return over_pixels(source, prod(filters))
         case "LceBconv2d":

@@ -9,6 +9,7 @@
 #include "conv_ops.h"
 #include "op_checks.h"
 #include "options.h"
+#include "ternary_op.h"
 
 namespace bnn {
 namespace {
@@ -176,7 +177,8 @@ bool is_binary_op(const char* name) {
   if (name == nullptr) return false;
   const std::string op = name;
   return op == "LceQuantize" || op == "LceDequantize" || op == "LceBconv2d" ||
-         op == "LceBMaxPool2d" || op == "BnnLabDepthwise2d" || op == "BnnLabTranspose2d";
+         op == "LceBMaxPool2d" || op == "BnnLabDepthwise2d" || op == "BnnLabTranspose2d" ||
+         op == "BnnLabTernaryDense";
 }
 
 std::unique_ptr<Op> make_op(const std::string& name, const void* data, size_t size,
@@ -185,6 +187,7 @@ std::unique_ptr<Op> make_op(const std::string& name, const void* data, size_t si
   if (name == "LceDequantize") return std::make_unique<Dequantize>();
   const Options options(data, size);
   if (name == "LceBMaxPool2d") return std::make_unique<MaxPool>(options);
+  if (name == "BnnLabTernaryDense") return make_ternary_dense(options, backend);
   if (auto op = make_conv_op(name, options, backend)) return op;
   fail("unknown op");
 }

@@ -91,13 +91,14 @@ void run_once(const uint8_t* data, size_t size) {
                                  "LceBMaxPool2d", "BnnLabDepthwise2d", "BnnLabTranspose2d"};
   Bytes in(data, size);
   const uint8_t kind = in.byte();
-  const bool builtin = kind >= 240;
+  const bool builtin = kind >= 240, ternary = kind == 239;  // older inputs keep their meaning
   const auto backends = bnn::available_backends();
   const bnn_backend& backend = bnn::select_backend(backends[in.byte() % backends.size()]);
   const std::vector<uint8_t> options = in.take(in.word() % 400);
   const std::unique_ptr<bnn::Op> op =
       builtin ? read_float_op(&in)
-              : bnn::make_op(kNames[kind % 6], options.data(), options.size(), backend);
+              : bnn::make_op(ternary ? "BnnLabTernaryDense" : kNames[kind % 6], options.data(),
+                             options.size(), backend);
   const uint8_t fused = in.byte();
   if (fused & 1) op->fuse({BNN_STEP_CLAMP, {}, read_activation(&in)});
   for (int steps = fused >> 4; steps > 0; --steps) op->fuse(read_step(&in));

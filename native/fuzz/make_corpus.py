@@ -10,6 +10,7 @@ from typing import Any
 from bnn_lab.tflite.options import CUSTOM_OPS, encode
 
 NAMES = list(CUSTOM_OPS)  # the targets number them in this order
+TERNARY = 239  # but for this one, which came later
 FLOAT, INT32, INT8, BOOL, ABSENT = range(5)
 
 
@@ -23,7 +24,8 @@ def tensor(flags: int, *shape: int) -> bytes:
 
 
 def case(name: str, fields: bytes, tensors: list[bytes], fuse: bytes = b"\0") -> bytes:
-    head = bytes([NAMES.index(name), 2]) + struct.pack(">I", len(fields)) + fields + fuse
+    kind = TERNARY if name == "BnnLabTernaryDense" else NAMES.index(name)
+    head = bytes([kind, 2]) + struct.pack(">I", len(fields)) + fields + fuse
     return head + bytes([len(tensors) - 1]) + b"".join(tensors) + bytes(range(256)) * 4
 
 
@@ -84,6 +86,16 @@ def cases() -> dict[str, bytes]:
         "LceBMaxPool2d",
         encode("LceBMaxPool2d", filter_height=2, filter_width=3, **window),
         [x, tensor(INT32, 1, 5, 3, 2)],
+    )
+    made["ternary"] = case(
+        "BnnLabTernaryDense",
+        encode("BnnLabTernaryDense", channels_in=10),
+        [
+            tensor(FLOAT, 2, 3, 10),
+            tensor(constant(INT8), 5, 3),
+            tensor(f, 1),
+            tensor(FLOAT, 2, 3, 5),
+        ],
     )
     return made
 

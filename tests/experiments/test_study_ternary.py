@@ -7,9 +7,9 @@ import pytest
 
 from bnn_lab import kernels
 from bnn_lab.bench.baselines import baseline
-from bnn_lab.experiments.latency import Run
+from bnn_lab.experiments.latency import Run, generation
 from bnn_lab.experiments.latency import ternary as study
-from bnn_lab.figures.ternary_study import draw_ternary
+from bnn_lab.figures.ternary_study import draw_generation, draw_ternary
 from bnn_lab.tflite.forms import FLOAT32, INT8
 from bnn_lab.tflite.op_files import layer_file
 from bnn_lab.tflite.ops import count_macs
@@ -77,3 +77,23 @@ def test_calls_take_turns() -> None:
     for _ in range(7):
         call()
     assert said == [0, 1, 2, 0, 1, 2, 0]
+
+
+def test_generation_finding_and_figure() -> None:
+    rows = [
+        {"width": w, "depth": 2, "form": form, "ms": ms, "characters_per_s": 1e3 / ms}
+        | {"file_bytes": size, "speedup": ms}
+        for w in (8, 16)
+        for form, ms, size in (
+            (FLOAT32, 4.0, 1600),
+            (INT8, 2.0, 400),
+            (generation.TERNARY, 1.0, 100),
+        )
+    ]
+    frame = pd.DataFrame(rows)
+    text = generation.finding(frame, Run(seconds=1, quick=True))
+    assert "With 8 channels and 2 blocks it writes 1,000 characters a second with ternary" in text
+    assert "500 with int8 and 250 with float ones, from a file 16.0 times smaller" in text
+    drawing = draw_generation(frame)
+    assert [list(trace.y) for trace in drawing.figure.data] == [[250.0, 500.0, 1000.0]] * 2
+    assert "8 channels, 2 blocks: float32 250, int8 500, ternary 1,000; 16" in drawing.words

@@ -76,6 +76,7 @@ CASES: dict[str, tuple[list[tuple[int, ...]], tuple[int, ...], dict[str, Any], i
         {"channels_in": 40},
         HEIGHT * WIDTH * 40 * TAPS * COUT,
     ),
+    "BnnLabTernaryDense": ([(2, 3, 40), (5, 10), (1,)], (2, 3, 5), {"channels_in": 40}, 6 * 5 * 40),
 }
 
 

@@ -15,6 +15,7 @@ from bnn_lab.convert.ir.lq_dialect import (
     Dequantize,
     LqOp,
     Quantize,
+    TernaryDense,
     Transpose2d,
 )
 from bnn_lab.convert.ir.tfl_dialect import CustomOp, LabOp, TflOp
@@ -22,7 +23,8 @@ from bnn_lab.errors import ModelFileError
 from bnn_lab.tflite.options import CUSTOM_OPS, decode, encode, unknown_options
 
 LQ_CODES: dict[str, type[LqOp]] = {
-    op.CODE: op for op in (Quantize, Dequantize, Bconv2d, BMaxPool2d, Depthwise2d, Transpose2d)
+    op.CODE: op
+    for op in (Quantize, Dequantize, Bconv2d, BMaxPool2d, Depthwise2d, Transpose2d, TernaryDense)
 }
 
 

@@ -1,8 +1,9 @@
-"""The `lq` dialect: binary ops of the Larq Compute Engine (LCE) file format, and two of our own.
+"""The `lq` dialect: binary ops of the Larq Compute Engine (LCE) file format, and three of our own.
 
 Binary activations are int32 words of 32 channels, as `bnn_lab.reference` defines them. LCE has no
 depthwise and no transposed binary convolution: `Depthwise2d` and `Transpose2d` stand in a file
-under the names BnnLabDepthwise2d and BnnLabTranspose2d, which only bnn_lab's runtime knows.
+under the names BnnLabDepthwise2d and BnnLabTranspose2d, which only bnn_lab's runtime knows. So does
+`TernaryDense`, as BnnLabTernaryDense.
 """
 
 from __future__ import annotations
@@ -211,3 +212,21 @@ class BMaxPool2d(LqOp):
     stride_height = prop_def(IntAttr)
     stride_width = prop_def(IntAttr)
     padding = _choice("padding")
+
+
+@irdl_op_definition
+class TernaryDense(LqOp):
+    """Dense layer of ternary weights on activations that it makes int8 (BnnLabTernaryDense).
+
+    `input` is float32 (..., channels_in), `filter` int8 (O, ceil(channels_in / 4)), four codes in a
+    byte as `ternary_reference.pack_2bit` has them, `scale` float32 (1,).
+    """
+
+    name = "lq.TernaryDense"
+    CODE: ClassVar[str] = "BnnLabTernaryDense"
+    input = operand_def()
+    filter = operand_def()
+    scale = operand_def()
+    output = result_def()
+    channels_in = prop_def(IntAttr)
+    traits = traits_def(Pure())

@@ -17,6 +17,7 @@ from bnn_lab.errors import InputError
 from bnn_lab.experiments.latency import (
     accuracy,
     breakdown,
+    generation,
     macs,
     overhead,
     padding,
@@ -65,6 +66,7 @@ STUDIES: dict[str, Entry] = {
     "ternary": _entry(ternary),
     "ways": _entry(ways),
     "padding": _entry(padding),
+    "generation": _entry(generation),
 }
 
 

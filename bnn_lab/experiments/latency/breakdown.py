@@ -35,6 +35,7 @@ _OF_KIND = {
     "AVERAGE_POOL_2D": POOLING,
     "MEAN": POOLING,
     "FULLY_CONNECTED": DENSE,
+    "BnnLabTernaryDense": DENSE,
     "SOFTMAX": DENSE,
     "ADD": ELEMENTWISE,
     "SUB": ELEMENTWISE,

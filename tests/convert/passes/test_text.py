@@ -3,8 +3,8 @@
 A case is a file in `graphs/`: a pass's name, filecheck lines for the graph that it leaves, and the
 graph that it is given. Behind the name may stand "lce_compatible = false", or "refuses" for a pass
 that only says why. Data that the text leaves out is made from its key: "signs" are ±1, "signs
-* 3" are ±3, "uniform" and "normal" numbers of these distributions. Both graphs run on every
-interpreter that knows their ops.
+* 3" are ±3, "trits" -1, 0 and 1, "uniform" and "normal" numbers of these distributions. Both graphs
+run on every interpreter that knows their ops.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from filecheck.options import Options as CheckOptions
 from filecheck.parser import Parser, pattern_for_opts
 
 from bnn_lab.convert import ir_text, make_pipeline, parse_ir
-from bnn_lab.convert.ir.lq_dialect import Depthwise2d, LqOp, Transpose2d
+from bnn_lab.convert.ir.lq_dialect import Depthwise2d, LqOp, TernaryDense, Transpose2d
 from bnn_lab.convert.pipeline import order_faults, passes_of
 from bnn_lab.convert.rewrite.base import Pass
 
@@ -48,6 +48,7 @@ def data(key: str, type_: Any) -> np.ndarray:
     kind, _, factor = key.partition(" * ")
     makers = {
         "signs": lambda: rng.choice([-1.0, 1.0], shape),
+        "trits": lambda: rng.choice([-1.0, 0.0, 1.0], shape),
         "uniform": lambda: rng.uniform(0, 2, shape),
         "normal": lambda: rng.normal(size=shape),
     }
@@ -89,7 +90,7 @@ def check_case(rng, interpreters, executable, litert, export, text, step, refuse
     filecheck(ir_text(module), text)
     assert outcomes
     assert all(outcome.applied != refuses for outcome in outcomes)
-    own_ops = any(isinstance(op, Depthwise2d | Transpose2d) for op in module.walk())
+    own_ops = any(isinstance(op, Depthwise2d | Transpose2d | TernaryDense) for op in module.walk())
     for stage, file in files.items():
         for name, run in runs.items():
             if name == "lce" and own_ops and stage == "after":
