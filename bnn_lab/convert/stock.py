@@ -60,11 +60,14 @@ class Quantization:
         representative_data: samples to calibrate on, see `stock_tflite`; None for none.
         input_type: "float32" or "int8", of the model's inputs.
         output_type: type of its outputs.
+        int8_weights: without such samples, make only the weights int8; activations follow at run
+            time, by the largest magnitude of each row.
     """
 
     representative_data: RepresentativeData | None = None
     input_type: str = "float32"
     output_type: str = "float32"
+    int8_weights: bool = False
 
     def configure(self, converter: Any, function: FixedFunction) -> None:
         """Set the converter's options.
@@ -93,6 +96,8 @@ class Quantization:
                     "int8 inputs or outputs need an int8 model. Fix: pass "
                     "representative_dataset, or train with fake quantization"
                 )
+            if self.int8_weights:
+                converter.optimizations = [tf.lite.Optimize.DEFAULT]
             return
         # With fake quantization and without this, TensorFlow writes uint8.
         converter.optimizations = [tf.lite.Optimize.DEFAULT]

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from bnn_lab._keras import require_tensorflow
 from bnn_lab._pandas import to_frame
-from bnn_lab._quiet import without_native_chatter
 from bnn_lab.bench.baselines import litert_call
 from bnn_lab.convert import convert_keras_model
+from bnn_lab.convert.stock import Quantization, convert_function
+from bnn_lab.convert.tracing import concrete_function, model_name
 from bnn_lab.data.sentences import ALPHABET
 from bnn_lab.experiments.latency.base import Run
 from bnn_lab.tflite.forms import FLOAT32, INT8
@@ -66,27 +67,12 @@ def step_files(width: int, depth: int) -> dict[str, bytes]:
         return CharTransformer(len(ALPHABET), **sizes).decoder()
 
     plain = decoder(None)
-    ternary = convert_keras_model(decoder("absmean_ternary"), lce_compatible=False)
+    traced, name = concrete_function(plain), model_name(plain)
     return {
-        FLOAT32: stock_file(plain),
-        INT8: stock_file(plain, int8_weights=True),
-        TERNARY: ternary,
+        FLOAT32: convert_function(traced, name),
+        INT8: convert_function(traced, name, Quantization(int8_weights=True)),
+        TERNARY: convert_keras_model(decoder("absmean_ternary"), lce_compatible=False),
     }
-
-
-def stock_file(model: Any, *, int8_weights: bool = False) -> bytes:
-    """What TensorFlow's own converter makes of a Keras model.
-
-    Args:
-        model: with fixed shapes.
-        int8_weights: quantize the weights; activations follow at run time, token by token.
-    """
-    tf = require_tensorflow()
-    converter = tf.lite.TFLiteConverter.from_keras_model(model)
-    if int8_weights:
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    with without_native_chatter():
-        return bytes(converter.convert())
 
 
 def finding(frame: pd.DataFrame, run: Run) -> str:
