@@ -136,6 +136,7 @@ def test_a_link_holds_the_report(page: Any, saved: Path) -> None:
 
 
 def test_dots_are_reached_by_keys(page: Any) -> None:
+    page.mouse.move(0, 0)
     page.focus("#measure .dot[tabindex='0']")
     first = text(page, ".said")
     assert re.match(r"3x3 56,64, A test's device, .*: best", first)
@@ -145,6 +146,13 @@ def test_dots_are_reached_by_keys(page: Any) -> None:
     assert re.match(r"dense 4096x4096, .*native, float32 TFLite: best", text(page, ".said"))
     page.check("#measure input[value='GMAC/s']")
     assert page.text_content("#measure .plot .unit") == "GMAC/s"
+
+
+def test_dots_are_reached_by_the_pointer(page: Any) -> None:
+    page.hover("#measure .dot >> nth=3")
+    expected = page.get_attribute("#measure .dot >> nth=3", "aria-label")
+    assert text(page, ".said") == expected
+    page.mouse.move(0, 0)
 
 
 def test_a_phone_sees_it_whole(page: Any) -> None:

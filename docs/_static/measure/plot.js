@@ -109,7 +109,8 @@ export function drawPlot(box, bands, { unit, say }) {
           element("circle", { cx: a, cy: y, r: 5.5 }, dot);
           const text = describe(band, line, point);
           dot.setAttribute("aria-label", text);
-          for (const event of ["pointerenter", "focus", "click"]) {
+          // Not pointerenter: a page that scrolls under a resting pointer tells nothing.
+          for (const event of ["pointermove", "focus", "click"]) {
             dot.addEventListener(event, () => say(text));
           }
           dots.push(dot);
