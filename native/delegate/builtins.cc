@@ -92,7 +92,11 @@ Steps steps_of_two_operands(const tfl::Context* context, const GraphNode& n, int
   Steps steps{channel_step(context, n, x)};
   if (steps[0].values.empty()) {
     const int other = inputs[0] == x ? inputs[1] : inputs[0];
-    if (code != tfl::kAdd || !is_float(context, other) || !same_shape(context, other, x)) return {};
+    // A constant keeps its shape when the batch is resized, a shortcut does not.
+    if (code != tfl::kAdd || !is_float(context, other) || is_constant(context, other) ||
+        !same_shape(context, other, x)) {
+      return {};
+    }
     steps[0] = {BNN_STEP_SHORTCUT, {}, Activation::kNone};
   }
   add_clamp(activation, &steps);

@@ -376,3 +376,33 @@ def test_batch_and_size_change(graph):
         results.append(collected)
     for fused, plain in zip(*results, strict=True):
         np.testing.assert_array_equal(fused, plain)
+
+
+def constant_of_the_outputs_shape(graph):
+    y = graph.conv(graph.quantize("x", "q"), "c")
+    return graph.float_op("ADD", [y, graph.constant("image", (*SIZE, graph.channels))], "y1")
+
+
+def constant_first(graph):
+    y = graph.conv(graph.quantize("x", "q"), "c")
+    return graph.float_op("ADD", [graph.constant("image", (*SIZE, graph.channels)), y], "y1")
+
+
+def constant_and_shortcut(graph):
+    y = graph.conv(graph.quantize("x", "q"), "c")
+    y = graph.float_op("ADD", [y, "x"], "y1")
+    y = graph.float_op("ADD", [y, graph.constant("image", (*SIZE, graph.channels))], "y2")
+    return graph.float_op("ADD", [graph.conv(graph.quantize(y, "q2"), "c2"), y], "y3")
+
+
+@pytest.mark.parametrize(
+    "build", [constant_of_the_outputs_shape, constant_first, constant_and_shortcut]
+)
+def test_a_constant_is_no_shortcut_when_the_batch_changes(graph, build):
+    last = build(graph)
+    graph.check(last)
+    content = graph.build_model(graph.tensors, graph.ops, ["x"], [last])
+    x = np.random.default_rng(2).normal(size=(3, *SIZE[1:], graph.channels)).astype(np.float32)
+    want = Interpreter(content, fuse=False).predict(x)
+    got = Interpreter(content, resize=x.shape).predict(x)
+    np.testing.assert_array_equal(got, want)
