@@ -21,6 +21,9 @@ def profile_command(
         bool, typer.Option(help="Let binary convolutions take in the float ops around them.")
     ] = True,
     rounds: Annotated[int, typer.Option(min=1, help="Timing samples.")] = 30,
+    signature: Annotated[
+        str | None, typer.Option(help="Entry point of a file that has several.")
+    ] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write the figures to this file.")
     ] = None,
@@ -32,7 +35,14 @@ def profile_command(
     from bnn_lab.measure.host import describe_host
     from bnn_lab.profiling.model_profile import profile
 
-    result = profile(file, num_threads=threads, backend=backend, fuse=fuse, rounds=rounds)
+    result = profile(
+        file,
+        num_threads=threads,
+        backend=backend,
+        fuse=fuse,
+        rounds=rounds,
+        signature=signature,
+    )
     console().print(result)
     if json_file is not None:
         report = {

@@ -34,6 +34,7 @@ from bnn_lab.profiling.partitions import Part, made_up, node_seconds, quiet_roun
 from bnn_lab.runtime import Interpreter
 from bnn_lab.tflite.contents import read_contents
 from bnn_lab.tflite.ops import ModelOps
+from bnn_lab.tflite.subgraphs import only_signature
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -183,12 +184,14 @@ def profile(
     backend: str | None = None,
     fuse: bool = True,
     rounds: int = 30,
+    signature: str | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Profile:
     """Measure where a model's time goes, op by op, float ops included.
 
     Any `.tflite` file that `bnn_lab.Interpreter` runs can be profiled: bnn_lab's, LCE's, float,
-    int8.
+    float16, int8, with control flow or variables. The graphs that an op calls (IF, WHILE) are part
+    of its time.
 
     Args:
         model: a `.tflite` file as bytes or its path, or a tf_keras model, which is converted.
@@ -198,6 +201,7 @@ def profile(
         backend: name of a kernel backend, default BNN_LAB_BACKEND or the fastest.
         fuse: see `bnn_lab.Interpreter`. False gives each op a row of its own.
         rounds: timing samples, at least 1.
+        signature: which of the file's entry points to run, default its first graph.
         clock: returns seconds; for tests.
 
     Returns:
@@ -213,9 +217,16 @@ def profile(
     if isinstance(rounds, bool) or not isinstance(rounds, int) or rounds < 1:
         raise InputError(f"profile: rounds must be an integer of at least 1, not {rounds!r}")
     content = _content(model)
+    if signature is not None:
+        content = only_signature(content, signature)
     options: dict[str, Any] = {"num_threads": num_threads, "backend": backend, "fuse": fuse}
-    arrays = _first_batch(Interpreter(content, **options), x)
-    plain, timed = open_litert(content, **options), NodeClock(content, clock=clock, **options)
+    interpreter = Interpreter(content, **options)
+    arrays = _first_batch(interpreter, x)
+    interpreter.predict(arrays)  # says what does not fit, and whether XNNPACK refuses the model
+    options["xnnpack"] = interpreter.uses_xnnpack
+    sizes = {position: array.shape for position, array in enumerate(arrays)}
+    plain = open_litert(content, sizes=sizes, **options)
+    timed = NodeClock(content, clock=clock, sizes=sizes, **options)
     for litert in (plain, timed.litert):
         set_inputs(litert, arrays)
     warning = busy_warning(num_threads)
@@ -239,9 +250,10 @@ def profile(
     quiet = quiet_rounds(wholes, totals)
     per_node = np.array(timed.seconds[_WARMUP:]).reshape(*totals.shape, -1)[quiet]
     seconds = node_seconds(per_node.reshape(-1, per_node.shape[-1]), totals[quiet].ravel())
-    parts = split_nodes(
-        ModelOps(content), timed.nodes, seconds.tolist(), rounds=rounds, clock=clock, **options
-    )
+    ops = ModelOps(content)
+    if [array.shape for array in arrays] != [ops.shape(tensor) for tensor in ops.inputs]:
+        ops = ModelOps(content, _shapes_for(arrays, ops, sizes=sizes, **options))
+    parts = split_nodes(ops, timed.nodes, seconds.tolist(), rounds=rounds, clock=clock, **options)
     total = sum(part.seconds for part in parts)
     return Profile(
         rows=tuple(_row(part, part.seconds / total if total > 0 else 0.0) for part in parts),
@@ -291,5 +303,15 @@ def _first_batch(interpreter: Interpreter, x: NDArray | Sequence[NDArray] | None
     ] + list(arrays[len(shapes) :])
     if any(array.ndim and not len(array) for array in batches):
         raise InputError("profile: x holds no sample; pass at least one batch")
-    interpreter.predict(batches)  # says what does not fit
     return batches
+
+
+def _shapes_for(
+    arrays: Sequence[NDArray], model: ModelOps, **options: Any
+) -> dict[int, tuple[int, ...]]:
+    """Shapes of all tensors for inputs that are not of the file's sizes."""
+    litert = open_litert(model.with_all_outputs(), **{**options, "fuse": False})
+    set_inputs(litert, arrays)
+    litert.invoke()
+    details = litert.get_tensor_details()
+    return {detail["index"]: tuple(map(int, detail["shape"])) for detail in details}

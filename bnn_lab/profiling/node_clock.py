@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import ctypes
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from numpy.typing import NDArray
 
-from bnn_lab._quiet import without_native_chatter
 from bnn_lab.errors import BnnLabError, ModelFileError
+from bnn_lab.runtime import litert
 from bnn_lab.runtime.delegate import delegate_groups, load_delegate, tflite_layout
 
 OUR_DELEGATE = "BnnLabDelegate"  # the name that bnn_lab's delegate gives its nodes
@@ -64,6 +64,8 @@ def open_litert(
     backend: str | None = None,
     fuse: bool = True,
     probe: Any = None,
+    xnnpack: bool = True,
+    sizes: Mapping[int, Sequence[int]] | None = None,
 ) -> Any:
     """LiteRT's interpreter, ready to run.
 
@@ -74,6 +76,8 @@ def open_litert(
         backend: name of a kernel backend, default BNN_LAB_BACKEND or the fastest.
         fuse: see `bnn_lab.Interpreter`.
         probe: one more delegate, applied last; gets the partitions of ours.
+        xnnpack: run float and int8 ops on XNNPACK.
+        sizes: shapes of inputs that are not to have the file's, by position.
 
     Returns:
         An `ai_edge_litert.interpreter.Interpreter`, which keeps the delegates alive.
@@ -81,28 +85,23 @@ def open_litert(
     Raises:
         ModelFileError: the file cannot be run.
     """
-    from ai_edge_litert.interpreter import Interpreter
-
     ours = [load_delegate(backend=backend, fuse=fuse)] if delegate else []
     delegates = [*ours, probe] if probe else ours
     try:
-        with without_native_chatter():
-            litert = Interpreter(
-                model_content=content, num_threads=num_threads, experimental_delegates=delegates
-            )
-            litert.allocate_tensors()
-    except (ValueError, RuntimeError) as error:
-        text = " ".join(str(error).split())
-        raise ModelFileError(f"the model cannot be run: {text}") from error
+        made = litert.open_litert(
+            content, delegates, num_threads=num_threads, xnnpack=xnnpack, sizes=sizes
+        )
+    except litert.LITERT_ERRORS as error:
+        raise ModelFileError(f"the model cannot be run: {litert.one_line(error)}") from error
     if probe and ours:
         probe.partitions = delegate_groups(ours[0])
-    return litert
+    return made
 
 
-def set_inputs(litert: Any, arrays: Sequence[NDArray]) -> None:
+def set_inputs(interpreter: Any, arrays: Sequence[NDArray]) -> None:
     """Give an interpreter its inputs, in its order."""
-    for tensor, array in zip(litert.get_input_details(), arrays, strict=True):
-        litert.set_tensor(tensor["index"], array)
+    for tensor, array in zip(interpreter.get_input_details(), arrays, strict=True):
+        interpreter.set_tensor(tensor["index"], array)
 
 
 class NodeClock:

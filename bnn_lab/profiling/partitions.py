@@ -64,7 +64,9 @@ def node_seconds(seconds: NDArray[np.float64], totals: NDArray[np.float64]) -> N
     Returns:
         float64 (nodes,).
     """
-    low, high = np.percentile(totals, [35, 65])
+    # Ends that are runs: between two there may be none.
+    low = np.percentile(totals, 35, method="lower")
+    high = np.percentile(totals, 65, method="higher")
     mean: NDArray[np.float64] = seconds[(totals >= low) & (totals <= high)].mean(axis=0)
     return mean
 
@@ -90,22 +92,29 @@ def split_nodes(
 
     Returns:
         In the order of the nodes and, within a node, of the file. A partition whose ops cannot run
-        alone is one part.
+        alone is one part. What a runtime does once, unpacking constants, takes no time of it.
     """
     parts = []
+    at_load = model.done_at_load
     for node, spent in zip(nodes, seconds, strict=True):
         ours = node.custom_name == OUR_DELEGATE
         groups = groups_of_node(node, model.ops)
         weights = None
         if len(groups) > 1:
             try:
-                weights = _times_alone(model, groups, rounds, clock, options)
+                timed = [group for group in groups if not at_load.issuperset(_indices(group))]
+                alone = iter(_times_alone(model, timed, rounds, clock, options))
+                weights = [next(alone) if group in timed else 0.0 for group in groups]
             except BnnLabError:
                 groups = [tuple(op for group in groups for op in group)]
         for group, part in zip(groups, split_time(spent, weights or [1.0]), strict=True):
             binary = ours and any(op.custom for op in group)
             parts.append(Part(group, part, binary, len(groups) > 1))
     return parts
+
+
+def _indices(group: tuple[FileOp, ...]) -> list[int]:
+    return [op.index for op in group]
 
 
 def groups_of_node(node: PlanNode, ops: Sequence[FileOp]) -> list[tuple[FileOp, ...]]:
@@ -167,9 +176,11 @@ def _times_alone(
     clock: Callable[[], float],
     options: dict[str, Any],
 ) -> list[float]:
+    if len(groups) == 1:
+        return [1.0]
     alone = []
     for group in groups:
-        interpreter = NodeClock(model.cut(op.index for op in group), clock=clock, **options)
+        interpreter = NodeClock(model.cut(_indices(group)), clock=clock, **options)
         details = interpreter.litert.get_input_details()
         arrays = [made_up(tuple(t["shape"]), np.dtype(t["dtype"])) for t in details]
         set_inputs(interpreter.litert, arrays)

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Iterator
-from typing import Any
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bnn_lab._quiet import without_native_chatter
-from bnn_lab.errors import InputError, ModelFileError
+from bnn_lab.errors import BnnLabError, InputError, ModelFileError
 from bnn_lab.runtime.delegate import check_flag, check_threads, load_delegate
+from bnn_lab.runtime.litert import LITERT_ERRORS, is_of_xnnpack, one_line, open_litert, resize
+from bnn_lab.runtime.samples import ModelEnd, joined, runs_of, single_sample
+from bnn_lab.runtime.sizes import Sizes, file_inputs, positions_of
 from bnn_lab.tflite.contents import read_contents
 
-Data = NDArray | list[NDArray]
+if TYPE_CHECKING:
+    from bnn_lab.tflite.reader import ModelFile
+
+Data = NDArray | list[NDArray] | Mapping[str, NDArray]
+_SIZES_HINT = (
+    ". Fix: the file leaves sizes of its inputs open, perhaps none fits that LiteRT starts with; "
+    "give resize="
+)
 
 
 class Interpreter:
@@ -23,6 +34,9 @@ class Interpreter:
 
     Files written by `bnn_lab.convert_keras_model` and by the Larq Compute Engine both run; so does
     a plain float or int8 file, without any part for the kernels.
+
+    Where LiteRT's XNNPACK refuses a file, such as for an int8 scale beyond its limits, float and
+    int8 ops run on LiteRT's plain kernels, with a warning: they are slower.
 
     One object may be shared by Python threads: calls of `predict` then wait for each other.
 
@@ -35,6 +49,11 @@ class Interpreter:
             `load_delegate`). Results are the same.
         use_reference: use the plainest code there is, to find out whether a doubtful result comes
             from an optimization: the scalar backend, nothing fused. Results are the same.
+        signature: which of the file's entry points to run, see `signatures`; default its first
+            graph. Each object has variables of its own.
+        resize: sizes of the inputs that are not to be the file's, batch included: the shape of a
+            single input, a list of all shapes, or a dict by the input's name. Sizes that the file
+            leaves open need not be given: `predict` takes them from the data.
 
     Raises:
         ModelFileError: not a TFLite file, corrupt, or with an op that cannot run; the message names
@@ -51,15 +70,21 @@ class Interpreter:
         backend: str | None = None,
         fuse: bool = True,
         use_reference: bool = False,
+        signature: str | None = None,
+        resize: Sizes | None = None,
     ) -> None:
-        from ai_edge_litert.interpreter import Interpreter as LiteRtInterpreter
-
         from bnn_lab.tflite.check import check_contents  # loads LiteRT's schema
 
         self._lock = threading.Lock()
         content = read_contents(flatbuffer_model, "Interpreter")
-        check_contents(content)
-        num_threads = check_threads(num_threads)
+        if signature is not None:
+            from bnn_lab.tflite.subgraphs import only_signature
+
+            content = only_signature(content, signature)
+        file = check_contents(content)
+        self._signatures = tuple(entry.key for entry in file.info().signatures)
+        self._content = content
+        self._threads = check_threads(num_threads)
         check_flag("fuse", fuse)
         if check_flag("use_reference", use_reference):
             if backend not in (None, "scalar"):
@@ -68,19 +93,87 @@ class Interpreter:
                     "one of the two"
                 )
             backend, fuse = "scalar", False
-        delegate = load_delegate(backend=backend, fuse=fuse)
+        self._delegate = {"backend": backend, "fuse": fuse}
+        self._has_run = False
+        self._open(file, {} if resize is None else positions_of(resize, file_inputs(file)))
+
+    def _open(self, file: ModelFile, sizes: Mapping[int, tuple[int, ...]]) -> None:
         try:
-            with without_native_chatter():
-                self._litert = LiteRtInterpreter(
-                    model_content=content,
-                    experimental_delegates=[delegate],
-                    num_threads=num_threads,
-                )
-                self._litert.allocate_tensors()
-                self._inputs = self._litert.get_input_details()
-                self._outputs = self._litert.get_output_details()
-        except (ValueError, RuntimeError) as error:  # what LiteRT raises for a bad file
-            raise ModelFileError(f"the model cannot be run: {_one_line(error)}") from error
+            self._open_with(xnnpack=True, sizes=sizes)
+            return
+        except BnnLabError:
+            raise
+        except LITERT_ERRORS as error:  # what LiteRT raises for a bad file
+            refusal = error
+        if is_of_xnnpack(refusal):
+            with suppress(ModelFileError):
+                self._open_without_xnnpack(refusal, sizes)
+                return
+        inputs = file_inputs(file)
+        if sizes:
+            names = [end.name for end in inputs]
+            raise InputError(_cannot_take(sizes, names, refusal)) from refusal
+        hint = "" if not any(any(end.free) for end in inputs) else _SIZES_HINT
+        raise ModelFileError(f"the model cannot be run: {one_line(refusal)}{hint}") from refusal
+
+    def _open_with(
+        self, *, xnnpack: bool, sizes: Mapping[int, Sequence[int]] | None = None
+    ) -> None:
+        self._litert = open_litert(
+            self._content,
+            [load_delegate(**self._delegate)],  # type: ignore[arg-type]
+            num_threads=self._threads,
+            xnnpack=xnnpack,
+            sizes=sizes,
+        )
+        self._xnnpack = xnnpack
+        self._look()
+
+    def _open_without_xnnpack(self, refusal: Exception, sizes: Mapping[int, Sequence[int]]) -> None:
+        try:
+            self._open_with(xnnpack=False, sizes=sizes)
+        except LITERT_ERRORS:
+            raise ModelFileError(f"the model cannot be run: {one_line(refusal)}") from refusal
+        warnings.warn(
+            "XNNPACK, LiteRT's library for float and int8 ops, refuses this model "
+            f"({one_line(refusal)}); they run on LiteRT's plain kernels, which are slower",
+            RuntimeWarning,
+            stacklevel=4,
+        )
+
+    def _look(self) -> None:
+        """Read what LiteRT says of the ends, which new sizes change."""
+        self._inputs = self._litert.get_input_details()
+        self._sizes = {at: tuple(map(int, t["shape"])) for at, t in enumerate(self._inputs)}
+        self._outputs = self._litert.get_output_details()
+        self._ends = [
+            ModelEnd.of(name, detail)
+            for name, detail in zip(self.input_names, self._inputs, strict=True)
+        ]
+
+    def _resize(self, sizes: Mapping[int, tuple[int, ...]]) -> None:
+        try:
+            resize(self._litert, sizes)
+            self._litert.allocate_tensors()
+            self._look()
+        except LITERT_ERRORS as error:
+            if self._xnnpack and not self._has_run and is_of_xnnpack(error):
+                with suppress(ModelFileError):
+                    self._open_without_xnnpack(error, sizes)
+                    return
+            # LiteRT's object is of no use any more.
+            self._open_with(xnnpack=self._xnnpack, sizes=self._sizes)
+            raise InputError(_cannot_take(sizes, self.input_names, error)) from error
+
+    @property
+    def signatures(self) -> tuple[str, ...]:
+        """Keys of the file's entry points; with `signature`, that one alone."""
+        return self._signatures
+
+    @property
+    def uses_xnnpack(self) -> bool:
+        """Whether XNNPACK took the model's float and int8 ops, as far as it knows them."""
+        return self._xnnpack
 
     @property
     def input_names(self) -> list[str]:
@@ -139,32 +232,31 @@ class Interpreter:
         """Quantization zero points of the outputs, None where not quantized."""
         return [_quantization(t, "zero_points") for t in self._outputs]
 
-    def predict(self, x: Data | Iterator[Data], verbose: int = 0) -> Data:
+    def predict(self, x: Data | Iterator[Data], verbose: int = 0) -> NDArray | list[NDArray]:
         """Outputs for a number of samples.
 
         Args:
-            x: an array whose first dimension counts the samples, a list of such arrays for a model
-                with several inputs, or an iterator over single samples (arrays, or lists of arrays,
-                without the batch dimension). The dtype must be the model's; nothing is cast.
+            x: an array whose first dimension counts the samples; for a model with several inputs a
+                list of such arrays, or a dict by input name; or an iterator over single samples,
+                without the batch dimension. The dtype must be the model's; nothing is cast. An
+                input that is a scalar in the model gets one number for all samples, or an array of
+                one for each. Inputs of strings get arrays of str or bytes. Where the file leaves a
+                size open, any is taken.
             verbose: 1 shows a progress bar.
 
         Returns:
             The output as one array, first dimension the samples; a list of arrays if the model has
-            several outputs.
+            several outputs. Strings are bytes in an array of objects.
 
         Raises:
             InputError: wrong number of inputs, shape or dtype; the message names the input.
             ModelFileError: an op of the model cannot go on.
         """
-        chunks: Iterable[list[NDArray]]
         total = None
-        if isinstance(x, (np.ndarray, list, tuple)):
-            arrays = [x] if isinstance(x, np.ndarray) else list(x)
-            batch = self._check(arrays)
-            total = len(arrays[0]) // batch
-            chunks = ([a[i * batch : (i + 1) * batch] for a in arrays] for i in range(total))
+        if isinstance(x, np.ndarray | np.generic | list | tuple | Mapping):
+            total, chunks = runs_of(x, self._ends)
         elif isinstance(x, Iterator):
-            chunks = self._samples(x)
+            chunks = (single_sample(sample, self._ends) for sample in x)
         else:
             raise InputError(
                 "predict: x must be a NumPy array, a list of arrays or an iterator, not "
@@ -178,74 +270,45 @@ class Interpreter:
         # The lock is not held while an iterator makes its next sample: it may use this object too.
         parts = [self._run(chunk) for chunk in chunks]
         if parts:
-            outputs = [np.concatenate(column) for column in zip(*parts, strict=True)]
+            outputs = joined(parts, self.output_names)
         else:
             outputs = [np.empty((0, *t["shape"][1:]), t["dtype"]) for t in self._outputs]
         return outputs[0] if len(outputs) == 1 else outputs
 
     def _run(self, arrays: list[NDArray]) -> list[NDArray]:
         with self._lock:
-            for tensor, array in zip(self._inputs, arrays, strict=True):
-                self._litert.set_tensor(tensor["index"], np.ascontiguousarray(array))
+            sizes = {
+                position: array.shape
+                for position, (end, array) in enumerate(zip(self._ends, arrays, strict=True))
+                if array.shape != end.shape
+            }
+            if sizes:
+                self._resize(sizes)
             try:
-                self._litert.invoke()
-            except (ValueError, RuntimeError) as error:
-                raise ModelFileError(f"the model stopped running: {_one_line(error)}") from error
-            return [self._litert.get_tensor(tensor["index"]) for tensor in self._outputs]
+                return self._invoked(arrays)
+            except LITERT_ERRORS as error:
+                if not self._xnnpack or self._has_run or not is_of_xnnpack(error):
+                    raise ModelFileError(f"the model stopped running: {one_line(error)}") from error
+                self._open_without_xnnpack(error, dict(enumerate(a.shape for a in arrays)))
+            try:
+                return self._invoked(arrays)
+            except LITERT_ERRORS as error:
+                raise ModelFileError(f"the model stopped running: {one_line(error)}") from error
 
-    def _samples(self, samples: Iterator[Data]) -> Iterator[list[NDArray]]:
-        for sample in samples:
-            parts = sample if isinstance(sample, (list, tuple)) else [sample]
-            arrays = [np.asarray(part)[None] for part in parts]
-            self._check(arrays)
-            yield arrays
-
-    def _check(self, arrays: list[Any]) -> int:
-        """Raise for what does not fit the model's inputs; return the model's batch size."""
-        if len(arrays) != len(self._inputs):
-            names = ", ".join(repr(t["name"]) for t in self._inputs)
-            raise InputError(
-                f"predict: the model has {len(self._inputs)} input(s) ({names}), "
-                f"but {len(arrays)} were given"
-            )
+    def _invoked(self, arrays: list[NDArray]) -> list[NDArray]:
         for tensor, array in zip(self._inputs, arrays, strict=True):
-            what = f"predict: input {tensor['name']!r}"
-            shape = tuple(int(d) for d in tensor["shape"])
-            if not isinstance(array, np.ndarray):
-                raise InputError(f"{what} must be a NumPy array, not {type(array).__name__}")
-            if not shape:
-                raise InputError(f"{what} is a scalar in the model, which has no batch dimension")
-            if array.ndim != len(shape) or array.shape[1:] != shape[1:]:
-                wanted = ", ".join(str(d) for d in shape[1:])
-                raise InputError(
-                    f"{what} must have shape (samples, {wanted}), not {array.shape}"
-                    + (
-                        "; a single sample needs a leading dimension: x[None]"
-                        if array.shape == shape[1:]
-                        else ""
-                    )
-                )
-            if array.dtype != tensor["dtype"]:
-                name = np.dtype(tensor["dtype"]).name
-                raise InputError(
-                    f"{what} must be {name}, not {array.dtype}; convert it with "
-                    f"x.astype(numpy.{name})"
-                )
-            if array.shape[0] % max(shape[0], 1):
-                raise InputError(
-                    f"{what}: the model's batch size is {shape[0]}, which does not divide "
-                    f"{array.shape[0]} samples"
-                )
-            if array.shape[0] // max(shape[0], 1) != len(arrays[0]) // max(self._batch(0), 1):
-                raise InputError(f"{what} has a different number of samples than the first input")
-        return max(self._batch(0), 1)
-
-    def _batch(self, index: int) -> int:
-        return int(self._inputs[index]["shape"][0])
+            # `ascontiguousarray` would make a scalar an array of one number.
+            self._litert.set_tensor(tensor["index"], np.asarray(array, order="C"))
+        self._litert.invoke()
+        self._has_run = True
+        return [self._litert.get_tensor(tensor["index"]) for tensor in self._outputs]
 
 
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+def _cannot_take(
+    sizes: Mapping[int, tuple[int, ...]], names: Sequence[str], error: Exception
+) -> str:
+    shown = {names[position]: shape for position, shape in sizes.items()}
+    return f"the model cannot run with inputs of the sizes {shown}: {one_line(error)}"
 
 
 def _quantization(tensor: dict[str, Any], key: str) -> Any:

@@ -16,6 +16,7 @@ import numpy as np
 from bnn_lab.errors import BnnLabError, ModelFileError
 from bnn_lab.tflite.binary_ops import Words
 from bnn_lab.tflite.reader import ModelFile, corrupt, numbers, tables, text
+from bnn_lab.tflite.subgraphs import call_fields
 from bnn_lab.tflite.types import TYPE_NAMES, dtype_of_code
 
 MOST_DIMENSIONS = 8
@@ -75,17 +76,8 @@ _MAY_LACK = {
 }
 _MAY_RETURN_NOTHING = {"ASSIGN_VARIABLE", "CALL", "CALL_ONCE", "HASHTABLE_IMPORT", "IF", "WHILE"}
 _POSITIVE = ("strideH", "strideW", "dilationHFactor", "dilationWFactor")
-# Fields of options that name another graph.
-_CALLS = (
-    "thenSubgraphIndex",
-    "elseSubgraphIndex",
-    "condSubgraphIndex",
-    "bodySubgraphIndex",
-    "subgraph",
-    "initSubgraphIndex",
-    "decompositionSubgraphIndex",
-)
 _LEAST_SCALE = float(np.finfo(np.float32).tiny)  # XNNPACK dies of smaller ones
+_MOST_RATIO = 1 << 20
 _SCALED = ("INT8", "UINT8", "INT16")  # what LiteRT divides by the scale of
 
 
@@ -155,6 +147,8 @@ class _Graph:
             operands, results = numbers(op.inputs), numbers(op.outputs)
             self._check_op(where, code.name, code.custom, operands, results, written)
             self._check_options(where, op)
+            if code.name in ("ADD", "SUB"):
+                self._check_sum(where, operands, results)
             if code.custom:
                 words.check(code.name, op, operands, results, where)
         for index in outputs:
@@ -202,10 +196,21 @@ class _Graph:
             for name, value in () if table is None else vars(table).items():
                 if name in _POSITIVE and value < 1:
                     raise ModelFileError(f"{where}: {name} = {value} must be at least 1")
-                if name in _CALLS:
-                    if not 0 <= value < len(self.file.subgraphs):
-                        raise ModelFileError(f"{where} calls subgraph {value}, which is not there")
-                    self.calls.add(int(value))
+        for table, name in call_fields(op):
+            called = int(getattr(table, name))
+            if not 0 <= called < len(self.file.subgraphs):
+                raise ModelFileError(f"{where} calls subgraph {called}, which is not there")
+            self.calls.add(called)
+
+    def _check_sum(self, where: str, operands: tuple[int, ...], results: tuple[int, ...]) -> None:
+        """LiteRT adds 8-bit numbers in 20 more bits, and dies if the result needs still more."""
+        tensors = [self.tensors[index] for index in (*operands, *results)]
+        scales = [_scale_of(tensor) for tensor in tensors]
+        if all(scales) and max(scales[:2]) * 2 >= _MOST_RATIO * scales[-1]:
+            raise ModelFileError(
+                f"{where} has scales of {max(scales[:2]):.3g} and {scales[-1]:.3g}, but those of "
+                f"its inputs must be less than {_MOST_RATIO // 2} times that of its result"
+            )
 
     def _in_range(self, indices: Iterable[int], role: str) -> None:
         for index in indices:
@@ -263,6 +268,14 @@ class _Graph:
             raise ModelFileError(
                 f"{where} has {scales.size} scales for axis {axis} of the shape {shape}"
             )
+
+
+def _scale_of(tensor: Any) -> float:
+    """Scale of a tensor of 8 bits, 0 for others."""
+    stored = tensor.quantization
+    if TYPE_NAMES[tensor.type] not in ("INT8", "UINT8") or stored is None or stored.scale is None:
+        return 0.0
+    return float(np.max(stored.scale, initial=0))
 
 
 def _check_calls(calls: list[set[int]]) -> None:
