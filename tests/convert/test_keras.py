@@ -11,7 +11,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 import bnn_lab
 from bnn_lab._keras import require_tensorflow
-from bnn_lab.convert import convert_keras_model, import_model, ir_text, trace_keras_model
+from bnn_lab.convert import convert_keras_model, import_model, ir_text, stock, trace_keras_model
 from bnn_lab.errors import ConversionError, NoBinaryLayerError
 
 tf = require_tensorflow()
@@ -294,6 +294,36 @@ def test_latents_are_not_changed():
     assert convert_keras_model(model) == convert_keras_model(model)
     for old, new in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
+
+
+@pytest.mark.parametrize("int8", [False, True], ids=["float", "int8"])
+def test_large_models_go_by_way_of_the_disk_and_become_the_same(monkeypatch, rng, randomize, int8):
+    x = tf.keras.Input((8, 8, 3), name="image")
+    y = layers.BatchNormalization()(layers.Conv2D(32, 3, name="stem")(x))
+    y = quant_conv(16, name="first", activation="relu")(y)
+    y = layers.Flatten()(layers.BatchNormalization()(y))
+    model = tf.keras.Model(x, lq.layers.QuantDense(4, name="last", **BINARY)(y))
+    randomize(model)
+    data = rng.normal(size=(8, 8, 8, 3)).astype(np.float32)
+    options = {"report": True, **({"representative_dataset": data} if int8 else {})}
+    from tensorflow.lite.python import lite
+
+    saved, save = [], lite._save.save
+    monkeypatch.setattr(stock, "LARGE", 1 << 40)
+    file, report = convert_keras_model(model, **options)
+    monkeypatch.setattr(stock, "LARGE", 0)
+    monkeypatch.setattr(
+        lite._save, "save", lambda *given, **more: (saved.append(given), save(*given, **more))
+    )
+    by_disk, its_report = convert_keras_model(model, **options)
+    assert len(saved) == 1
+    first, second = bnn_lab.Interpreter(file), bnn_lab.Interpreter(by_disk)
+    assert (second.input_names, second.output_names) == (first.input_names, first.output_names)
+    np.testing.assert_array_equal(second.predict(data), first.predict(data))
+    kept = [
+        [(layer.name, layer.verdict) for layer in found.layers] for found in (report, its_report)
+    ]
+    assert kept[0] == kept[1]
 
 
 def test_conversion_keeps_nothing_in_memory_and_the_model_trains_on():

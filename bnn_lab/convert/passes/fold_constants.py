@@ -29,6 +29,7 @@ from bnn_lab.convert.rewrite.evaluate import (
     is_constant_tree,
     is_foldable,
     leaves_of,
+    tree_of,
 )
 
 _FREE = 1 << 18  # bytes that a result may always have
@@ -55,12 +56,13 @@ class FoldConstants(Pass):
         readers = {use.operation for result in op.results for use in result.uses}
         if all(is_foldable(reader) and _is_folded(reader) for reader in readers):
             return None  # with its readers
-        size = sum(_bytes(result) for result in op.results)
+        # On the way too: a mean of ones of any shape is one number.
+        size = max(sum(_bytes(result) for result in step.results) for step in tree_of(op))
         stored = sum(leaf.value.values.nbytes for leaf in leaves_of(op))
         if size > max(_FREE, _GROWTH * stored):
             return Refusal(
-                f"its value takes {size:,} bytes, and the constants that it is computed of "
-                f"{stored:,}"
+                f"its value, or one on the way to it, takes {size:,} bytes, and the constants that "
+                f"it is computed of {stored:,}"
             )
         try:
             return _Match(evaluate(op))

@@ -96,8 +96,26 @@ def leaves_of(op: Operation) -> list[Const]:
     return list(found)
 
 
+def tree_of(op: TflOp) -> list[TflOp]:
+    """An op over constants and those that it is computed of, each behind its operands."""
+    order: dict[TflOp, None] = {}
+    stack: list[TflOp] = [op]
+    while stack:
+        at = stack[-1]
+        wanted = [v for v in _read(at) if constant(v) is None and not is_absent(v)]
+        if missing := [value.owner for value in wanted if value.owner not in order]:
+            stack += missing  # type: ignore[arg-type]
+            continue
+        stack.pop()
+        order[at] = None
+    return list(order)
+
+
 def evaluate(op: TflOp) -> list[NDArray]:
     """Results of an op over constants.
+
+    What is computed on the way is let go when its last reader has it: of a long chain over a large
+    kernel only a few arrays are there at a time.
 
     Args:
         op: `is_constant_tree` of its results.
@@ -108,17 +126,15 @@ def evaluate(op: TflOp) -> list[NDArray]:
     Raises:
         Exception: LiteRT cannot compute one of the ops.
     """
+    order = tree_of(op)
+    last_use = {value: at for at, step in enumerate(order) for value in _read(step)}
+    last_use.update(dict.fromkeys(op.results, len(order)))
     known: dict[SSAValue, NDArray] = {}
-    stack: list[TflOp] = [op]
-    while stack:
-        at = stack[-1]
-        wanted = [v for v in _read(at) if constant(v) is None and not is_absent(v)]
-        if missing := [value.owner for value in wanted if value not in known]:
-            stack += missing  # type: ignore[arg-type]
-            continue
-        stack.pop()
-        if at.results[0] not in known:
-            known.update(zip(at.results, _computed(at, known), strict=True))
+    for at, step in enumerate(order):
+        known.update(zip(step.results, _computed(step, known), strict=True))
+        for value in (*_read(step), *step.results):
+            if last_use.get(value, at) == at:
+                known.pop(value, None)
     return [known[result] for result in op.results]
 
 
