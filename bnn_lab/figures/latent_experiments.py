@@ -51,7 +51,7 @@ def _latents(frame: pd.DataFrame) -> Drawing:
                 "array": [100 * accuracy_uncertainty(value, images) for value in means],
                 "color": theme.TEXT,
             },
-            text=[f"{100 * value:.1f} %" for value in means],
+            text=[f"\u2003{100 * value:.1f} %" for value in means],  # beyond the error bar
             textposition="outside",
             cliponaxis=False,
             hovertemplate="%{y}: %{x:.1f} %<extra></extra>",

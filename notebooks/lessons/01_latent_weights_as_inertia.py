@@ -188,13 +188,6 @@ def steps_to_flip(initial, learning_rate, gradient):
 checks.check_steps_to_flip(steps_to_flip)
 
 # %% [markdown]
-# <details><summary>Hint</summary>
-#
-# Each step moves the weight by `learning_rate * gradient`. Work through one case by hand: from 1.0
-# with steps of 0.125, where is it after 8 steps, and which sign does it have?
-# </details>
-
-# %% [markdown]
 # ## The theorem
 #
 # A real network is not a random walk: a flip changes the gradients of all other weights. Yet one
@@ -441,13 +434,6 @@ def scaled_settings(learning_rate, initial, bound, l2, C):
 
 
 checks.check_scaled_settings(scaled_settings)
-
-# %% [markdown]
-# <details><summary>Hint</summary>
-#
-# Write the rule for $Cw$. Every term must be $C$ times the old one. In the term of the decay,
-# $\alpha$ and $w$ both grow already.
-# </details>
 
 # %% [markdown]
 # ## But are they not the better weights?

@@ -96,17 +96,6 @@ checks.check_bop_step(bop_step)
 figures.draw_answer(checks.bop_paths(bop_step), "average gradient m")
 
 # %% [markdown]
-# <details><summary>Solution, if you are stuck</summary>
-#
-# ```python
-# def bop_step(w, m, gradient, gamma, tau):
-#     m = (1 - gamma) * m + gamma * gradient
-#     w = np.where(w * m > tau, -w, w)
-#     return w, m
-# ```
-# </details>
-
-# %% [markdown]
 # larq, the library that trains BNNs in Keras, has Bop too, and so has bnn_lab. Is it the same rule?
 # All get the same 200 gradients.
 
@@ -211,13 +200,6 @@ def flip_step(gamma, tau, gradient):
 
 
 checks.check_flip_step(flip_step)
-
-# %% [markdown]
-# <details><summary>Hint</summary>
-#
-# Ask for $m > \tau$ and solve for $n$: take the logarithm of $(1-\gamma)^n < 1 - \tau/g$. Or count
-# in a `while` loop. Can $m$ ever exceed $g$?
-# </details>
 
 # %% [markdown]
 # ### Your turn: noise or signal?
