@@ -1,9 +1,11 @@
 from .answers import draw_answer as draw_answer
+from .architecture import draw_shortcuts_and_ends as draw_shortcuts_and_ends
 from .convolution_studies import draw_bytes as draw_bytes
 from .convolution_studies import draw_inner_loops as draw_inner_loops
 from .digits import draw_digits as draw_digits
 from .dispatch import draw as draw
 from .drawing import Drawing as Drawing
+from .energy import draw_energy as draw_energy
 from .experiments import draw_experiment as draw_experiment
 from .ir import op_counts as op_counts
 from .ir import ops_between as ops_between
@@ -12,6 +14,7 @@ from .kernel_ladder import draw_ladder as draw_ladder
 from .latency import draw_latency as draw_latency
 from .layer_report_figure import draw_report as draw_report
 from .lesson_map import draw_lesson_map as draw_lesson_map
+from .mistakes import draw_mistakes as draw_mistakes
 from .own_results import draw_binary_convolution as draw_binary_convolution
 from .own_results import draw_budget as draw_budget
 from .own_results import draw_signs as draw_signs

@@ -89,15 +89,24 @@ def _words(table: TimingTable, reference: Timing) -> str:
     ]
     for timing in table.timings:
         if timing is not reference:
+            compared = _comparison(table, timing.name, reference.name)
+            link = "as" if compared == _NO_DIFFERENCE else "than"
             sentences.append(
-                f"{timing.name}: {format_seconds(timing.median)}, "
-                f"{_comparison(table, timing.name, reference.name)} than {reference.name}."
+                f"{timing.name}: {format_seconds(timing.median)}, {compared} {link} "
+                f"{reference.name}."
             )
     return "\n".join(sentences)
 
 
+# Quotients this near to 1 change sides from run to run.
+_SAME = 1.1
+_NO_DIFFERENCE = "about as fast"
+
+
 def _comparison(table: TimingTable, name: str, reference: str) -> str:
     factor = table.speedup(reference, over=name)
+    if 1 / _SAME < factor < _SAME:
+        return _NO_DIFFERENCE
     if factor >= 1:
         return f"{format_factor(factor)}× slower"
     return f"{format_factor(1 / factor)}× faster"

@@ -13,29 +13,32 @@
 # %% [markdown]
 # # Lesson 4: from training to deployment
 #
-# **Goal.** Train a small binarized neural network (BNN), watch how it is converted to a `.tflite`
-# file, run it on compiled kernels, check that nothing was lost on the way, and find out where the
-# time goes.
+# **Can a network of bits read your handwriting?** Draw a digit.
+
+# %% tags=["hide-input", "nbval-ignore-output"]
+from bnn_lab.widgets import DrawDigit
+
+DrawDigit()
+
+# %% [markdown]
+# The small squares are bits, layer by layer; press one of the weights to flip it. At the end the
+# same network runs in float beside it.
 #
 # **You should know** what a convolution and a training epoch are. Lessons 1 to 3 help but are not
 # needed.
 #
 # **Time.** About 45 minutes to read and try; one minute to run.
+#
+# How does such a network come about, how much faster does it run, and how much smaller is its file?
+# You will train one, convert it, run it, and check that nothing was lost on the way.
+#
+# ## What a converter sees
+#
+# A graph of float ops, each handing its result to the next. The converter **folds** it. Pull the
+# knob, or press **Play**: boxes merge, the wires get thin, and some ops refuse. Press a box for its
+# text.
 
-# %% [markdown]
-# ## The question
-#
-# In a BNN the weights and the activations of most layers are only +1 or -1. One bit each, instead
-# of the 32 bits of a float.
-#
-# * Can such a network still read handwritten digits?
-# * How much faster does it run, and how much smaller is its file?
-#
-# Here is one, as TensorFlow sees it: a graph of float ops, each handing its result to the next.
-# The converter **folds** it. Pull the knob, or press **Play**: boxes merge, the wires get thin, and
-# some ops refuse. Press a box for its text.
-
-# %% tags=["nbval-ignore-output"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 import bnn_lab
 from bnn_lab import figures, training, widgets
 
@@ -44,22 +47,26 @@ widgets.Fold(name="first")
 # %% [markdown]
 # ### Predict first
 #
-# Write down your guesses before you go on. A wrong guess teaches more than none.
+# Mark your guesses before you go on. A wrong guess teaches more than none.
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 import numpy as np
 import plotly.io
 
 from bnn_lab.data import load_digits
+from bnn_lab.lessons import checks
+from bnn_lab.lessons.checked import Checked
 
 plotly.io.renderers.default = "plotly_mimetype"  # keeps the saved notebook small
+checked = Checked()
+checks.progress(checks.check_threshold, checks.check_binary_layers, checks.check_speed_limit)
 
 guess_accuracy = widgets.Prediction(
     "How many of the test images will be right?", unit="%", digits=1
 )
 guess_accuracy
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 guess_smaller = widgets.Prediction(
     "How many times smaller than the float file will the binary file be?",
     unit="times",
@@ -68,7 +75,7 @@ guess_smaller = widgets.Prediction(
 )
 guess_smaller
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 guess_speedup = widgets.Prediction(
     "How many times faster than the same network in float will it run?",
     unit="times",
@@ -90,7 +97,7 @@ print("test images:    ", digits.test_images.shape)
 print("pixel values:   ", digits.train_images.min(), "to", digits.train_images.max())
 
 # %% tags=["nbval-ignore-output"]
-figures.draw_digits(digits.test_images[:10], digits.test_labels[:10])
+figures.draw_digits(digits.test_images[:5], digits.test_labels[:5])
 
 # %% [markdown]
 # ## The network
@@ -177,8 +184,8 @@ history = training.train(model, digits, optimizer, epochs=epochs, on_epoch=show)
 figures.draw(history)
 
 # %%
-assert history.final_accuracy >= 0.95
-print("at least 95 % of the test images are right")
+checked("at least 95 % of the test images are right", history.final_accuracy >= 0.95)
+checked.new()
 
 # %% [markdown]
 # ## Conversion
@@ -230,16 +237,14 @@ print(figures.ops_between(trace.ir_after, after="conv_2_binary", through="conv_3
 #
 # Find the whole number $t$ with: negative if and only if $p > t$.
 
+
 # %%
-from bnn_lab.lessons.checks import check_threshold
-
-
 def threshold(K, mean, beta):
     """The largest count for which the normalized value is not negative."""
     return K // 2  # not quite: this ignores mean and beta
 
 
-check_threshold(threshold)
+checks.check_threshold(threshold)
 
 # %% [markdown]
 # ## What stays float, and why?
@@ -273,8 +278,6 @@ figures.draw(report)
 import larq as lq
 import tf_keras as keras
 
-from bnn_lab.lessons.checks import check_binary_layers
-
 
 def conv(name, **quantizers):
     """A 3×3 convolution that pads with +1."""
@@ -301,7 +304,7 @@ def small_network():
     )
 
 
-check_binary_layers(small_network(), ["conv_b", "conv_c"])
+checks.check_binary_layers(small_network(), ["conv_b", "conv_c"])
 
 # %% [markdown]
 # ## The file
@@ -315,7 +318,7 @@ assert smaller > 20
 print(f"float  {len(trace.stock) / 1000:5.0f} kB")
 print(f"binary {len(trace.tflite) / 1000:5.0f} kB")
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 guess_smaller.reveal(smaller)
 
 # %% [markdown]
@@ -346,10 +349,17 @@ expected = model.predict(digits.test_images, verbose=0)
 same_class = logits.argmax(axis=-1) == expected.argmax(axis=-1)
 difference = np.abs(logits - expected).max()
 
-assert same_class.all()
-assert difference < 1e-4
-print(f"same class: {same_class.sum()} of {same_class.size} images")
-print("largest difference of the logits is below 0.0001")
+checked("every test image gets the same class from Keras and from the bits", same_class.all())
+checked("no logit differs by more than 0.0001", difference < 1e-4)
+checked.new()
+
+# %% [markdown]
+# ### What it gets wrong
+#
+# Truth → answer, the surest mistakes first. Would you have known?
+
+# %% tags=["hide-input", "nbval-ignore-output"]
+figures.draw_mistakes(digits.test_images, digits.test_labels, logits)
 
 # %% [markdown]
 # ## The rest as int8
@@ -398,9 +408,9 @@ import bnn_lab.compat.larq_compute_engine as lce
 
 content = lce.convert_keras_model(model)
 answer = lce.testing.Interpreter(content).predict(digits.test_images[:5])
-assert content == trace.tflite
-assert np.array_equal(answer, logits[:5])
-print("same file, same logits")
+checked("LCE's names give the same file", content == trace.tflite)
+checked("and the same logits", np.array_equal(answer, logits[:5]))
+checked.new()
 
 # %% [markdown]
 # (`bnn_lab.compat.install_as_larq_compute_engine()` makes even `import larq_compute_engine` give
@@ -440,7 +450,7 @@ figures.draw(latency)
 speedup = latency.speedup("binary", over="float32 TFLite")
 guess_accuracy.reveal(100 * history.final_accuracy)
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 guess_speedup.reveal(speedup)
 
 # %% [markdown]
@@ -475,16 +485,14 @@ widgets.OpProfile(profiles)
 # The float ops of a network take `float_ms`, its binary ops `binary_ms`. Imagine kernels that take
 # no time at all. How many times faster would the network get? (This is *Amdahl's law*.)
 
+
 # %%
-from bnn_lab.lessons.checks import check_speed_limit
-
-
 def speed_limit(float_ms, binary_ms):
     """Old time over new time, if the binary ops took no time."""
     return binary_ms / float_ms  # not quite
 
 
-check_speed_limit(speed_limit)
+checks.check_speed_limit(speed_limit)
 
 # %% [markdown]
 # ## On a device
@@ -520,8 +528,8 @@ with tempfile.TemporaryDirectory() as folder:
     file = Path(folder) / "digits.tflite"
     file.write_bytes(trace.tflite)
     from_disk = bnn_lab.Interpreter(file).predict(digits.test_images)
-assert np.array_equal(from_disk, logits)
-print("the same logits from the saved file")
+checked("the saved file gives the same logits", np.array_equal(from_disk, logits))
+checked.new()
 
 # %% [markdown]
 # More to try:
@@ -535,10 +543,11 @@ print("the same logits from the saved file")
 # %% [markdown]
 # ## Your guesses
 
-# %% tags=["nbval-ignore-output"]
-from bnn_lab.widgets import score_sheet
+# %% tags=["hide-input", "nbval-ignore-output"]
+widgets.score_sheet()
 
-score_sheet()
+# %% tags=["hide-input"]
+checked.all()
 
 # %% [markdown]
 # ## Summary

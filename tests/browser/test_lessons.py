@@ -41,8 +41,8 @@ EXPLORABLES: dict[str, set[str]] = {
         "schedules",
     },
     "03_bitpacked_convolution": {"switches", "window"},
-    "04_from_training_to_deployment": {"first", "fold"},
-    "05_designing_fast_bnns": {"film-strip"},
+    "04_from_training_to_deployment": {"draw-digit", "first", "fold"},
+    "05_designing_fast_bnns": {"first", "film-strip"},
 }
 
 pytestmark = pytest.mark.slow
