@@ -50,7 +50,7 @@ checks.progress(
 )
 
 # %% [markdown]
-# ### Predict first
+# ## Predict first
 #
 # Mark your guesses. You will see them again beside the measurements. NumPy multiplies floats with a
 # good library; compare with that:

@@ -49,7 +49,7 @@ checked = Checked()
 checks.progress(checks.check_conv_macs, checks.check_amdahl, checks.check_design)
 
 # %% [markdown]
-# ### Predict first
+# ## Predict first
 #
 # We will look at **QuickNet Small**. 99 % of its MACs are binary.
 
