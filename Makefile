@@ -59,6 +59,7 @@ help:
 	@echo "make bench      measure the kernels beside LCE and TFLite"
 	@echo "make docs       build the documentation site; a warning is an error"
 	@echo "make wasm       compile the kernels for a page, with Debian's clang-19"
+	@echo "make docs-serve build it, serve it on port 8000 (DOCS_PORT) and open it"
 	@echo "make lint       check format, style and types;  make format reformats the code"
 	@echo "make notebooks  regenerate and run the .ipynb files from their .py sources"
 	@echo "make lock       resolve requirements.lock anew"
@@ -192,7 +193,13 @@ ifneq ($(PEERS),no)
 	$(BIN)/python docs/fetch_peers.py
 endif
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
-	@echo "open docs/_build/html/index.html"
+	@echo "open docs/_build/html/index.html, or: make docs-serve"
+
+# As on the web: from a disk a browser refuses some of what a page loads.
+DOCS_PORT := 8000
+docs-serve: docs
+	@(sleep 1; $(BIN)/python -m webbrowser http://127.0.0.1:$(DOCS_PORT)/ >/dev/null) &
+	$(BIN)/python -m http.server --bind 127.0.0.1 --directory docs/_build/html $(DOCS_PORT)
 
 wasm: setup
 	$(BIN)/python native/tools/build_wasm.py

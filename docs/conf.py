@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tomllib
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -12,6 +13,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import bnn_lab  # noqa: E402
 
+# Where the site and the repository are is written once.
+_URLS = tomllib.loads((HERE.parent / "pyproject.toml").read_text())["project"]["urls"]
+
 project = "bnn_lab"
 copyright = "the bnn_lab authors, Apache-2.0"
 release = bnn_lab.__version__
@@ -19,14 +23,17 @@ release = bnn_lab.__version__
 extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
+    "api_pages",
     "explorables",
     "generated_pages",
     "mathml",
     "measure_page",
     "plain_docstrings",
     "repository_links",
+    "site_meta",
 ]
 exclude_patterns = ["_build", "_ext"]
 language = "en"
@@ -45,6 +52,10 @@ napoleon_attr_annotations = False
 
 html_theme = "furo"
 html_title = "bnn_lab"
+html_baseurl = _URLS["Documentation"]
+site_repository = _URLS["Repository"]
+# "Edit this page" needs some link; site_meta gives each page its own.
+html_theme_options = {"source_edit_link": site_repository}
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False

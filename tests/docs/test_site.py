@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import axe_playwright_python
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,19 +46,6 @@ class Page(HTMLParser):
             self.headings.append(int(tag[1]))
         if tag == "img" or found.get("role") == "img":
             self.images.append(found)
-
-
-@pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    target = tmp_path_factory.mktemp("site")
-    run = subprocess.run(
-        [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", DOCS, target],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr[-5000:]
-    return target
 
 
 @pytest.fixture(scope="session")
@@ -144,9 +130,144 @@ def test_relative_links_of_markdown_files_exist() -> None:
 
 
 @pytest.mark.parametrize("lesson", [name for name in LESSONS if not name.startswith("00")])
-def test_a_summary_fits_on_one_sheet(lesson: str, site: Path, browser: Any) -> None:
-    page = browser.new_page()
+def test_a_summary_fits_on_one_sheet(lesson: str, site: Path, chromium: Any) -> None:
+    page = chromium.new_page()
     page.goto((site / "summaries" / f"{lesson}.html").as_uri())
     pdf = page.pdf(format="A4", margin=dict.fromkeys(("top", "bottom", "left", "right"), "14mm"))
     page.close()
     assert len(re.findall(rb"/Type\s*/Page\b", pdf)) == 1
+
+
+def test_each_part_of_the_api_begins_with_a_table(pages: dict[Path, Page], site: Path) -> None:
+    parts = [path for path in pages if path.parent == site / "reference" / "api"]
+    assert len(parts) > 10
+    for path in parts:
+        text = path.read_text()
+        assert "autosummary" in text, path.name
+        names = re.findall(r'<a class="reference internal" href="#([\w.]+)" title=', text)
+        assert names and set(names) <= pages[path].ids, path.name
+
+
+def test_the_map_and_the_cards_name_every_page(pages: dict[Path, Page], site: Path) -> None:
+    base = re.search(r'Documentation = "(.*)"', (ROOT / "pyproject.toml").read_text())[1]  # type: ignore[index]
+    found = set(re.findall(r"<loc>(.*?)</loc>", (site / "sitemap.xml").read_text()))
+    assert found == {
+        base + ("" if path == site / "index.html" else path.relative_to(site).as_posix())
+        for path in pages
+    }
+    for path in pages:
+        text = path.read_text()
+        for name in ("og:title", "og:description", "og:image", "og:url"):
+            assert re.search(rf'<meta property="{name}" content="[^"]+">', text), (path.name, name)
+    card = site / "_static" / "social-card.png"
+    assert 10_000 < card.stat().st_size < 400_000
+
+
+def test_every_page_can_be_edited(pages: dict[Path, Page]) -> None:
+    for path, page in pages.items():
+        (edit,) = [link for link in page.links if "/edit/main/" in link]
+        assert (ROOT / edit.split("/edit/main/")[1]).is_file(), path.name
+
+
+SAMPLE = ["index", "start"]
+LOOKS = [(390, "light"), (1440, "dark")]
+AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js")
+
+
+def check_page(chromium: Any, served: str, name: str, width: int, theme: str, folder: Path) -> None:
+    """No request leaves the site, nothing is wider than the window, axe finds nothing serious."""
+    page = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=theme)
+    asked: list[str] = []
+    errors: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("requestfailed", lambda request: errors.append(request.url))
+    page.goto(f"{served}{name}.html")
+    page.evaluate(THROUGH)
+    page.wait_for_load_state("networkidle")
+    page.evaluate(ALL_DRAWN)
+    page.screenshot(path=folder / f"{name.replace('/', '-')}-{width}-{theme}.png", full_page=True)
+    assert not errors
+    assert not [url for url in asked if not url.startswith((served, "data:", "blob:"))]
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.evaluate(AXE.read_text())
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    assert found["passes"], "axe looked at nothing"
+    serious = [
+        (rule["id"], [node["html"][:200] for node in rule["nodes"]][:4])
+        for rule in found["violations"]
+        if rule["impact"] in ("serious", "critical")
+    ]
+    assert not serious
+    page.close()
+
+
+# Explorables begin when they come near the window.
+THROUGH = """async () => {
+  for (let y = 0; y < document.body.scrollHeight; y += 700) {
+    scrollTo(0, y);
+    await new Promise((done) => setTimeout(done, 30));
+  }
+  scrollTo(0, 0);
+}"""
+ALL_DRAWN = """async () => {
+  const waits = () => [...document.querySelectorAll('.bnn-lab-explorable-here')]
+    .some((place) => place.offsetParent && !place.querySelector('.bnn-lab-explorable'));
+  while (waits()) await new Promise((done) => setTimeout(done, 50));
+}"""
+
+
+@pytest.mark.parametrize("name", SAMPLE)
+def test_a_page_is_open_to_every_reader(
+    chromium: Any, served: str, name: str, screenshots: Path
+) -> None:
+    for width, theme in LOOKS:
+        check_page(chromium, served, name, width, theme, screenshots)
+
+
+@pytest.mark.exhaustive
+def test_all_pages_are_open_to_every_reader(
+    chromium: Any, served: str, site: Path, pages: dict[Path, Page], screenshots: Path
+) -> None:
+    for path in sorted(pages):
+        for width, theme in LOOKS:
+            name = path.relative_to(site).with_suffix("").as_posix()
+            check_page(chromium, served, name, width, theme, screenshots)
+
+
+def test_what_axe_must_find_is_found(chromium: Any) -> None:
+    """The checks above can fail."""
+    page = chromium.new_page()
+    page.set_content("<html><body><img src='data:,'><p style='color: #ddd'>pale</p></body></html>")
+    page.evaluate(AXE.read_text())
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+    page.close()
+    assert {"image-alt", "color-contrast"} <= {rule["id"] for rule in found}
+
+
+def test_the_front_page_is_small_and_answers(chromium: Any, served: str) -> None:
+    page = chromium.new_page(viewport={"width": 1100, "height": 900})
+    sizes: dict[str, int] = {}
+    page.on("response", lambda answer: sizes.update({answer.url: len(answer.body())}))
+    page.goto(f"{served}index.html")
+    shown = "document.querySelector('.bnn-lab-explorable')"
+    page.wait_for_function(f"{shown}?.explorable.frames > 0")
+    page.wait_for_load_state("networkidle")
+    assert sum(sizes.values()) <= 500_000, sizes
+    page.get_by_role("button", name="clear").click()
+    box = page.locator(".area[data-id=paper]").bounding_box()
+    page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.2 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.48 * box["width"], box["y"] + 0.85 * box["height"], steps=9)
+    page.mouse.up()
+    page.wait_for_function(f"{shown}.explorable.scene().data.answer === 1")
+    page.close()
+
+
+def test_without_scripts_the_front_page_has_a_picture(chromium: Any, served: str) -> None:
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{served}index.html")
+    picture = page.locator(".bnn-lab-explorable-here svg")
+    assert picture.is_visible() and "reads 3" in picture.get_attribute("aria-label")
+    context.close()

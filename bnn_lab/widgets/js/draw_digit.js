@@ -83,7 +83,7 @@ function boxes(width) {
       race: [10, race, width - 20],
       weights: [(width - 3 * tile - 12) / 2, weights],
       notes: [10, weights + 3 * tile + 34, width - 20],
-      end: weights + 3 * tile + 78,
+      end: weights + 3 * tile + 100,
     };
   }
   const pad = Math.min(Math.max(width * 0.22, 150), 250);
@@ -184,7 +184,7 @@ function drawPaper(pen, scene) {
     const off = label === "undo" && !state.strokes.length;
     pen.rect(bx, by, wide, 30, { fill: c.panel, stroke: c.faint, width: 1 }, 7);
     pen.text(label, bx + wide / 2, by + 15.5, {
-      fill: off ? c.soft : c.ink, size: narrow ? 13 : 13.5, align: "center", base: "middle",
+      fill: off ? c.soft : c.ink, size: Math.min(13.5, wide * 0.2), align: "center", base: "middle",
     });
   }
 }
@@ -196,6 +196,11 @@ function buttonsOf({ pad: [x, y, side] }) {
 
 function heading(pen, text, x, y, c, style = {}) {
   pen.text(text, x, y, { fill: c.soft, size: 12.5, weight: 600, ...style });
+}
+
+/** The first of some texts that has room, or the last one. */
+function fitting(pen, texts, room, style) {
+  return texts.find((text) => pen.measure(text, style) <= room) ?? texts.at(-1);
 }
 
 /** What it sees, and the signs that each convolution leaves, a small square for each channel. */
@@ -318,8 +323,14 @@ function drawRace(pen, { colours: c, layout: l, narrow }) {
     const size = narrow ? 26 : 34;
     pen.text(big, x, below + size * 0.42, { fill: c.accent, size, weight: 800 });
     const after = x + pen.measure(big, { size, weight: 800 }) + 12;
-    const words = narrow ? "faster in bits, measured here" : "faster in bits, measured here: the same sums, the same answer";
-    pen.text(words, after, below + 6, { fill: c.ink, size: narrow ? 13 : 14.5, base: "middle" });
+    const style = { size: narrow ? 13 : 14.5 };
+    const texts = [
+      "faster in bits, measured here: the same sums, the same answer",
+      "faster in bits, measured here",
+      "faster in bits",
+    ];
+    const words = fitting(pen, texts, x + wide - after, style);
+    pen.text(words, after, below + 6, { fill: c.ink, ...style, base: "middle" });
   } else {
     pen.text(narrow ? "" : "two stopwatches start when the page is alive", x, below + 6, { fill: c.soft, size: 13, base: "middle" });
   }
@@ -337,7 +348,10 @@ function drawWeights(pen, scene) {
   net.use(state.flips);
   const flips = new Set(state.flips);
   const { cell } = l;
-  heading(pen, `filter ${l.filter} of ${state.layer}: ${TAPS * l.channels} weights. Click one`, l.weights[0], l.weights[1] - 9, c);
+  const name = `filter ${l.filter} of ${state.layer}`;
+  const titles = [`${name}: ${TAPS * l.channels} weights. Click one`, `${name}. Click a weight`, name];
+  const room = 3 * l.tile + 12;
+  heading(pen, fitting(pen, titles, room, { size: 12.5, weight: 600 }), l.weights[0], l.weights[1] - 9, c);
   const [plus, minus] = [[], []];
   const marked = [];
   l.tiles.forEach(([x0, y0], tap) => {
@@ -366,13 +380,18 @@ function weightBox(l, [row, column]) {
 
 function drawNotes(pen, { data, colours: c, layout: l, state, narrow }) {
   const [x, y] = l.notes;
-  const lines = state.flips.length ? effect(data, state) : [
-    ...(narrow
-      ? ["Amber is +1, blue is −1. Choose a square above."]
-      : ["Amber is +1, blue is −1. Choose a square of a layer: on the right are its weights."]),
-    "Click a weight: it flips, and what changes turns pink.",
-  ];
   const size = narrow ? 12.5 : 14;
+  const help = [
+    "Amber is +1, blue is −1. Choose a square of a layer: on the right are its weights.",
+    "Amber is +1, blue is −1. Choose a square of a layer.",
+    "Amber is +1, blue is −1. Choose a square.",
+  ];
+  const lines = state.flips.length
+    ? effect(data, state)
+    : [
+        fitting(pen, narrow ? help.slice(1) : help, l.notes[2], { size }),
+        "Click a weight: it flips, and what changes turns pink.",
+      ];
   lines.filter(Boolean).forEach((line, i) => {
     const first = state.flips.length && !i;
     const style = { fill: first ? c.kick : c.soft, size, weight: first ? 600 : 400 };
@@ -382,12 +401,11 @@ function drawNotes(pen, { data, colours: c, layout: l, state, narrow }) {
 
 function effect(data, { flips }) {
   const many = flips.length === 1 ? "1 weight flipped" : `${flips.length} weights flipped`;
-  const bits = data.changed.slice(1).map((n, i) => (n ? `${n} bit${n > 1 ? "s" : ""} after ${BINARY[i]}` : ""));
-  const found = bits.filter(Boolean);
-  const first = `${many}: ${found.length ? `${found.join(", ")} changed` : "no bit changed"}`;
+  const found = BINARY.map((name, i) => [name, data.changed[i + 1]]).filter(([, bits]) => bits);
+  const bits = found.map(([name, n]) => `${name}: ${n}`).join(", ");
   const now = `${data.answer}, ${percent(data.shares[data.answer])}`;
   const then = `${data.was}, ${percent(data.before.shares[data.was])}`;
-  return [first, `answer ${now} (before ${then})`];
+  return [many, bits ? `changed bits of ${bits}` : "no bit changed", `answer ${now} (before ${then})`];
 }
 
 const percent = (share) => `${(100 * share).toFixed(1)} %`;

@@ -158,7 +158,7 @@ export class View {
     this.host.setAttribute("data-lm-suppress-shortcuts", "true");
     this.host.explorable = this;
     const shadow = this.host.attachShadow({ mode: "open" });
-    this.canvas = el("canvas", { role: "img" });
+    this.canvas = el("canvas", { role: "img", "aria-label": definition.schema.title });
     this.stage = el("div", { class: "stage" }, this.canvas);
     this.words = el("p", { class: "words" });
     this.spoken = el("div", { class: "unseen", role: "status", "aria-live": "polite" });
