@@ -21,6 +21,17 @@ import { nudge, show, stepOf } from "./state.js";
 const ARROWS = { ArrowUp: [0, 1], ArrowRight: [1, 0], ArrowDown: [0, -1], ArrowLeft: [-1, 0] };
 const CURSORS = { x: "ew-resize", y: "ns-resize", xy: "grab" };
 
+/** Take the pointer for an element, if its main button is down. */
+function seized(element, event) {
+  if (event.button !== 0) return false;
+  // The page around must not take this for a click on a cell; the focus must not go elsewhere.
+  event.preventDefault();
+  event.stopPropagation();
+  element.focus({ preventScroll: true, focusVisible: false });
+  element.setPointerCapture(event.pointerId);
+  return true;
+}
+
 export class Handles {
   constructor(stage, view) {
     this.stage = stage;
@@ -120,12 +131,7 @@ export class Handles {
       this._set(entry.description, from(at[0] - offset[0], at[1] - offset[1]));
     };
     element.addEventListener("pointerdown", (event) => {
-      if (event.button !== 0) return;
-      // The page around must not take this for a click on a cell; the focus must not go elsewhere.
-      event.preventDefault();
-      event.stopPropagation();
-      element.focus({ preventScroll: true, focusVisible: false });
-      element.setPointerCapture(event.pointerId);
+      if (!seized(element, event)) return;
       const box = this.stage.getBoundingClientRect();
       const { x, y, grab, hold } = entry.description;
       offset = [event.clientX - box.left - x, event.clientY - box.top - y];
@@ -200,11 +206,7 @@ export class Handles {
     if (entry.description.move) {
       element.classList.add("drawn");
       element.addEventListener("pointerdown", (event) => {
-        if (event.button !== 0) return;
-        event.preventDefault();
-        event.stopPropagation();
-        element.focus({ preventScroll: true, focusVisible: false });
-        element.setPointerCapture(event.pointerId);
+        if (!seized(element, event)) return;
         this.held = entry.description.id;
         this.view.begin(true);
         begin(event);
