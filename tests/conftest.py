@@ -115,6 +115,15 @@ def need_bubblewrap(require_tool: Callable[[str, str], str]) -> Callable[[], Non
     return need
 
 
+@pytest.fixture(scope="session")
+def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where pictures go, for eyes only: BNN_LAB_SCREENSHOTS, or a temporary folder."""
+    chosen = os.environ.get("BNN_LAB_SCREENSHOTS")
+    folder = Path(chosen) if chosen else tmp_path_factory.mktemp("screenshots")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 @pytest.fixture
 def mount(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
     """`mount(options)`: a file system in memory; skips where that is not allowed."""

@@ -123,15 +123,6 @@ def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]
             process.wait()
 
 
-@pytest.fixture(scope="session")
-def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where pictures go, for eyes only: BNN_LAB_SCREENSHOTS, or a temporary folder."""
-    chosen = os.environ.get("BNN_LAB_SCREENSHOTS")
-    folder = Path(chosen) if chosen else tmp_path_factory.mktemp("screenshots")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
 @pytest.fixture
 def write_notebook(jupyter: JupyterServer) -> Callable[..., str]:
     """`write_notebook(name, *sources of code cells)` returns the file's name."""

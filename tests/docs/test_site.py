@@ -130,8 +130,8 @@ def test_relative_links_of_markdown_files_exist() -> None:
 
 
 @pytest.mark.parametrize("lesson", [name for name in LESSONS if not name.startswith("00")])
-def test_a_summary_fits_on_one_sheet(lesson: str, site: Path, chromium: Any) -> None:
-    page = chromium.new_page()
+def test_a_summary_fits_on_one_sheet(lesson: str, site: Path, browser: Any) -> None:
+    page = browser.new_page()
     page.goto((site / "summaries" / f"{lesson}.html").as_uri())
     pdf = page.pdf(format="A4", margin=dict.fromkeys(("top", "bottom", "left", "right"), "14mm"))
     page.close()
@@ -174,9 +174,9 @@ LOOKS = [(390, "light"), (1440, "dark")]
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js")
 
 
-def check_page(chromium: Any, served: str, name: str, width: int, theme: str, folder: Path) -> None:
+def check_page(browser: Any, served: str, name: str, width: int, theme: str, folder: Path) -> None:
     """No request leaves the site, nothing is wider than the window, axe finds nothing serious."""
-    page = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=theme)
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=theme)
     asked: list[str] = []
     errors: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
@@ -219,25 +219,25 @@ ALL_DRAWN = """async () => {
 
 @pytest.mark.parametrize("name", SAMPLE)
 def test_a_page_is_open_to_every_reader(
-    chromium: Any, served: str, name: str, screenshots: Path
+    browser: Any, served: str, name: str, screenshots: Path
 ) -> None:
     for width, theme in LOOKS:
-        check_page(chromium, served, name, width, theme, screenshots)
+        check_page(browser, served, name, width, theme, screenshots)
 
 
 @pytest.mark.exhaustive
 def test_all_pages_are_open_to_every_reader(
-    chromium: Any, served: str, site: Path, pages: dict[Path, Page], screenshots: Path
+    browser: Any, served: str, site: Path, pages: dict[Path, Page], screenshots: Path
 ) -> None:
     for path in sorted(pages):
         for width, theme in LOOKS:
             name = path.relative_to(site).with_suffix("").as_posix()
-            check_page(chromium, served, name, width, theme, screenshots)
+            check_page(browser, served, name, width, theme, screenshots)
 
 
-def test_what_axe_must_find_is_found(chromium: Any) -> None:
+def test_what_axe_must_find_is_found(browser: Any) -> None:
     """The checks above can fail."""
-    page = chromium.new_page()
+    page = browser.new_page()
     page.set_content("<html><body><img src='data:,'><p style='color: #ddd'>pale</p></body></html>")
     page.evaluate(AXE.read_text())
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
@@ -245,8 +245,8 @@ def test_what_axe_must_find_is_found(chromium: Any) -> None:
     assert {"image-alt", "color-contrast"} <= {rule["id"] for rule in found}
 
 
-def test_the_front_page_is_small_and_answers(chromium: Any, served: str) -> None:
-    page = chromium.new_page(viewport={"width": 1100, "height": 900})
+def test_the_front_page_is_small_and_answers(browser: Any, served: str) -> None:
+    page = browser.new_page(viewport={"width": 1100, "height": 900})
     sizes: dict[str, int] = {}
     page.on("response", lambda answer: sizes.update({answer.url: len(answer.body())}))
     page.goto(f"{served}index.html")
@@ -264,8 +264,8 @@ def test_the_front_page_is_small_and_answers(chromium: Any, served: str) -> None
     page.close()
 
 
-def test_without_scripts_the_front_page_has_a_picture(chromium: Any, served: str) -> None:
-    context = chromium.new_context(java_script_enabled=False)
+def test_without_scripts_the_front_page_has_a_picture(browser: Any, served: str) -> None:
+    context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(f"{served}index.html")
     picture = page.locator(".bnn-lab-explorable-here svg")

@@ -106,7 +106,7 @@ def test_no_lesson_loads_much_script() -> None:
     for name, modules in used.items():
         script = "".join([bundle.classic_core(), *map(bundle.classic, modules)])
         # Apart from it comes data: recorded examples, what a network has learned, a kernel.
-        recorded = [_compact(bundle.SOURCES / f"{module}.json") for module in modules]
+        recorded = [bundle._module(f"{module}.json") for module in modules]
         for text in recorded:
             assert text in script
             script = script.replace(text, "")
@@ -120,7 +120,3 @@ def _modules_of(notebook: dict[str, Any]) -> set[str]:
     """The explorables that a lesson's stored outputs show."""
     outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", ())]
     return {o["data"][MIME]["module"] for o in outputs if MIME in o.get("data", {})}
-
-
-def _compact(path: Path) -> str:
-    return json.dumps(json.loads(path.read_text()), ensure_ascii=False, separators=(",", ":"))
