@@ -38,7 +38,7 @@ def measure_with_ceilings(
         backend: count / table[f"ceiling {backend}"].minimum / 1e9
         for backend, count in macs.items()
     }
-    return TimingTable(tuple(t for t in table.timings if t.name in calls)), ceilings
+    return table.only(calls), ceilings
 
 
 def _loop(repeats: int, backend: str) -> Callable[[], object]:

@@ -147,6 +147,7 @@ class KernelResult:
             macs=self.case.macs,
             reference=best,
             speedup_over=self.table.speedups(best),
+            speedup_interval=self.table.intervals(best),
             times=self.table.times(),
             shape=self.case.layer(),
             gmacs_per_s={name: self.gmacs(name) for name in self.table.names},

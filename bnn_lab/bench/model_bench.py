@@ -64,6 +64,7 @@ class ModelResult:
             macs=self.macs,
             reference=self.reference,
             speedup_over=self.table.speedups(self.reference),
+            speedup_interval=self.table.intervals(self.reference),
             times=self.table.times(),
             backend=self.backend,
             file_bytes=self.file_bytes,

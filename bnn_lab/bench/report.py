@@ -35,7 +35,7 @@ class _Part(msgspec.Struct, forbid_unknown_fields=True):
     """Part of a report."""
 
 
-class Entry(_Part):
+class Entry(_Part, kw_only=True):
     """One layer or model with one number of threads, timed in one interleaved run.
 
     Attributes:
@@ -45,6 +45,8 @@ class Entry(_Part):
         reference: with what the others are compared: bnn_lab on its fastest backend.
         speedup_over: name to how many times faster the reference is: the median of the quotients
             within each round.
+        speedup_interval: name to where that median lies with a probability of 95 %, lower and upper
+            end.
         times: times of `bnn_lab BACKEND` (for models with fusion), `bnn_lab BACKEND unfused`,
             `bnn_lab in LiteRT`, `LCE default`, `LCE indirect`, `float32 TFLite` and `int8 TFLite`.
     """
@@ -55,6 +57,16 @@ class Entry(_Part):
     reference: str
     speedup_over: dict[str, Positive]
     times: Annotated[list[Times], Meta(min_length=1)]
+    speedup_interval: dict[str, tuple[Positive, Positive]] = {}
+
+    @property
+    def uncertainty(self) -> float | None:
+        """How far, as a share, the worst known of the ratios may be off; None if nobody looked."""
+        found = [
+            max(high / self.speedup_over[name] - 1, 1 - low / self.speedup_over[name])
+            for name, (low, high) in self.speedup_interval.items()
+        ]
+        return max(found, default=None)
 
     def of(self, name: str) -> Times | None:
         """The times of this name, None if it was not timed."""
@@ -64,7 +76,7 @@ class Entry(_Part):
 _Entry = TypeVar("_Entry", bound=Entry)
 
 
-class Layer(Entry):
+class Layer(Entry, kw_only=True):
     """A single layer: see `Entry`.
 
     Attributes:
@@ -113,7 +125,7 @@ class OpTimes(_Part):
     rows: list[OpTime]
 
 
-class Model(Entry):
+class Model(Entry, kw_only=True):
     """A whole model, batch 1: see `Entry`.
 
     Attributes:

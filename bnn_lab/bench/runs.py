@@ -42,7 +42,6 @@ class Measured:
         """Judge the machine and make the report.
 
         Raises:
-            NoisyMachineError: the machine was too noisy during the run.
             EmulatedError: the CPU is emulated.
         """
         return make_report(
@@ -152,6 +151,19 @@ def expand_models(names: Sequence[str] | None) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def require_model(model: str) -> None:
+    """Refuse what `files_of` would refuse, before anything takes time.
+
+    Raises:
+        ModelFileError: the file cannot be read.
+        InputError: there is no such network.
+    """
+    if _is_file(model):
+        _read(Path(model))
+    elif not _is_folder(model):
+        _network_name(model)
+
+
 def files_of(
     model: str,
     *,
@@ -178,17 +190,29 @@ def files_of(
         InputError: there is no such network.
         ConversionError: it cannot be converted.
     """
-    if model.endswith(".tflite") or Path(model).is_file():
+    if _is_file(model):
         given = {BINARY: Path(model), FLOAT32: float_file, INT8: int8_file}
         return Path(model).stem, {k: _read(path) for k, path in given.items() if path is not None}
-    if (Path(model) / file_name(BINARY)).is_file():
+    if _is_folder(model):
         folder = {kind: Path(model) / file_name(kind) for kind in KINDS}
         return Path(model).name, {k: _read(path) for k, path in folder.items() if path.is_file()}
+    name = _network_name(model)
+    return name, cached_files(name, kinds, progress=progress)
+
+
+def _is_file(model: str) -> bool:
+    return model.endswith(".tflite") or Path(model).is_file()
+
+
+def _is_folder(model: str) -> bool:
+    return (Path(model) / file_name(BINARY)).is_file()
+
+
+def _network_name(model: str) -> str:
     try:
-        name = network(model).name
+        return network(model).name
     except InputError as error:
         raise InputError(f"there is no file {model!r}, and {error}") from error
-    return name, cached_files(name, kinds, progress=progress)
 
 
 def _read(path: Path) -> bytes:

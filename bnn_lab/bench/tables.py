@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 NOTHING = "–"
 QUIET, NOISY = "quiet", "noisy"
+INTERVAL = ("_low", "_high")  # columns beside the one that they are the ends of
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def report_parts(report: Report, draw: Draw = lambda what, entries: None) -> lis
         Device, what disturbed the measurement, models, layers, and where the models' time goes.
     """
     parts: list[Part | None] = [Heading(report.device), Text(_origin(report), QUIET)]
-    parts += noise_parts(report.noise)
+    parts += noise_parts(report.noise, widest([*report.models, *report.layers]))
     for count, models in by_threads(report.models).items():
         parts += [Heading(f"Models, {count} thread(s)", 3), draw(MODELS, models)]
         parts.append(_models_table(models))
@@ -109,25 +110,53 @@ def report_parts(report: Report, draw: Draw = lambda what, entries: None) -> lis
     return [part for part in parts if part is not None]
 
 
-def noise_parts(noise: Noise | None) -> list[Text]:
-    """What disturbed a measurement."""
+def noise_parts(noise: Noise | None, uncertainty: float | None) -> list[Text]:
+    """How far figures may be off, and what disturbed their measurement.
+
+    Args:
+        noise: from `NoiseWatch.after()`, None if nobody looked.
+        uncertainty: how far ratios may be off, as a share; None if nobody looked.
+
+    Returns:
+        What is to be read before the figures.
+    """
     problems = noise.problems if noise is not None else []
-    return [Text(f"The machine was noisy: {problem}.", NOISY) for problem in problems]
+    known = "" if uncertainty is None else f"ratios are known to ±{percent(uncertainty)}"
+    if not problems:
+        return [Text(f"{known.capitalize()} (95 % intervals, the widest).", QUIET)] if known else []
+    first = f"The machine was noisy: {known}." if known else "The machine was noisy."
+    return [Text(first, NOISY), *(Text(f"{p[0].upper()}{p[1:]}.", NOISY) for p in problems)]
+
+
+def percent(share: float) -> str:
+    """ "2.3 %", or without decimals from 10 % on."""
+    return f"{100 * share:.{0 if share >= 0.0995 else 1}f} %"
+
+
+def widest(entries: Iterable[Entry]) -> float | None:
+    """The greatest uncertainty of entries, None if none has any."""
+    found = [u for entry in entries if (u := entry.uncertainty) is not None]
+    return max(found, default=None)
 
 
 def frame_table(frame: pd.DataFrame, caption: str, most: int | None = None) -> Table:
     """A data frame as a table.
 
     Args:
-        frame: with one row for each row of the table.
+        frame: with one row for each row of the table. Columns *_low and *_high are shown as ±
+            beside the column whose interval they hold.
         caption: caption of the table.
         most: rows to show; None shows all.
     """
     shown = frame if most is None else frame.head(most)
-    rows = [Row([_number(value) for value in row]) for row in shown.itertuples(index=False)]
+    ends = {f"{column}{end}" for column in frame.columns for end in INTERVAL}
+    columns = [column for column in frame.columns if column not in ends]
+    rows = [Row([_cell(row, column) for column in columns]) for _, row in shown.iterrows()]
     left = len(frame) - len(shown)
     notes = [f"The first {len(shown)} of {len(frame)} rows."] if left else []
-    return Table([str(column) for column in frame.columns], rows, caption, notes)
+    if ends & set(frame.columns):
+        notes.insert(0, "±: 95 % interval.")
+    return Table([str(column) for column in columns], rows, caption, notes)
 
 
 def _origin(report: Report) -> str:
@@ -210,8 +239,18 @@ def _ratio_rows(entries: Sequence[Entry]) -> Iterable[Row]:
     for name in _names(entries):
         factors = [entry.speedup_over.get(name) for entry in entries]
         if any(factor is not None for factor in factors):
-            cells = [NOTHING if factor is None else f"{factor:.1f}×" for factor in factors]
+            cells = [_ratio(entry, name) for entry in entries]
             yield Row([f"over {name}", *cells], strong=True)
+
+
+def _ratio(entry: Entry, name: str) -> str:
+    factor, interval = entry.speedup_over.get(name), entry.speedup_interval.get(name)
+    if factor is None:
+        return NOTHING
+    if interval is None:
+        return f"{factor:.1f}×"
+    off = max(interval[1] / factor - 1, 1 - interval[0] / factor)
+    return f"{factor:.1f}× ±{percent(off)}"
 
 
 def _caption(entries: Sequence[Entry]) -> str:
@@ -225,6 +264,15 @@ def _ms(seconds: float) -> str:
 
 def _names(entries: Iterable[Entry]) -> dict[str, None]:
     return dict.fromkeys(times.name for entry in entries for times in entry.times)
+
+
+def _cell(row: pd.Series, column: str) -> str:
+    ends = [f"{column}{end}" for end in INTERVAL]
+    text = _number(row[column])
+    if not all(end in row for end in ends) or not row[column]:
+        return text
+    off = max(abs(row[end] / row[column] - 1) for end in ends)
+    return f"{text} ±{percent(off)}"
 
 
 def _number(value: Any) -> str:

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from bnn_lab.cli.bench_remote import measure_there
-from bnn_lab.cli.terminal import console, written
+from bnn_lab.cli.terminal import console, say_noise, written
 from bnn_lab.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ Threads = Annotated[
 ]
 Pin = Annotated[int | None, typer.Option(help="Keep the process on this CPU; one thread only.")]
 Force = Annotated[
-    bool, typer.Option("--force", help="Report even if the machine is too noisy; marked so.")
+    bool, typer.Option("--force", help="Report even if no round was quiet; marked so.")
 ]
 Json = Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")]
 Html = Annotated[
@@ -104,6 +104,8 @@ def model_command(
         report = measure_there(context, [model], float_file=float_file, int8_file=int8_file)
         return finish(report, json_file, html_file)
     counts = threads or ([1] if pin is not None else runs.default_threads())
+    runs.require_model(model)
+    watch = _start(counts, pin, force)
     with console().status("") as status:
         name, files = runs.files_of(
             model,
@@ -111,7 +113,6 @@ def model_command(
             int8_file=int8_file,
             progress=status.update,
         )
-    watch = _start(counts, pin, force)
     with _progress(console(), len(counts)) as advance:
         measured = runs.run_models(
             {name: files}, counts, watch, rounds=rounds, with_lce=lce, advance=advance
@@ -145,12 +146,15 @@ def suite_command(
     if ssh is not None:
         return finish(measure_there(context, runs.expand_models(model)), json_file, html_file)
     counts = threads or ([1] if pin is not None else runs.default_threads())
+    entries = runs.expand_models(model)
+    for entry in entries:
+        runs.require_model(entry)
+    watch = _start(counts, pin, force)
     files = {}
     with console().status("") as status:
-        for entry in runs.expand_models(model):
+        for entry in entries:
             name, found = runs.files_of(entry, progress=status.update)
             files[name] = found
-    watch = _start(counts, pin, force)
     steps = runs.kernel_steps(counts) + len(files) * len(counts)
     with _progress(console(), steps) as advance:
         measured = runs.run_kernels(counts, watch, rounds=rounds, advance=advance)
@@ -176,7 +180,7 @@ def finish(report: Report, json_file: Path | None, html_file: Path | None) -> No
 
 
 def _start(threads: list[int], pin: int | None, force: bool) -> NoiseWatch:
-    """Pin the process and look at the machine."""
+    """Pin the process, look at the machine, and say what the figures will suffer from."""
     from bnn_lab.measure.host import pin_to_cpu
     from bnn_lab.measure.noise import NoiseWatch
 
@@ -185,7 +189,7 @@ def _start(threads: list[int], pin: int | None, force: bool) -> NoiseWatch:
             raise InputError("--pin keeps all threads on one CPU; use it with --threads 1")
         pin_to_cpu(pin)
     watch = NoiseWatch(max(threads), force=force)
-    watch.before()
+    say_noise(watch.before())
     return watch
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bnn_lab.cli.terminal import console, say, written
+from bnn_lab.cli.terminal import console, say, say_noise, written
 
 
 def calibrate_command(
@@ -23,7 +23,7 @@ def calibrate_command(
     output: Annotated[
         Path | None, typer.Option(help="Write here instead of where bnn_lab looks for it.")
     ] = None,
-    force: Annotated[bool, typer.Option(help="Measure even if the machine is too noisy.")] = False,
+    force: Annotated[bool, typer.Option(help="Write it even if no round was quiet.")] = False,
 ) -> None:
     """Measure layers of many shapes and fit the cost model to this machine (about a minute)."""
     import msgspec
@@ -33,12 +33,13 @@ def calibrate_command(
     from bnn_lab.measure.noise import NoiseWatch
 
     watch = NoiseWatch(max(threads or [1]), force=force)
-    watch.before()
+    say_noise(watch.before())
     with console().status("calibrating") as status:
         content = calibrate(
             threads=tuple(threads or [1]),
             backends=backend,
             rounds=rounds,
+            watch=watch,
             progress=lambda text: status.update(f"calibrating: {text}"),
         )
     content["noise"] = msgspec.to_builtins(watch.after())

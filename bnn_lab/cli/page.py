@@ -61,8 +61,8 @@ def write_study_page(study: Study, path: Path) -> None:
         InputError: the file cannot be written.
     """
     parts: list[Part] = [
+        *noise_parts(study.noise, study.uncertainty),
         Text(study.finding),
-        *noise_parts(study.noise),
         _Embedder()(draw_study(study)),
         frame_table(study.frame, f"Measured on {study.host.cpu}"),
     ]

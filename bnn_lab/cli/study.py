@@ -23,7 +23,7 @@ def study_command(
     ] = None,
     csv_file: Annotated[Path | None, typer.Option("--csv", help="Write the table here.")] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Report even if the machine is too noisy; marked so.")
+        bool, typer.Option("--force", help="Report even if no round was quiet; marked so.")
     ] = False,
 ) -> None:
     """Answer one question about speed by measuring: table, figure and finding."""
@@ -48,7 +48,8 @@ def study_command(
             progress=lambda text: status.update(text),
         )
     measured = frame_table(study.frame, study.question, _SHOWN_ROWS)
-    to_terminal(console(), [measured, Text(study.finding), *noise_parts(study.noise)])
+    noise = noise_parts(study.noise, study.uncertainty)
+    to_terminal(console(), [measured, *noise, Text(study.finding)])
     if csv_file is not None:
         write_file(csv_file, study.frame.to_csv(index=False), "table")
     if html_file is not None:

@@ -28,6 +28,12 @@ def warn(problem: str, kind: str = "warning", *, stderr: bool = False) -> None:
     say(f"{kind}: {problem}", "yellow", stderr=stderr)
 
 
+def say_noise(problem: str | None) -> None:
+    """Say before a measurement what it will suffer from, if anything."""
+    if problem is not None:
+        warn(f"{problem}. Only quiet rounds count, so this takes longer.", "noisy", stderr=True)
+
+
 def fail(error: BnnLabError) -> NoReturn:
     """Say in one line what went wrong and end with exit code 1."""
     say(f"error: {' '.join(str(error).split())}", "red", stderr=True)

@@ -10,7 +10,7 @@ import numpy as np
 
 from bnn_lab.costmodel.features import features
 from bnn_lab.errors import BnnLabError, InputError
-from bnn_lab.measure.timing import measure
+from bnn_lab.measure.noise import NoiseWatch, measure_watched
 from bnn_lab.profiling.node_clock import open_litert, set_inputs
 from bnn_lab.profiling.partitions import made_up
 from bnn_lab.tflite import layer_shapes as kinds
@@ -116,6 +116,7 @@ def time_layers(
     num_threads: int = 1,
     backend: str | None = None,
     rounds: int = 15,
+    watch: NoiseWatch | None = None,
 ) -> list[float]:
     """Median seconds of each layer alone inside LiteRT, all of them interleaved.
 
@@ -124,12 +125,14 @@ def time_layers(
         num_threads: threads of the interpreter.
         backend: kernel backend of binary layers, default the active one.
         rounds: samples of each.
+        watch: takes only rounds that the machine was quiet in; None takes all.
 
     Returns:
         Seconds, in the order of `layers`.
 
     Raises:
         BackendError: the backend is unknown or not supported by this CPU.
+        NoisyMachineError: no round was quiet.
     """
     calls: dict[str, Callable[[], object]] = {}
     for index, layer in enumerate(layers):
@@ -137,7 +140,7 @@ def time_layers(
         details = litert.get_input_details()
         set_inputs(litert, [made_up(tuple(t["shape"]), np.dtype(t["dtype"])) for t in details])
         calls[str(index)] = litert.invoke
-    table = measure(calls, rounds=rounds, round_seconds=3e-4)
+    table = measure_watched(calls, watch, rounds=rounds, round_seconds=3e-4)
     return [timing.median for timing in table.timings]
 
 

@@ -29,6 +29,7 @@ from bnn_lab.costmodel import fit as cost_fit
 from bnn_lab.costmodel.file_layers import file_layers
 from bnn_lab.errors import InputError
 from bnn_lab.measure.host import real_host
+from bnn_lab.measure.noise import NoiseWatch
 from bnn_lab.tflite.layer_shapes import KINDS, LayerShape
 
 if TYPE_CHECKING:
@@ -234,6 +235,7 @@ def calibrate(
     backends: Sequence[str] | None = None,
     rounds: int = 15,
     share: float = 1.0,
+    watch: NoiseWatch | None = None,
     progress: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any]:
     """Measure this machine and fit the cost model to it.
@@ -243,6 +245,7 @@ def calibrate(
         backends: kernel backends, default all that this CPU has.
         rounds: timing samples of each layer.
         share: share of the usual number of layers, above 0; small ones are for tests.
+        watch: takes only rounds that the machine was quiet in; None takes all.
         progress: told what is being measured.
 
     Returns:
@@ -253,6 +256,7 @@ def calibrate(
         BackendError: a backend is unknown or not supported by this CPU.
         BnnLabError: SciPy is not installed.
         EmulatedError: this CPU is emulated.
+        NoisyMachineError: of some layers no round was quiet.
     """
     if not 0 < share <= 1 or not threads:
         raise InputError(f"calibrate({threads=}, {share=}): needs threads, and a share in (0, 1].")
@@ -268,7 +272,7 @@ def calibrate(
                 number = max(6, round(share * cost_fit.COUNTS[kind]))
                 layers = cost_fit.layers_to_measure(kind, number)
                 seconds = cost_fit.time_layers(
-                    layers, num_threads=count, backend=backend, rounds=rounds
+                    layers, num_threads=count, backend=backend, rounds=rounds, watch=watch
                 )
                 fits.append(cost_fit.fit_kind(kind, layers, seconds))
             entries.append({"backend": backend, "num_threads": count, "kinds": fits})

@@ -157,7 +157,7 @@ def draw_padding(frame: pd.DataFrame) -> Drawing:
     figure.update_xaxes(theme.axis("layer: size, channels"))
     figure.update_yaxes(theme.axis("time, ones = 1"))
     costs = frame[frame.padding == ZEROS].cost
-    words = f"Zeros take {100 * costs.min():.1f} to {100 * costs.max():.1f} % more time than ones."
+    words = f"Zeros take {costs.min():.2f} to {costs.max():.2f} times as long as ones."
     return Drawing(figure, words)
 
 

@@ -59,6 +59,7 @@ def _speedup(frame: pd.DataFrame) -> Drawing:
                     index,
                     showlegend=column == 1,
                     text=[f"{size}x{size} pixels" for size in found["size"]],
+                    error_y=_interval(found, key),
                 ),
                 row=1,
                 col=column,
@@ -71,6 +72,7 @@ def _speedup(frame: pd.DataFrame) -> Drawing:
             3,
             showlegend=column == 1,
             text=[f"{size}x{size} pixels" for size in paper["size"]],
+            error_y=_interval(paper, key),
         )
         trace.marker.update(symbol="star", size=14)
         figure.add_trace(trace, row=1, col=column)
@@ -161,7 +163,7 @@ def _shortcuts(frame: pd.DataFrame) -> Drawing:
             )
         )
     for row in frame[frame.shortcuts].rename(columns={"name": "model"}).itertuples():
-        words.append(f"{row.model} {'fused' if row.fused else 'unfused'} {row.cost:+.0%}")
+        words.append(f"{row.model} {'fused' if row.fused else 'unfused'} {row.cost:.2f}")
     figure.update_layout(
         **theme.layout("Cost of full-precision shortcuts", showlegend=True),
         legend={**_LEGEND, "y": -0.28},
@@ -172,7 +174,9 @@ def _shortcuts(frame: pd.DataFrame) -> Drawing:
         yaxis=theme.axis("latency, ms", rangemode="tozero"),
     )
     return Drawing(
-        figure, f"Pairs of bars with and without shortcuts. Their cost: {', '.join(words)}."
+        figure,
+        "Pairs of bars with and without shortcuts. How many times as long it takes with them: "
+        f"{', '.join(words)}.",
     )
 
 
@@ -221,11 +225,12 @@ def _threads(frame: pd.DataFrame) -> Drawing:
                 name=str(kind),
                 x=found.name.tolist(),
                 y=found.speedup.tolist(),
+                error_y=_interval(found, "speedup"),
                 marker_color=theme.VERMILION
                 if kind == BINARY
                 else (theme.BLUE, theme.BLUE, theme.GREEN)[index],
                 text=[f"{s:.2f}" for s in found.speedup],
-                textposition="outside",
+                textposition="inside",
                 customdata=found.ms.tolist(),
                 hovertemplate="%{x}<br>%{y:.2f} times, %{customdata:.3g} ms<extra></extra>",
             )
@@ -335,6 +340,18 @@ def _points(x: Any, y: Any, name: str, index: int, **more: Any) -> go.Scatter:
         hovertemplate="%{text}<br>%{x:.4g}: %{y:.3g}<extra></extra>",
         **more,
     )
+
+
+def _interval(frame: pd.DataFrame, column: str) -> dict[str, Any]:
+    """Error bars of a column's 95 % interval."""
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": (frame[f"{column}_high"] - frame[column]).tolist(),
+        "arrayminus": (frame[column] - frame[f"{column}_low"]).tolist(),
+        "thickness": 1,
+        "width": 3,
+    }
 
 
 def _sides(x: Any, y: Any) -> list[str]:

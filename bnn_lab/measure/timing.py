@@ -5,8 +5,10 @@ from __future__ import annotations
 import gc
 import random
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from math import lgamma, log
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -16,6 +18,8 @@ from bnn_lab.errors import InputError
 from bnn_lab.measure.units import AtLeastOne, Positive
 
 Clock = Callable[[], float]
+SAMPLE_TRIES = 5
+_INTERRUPTION_EVERY = 0.05  # seconds: what the system does beside an idle machine's only process
 
 
 class Times(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -84,10 +88,12 @@ class TimingTable:
     """Times that were measured in the same rounds.
 
     Attributes:
-        timings: in the order in which the calls were given.
+        timings: in the order in which the calls were given; of the rounds that count.
+        counted: whether each round that was run counts, bool (rounds,); empty if all do.
     """
 
     timings: tuple[Timing, ...]
+    counted: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -116,15 +122,61 @@ class TimingTable:
         Raises:
             InputError: there is no such name.
         """
-        return float(np.median(self[over].seconds / self[name].seconds))
+        return float(np.median(self._quotients(name, over)))
+
+    def interval(self, name: str, over: str) -> tuple[float, float]:
+        """Where `speedup` lies with a probability of 95 %: its lower and upper end.
+
+        Raises:
+            InputError: there is no such name.
+        """
+        return median_interval(self._quotients(name, over))
+
+    def of_counted(self, per_round: NDArray[Any]) -> NDArray[Any]:
+        """Of what was noted in each round, along the first axis, what belongs to the samples."""
+        return per_round[self.counted] if self.counted.any() else per_round
+
+    def only(self, names: Iterable[str]) -> TimingTable:
+        """The same without the other calls."""
+        kept = set(names)
+        return replace(self, timings=tuple(t for t in self.timings if t.name in kept))
+
+    def _quotients(self, name: str, over: str) -> NDArray[np.float64]:
+        return self[over].seconds / self[name].seconds
 
     def speedups(self, name: str) -> dict[str, float]:
         """How many times faster one is than each of the others, by their names."""
         return {other: self.speedup(name, over=other) for other in self.names if other != name}
 
+    def intervals(self, name: str) -> dict[str, tuple[float, float]]:
+        """The `interval` of each of `speedups`, by the others' names."""
+        return {other: self.interval(name, over=other) for other in self.names if other != name}
+
     def times(self) -> list[Times]:
         """The figures for a report."""
         return [timing.times() for timing in self.timings]
+
+
+def median_interval(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Where the median of what these are samples of lies, with a probability of 95 %.
+
+    The ends are samples, chosen by the binomial distribution: how many of n samples lie below the
+    median does not depend on how they are distributed. Fewer than six samples cannot give 95 %;
+    then the ends are the least and the greatest.
+
+    Args:
+        values: at least one sample, float64 (n,).
+
+    Returns:
+        Lower and upper end.
+    """
+    ordered = np.sort(values)
+    # Of n samples k or fewer lie below the median with the probability of this sum.
+    n = len(ordered)
+    logs = [lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1) for k in range(n // 2)]
+    tails = np.cumsum(np.exp(np.array(logs) - n * log(2)))
+    outside = max(0, int(np.searchsorted(tails, 0.025, side="right")) - 1)
+    return float(ordered[outside]), float(ordered[-1 - outside])
 
 
 def measure(
@@ -135,6 +187,10 @@ def measure(
     round_seconds: float = 1e-3,
     lead_in_seconds: float = 0.0,
     before_round: Callable[[], object] | None = None,
+    between: Callable[[], object] | None = None,
+    counts: Callable[[], bool] | None = None,
+    go_on: Callable[[int, int], bool] | None = None,
+    interruptions: Callable[[], int] | None = None,
     seed: int = 0,
     clock: Clock = time.perf_counter,
 ) -> TimingTable:
@@ -146,7 +202,7 @@ def measure(
 
     Args:
         calls: name to callable without arguments.
-        rounds: how many samples of each, at least 1.
+        rounds: how many samples of each that count, at least 1.
         warmup: calls of each before anything counts, at least 1: they fill caches and tell
             how many calls a round needs.
         round_seconds: least time that each should run in a round, seconds.
@@ -154,11 +210,17 @@ def measure(
             above 0. What has threads needs it: the first calls after something else mainly wake
             threads that went to sleep.
         before_round: called before each round, for what should be known of the moment.
+        between: called before each sample and after the last one of a round, untimed.
+        counts: asked after each round whether it counts; None takes them all.
+        go_on: asked with how many rounds counted and how many were run, whether to try for more
+            that count; None runs `rounds` in all.
+        interruptions: how often the system gave this thread's CPU to others so far. A sample that
+            lost it is taken again, up to `SAMPLE_TRIES` times; then its round does not count.
         seed: seed of the random order.
         clock: returns seconds; for tests.
 
     Returns:
-        The times of all.
+        The times of all; if no round counts, of all rounds, and none is marked as counting.
 
     Raises:
         InputError: there are no calls or a number is out of range.
@@ -170,28 +232,57 @@ def measure(
             f"measure({rounds=}, {warmup=}, {round_seconds=}, {lead_in_seconds=}): rounds and "
             "warmup must be at least 1, the others at least 0."
         )
-    counts = {
+    needed = {
         name: _calls_needed(call, warmup, round_seconds, clock) for name, call in calls.items()
     }
+    kept: list[bool] = []
+
+    def take(name: str) -> tuple[float, bool]:
+        """A sample, and whether it kept the CPU."""
+        if between is not None:
+            between()
+        if lead_in_seconds > 0:
+            _lead_in(calls[name], lead_in_seconds, clock)
+        before = interruptions() if interruptions is not None else 0
+        seconds = _time_calls(calls[name], needed[name], clock)
+        lost = 0 if interruptions is None else interruptions() - before
+        # Not the sample's own time: what took the CPU has made it longer.
+        usual = min([seconds, *samples[name]]) * needed[name]
+        return seconds, lost <= usual / _INTERRUPTION_EVERY
+
     samples: dict[str, list[float]] = {name: [] for name in calls}
     order = list(calls)
     shuffler = random.Random(seed)
     collecting = gc.isenabled()
     gc.disable()
     try:
-        for _ in range(rounds):
+        while len(kept) < rounds or (
+            go_on is not None and sum(kept) < rounds and go_on(sum(kept), len(kept))
+        ):
             shuffler.shuffle(order)
             if before_round is not None:
                 before_round()
+            whole = True
             for name in order:
-                if lead_in_seconds > 0:
-                    _lead_in(calls[name], lead_in_seconds, clock)
-                samples[name].append(_time_calls(calls[name], counts[name], clock))
+                for _ in range(SAMPLE_TRIES):
+                    seconds, undisturbed = take(name)
+                    if undisturbed:
+                        break
+                samples[name].append(seconds)
+                whole &= undisturbed
+            if between is not None:
+                between()
+            kept.append((counts is None or counts()) and whole)
     finally:
         if collecting:
             gc.enable()
+    counted = np.array(kept)
+    rows = counted if counted.any() else np.ones(len(kept), np.bool_)
     return TimingTable(
-        tuple(Timing(name, np.array(samples[name], np.float64), counts[name]) for name in calls)
+        tuple(
+            Timing(name, np.array(samples[name], np.float64)[rows], needed[name]) for name in calls
+        ),
+        counted,
     )
 
 

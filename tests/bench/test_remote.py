@@ -88,7 +88,7 @@ def test_model_files_are_sent(ssh_server: Any, tmp_path: Path) -> None:
     assert (model.name, model.num_threads) == (binary.stem, 1)
     sizes = {"binary": binary.stat().st_size, "float32": floating.stat().st_size}
     assert model.file_bytes == sizes
-    assert {times.rounds for times in model.times} == {2}
+    assert all(2 <= times.rounds <= 40 for times in model.times)
 
 
 def test_words_and_files_arrive_as_they_are(ssh_server: Any, tmp_path: Path) -> None:

@@ -22,12 +22,14 @@ from bnn_lab.experiments.latency import (
     accuracy,
     breakdown,
     macs,
+    padding,
     run_study,
     shortcuts,
     speedup,
     stem,
     threads,
 )
+from bnn_lab.experiments.latency.base import known
 from bnn_lab.figures import draw
 from bnn_lab.figures.studies import draw_study
 from bnn_lab.measure.timing import Timing, TimingTable, measure
@@ -39,6 +41,15 @@ from bnn_lab.tflite.op_files import layer_file
 from bnn_lab.tflite.ops import ModelOps, count_macs
 
 RUN = Run(seconds=1, quick=True)
+
+
+def known_to(frame: pd.DataFrame, column: str, share: float) -> pd.DataFrame:
+    """The frame with an interval around a column."""
+    ends = {
+        f"{column}_low": frame[column] * (1 - share),
+        f"{column}_high": frame[column] * (1 + share),
+    }
+    return frame.assign(**ends)
 
 
 # --- findings from known numbers -----------------------------------------------------------------
@@ -55,12 +66,19 @@ def test_speedup_finding() -> None:
             "over_int8": [5.0, 4.0, 1.0],
         }
     )
+    frame = known_to(frame, "over_float", 0.01)
     text = speedup.finding(frame, RUN)
     assert "16.0 to 20.0 times faster than float32 and 4.0 to 5.0 times faster than int8" in text
-    assert "8.5 to 18.5 on Pixel 1 phones: 1 of ours lie in that range, 1 above" in text
+    assert (
+        "8.5 to 18.5 on Pixel 1 phones: 1 of ours lie in that range, 1 above and 1 below); over"
+        in text
+    )
     assert "Over all 3 convolutions it is 2.0 to 20.0 times faster" in text
     assert "Least is gained at 1x1 on 7 pixels and 64 channels, most at 3x3 on 56 pixels" in text
     assert "With 64 channels the median over float32 is 11.0, with 512 channels 16.0." in text
+    rough = speedup.finding(known_to(frame, "over_float", 0.2), RUN)
+    assert "0 of ours lie in that range, 0 above and 1 below, of 2 the intervals do not" in rough
+    assert "most at 3x3 on 56 pixels and 64 channels or 3x3 on 7 pixels and 512" in rough
 
 
 def test_grid_covers_what_was_asked() -> None:
@@ -84,9 +102,12 @@ def test_macs_finding_and_correlations() -> None:
     found = macs.correlations(frame)
     assert found["macs"] == (pytest.approx(1), pytest.approx(1))
     assert found["equivalent_macs"] == (pytest.approx(0.5), pytest.approx(0.5))
+    frame = frame.assign(gain=-0.5, gain_low=-0.6, gain_high=-0.4)
     text = macs.finding(frame, Run(1, True, skipped={"d": "no reason"}))
     assert "correlate with 1.00 (ranks: 1.00). One float MAC takes the time of 20.0" in text
-    assert "correlate with 0.50 (ranks: 0.50), not better than plain MACs" in text
+    assert "correlate with 0.50 (ranks: 0.50), worse than plain MACs" in text
+    assert "do not tell from plain" in macs.finding(frame.assign(gain_high=0.1), RUN)
+    assert "(ranks: 0.50), better than" in macs.finding(frame.assign(gain_low=0.1), RUN)
     assert text.endswith("Left out: d (no reason).")
 
 
@@ -147,10 +168,12 @@ def test_breakdown_and_stem_findings() -> None:
     )
     rest = [c for c in breakdown.CATEGORIES if c not in set(frame.category)]
     zeros = [{"name": n, "category": c, "ms": 0.0, "share": 0.0} for n in "ab" for c in rest]
-    frame = pd.concat([frame, pd.DataFrame(zeros)], ignore_index=True)
+    frame = known_to(pd.concat([frame, pd.DataFrame(zeros)], ignore_index=True), "share", 0.1)
     text = breakdown.finding(frame, RUN)
     assert "take 50% (b) to 75% (a) of the time of 2 models, on average 62%" in text
     assert "b: pooling 50%; a: pooling 25%" in text
+    text = breakdown.finding(known_to(frame, "share", 0.5), RUN)
+    assert "take 50% (a or b) to 75% (a or b) of the time" in text
 
     parts = pd.DataFrame(
         [
@@ -159,23 +182,54 @@ def test_breakdown_and_stem_findings() -> None:
             for p, ms in zip(stem.PARTS, (3, 4, 1, 1, 1), strict=True)
         ]
     )
+    parts = known_to(known_to(parts, "ms", 0.01), "share", 0.0)
     text = stem.finding(parts, RUN)
-    assert "First layers take 3.00 ms (a," in text and "to 6.00 ms (b," in text
-    assert "Together they are 40%" in text and "only 40.0% of all MACs" in text
+    assert "First layers take 3.00 ms (a;" in text and "to 6.00 ms (b;" in text
+    assert "Together they are 40% (a or b)" in text and "only 40.0% of all MACs" in text
 
 
 def test_shortcuts_finding() -> None:
     frame = pd.DataFrame(
         [
-            {"name": "n", "shortcuts": True, "fused": False, "ms": 1.5, "ops": 9, "cost": 0.5},
-            {"name": "n", "shortcuts": False, "fused": False, "ms": 1.0, "ops": 5, "cost": 0.5},
-            {"name": "n", "shortcuts": True, "fused": True, "ms": 1.1, "ops": 9, "cost": 0.1},
-            {"name": "n", "shortcuts": False, "fused": True, "ms": 1.0, "ops": 5, "cost": 0.1},
+            {"name": "n", "shortcuts": True, "fused": False, "ms": 1.5, "ops": 9, "cost": 1.5},
+            {"name": "n", "shortcuts": False, "fused": False, "ms": 1.0, "ops": 5, "cost": 1.5},
+            {"name": "n", "shortcuts": True, "fused": True, "ms": 1.1, "ops": 9, "cost": 1.1},
+            {"name": "n", "shortcuts": False, "fused": True, "ms": 1.0, "ops": 5, "cost": 1.1},
         ]
     )
-    text = shortcuts.finding(frame, RUN)
-    assert "+50% to the time unfused (1.00 to 1.50 ms) and +10% fused (1.00 to 1.10 ms)" in text
-    assert "cost less than as ops of their own" in text
+    text = shortcuts.finding(known_to(frame, "cost", 0.02), RUN)
+    assert "1.50 (1.47 to 1.53) times as long with shortcuts, unfused (1.00 to 1.50 ms)" in text
+    assert "1.10 (1.08 to 1.12) times fused (1.00 to 1.10 ms)" in text
+    assert "cost less than as ops of their own." in text
+    text = shortcuts.finding(known_to(frame, "cost", 0.2), RUN)
+    assert "cost not measurably less than as ops of their own." in text
+
+
+def test_padding_finding() -> None:
+    frame = pd.DataFrame(
+        {
+            "case": ["a", "b", "c"],
+            "padding": "zeros",
+            "border": [0.1, 0.9, 0.5],
+            "cost": [1, 1.5, 1.2],
+        }
+    )
+    text = padding.finding(known_to(frame, "cost", 0.05), RUN)
+    assert "takes 1.20 to 1.50 times as long as one-padding on 2 of 3" in text
+    assert "most at b, where 90% of the pixels" in text
+    assert "On the other 1 no difference was measured." in text
+    assert "On none of 3 convolutions" in padding.finding(known_to(frame, "cost", 0.4), RUN)
+
+
+def test_ratios_are_noted() -> None:
+    run = Run(seconds=1, quick=True)
+    ten = np.linspace(0.9, 1.1, 10)
+    table = TimingTable((Timing("a", np.ones(10), 1), Timing("b", 2 * ten, 1)))
+    found = run.ratio(table, "times", "a", over="b")
+    assert found["times"] == pytest.approx(2) and set(found) == {"times", "times_low", "times_high"}
+    assert 1.8 < found["times_low"] < 2 < found["times_high"] < 2.2
+    assert run.uncertainty == pytest.approx(found["times_high"] / 2 - 1)
+    assert known(pd.Series(found), "times").startswith("2.0 (1.8 to 2.2)")
 
 
 def test_rounds_between_distant_cores_are_told_apart() -> None:
@@ -188,17 +242,16 @@ def test_rounds_between_distant_cores_are_told_apart() -> None:
             Timing("two", np.array([1.0, 2.0, 1.6, 1.0]), 1),
         )
     )
-    found = threads.speedups(table, "two", "one", distance)
+    found = threads.distant(table, "two", "one", distance)
     assert found == {
-        "speedup": 1.625,
         "core_ns": 30.0,
         "far_core_ns": 150.0,
         "near_speedup": 2.0,
         "far_speedup": 1.125,
     }
-    near = threads.speedups(table, "two", "one", np.full(4, 30.0))
+    near = threads.distant(table, "two", "one", np.full(4, 30.0))
     assert near["core_ns"] == 30.0 and np.isnan(near["far_speedup"])
-    single = threads.speedups(table, "two", "one", np.zeros(4))
+    single = threads.distant(table, "two", "one", np.zeros(4))
     assert np.isnan(single["core_ns"])
 
 
@@ -208,6 +261,10 @@ def test_threads_finding() -> None:
         for count, factor in ((1, 1.0), (2, speed)):
             rows.append(
                 {"name": "n", "kind": kind, "threads": count, "ms": ms / factor, "speedup": factor}
+                | {
+                    "speedup_low": factor,
+                    "over_float": 10 / ms / (1.9 / factor if count > 1 else 1),
+                }
                 | dict.fromkeys(("far_core_ns", "near_speedup", "far_speedup"), np.nan)
                 | {"core_ns": 30.0}
             )
@@ -234,11 +291,14 @@ def test_accuracy_finding() -> None:
     frame = pd.DataFrame(
         {"name": ["a", "b", "c"], "ms": [1.0, 2.0, 4.0], "top1": [50.0, 60.0, 55.0]}
     )
-    frame["best"] = [not accuracy._beaten(frame, r) for r in frame.itertuples()]
-    assert list(frame.best) == [True, True, False]
+    assert accuracy.rivals_of(frame) == {"a": "a", "b": "b", "c": "b"}
+    frame = known_to(frame.assign(behind=[1.0, 1.0, 2.0]), "behind", 0.05)
+    frame["best"] = frame.behind_low <= 1
     text = accuracy.finding(frame, RUN)
     assert "a (1.00 ms, 50.0 %) and b (2.00 ms, 60.0 %)" in text
-    assert "Farthest behind is c: a network of at least its accuracy is 2.0 times faster." in text
+    assert (
+        "Farthest behind is c: a network of at least its accuracy is 2.0 (1.9 to 2.1) times" in text
+    )
     assert "cited" in text and "not reproduced" in text
 
 

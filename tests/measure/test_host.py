@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 
 from bnn_lab.costmodel.model import calibrate
@@ -15,6 +17,7 @@ from bnn_lab.measure import host as host_module
 from bnn_lab.measure import noise
 from bnn_lab.measure.host import EmulatedError, cpu_seconds_of_all, describe_host, emulation
 from bnn_lab.measure.noise import NoiseWatch, NoisyMachineError, measure_watched
+from bnn_lab.measure.timing import TimingTable
 
 X86 = {"proc/cpuinfo": "vendor_id : AuthenticAMD\nmodel name : AMD\nflags : fpu avx2\n"}
 ARM = {"proc/cpuinfo": "processor : 0\nFeatures : fp asimd\nCPU part : 0xd08\n"}
@@ -124,6 +127,7 @@ def watch(
     monkeypatch.setattr(noise, "_LOOK_SECONDS", 0.01)
     monkeypatch.setattr(noise._Usage, "cpus_of_others", lambda self: others)
     monkeypatch.setattr(noise, "_usable_cpus", lambda: 2)
+    monkeypatch.setattr(noise, "_interruptions", lambda: 0)
     made = NoiseWatch(threads)
     monkeypatch.setattr(made, "_sample", Samples(*seconds))
     return made
@@ -138,40 +142,68 @@ def test_a_quiet_machine_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_wandering_clock_is_noise(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(NoisyMachineError, match=r"before the run a fixed loop took up to 50% long"):
-        watch(monkeypatch, 1.0, 1.5).before()
+    said = watch(monkeypatch, 1.0, 1.5).before()
+    assert said is not None and "before the run a fixed loop took up to 50% longer" in said
+    assert watch(monkeypatch, 1.0, 1.1).before() is None
 
 
 def test_other_processes_are_noise(monkeypatch: pytest.MonkeyPatch) -> None:
-    watch(monkeypatch, 1.0, others=1.3).before()  # one CPU is free enough
-    with pytest.raises(NoisyMachineError, match=r"other processes kept 1.4 of 2 CPUs busy"):
-        watch(monkeypatch, 1.0, others=1.4).before()
-    with pytest.raises(NoisyMachineError, match=r"2 thread\(s\) were to be measured"):
-        watch(monkeypatch, 1.0, others=0.5, threads=2).before()
+    assert watch(monkeypatch, 1.0, others=1.3).before() is None  # one CPU is free enough
+    for others, threads, words in ((1.4, 1, "1.4 of 2 CPUs busy"), (0.5, 2, "2 thread(s) were")):
+        busy = watch(monkeypatch, 1.0, others=others, threads=threads)
+        assert words in (busy.before() or "")
+        # The loop runs as fast as ever: one thread is alone on its CPU.
+        expected = nullcontext() if threads == 1 else pytest.raises(NoisyMachineError)
+        with expected:
+            measure_watched({"a": lambda: None}, busy, rounds=2, warmup=1, round_seconds=0)
 
 
-def test_noise_that_begins_during_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    late = watch(monkeypatch, 1.0)
-    late.before()
-    monkeypatch.setattr(late, "_sample", Samples(1.0, 2.0))
-    late.probe()
-    with pytest.raises(NoisyMachineError, match="during the run"):
-        late.after()
-
-
-def test_force_reports_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    loud = watch(monkeypatch, 1.0, 2.0)
-    loud._force = True
-    loud.before()
-    verdict = loud.after()
-    assert verdict.forced is True and len(verdict.problems) == 2
-
-
-def test_probe_runs_among_the_calls_but_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_quiet_rounds_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(noise, "_PROBE_EVERY", 0)
     made = watch(monkeypatch, 1.0)
-    table = measure_watched({"a": lambda: None}, made, rounds=4, warmup=1, round_seconds=0)
-    assert table.names == ("a",)
-    assert len(made._samples) >= 4
+    made.before()
+    # Two looks a round: before the call and after it. The second round and the fourth are noisy.
+    loop = Samples(1.0, 1.0, 1.3, 1.0, 1.0, 1.1, 1.0, 2.0, 1.0, 1.0)
+    monkeypatch.setattr(made, "_sample", loop)
+    ran: list[int] = []
+    table = measure_watched(
+        {"a": lambda: ran.append(loop.next)}, made, rounds=3, warmup=1, round_seconds=0
+    )
+    assert table.counted.tolist() == [True, False, True, False, True]
+    assert len(table["a"].seconds) == 3 and len(ran) == 1 + 5
+    assert table.of_counted(np.arange(5)).tolist() == [0, 2, 4]
+    monkeypatch.setattr(made, "_sample", Samples(1.0))
+    verdict = made.after()
+    assert (verdict.rounds, verdict.quiet_rounds) == (5, 3)
+    assert verdict.problems == [
+        "2 of 5 rounds were disturbed and do not count; the figures are of the others"
+    ]
+
+
+def test_a_machine_that_is_never_quiet_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(noise, "_PROBE_EVERY", 0)
+    ran: list[None] = []
+    for force in (False, True):
+        made = watch(monkeypatch, 1.0)
+        made._force = force
+        made.before()
+        monkeypatch.setattr(made, "_sample", Samples(2.0))
+        ran.clear()
+
+        def once(made: NoiseWatch = made) -> TimingTable:
+            return measure_watched(
+                {"a layer": lambda: ran.append(None)}, made, rounds=2, warmup=1, round_seconds=0
+            )
+
+        if force:
+            assert len(once()["a layer"].seconds) == noise._LAST_TRIES * 2
+            verdict = made.after()
+            assert verdict.forced and verdict.quiet_rounds == 0
+            assert verdict.problems[-1] == "all 20 rounds were disturbed"
+        else:
+            with pytest.raises(NoisyMachineError, match="too noisy to measure a layer: in each"):
+                once()
+        assert len(ran) == 1 + noise._LAST_TRIES * 2
 
 
 def test_cpu_time_of_all_grows() -> None:

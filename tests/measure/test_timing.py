@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import gc
+import itertools
 
 import msgspec
 import numpy as np
 import pytest
 
 from bnn_lab.errors import InputError
-from bnn_lab.measure.timing import measure
+from bnn_lab.measure.timing import SAMPLE_TRIES, measure, median_interval
 
 
 class FakeClock:
@@ -158,3 +159,47 @@ def test_what_is_called_before_each_round() -> None:
         calls, rounds=3, warmup=1, clock=clock, before_round=lambda: looks.append(len(clock.log))
     )
     assert looks == [1, 2, 3]
+
+
+def test_a_sample_that_lost_the_cpu_is_taken_again() -> None:
+    clock = FakeClock()
+    lost = iter([0, 1, 1, 1, *[0] * 2])  # before and after each sample
+    table = measure(
+        {"a": clock.call("a", 2.0**-8)},
+        rounds=2,
+        warmup=1,
+        clock=clock,
+        interruptions=lambda: next(lost),
+    )
+    assert len(clock.log) == 1 + 3 and table.counted.tolist() == [True, True]
+
+
+def test_a_round_that_loses_the_cpu_each_time_does_not_count() -> None:
+    clock = FakeClock()
+    always = itertools.count()
+    tried: list[tuple[int, int]] = []
+    table = measure(
+        {"a": clock.call("a", 2.0**-8)},
+        rounds=2,
+        warmup=1,
+        clock=clock,
+        interruptions=lambda: next(always),
+        go_on=lambda counted, run: tried.append((counted, run)) or run < 3,
+    )
+    assert table.counted.tolist() == [False] * 3 and tried == [(0, 2), (0, 3)]
+    assert len(clock.log) == 1 + 3 * SAMPLE_TRIES
+    assert len(table["a"].seconds) == 3  # nothing else is known
+
+
+def test_interval_of_a_median() -> None:
+    assert median_interval(np.array([3.0])) == (3.0, 3.0)
+    assert median_interval(np.arange(5.0)) == (0.0, 4.0)
+    assert median_interval(np.arange(9.0)) == (1.0, 7.0)
+    low, high = median_interval(np.arange(10_001.0))
+    assert 4890 < low < 4910 and 5090 < high < 5110
+    generator = np.random.default_rng(0)
+    inside = 0
+    for _ in range(400):
+        low, high = median_interval(generator.lognormal(size=25))
+        inside += low <= 1 <= high
+    assert 0.93 < inside / 400 < 0.99

@@ -85,7 +85,7 @@ def run_study(
         seconds: time budget of the measurement. Models that are not in the cache are converted
             first, which takes up to three minutes for all of them.
         quick: few small cases, in seconds; the answer is then not worth much.
-        force: answer even if the machine is too noisy.
+        force: answer even if no round was quiet.
         progress: told what is being done.
 
     Returns:
@@ -93,7 +93,7 @@ def run_study(
 
     Raises:
         InputError: there is no such study, or no time.
-        NoisyMachineError: the machine is too noisy, and not `force`.
+        NoisyMachineError: no round of some measurement was quiet, and not `force`.
         EmulatedError: this CPU is emulated.
         BnnLabError: pandas, or TensorFlow for networks, is not installed.
     """
@@ -103,7 +103,8 @@ def run_study(
         raise InputError(f"run_study: seconds must be above 0, not {seconds}.")
     host = real_host("run_study")
     watch = NoiseWatch(max(threads.usable_counts()) if name == "threads" else 1, force=force)
-    watch.before()
+    if problem := watch.before():
+        progress(f"noisy: {problem}")
     run = Run(seconds=seconds, quick=quick, watch=watch, progress=progress)
     entry = STUDIES[name]
     frame = entry.measure(run)
@@ -113,6 +114,7 @@ def run_study(
         question=entry.question,
         frame=frame,
         finding=entry.finding(frame, run),
+        uncertainty=run.uncertainty,
         noise=noise,
         host=host,
     )

@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bnn_lab._pandas import to_frame
-from bnn_lab.experiments.latency.base import IMAGENET_NETWORKS, Run, listing
+from bnn_lab.experiments.latency.base import (
+    IMAGENET_NETWORKS,
+    Run,
+    contenders,
+    either,
+    known,
+    listing,
+)
 from bnn_lab.models.registry import network
 from bnn_lab.tflite.ops import count_macs
 
@@ -16,9 +23,12 @@ QUESTION = "Which networks give the most published accuracy for the latency meas
 
 
 def measure(run: Run) -> pd.DataFrame:
-    """A row per ImageNet model: name, ms (measured), top1 (cited, percent), source, macs, best.
+    """A row per ImageNet model: name, ms (measured), top1 (cited, percent), source, macs, best,
+    rival, behind, behind_low, behind_high.
 
-    `best` marks models that no other one beats in both latency and accuracy.
+    `rival` is the fastest network of at least the accuracy, itself for a model that none beats;
+    `behind` is how many times faster that is. `best` marks models of which the interval does not
+    say that their rival is faster.
     """
     names = IMAGENET_NETWORKS[:2] if run.quick else IMAGENET_NETWORKS
     files = run.binary_files(names)
@@ -35,13 +45,21 @@ def measure(run: Run) -> pd.DataFrame:
         for name, content in files.items()
     ]
     frame = to_frame(rows)
-    frame["best"] = [not _beaten(frame, row) for row in frame.itertuples()]
+    rivals = rivals_of(frame)
+    behind = [run.ratio(table, "behind", rival, name) for name, rival in rivals.items()]
+    frame["rival"] = list(rivals.values())
+    for column in ("behind", "behind_low", "behind_high"):
+        frame[column] = [figures[column] for figures in behind]
+    frame["best"] = frame.behind_low <= 1
     return frame
 
 
-def _beaten(frame: pd.DataFrame, row: object) -> bool:
-    better = (frame.ms < row.ms) & (frame.top1 >= row.top1)  # type: ignore[attr-defined]
-    return bool(better.any())
+def rivals_of(frame: pd.DataFrame) -> dict[str, str]:
+    """Name of each network to that of the fastest one of at least its accuracy."""
+    return {
+        name: frame.loc[frame[frame.top1 >= top1].ms.idxmin(), "name"]
+        for name, top1 in zip(frame["name"], frame.top1, strict=True)
+    }
 
 
 def finding(frame: pd.DataFrame, run: Run) -> str:
@@ -58,13 +76,10 @@ def finding(frame: pd.DataFrame, run: Run) -> str:
         f"reproduced: {names}."
     )
     if len(beaten):
-        worst, factor = "", 0.0
-        for row in beaten.rename(columns={"name": "name_"}).itertuples():
-            rival = frame[frame.top1 >= row.top1].ms.min()
-            if row.ms / rival > factor:
-                worst, factor = row.name_, row.ms / rival
+        last = contenders(beaten, "behind", most=True).sort_values("behind").iloc[-1]
+        who = either(contenders(beaten, "behind", most=True)["name"], "networks")
         text += (
-            f" Farthest behind is {worst}: a network of at least its accuracy is {factor:.1f} "
-            "times faster."
+            f" Farthest behind is {who}: a network of at least its accuracy is "
+            f"{known(last, 'behind')} times faster."
         )
     return text + "".join(f" Left out: {name} ({why})." for name, why in run.skipped.items())

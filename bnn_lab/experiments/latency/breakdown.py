@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from bnn_lab._pandas import to_frame
-from bnn_lab.experiments.latency.base import Run
-from bnn_lab.profiling.model_profile import ProfileRow, profile
+from bnn_lab.experiments.latency.base import Run, contenders, either, spread
+from bnn_lab.profiling.model_profile import ProfileRow
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,34 +58,36 @@ def category(row: ProfileRow) -> str:
 
 
 def measure(run: Run) -> pd.DataFrame:
-    """A row per model and category: name, category, ms, share (of the model's time)."""
+    """A row per model and category: name, category, ms, share (of the model's time), share_low,
+    share_high (of repeated profiles)."""
     files = run.binary_files(run.models())
     rows = []
-    for name, content in files.items():
-        run.progress(f"profiling {name}")
-        found = profile(content, rounds=2 if run.quick else 12)
-        totals = dict.fromkeys(CATEGORIES, 0.0)
-        for row in found.rows:
-            totals[category(row)] += row.ms
-        for key, ms in totals.items():
-            rows.append({"name": name, "category": key, "ms": ms, "share": ms / found.sum_ms})
+    for name, found in run.profiles(files, rounds=2 if run.quick else 5).items():
+        for key in CATEGORIES:
+            ms = [sum(r.ms for r in one.rows if category(r) == key) for one in found]
+            shares = [part / one.sum_ms for part, one in zip(ms, found, strict=True)]
+            part = {"name": name, "category": key, "ms": float(np.median(ms))}
+            rows.append(part | spread("share", shares))
     return to_frame(rows)
 
 
 def finding(frame: pd.DataFrame, run: Run) -> str:
     """Share of the binary convolutions, and what else is large."""
-    binary = frame[frame.category == BINARY].set_index("name").share
+    parts = frame[frame.category == BINARY]
+    binary = parts.set_index("name").share
+    least = either(contenders(parts, "share", most=False)["name"], "networks")
+    most = either(contenders(parts, "share", most=True)["name"], "networks")
     rest = frame[frame.category != BINARY]
-    largest = rest.loc[rest.groupby("name").share.idxmax()].sort_values("share", ascending=False)
-    others = "; ".join(
-        f"{row.name_}: {row.category} {row.share:.0%}"
-        for row in largest.rename(columns={"name": "name_"}).itertuples()
-    )
+    largest = []
+    for name, found in rest.groupby("name"):
+        first = contenders(found, "share", most=True).sort_values("share", ascending=False)
+        largest.append((first.share.iloc[0], f"{name}: {either(first.category, 'kinds of op')}"))
+    others = "; ".join(f"{who} {share:.0%}" for share, who in sorted(largest, reverse=True))
     mean = frame.groupby("category").share.mean()
     left = "".join(f" Left out: {name} ({why})." for name, why in run.skipped.items())
     return (
         f"Binary convolutions, with what is fused into them, take {binary.min():.0%} "
-        f"({binary.idxmin()}) to {binary.max():.0%} ({binary.idxmax()}) of the time of "
+        f"({least}) to {binary.max():.0%} ({most}) of the time of "
         f"{len(binary)} models, on average {mean[BINARY]:.0%}; float convolutions take "
         f"{mean[FLOAT_CONV]:.0%} on average, element-wise ops {mean[ELEMENTWISE]:.0%}, pooling "
         f"{mean[POOLING]:.0%}, bitpacking {mean[PACKING]:.0%}. The largest part beside the binary "

@@ -54,7 +54,8 @@ def measure(run: Run) -> pd.DataFrame:
     kernel_ms: the binary convolutions as bare kernel calls, each as often as it occurs.
     best_rate_ms: their multiply-accumulates at the best rate that one of them reaches so.
     beyond_floor_ms: ms - float_floor_ms.
-    ratio, ratio_best_rate: what is beyond the floor over kernel_ms and over best_rate_ms.
+    ratio, ratio_best_rate: what is beyond the floor over kernel_ms and over best_rate_ms, each with
+        its 95 % interval, *_low and *_high.
 
     Times are medians; ratios are medians of the quotients within each round.
     """
@@ -73,19 +74,26 @@ def measure(run: Run) -> pd.DataFrame:
         run.progress(f"splitting {name}")
         timing = table[_clocked(name)]
         # What was run before the rounds is not theirs.
-        nodes = np.array(clocks[name].seconds[-len(timing.seconds) * timing.calls :])
+        rounds = len(table.counted)
+        nodes = np.array(clocks[name].seconds[-rounds * timing.calls :])
+        nodes = table.of_counted(nodes.reshape(rounds, timing.calls, -1))
         parts = float_parts(clocks[name], ModelOps(content), rounds=5 if run.quick else 30)
-        share = float_share(nodes.reshape(len(timing.seconds), timing.calls, -1), parts)
-        rows.append({"name": name, **columns(table, name, share, counts[name])})
+        share = float_share(nodes, parts)
+        rows.append({"name": name, **columns(run, table, name, share, counts[name])})
     return to_frame(rows)
 
 
 def columns(
-    table: TimingTable, name: str, share: NDArray[np.float64], counts: Counter[LayerShape]
+    run: Run,
+    table: TimingTable,
+    name: str,
+    share: NDArray[np.float64],
+    counts: Counter[LayerShape],
 ) -> dict[str, float]:
     """A network's columns.
 
     Args:
+        run: is told how far the ratios may be off.
         table: calls named after the network and, by their `repr`, its convolutions, of which
             `_CALLS` calls are one.
         name: name of the network.
@@ -109,8 +117,8 @@ def columns(
         "kernel_ms": float(np.median(kernel)),
         "best_rate_ms": float(np.median(best)),
         "beyond_floor_ms": ms - floor,
-        "ratio": float(np.median(beyond / kernel)),
-        "ratio_best_rate": float(np.median(beyond / best)),
+        **run.columns("ratio", beyond / kernel),
+        **run.columns("ratio_best_rate", beyond / best),
     }
 
 

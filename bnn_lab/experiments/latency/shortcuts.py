@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bnn_lab._pandas import to_frame
 from bnn_lab.bench.baselines import litert_call
-from bnn_lab.experiments.latency.base import Run
+from bnn_lab.experiments.latency.base import Run, known
 from bnn_lab.models.registry import networks
 from bnn_lab.tflite.ops import ModelOps
 
@@ -21,8 +21,8 @@ PAIRS = {entry.variant_of: entry.name for entry in networks(variants=True)}
 def measure(run: Run) -> pd.DataFrame:
     """A row per network, with and without shortcuts, fused and not.
 
-    Columns: name, shortcuts, fused, ms, ops, cost (time with shortcuts over without, minus 1, from
-    the quotients within each round; the same in both rows of a pair).
+    Columns: name, shortcuts, fused, ms, ops, and cost, cost_low, cost_high: time with shortcuts
+    over without, from the quotients within each round; the same in both rows of a pair.
     """
     pairs = dict(list(PAIRS.items())[:1]) if run.quick else PAIRS
     rows = []
@@ -36,7 +36,7 @@ def measure(run: Run) -> pd.DataFrame:
         run.progress(f"timing {name}")
         table = run.time(calls, share=1 / len(pairs))
         for fuse in (True, False):
-            cost = table.speedup(f"{plain} {fuse}", over=f"{name} {fuse}") - 1
+            cost = run.ratio(table, "cost", f"{plain} {fuse}", f"{name} {fuse}")
             for key in files:
                 rows.append(
                     {
@@ -45,7 +45,7 @@ def measure(run: Run) -> pd.DataFrame:
                         "fused": fuse,
                         "ms": table[f"{key} {fuse}"].median * 1e3,
                         "ops": len(ModelOps(files[key]).ops),
-                        "cost": cost,
+                        **cost,
                     }
                 )
     return to_frame(rows)
@@ -53,20 +53,27 @@ def measure(run: Run) -> pd.DataFrame:
 
 def finding(frame: pd.DataFrame, run: Run) -> str:
     """The cost in each network, and what fusion saves."""
-    sentences = []
+    sentences, less = [], 0
+    names = list(dict.fromkeys(frame["name"]))
     for name, found in frame.groupby("name", sort=False):
-        cost = found[found.shortcuts].set_index("fused").cost
+        cost = found[found.shortcuts].set_index("fused")
         times = found.set_index(["shortcuts", "fused"]).ms
+        less += bool(cost.cost_high[True] < cost.cost_low[False])
         sentences.append(
-            f"In {name} shortcuts add {cost[False]:+.0%} to the time unfused ("
-            f"{times[False, False]:.2f} to {times[True, False]:.2f} ms) and {cost[True]:+.0%} "
-            f"fused ({times[False, True]:.2f} to {times[True, True]:.2f} ms)."
+            f"In {name} it takes {known(cost.loc[False], 'cost', '.2f')} times as long with "
+            f"shortcuts, unfused ({times[False, False]:.2f} to {times[True, False]:.2f} ms), and "
+            f"{known(cost.loc[True], 'cost', '.2f')} times fused ({times[False, True]:.2f} to "
+            f"{times[True, True]:.2f} ms)."
         )
-    costs = frame[frame.shortcuts].groupby("fused").cost.mean()
-    less = "less" if costs[True] < costs[False] else "no less"
+    fused = "Run inside the convolution's pass, the additions cost"
+    if less == len(names):
+        last = f"{fused} less than as ops of their own{' in each network' * (less > 1)}."
+    elif less:
+        last = f"{fused} less than as ops of their own in {less} of {len(names)} networks; in the "
+        last += "others no difference was measured."
+    else:
+        last = f"{fused} not measurably less than as ops of their own."
     return (
         "Without shortcuts a convolution's floats have one reader, the next sign, and need not be "
-        f"written. {' '.join(sentences)} Run inside the convolution's pass, the additions cost "
-        f"{less} than as ops of their own: on average {costs[True]:+.0%} instead of "
-        f"{costs[False]:+.0%}."
+        f"written. {' '.join(sentences)} {last}"
     )

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from bnn_lab._pandas import to_frame
 from bnn_lab.bench.baselines import litert_call
 from bnn_lab.bench.kernels import PAPER_CONVS
-from bnn_lab.experiments.latency.base import Run, span
+from bnn_lab.experiments.latency.base import Run, contenders, either, span
+from bnn_lab.measure.noise import NoisyMachineError
 from bnn_lab.tflite import layer_shapes as kinds
 from bnn_lab.tflite.forms import INT8
 from bnn_lab.tflite.layer_shapes import LayerShape
@@ -42,11 +43,13 @@ def grid(quick: bool) -> list[tuple[bool, int, int, int]]:
 
 
 def measure(run: Run) -> pd.DataFrame:
-    """A row per convolution: paper, kernel, size, channels, macs, *_ms, over_float, over_int8.
+    """A row per convolution: paper, kernel, size, channels, macs, *_ms, and over_float and
+    over_int8, each with *_low and *_high.
 
     Each is one op inside LiteRT, one thread; the binary one reads bits and writes floats.
     """
     cases, rows = grid(run.quick), []
+    refusal = NoisyMachineError("")
     for paper, kernel, size, channels in cases:
         run.progress(f"{kernel}x{kernel}, {size} pixels, {channels} channels")
         sizes = (size, size, channels, channels, (kernel, kernel))
@@ -56,7 +59,12 @@ def measure(run: Run) -> pd.DataFrame:
             "float": litert_call(layer_file(conv)),
             "int8": litert_call(layer_file(conv, INT8)),
         }
-        table = run.time(calls, share=1 / len(cases))
+        try:
+            table = run.time(calls, share=1 / len(cases))
+        except NoisyMachineError as error:
+            run.skipped[f"{kernel}x{kernel}, {size} pixels, {channels} channels"] = "too noisy"
+            refusal = error
+            continue
         rows.append(
             {
                 "paper": paper,
@@ -65,32 +73,46 @@ def measure(run: Run) -> pd.DataFrame:
                 "channels": channels,
                 "macs": conv.macs,
                 **{f"{name}_ms": table[name].median * 1e3 for name in calls},
-                "over_float": table.speedup("binary", over="float"),
-                "over_int8": table.speedup("binary", over="int8"),
+                **run.ratio(table, "over_float", "binary", "float"),
+                **run.ratio(table, "over_int8", "binary", "int8"),
             }
         )
+    if not any(row["paper"] for row in rows):
+        raise refusal
     return to_frame(rows)
 
 
 def finding(frame: pd.DataFrame, run: Run) -> str:
     """The ranges, and where binary gains least and most."""
     paper = frame[frame.paper]
-    least, most = frame.loc[frame.over_float.idxmin()], frame.loc[frame.over_float.idxmax()]
+    least, most = (
+        either(map(_name, _rows(contenders(frame, "over_float", most=end))), "convolutions")
+        for end in (False, True)
+    )
     narrow, wide = frame.channels.min(), frame.channels.max()
-    inside = frame.over_float.between(*PAPER_RANGE).sum()
-    above = (frame.over_float > PAPER_RANGE[1]).sum()
+    low, high = PAPER_RANGE
+    inside = ((frame.over_float_low >= low) & (frame.over_float_high <= high)).sum()
+    above = (frame.over_float_low > high).sum()
+    below = (frame.over_float_high < low).sum()
+    open_ = len(frame) - inside - above - below
     return (
         f"On the paper's {len(paper)} convolutions binary is {span(paper.over_float)} times faster "
         f"than float32 and {span(paper.over_int8)} times faster than int8, on one thread. Over all "
         f"{len(frame)} convolutions it is {span(frame.over_float)} times faster than float32, the "
         f"median is {frame.over_float.median():.1f} (for its convolutions the paper's abstract "
         f"reports {PAPER_RANGE[0]} to {PAPER_RANGE[1]} on Pixel 1 phones: {inside} of ours lie in "
-        f"that range, {above} above); over int8 {span(frame.over_int8)}, median "
-        f"{frame.over_int8.median():.1f}. Least is gained at {_name(least)}, most at "
-        f"{_name(most)}. With {narrow} channels the median over float32 is "
+        f"that range, {above} above and {below} below"
+        f"{f', of {open_} the intervals do not tell' if open_ else ''}); over int8 "
+        f"{span(frame.over_int8)}, median {frame.over_int8.median():.1f}. Least is gained at "
+        f"{least}, most at {most}. With {narrow} channels the median over float32 is "
         f"{frame[frame.channels == narrow].over_float.median():.1f}, with {wide} channels "
         f"{frame[frame.channels == wide].over_float.median():.1f}."
+        + "".join(f" Left out: {name} ({why})." for name, why in run.skipped.items())
     )
+
+
+def _rows(frame: pd.DataFrame) -> list[pd.Series]:
+    return [row for _, row in frame.iterrows()]
 
 
 def _name(row: pd.Series) -> str:

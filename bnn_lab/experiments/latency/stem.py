@@ -6,8 +6,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bnn_lab._pandas import to_frame
-from bnn_lab.experiments.latency.base import IMAGENET_NETWORKS, SMALL_NETWORKS, Run
-from bnn_lab.profiling.model_profile import ProfileRow, profile
+from bnn_lab.experiments.latency.base import (
+    IMAGENET_NETWORKS,
+    SMALL_NETWORKS,
+    Run,
+    contenders,
+    either,
+    spread,
+)
+from bnn_lab.profiling.model_profile import ProfileRow
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,24 +71,24 @@ def _side(row: ProfileRow) -> int:
 
 
 def measure(run: Run) -> pd.DataFrame:
-    """A row per model and part: name, part, ms, share, macs."""
+    """A row per model and part: name, part, macs, and ms and share, each with *_low and *_high (of
+    repeated profiles)."""
     names = SMALL_NETWORKS[:2] if run.quick else IMAGENET_NETWORKS
     files = run.binary_files(names)
     rows = []
-    for name, content in files.items():
-        run.progress(f"profiling {name}")
-        found = profile(content, rounds=2 if run.quick else 15)
-        labels = parts_of(found.rows)
+    for name, found in run.profiles(files, rounds=2 if run.quick else 6).items():
+        labels = parts_of(found[0].rows)
         for part in PARTS:
-            chosen = [r for r, label in zip(found.rows, labels, strict=True) if label == part]
-            ms = sum(row.ms for row in chosen)
+            of_part = [i for i, label in enumerate(labels) if label == part]
+            ms = [sum(one.rows[i].ms for i in of_part) for one in found]
+            shares = [of / one.sum_ms for of, one in zip(ms, found, strict=True)]
             rows.append(
                 {
                     "name": name,
                     "part": part,
-                    "ms": ms,
-                    "share": ms / found.sum_ms,
-                    "macs": sum(row.macs or 0 for row in chosen),
+                    **spread("ms", ms),
+                    **spread("share", shares),
+                    "macs": sum(found[0].rows[i].macs or 0 for i in of_part),
                 }
             )
     return to_frame(rows)
@@ -92,15 +99,27 @@ def finding(frame: pd.DataFrame, run: Run) -> str:
     stem = frame[frame.part == STEM].set_index("name")
     between = frame[frame.part == TRANSITION].set_index("name")
     cheap, costly = stem.ms.idxmin(), stem.ms.idxmax()
-    share = stem.share + between.share
+    both = (stem + between).filter(like="share").assign(name=stem.index)
+    share = both.share
+    first, last = (
+        {
+            key: either(contenders(found.reset_index(drop=True), column, most=most).who, "networks")
+            for key, found, column in (
+                ("stem", stem.assign(who=stem.index), "ms"),
+                ("between", between.assign(who=between.index), "ms"),
+                ("both", both.assign(who=both.index), "share"),
+            )
+        }
+        for most in (False, True)
+    )
     left = "".join(f" Left out: {name} ({why})." for name, why in run.skipped.items())
     return (
-        f"First layers take {stem.ms.min():.2f} ms ({cheap}, {stem.macs[cheap] / 1e6:.0f} million "
-        f"float MACs, {stem.share[cheap]:.0%} of its time) to {stem.ms.max():.2f} ms ({costly}, "
-        f"{stem.macs[costly] / 1e6:.0f} million, {stem.share[costly]:.0%}). Transitions take "
-        f"{between.ms.min():.2f} ms ({between.ms.idxmin()}) to {between.ms.max():.2f} ms "
-        f"({between.ms.idxmax()}). Together they are {share.min():.0%} ({share.idxmin()}) to "
-        f"{share.max():.0%} ({share.idxmax()}) of a network's time, though only "
+        f"First layers take {stem.ms.min():.2f} ms ({first['stem']}; {stem.macs[cheap] / 1e6:.0f} "
+        f"million float MACs, {stem.share[cheap]:.0%} of the time) to {stem.ms.max():.2f} ms "
+        f"({last['stem']}; {stem.macs[costly] / 1e6:.0f} million, {stem.share[costly]:.0%}). "
+        f"Transitions take {between.ms.min():.2f} ms ({first['between']}) to "
+        f"{between.ms.max():.2f} ms ({last['between']}). Together they are {share.min():.0%} "
+        f"({first['both']}) to {share.max():.0%} ({last['both']}) of a network's time, though only "
         f"{_mac_share(frame):.1%} of all MACs.{left}"
     )
 

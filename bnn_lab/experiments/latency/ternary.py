@@ -22,7 +22,7 @@ from bnn_lab import ternary_reference as ternary
 from bnn_lab._pandas import to_frame
 from bnn_lab.bench.baselines import baseline, check_same_results, litert_call
 from bnn_lab.bench.kernels import DENSE
-from bnn_lab.experiments.latency.base import Run, listing
+from bnn_lab.experiments.latency.base import Run, known, listing
 from bnn_lab.tflite import layer_shapes as kinds
 from bnn_lab.tflite.forms import FLOAT32, INT8
 from bnn_lab.tflite.layer_shapes import LayerShape
@@ -51,7 +51,8 @@ def measure(run: Run) -> pd.DataFrame:
     samples: 1 or 32. name: of the competitor. ms: median of a call. gb_per_s: bytes of its weights
     by the time of the best round. gmacs_per_s: multiply-accumulates by it. over_bound: its time
     over that of `READING`. speedup: how many times as long as the ternary kernel of the fastest
-    backend it takes. The last two are medians of the quotients within each round.
+    backend it takes. The last two are medians of the quotients within each round, with their 95 %
+    intervals, *_low and *_high.
     """
     channels = 512 if run.quick else DENSE.channels_in
     working_set = 4 * channels**2 if run.quick else _WORKING_SET
@@ -71,8 +72,8 @@ def measure(run: Run) -> pd.DataFrame:
                     "ms": table[name].median * 1e3,
                     "gb_per_s": sizes[name] / best_round / 1e9,
                     "gmacs_per_s": macs / best_round / 1e9,
-                    "over_bound": table.speedup(READING, over=name),
-                    "speedup": table.speedup(best, over=name),
+                    **run.ratio(table, "over_bound", READING, name),
+                    **run.ratio(table, "speedup", best, name),
                 }
             )
     return to_frame(rows)
@@ -154,12 +155,12 @@ def finding(frame: pd.DataFrame, run: Run) -> str:
     """One sample beside 32, and the bound."""
     best = ternary_name(kernels.available_backends()[-1])
     named = frame.rename(columns={"name": "who"})
-    rows = {(row.samples, row.who): row for row in named.itertuples()}
+    rows = {(row.samples, row.who): row for _, row in named.iterrows()}
     one, many = SAMPLES
     said = []
     for samples in SAMPLES:
         others = listing(
-            f"{rows[samples, name].speedup:.1f} times as long on {name}"
+            f"{known(rows[samples, name], 'speedup')} times as long on {name}"
             for name in (baseline(INT8), baseline(FLOAT32))
         )
         said.append(
@@ -170,7 +171,7 @@ def finding(frame: pd.DataFrame, run: Run) -> str:
     gain = rows[many, best].gmacs_per_s / alone.gmacs_per_s
     return (
         f"{said[0]} It reads its weights at {alone.gb_per_s:.0f} GB/s, where reading alone reaches "
-        f"{bound.gb_per_s:.0f}: {alone.over_bound:.2f} times the memory's bound. {said[1]} There "
-        f"each weight that was read serves {many} samples, and {gain:.1f} times as many "
-        "multiply-accumulates are done in a second."
+        f"{bound.gb_per_s:.0f}: {known(alone, 'over_bound', '.2f')} times the memory's "
+        f"bound. {said[1]} There each weight that was read serves {many} samples, and {gain:.1f} "
+        "times as many multiply-accumulates are done in a second."
     )

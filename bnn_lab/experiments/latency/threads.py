@@ -48,7 +48,9 @@ def usable_counts() -> list[int]:
 def measure(run: Run) -> pd.DataFrame:
     """A row per model, kind of file and number of threads.
 
-    Columns: name, kind, threads, ms, speedup, core_ns, far_core_ns, near_speedup, far_speedup.
+    Columns: name, kind, threads, ms, speedup, speedup_low, speedup_high, core_ns, far_core_ns,
+    near_speedup, far_speedup, over_float, over_float_low and over_float_high: how many times
+    faster the file is than the float one on as many threads.
     `speedup` is over one thread, from the quotients within each round. `core_ns` is how long a
     cache line takes between two cores, the least of all rounds, NaN on a single CPU. If it was
     `_APART` times as long or more in some rounds, `far_core_ns` is their median and the last two
@@ -73,7 +75,7 @@ def measure(run: Run) -> pd.DataFrame:
             before_round=lambda looks=looks: looks.append(_native.core_latency_ns()),
         )
         looks.append(_native.core_latency_ns())
-        distance = core_distances(looks)
+        distance = table.of_counted(core_distances(looks))
         for kind in files:
             for count in counts:
                 rows.append(
@@ -82,7 +84,9 @@ def measure(run: Run) -> pd.DataFrame:
                         "kind": kind,
                         "threads": count,
                         "ms": table[f"{kind} {count}"].median * 1e3,
-                        **speedups(table, f"{kind} {count}", f"{kind} 1", distance),
+                        **run.ratio(table, "speedup", f"{kind} {count}", f"{kind} 1"),
+                        **run.ratio(table, "over_float", f"{kind} {count}", f"{FLOAT32} {count}"),
+                        **distant(table, f"{kind} {count}", f"{kind} 1", distance),
                     }
                 )
     return to_frame(rows)
@@ -101,18 +105,17 @@ def core_distances(looks: list[float]) -> NDArray[np.float64]:
     return np.maximum(found[:-1], found[1:])
 
 
-def speedups(
+def distant(
     table: TimingTable, name: str, over: str, distance: NDArray[np.float64]
 ) -> dict[str, float]:
-    """The columns of `measure` from `speedup` on; `distance`: ns of each round, 0 if unknown."""
+    """The columns of `measure` from `core_ns` on; `distance`: ns of each round, 0 if unknown."""
     quotients = table[over].seconds / table[name].seconds
     known = bool(distance.size) and distance.min() > 0
     core = float(distance.min()) if known else np.nan
-    found = {"speedup": float(np.median(quotients)), "core_ns": core}
     far = distance >= _APART * core if known else np.zeros(len(quotients), bool)
     split = bool(far.any())  # the nearest round is never far
     return {
-        **found,
+        "core_ns": core,
         "far_core_ns": float(np.median(distance[far])) if split else np.nan,
         "near_speedup": float(np.median(quotients[~far])) if split else np.nan,
         "far_speedup": float(np.median(quotients[far])) if split else np.nan,
@@ -127,13 +130,15 @@ def finding(frame: pd.DataFrame, run: Run) -> str:
     top = frame[frame.threads == most]
     parts = []
     for kind, found in top.groupby("kind", sort=False):
-        low, high = found.speedup.min(), found.speedup.max()
-        parts.append(f"{kind} files run {low:.2f} to {high:.2f} times as fast")
+        gain = (found.speedup_low > 1).sum()
+        text = f"{kind} files run {span(found.speedup, 2)} times as fast"
+        parts.append(text if gain == len(found) else f"{text} (measurably faster: {gain})")
     binary = top[top.kind == BINARY]
     # Amdahl: 1/speedup = serial + (1 - serial)/threads
     serial = ((1 / binary.speedup - 1 / most) / (1 - 1 / most)).clip(0, 1)
-    ahead = frame.pivot_table(index=["name", "threads"], columns="kind", values="ms")
-    ratio = (ahead[FLOAT32] / ahead[BINARY]).unstack()
+    ratio = frame[frame.kind == BINARY].pivot_table(
+        index="name", columns="threads", values="over_float"
+    )
     text = (
         f"With {most} threads instead of one, {'; '.join(parts)}. By Amdahl's law "
         f"{serial.min():.0%} to {serial.max():.0%} of the binary networks' time does not profit. "

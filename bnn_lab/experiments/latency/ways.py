@@ -61,7 +61,8 @@ def measure(run: Run) -> pd.DataFrame:
     """A row per convolution, engine and way.
 
     Columns: case, engine, way, ms (best round), copy_ms (of that, the copy of the windows; NaN
-    where it cannot be told apart), kilobytes and, of these, copied_kilobytes.
+    where it cannot be told apart), kilobytes and, of these, copied_kilobytes; slower, slower_low
+    and slower_high: how many times as long as the engine's way without the copy it takes.
     """
     rows = []
     for case in PAPER_CONVS[2:3] if run.quick else PAPER_CONVS:
@@ -71,6 +72,7 @@ def measure(run: Run) -> pd.DataFrame:
         for name, (engine, way) in named.items():
             parts = bytes_of(case, way)
             copies = (engine, way) == (OURS, IM2COL)
+            rival = next(n for n, (e, w) in named.items() if e == engine and w != IM2COL)
             rows.append(
                 {
                     "case": case.name,
@@ -80,6 +82,7 @@ def measure(run: Run) -> pd.DataFrame:
                     "copy_ms": table[_COPY].minimum * 1e3 if copies else np.nan,
                     "kilobytes": sum(parts.values()) / 1e3,
                     "copied_kilobytes": parts["copy"] / 1e3,
+                    **run.ratio(table, "slower", rival, name),
                 }
             )
     return to_frame(rows)
@@ -90,23 +93,29 @@ def finding(frame: pd.DataFrame, run: Run) -> str:
     ours = frame[frame.engine == OURS].set_index(["case", "way"])
     cases = list(dict.fromkeys(frame.case))
     growth = [ours.kilobytes[c, IM2COL] / ours.kilobytes[c, DIRECT] for c in cases]
-    slower = [ours.ms[c, IM2COL] / ours.ms[c, DIRECT] for c in cases]
+    slower = _slower(ours, cases)
     shares = [ours.copy_ms[c, IM2COL] / ours.ms[c, IM2COL] for c in cases]
     text = (
         f"On {len(cases)} convolution{'s' * (len(cases) > 1)}, im2col moves {span(growth)} times "
         f"the bytes of a direct convolution. With bnn_lab's inner loops in both it takes "
-        f"{span(slower, 2)} times as long; the copy alone is {min(shares):.0%} to "
+        f"{slower}; the copy alone is {min(shares):.0%} to "
         f"{max(shares):.0%} of its time."
     )
     lce = frame[frame.engine == LCE].set_index(["case", "way"])
     if len(lce):
-        gains = [lce.ms[c, IM2COL] / lce.ms[c, INDIRECT] for c in cases]
         text += (
             f" In LCE, whose two kernels differ in their inner loops too, im2col takes "
-            f"{span(gains)} times as long as the indirect kernel (it has no SIMD code for x86)."
+            f"{_slower(lce, cases)} as the indirect kernel (it has no SIMD code for x86)."
         )
     skipped = [] if len(lce) else ["LCE, which is not installed"]
     return text + (f" Left out: {listing(skipped)}." if skipped else "")
+
+
+def _slower(engine: pd.DataFrame, cases: list[str]) -> str:
+    found = engine.loc[[(case, IM2COL) for case in cases]]
+    told = int((found.slower_low > 1).sum())
+    text = f"{span(found.slower, 2)} times as long"
+    return text if told == len(cases) else f"{text} (measurably longer on {told} of {len(cases)})"
 
 
 _COPY = "copy of the windows"
