@@ -92,6 +92,7 @@ def report_parts(report: Report, draw: Draw = lambda what, entries: None) -> lis
         Device, what disturbed the measurement, models, layers, and where the models' time goes.
     """
     parts: list[Part | None] = [Heading(report.device), Text(_origin(report), QUIET)]
+    parts.append(Text(_int8_unit(report.host.flags), QUIET))
     parts += noise_parts(report.noise, widest([*report.models, *report.layers]))
     for count, models in by_threads(report.models).items():
         parts += [Heading(f"Models, {count} thread(s)", 3), draw(MODELS, models)]
@@ -172,6 +173,19 @@ def _origin(report: Report) -> str:
         f"{', '.join(software)}; measured {report.time} by {by}. "
         "All figures of one table and number of threads ran in turn; batch 1."
     )
+
+
+def _int8_unit(flags: Sequence[str]) -> str:
+    """What int8 TFLite computes with: a binary kernel is judged by it on x86."""
+    if "amx_int8" in flags:
+        return "int8 TFLite has AMX tiles here."
+    if {"avx512_vnni", "avx_vnni"} & set(flags):
+        return "int8 TFLite has VNNI here, no AMX tiles."
+    if "i8mm" in flags:
+        return "int8 TFLite has I8MM here."
+    if "asimddp" in flags:
+        return "int8 TFLite has dot products (SDOT) here."
+    return "int8 TFLite has no instructions of its own here: no VNNI, AMX tiles or dot products."
 
 
 def _models_table(models: Sequence[Model]) -> Table:

@@ -24,6 +24,7 @@ _FLAGS = (
     "avx",
     "avx_vnni",
     "avx512_vnni",
+    "amx_int8",
     "avx512_bitalg",
     "asimddp",
     "i8mm",
