@@ -147,10 +147,9 @@ def convert_function(
         InputError: see `Quantization`.
     """
     tf = require_tensorflow()
+    holder = _holder(tf, function)
     with _quiet(tf):
-        converter = tf.lite.TFLiteConverter.from_concrete_functions(
-            [function.function], _holder(tf, function)
-        )
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([function.function], holder)
         (quantization or Quantization()).configure(converter, function)
         try:
             file = bytes(converter.convert())
@@ -160,6 +159,8 @@ def convert_function(
             raise ConversionError(
                 f"TensorFlow's converter rejects the model '{name}': {error}"
             ) from error
+    if holder is not None:
+        file = _in_order(file, function)
     (quantization or Quantization()).check_ends(file, name)
     return file
 
@@ -170,16 +171,35 @@ LARGE = 128 << 20  # bytes of weights from which a model goes to TensorFlow by w
 def _holder(tf: Any, function: FixedFunction) -> Any:
     """What holds a large model's weights, for TensorFlow to save; None for other models.
 
-    Without it nothing is written to disk: a small model is ten times faster, and several outputs
-    keep their order. But TensorFlow then takes 20 times the memory of the weights, against 9 times.
+    Without it nothing is written to disk: a small model is ten times faster. But TensorFlow then
+    takes 20 times the memory of the weights, against 9 times.
     """
     variables = function.function.variables
     size = sum(variable.shape.num_elements() * variable.dtype.size for variable in variables)
-    if size < LARGE or len(function.inputs_of_model) > 1 or len(function.output_names) > 1:
+    if size < LARGE:
         return None
     holder = tf.Module()
     holder.held = list(variables)
     return holder
+
+
+def _in_order(file: bytes, function: FixedFunction) -> bytes:
+    """A file that came by way of the disk, its inputs and outputs in the model's order again.
+
+    Saving sorts them by name; the signature tells which is which.
+    """
+    inputs = [name for name, _ in function.inputs_of_model]
+    outputs = [f"output_{index}" for index in range(len(function.output_names))]
+    changed = bytearray(file)
+    model = schema.Model.GetRootAs(changed, 0)
+    graph, signature = model.Subgraphs(0), model.SignatureDefs(0)
+    for names, count, entry, places in (
+        (inputs, signature.InputsLength(), signature.Inputs, graph.InputsAsNumpy()),
+        (outputs, signature.OutputsLength(), signature.Outputs, graph.OutputsAsNumpy()),
+    ):
+        tensors = {entry(i).Name().decode(): entry(i).TensorIndex() for i in range(count)}
+        places[:] = [tensors[name] for name in names]
+    return bytes(changed)
 
 
 @contextmanager

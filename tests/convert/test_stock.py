@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter as LiteRt
 
+import bnn_lab
 from bnn_lab._keras import require_tensorflow
-from bnn_lab.convert import stock_tflite
+from bnn_lab.convert import stock, stock_tflite
 from bnn_lab.errors import InputError
 
 tf = require_tensorflow()
@@ -81,3 +82,24 @@ def test_bad_arguments(model, arguments, options, message):
 def test_samples_of_a_wrong_shape(model):
     with pytest.raises(InputError, match=r"sample 0, .* \(1, 5, 5, 3\), .* reads \(8, 8, 3\)"):
         stock_tflite(model, np.zeros((4, 5, 5, 3), np.float32))
+
+
+@pytest.mark.parametrize("int8", [False, True], ids=["float", "int8"])
+def test_large_model_keeps_the_order_of_its_ends(monkeypatch, int8):
+    """It goes by way of the disk, where inputs and outputs are sorted by name."""
+    monkeypatch.setattr(stock, "LARGE", 0)
+    tf.keras.utils.set_random_seed(2)
+    names = ["zeta", "alpha/beta", "b.c"]
+    inputs = [tf.keras.Input((6,), name=name) for name in names]
+    joined = tf.keras.layers.Concatenate()(inputs)
+    model = tf.keras.Model(
+        inputs, [tf.keras.layers.Dense(3, name=f"out_{i}")(joined) for i in range(12)]
+    )
+    rng = np.random.default_rng(3)
+    # Ranges that differ: those of another input would clip.
+    data = [rng.uniform(-r, r, (16, 6)).astype(np.float32) for r in (0.01, 1, 20)]
+    interpreter = bnn_lab.Interpreter(stock_tflite(model, data if int8 else None))
+    assert list(interpreter.input_names) == names
+    got, want = interpreter.predict(data), model.predict(data, verbose=0)
+    for ours, keras in zip(got, want, strict=True):
+        assert np.abs(ours - keras).max() <= (0.02 if int8 else 1e-6) * np.abs(keras).max()
