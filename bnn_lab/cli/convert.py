@@ -30,6 +30,9 @@ def convert_command(
     signature: Annotated[
         str | None, typer.Option(help="Which signature of a SavedModel; default serving_default.")
     ] = None,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Run code that the model's file holds: Lambda layers.")
+    ] = False,
 ) -> None:
     """Convert a larq model to a .tflite file with binary ops."""
     if output.suffix != ".tflite":
@@ -61,9 +64,9 @@ def convert_command(
             status.update("converting the SavedModel")
             if signature is not None:
                 options["signature"] = signature
-            tflite, made = convert_saved_model(model, **options), None
+            tflite, made = convert_saved_model(model, **options, trust=trust), None
         else:
-            tflite, made = _convert_keras(model, options, status.update)
+            tflite, made = _convert_keras(model, options, trust, status.update)
     write_whole(output, tflite)
     say(f"{output}: {len(tflite):,} bytes")
     if made is not None and (report or report_json):
@@ -76,7 +79,7 @@ def convert_command(
 
 
 def _convert_keras(
-    path: Path, options: dict[str, Any], progress: Callable[[str], None]
+    path: Path, options: dict[str, Any], trust: bool, progress: Callable[[str], None]
 ) -> tuple[bytes, Callable[[], Any]]:
     from bnn_lab.convert.files import load_keras_model
     from bnn_lab.convert.keras import convert_with_progress
@@ -84,7 +87,7 @@ def _convert_keras(
     from bnn_lab.convert.stock import Quantization
 
     progress(f"loading {path.name}")
-    model = load_keras_model(path)
+    model = load_keras_model(path, trust=trust)
     lce_compatible = options.pop("lce_compatible")
     return convert_with_progress(
         model,

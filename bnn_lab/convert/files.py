@@ -7,6 +7,7 @@ from typing import Any
 
 from bnn_lab._keras import require_tensorflow
 from bnn_lab._quiet import without_native_chatter
+from bnn_lab.convert.code_in_files import refuse_code
 from bnn_lab.convert.ir.exporter import export_model
 from bnn_lab.convert.pipeline import make_pipeline, run_pipeline
 from bnn_lab.convert.stages import SIGNATURE, import_stock, require_binary
@@ -19,17 +20,20 @@ _UNKNOWN_CLASS = ("Unknown layer", "Could not locate class", "must be an instanc
 _SAVED_MODEL = ("saved_model.pb", "saved_model.pbtxt")
 
 
-def load_keras_model(path: str | Path) -> Any:
+def load_keras_model(path: str | Path, *, trust: bool = False) -> Any:
     """Load a Keras model, larq's layers among them.
 
     Args:
         path: a ``.keras`` or ``.h5`` file, or a SavedModel directory that Keras wrote.
+        trust: also one that holds code of its own (a Lambda layer, an op that reads or writes
+            files): it runs with your rights.
 
     Returns:
         The tf_keras model.
 
     Raises:
-        InputError: there is no such file, or it is of another kind.
+        InputError: there is no such file, it is of another kind, or holds code that is not
+            trusted.
         ConversionError: it cannot be loaded; names a layer class that is unknown.
     """
     path = Path(path)
@@ -45,12 +49,16 @@ def load_keras_model(path: str | Path) -> Any:
             f"'{path.name}' is no Keras model by its name. Fix: pass a .keras or .h5 file or a "
             "SavedModel directory"
         )
+    if not trust:
+        refuse_code(path)
     tf = require_tensorflow()
     import larq  # noqa: F401  registers its layers with Keras
 
+    # Of `.keras` files Keras looks itself; h5 files know no such argument.
+    safe = {"safe_mode": not trust} if path.suffix == ".keras" else {}
     try:
         with without_native_chatter():
-            return tf.keras.models.load_model(path, compile=False)
+            return tf.keras.models.load_model(path, compile=False, **safe)
     except Exception as error:
         message = str(error)
         unknown = any(hint in message for hint in _UNKNOWN_CLASS)
@@ -76,6 +84,7 @@ def convert_saved_model(
     inference_input_type: str = "float32",
     inference_output_type: str = "float32",
     lce_compatible: bool = True,
+    trust: bool = False,
 ) -> bytes:
     """Convert a signature of a SavedModel to a `.tflite` model with binary ops.
 
@@ -88,30 +97,34 @@ def convert_saved_model(
         inference_input_type: see `convert_keras_model`.
         inference_output_type: see `convert_keras_model`.
         lce_compatible: see `convert_keras_model`.
+        trust: see `load_keras_model`.
 
     Returns:
         The `.tflite` file's contents.
 
     Raises:
-        InputError: `path` is no SavedModel or has no such signature.
+        InputError: `path` is no SavedModel or has no such signature, or holds code that is not
+            trusted.
         ConversionError: a dimension is dynamic, or TensorFlow's converter rejects the graph.
         NoBinaryLayerError: nothing in it can be binary; says why.
     """
     path = Path(path)
     quantization = Quantization(representative_dataset, inference_input_type, inference_output_type)
-    _, module = import_stock(_signature_function(path, signature), path.name, quantization)
+    _, module = import_stock(_signature_function(path, signature, trust), path.name, quantization)
     results = run_pipeline(module, make_pipeline(lce_compatible=lce_compatible))
     require_binary(module, results, path.name)
     return export_model(module)
 
 
-def _signature_function(path: Path, key: str) -> FixedFunction:
+def _signature_function(path: Path, key: str, trust: bool) -> FixedFunction:
     """A signature as a concrete function with batch 1."""
     if not any((path / name).exists() for name in _SAVED_MODEL):
         raise InputError(
             f"'{path}' is no SavedModel: it holds no {_SAVED_MODEL[0]}. Fix: pass the directory "
             "that model.save() or tf.saved_model.save() wrote"
         )
+    if not trust:
+        refuse_code(path)
     tf = require_tensorflow()
     try:
         with without_native_chatter():

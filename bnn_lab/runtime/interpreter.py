@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import threading
 import warnings
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -28,6 +30,8 @@ _SIZES_HINT = (
     "give resize="
 )
 
+_ALIVE: weakref.WeakSet[Interpreter] = weakref.WeakSet()
+
 
 class Interpreter:
     """Runs a TFLite model, its binary layers on bnn_lab's kernels.
@@ -38,7 +42,8 @@ class Interpreter:
     Where LiteRT's XNNPACK refuses a file, such as for an int8 scale beyond its limits, float and
     int8 ops run on LiteRT's plain kernels, with a warning: they are slower.
 
-    One object may be shared by Python threads: calls of `predict` then wait for each other.
+    One object may be shared by Python threads: calls of `predict` then wait for each other. In a
+    process that was forked off, one of several threads is refused, since its threads are not there.
 
     Args:
         flatbuffer_model: the model as bytes, or the path of a `.tflite` file.
@@ -85,6 +90,7 @@ class Interpreter:
         self._signatures = tuple(entry.key for entry in file.info().signatures)
         self._content = content
         self._threads = check_threads(num_threads)
+        self._forked = False
         check_flag("fuse", fuse)
         if check_flag("use_reference", use_reference):
             if backend not in (None, "scalar"):
@@ -96,6 +102,7 @@ class Interpreter:
         self._delegate = {"backend": backend, "fuse": fuse}
         self._has_run = False
         self._open(file, {} if resize is None else positions_of(resize, file_inputs(file)))
+        _ALIVE.add(self)
 
     def _open(self, file: ModelFile, sizes: Mapping[int, tuple[int, ...]]) -> None:
         try:
@@ -175,6 +182,14 @@ class Interpreter:
         """Whether XNNPACK took the model's float and int8 ops, as far as it knows them."""
         return self._xnnpack
 
+    def _after_fork(self) -> None:
+        """In a child: whoever held the lock is not there, nor are the threads."""
+        self._lock = threading.Lock()
+        if self._threads > 1:
+            self._forked = True
+            # To free it would wait for the threads for ever.
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._litert))
+
     @property
     def input_names(self) -> list[str]:
         """Names of the inputs, in order: those of the file's signature, else of its tensors."""
@@ -249,9 +264,15 @@ class Interpreter:
             several outputs. Strings are bytes in an array of objects.
 
         Raises:
-            InputError: wrong number of inputs, shape or dtype; the message names the input.
+            InputError: wrong number of inputs, shape or dtype; the message names the input. Or the
+                process was forked off, and the threads are in the other one.
             ModelFileError: an op of the model cannot go on.
         """
+        if self._forked:
+            raise InputError(
+                f"this Interpreter's {self._threads} threads are in the process that was "
+                "forked. Fix: make a new Interpreter in this one, or one of num_threads=1"
+            )
         total = None
         if isinstance(x, np.ndarray | np.generic | list | tuple | Mapping):
             total, chunks = runs_of(x, self._ends)
@@ -309,6 +330,15 @@ def _cannot_take(
 ) -> str:
     shown = {names[position]: shape for position, shape in sizes.items()}
     return f"the model cannot run with inputs of the sizes {shown}: {one_line(error)}"
+
+
+def _after_fork() -> None:
+    for interpreter in list(_ALIVE):
+        interpreter._after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _quantization(tensor: dict[str, Any], key: str) -> Any:

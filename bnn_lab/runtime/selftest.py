@@ -6,6 +6,7 @@ refused with a message, not give wrong numbers: so a tiny model runs and is comp
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
@@ -36,6 +37,16 @@ def check_once(make_delegate: Callable[[], Any]) -> None:
         if not _PASSED:
             _check(make_delegate)
             _PASSED = True
+
+
+def _after_fork() -> None:
+    """In a child: the thread that held the lock is not there."""
+    global _LOCK
+    _LOCK = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _check(make_delegate: Callable[[], Any]) -> None:

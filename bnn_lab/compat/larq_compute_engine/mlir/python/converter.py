@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import warnings
 from collections.abc import Callable, Sequence
@@ -91,7 +92,9 @@ def convert_saved_model(
         specs = function.structured_input_signature[1].values()
         shapes = [spec.shape.as_list() for spec in specs]
         options["representative_dataset"] = _made_up(experimental_default_int8_range, shapes)
-    return _convert(convert.convert_saved_model, os.fspath(saved_model_dir), options)
+    # LCE asks for no trust, and above it is loaded already.
+    function = functools.partial(convert.convert_saved_model, trust=True)
+    return _convert(function, os.fspath(saved_model_dir), options)
 
 
 def _convert(function: Callable[..., bytes], source: Any, options: dict[str, Any]) -> bytes:
