@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import json
 import os
 import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from bnn_lab.errors import InputError
 
@@ -154,3 +156,21 @@ def locked(folder: Path, doing: str) -> Iterator[None]:
         with contextlib.suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_UN)  # a child that was forked may hold it too
         os.close(descriptor)
+
+
+def parse_json(content: bytes | str, what: str, fix: str) -> Any:
+    """A JSON text from a file that may be damaged, or of another kind.
+
+    Args:
+        content: the text.
+        what: the file is or should be, for messages.
+        fix: what to do if it is not.
+
+    Raises:
+        InputError: it is not JSON, or lists lie inside lists without end.
+    """
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError) as error:
+        reason = str(error) if isinstance(error, ValueError) else "too many brackets"
+        raise InputError(f"{what} is not JSON: {reason}. Fix: {fix}") from error

@@ -6,7 +6,6 @@ A report is checked against them when it is read.
 from __future__ import annotations
 
 import inspect
-import json
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -19,7 +18,7 @@ import msgspec
 from msgspec import Meta
 
 from bnn_lab import __version__, kernels
-from bnn_lab._files import write_whole
+from bnn_lab._files import parse_json, write_whole
 from bnn_lab.errors import InputError
 from bnn_lab.measure.host import Host, real_host
 from bnn_lab.measure.noise import Noise
@@ -243,10 +242,7 @@ def check_report(content: bytes, name: str) -> Report:
     Raises:
         InputError: see `read_report`.
     """
-    try:
-        found = json.loads(content)
-    except ValueError as error:
-        raise InputError(f"{name} is not JSON: {error}") from error
+    found = parse_json(content, name, "measure again with bnn-lab bench ... --json FILE")
     schema = found.get("schema") if isinstance(found, dict) else type(found).__name__
     if schema != SCHEMA:
         raise InputError(

@@ -18,12 +18,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 import msgspec
 
 from bnn_lab import __version__, kernels
-from bnn_lab._files import cache_dir, write_whole
+from bnn_lab._files import cache_dir, parse_json, write_whole
 from bnn_lab._pandas import to_frame
 from bnn_lab.costmodel import fit as cost_fit
 from bnn_lab.costmodel.file_layers import file_layers
@@ -306,13 +306,47 @@ def save_calibration(content: dict[str, Any], path: str | os.PathLike[str] | Non
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        content = json.loads(file.read_bytes())
+        content = parse_json(file.read_bytes(), f"the calibration {file}", "bnn-lab calibrate")
     except OSError as error:
         raise InputError(f"cannot read the calibration {file}: {error.strerror}") from error
-    except ValueError as error:
-        raise InputError(f"the calibration {file} is not JSON: {error}") from error
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
         raise InputError(
             f"{file} is not a calibration of this version ({SCHEMA}). Fix: bnn-lab calibrate"
         )
+    try:
+        msgspec.convert(content, _Calibration)
+    except msgspec.ValidationError as error:
+        raise InputError(f"{file} is damaged: {error}. Fix: bnn-lab calibrate") from error
     return content
+
+
+class _HeldOut(TypedDict):
+    layer: str
+    measured_s: Annotated[float, msgspec.Meta(gt=0)]
+    predicted_s: float
+
+
+class _Kind(TypedDict):
+    kind: str
+    weights: dict[str, float]
+    median_error: float
+    held_out: list[_HeldOut]
+
+
+class _Entry(TypedDict):
+    backend: str | None
+    num_threads: int
+    kinds: list[_Kind]
+
+
+class _Host(TypedDict):
+    cpu: str
+
+
+class _Calibration(TypedDict):
+    """What a file must hold for the model to work."""
+
+    entries: list[_Entry]
+    host: _Host
+    time: str
+    fastest_backend: str

@@ -194,7 +194,9 @@ def load_recipe(name: str | Path) -> Recipe:
         )
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:  # also of an encoding, or of a date or number
         raise InputError(f"{path} is not a TOML file ({error}).") from error
     try:
         recipe = msgspec.convert({**content, "name": path.stem}, Recipe)

@@ -182,7 +182,7 @@ def _claim(folder: Path, settings: dict[str, Any]) -> None:
     try:
         before = json.loads(path.read_text())
         differences = _differences(before, json.loads(text))
-    except (ValueError, AttributeError) as error:
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError) as error:
         raise InputError(
             f"{path} is damaged ({error}). Fix: delete {folder} and start anew, or use another "
             "folder."
@@ -242,7 +242,7 @@ def _saver_class(tf: Any) -> Any:
                     model.set_weights(weights)
                 for part, values in zip(model.optimizer.optimizers, slots, strict=True):
                     part.set_weights(values)
-            except (KeyError, TypeError, ValueError) as error:
+            except (LookupError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
                 raise InputError(f"{path} is damaged ({error}). Fix: {fix}.") from error
             self.step, self.flips, self.history = step, flips, history
             return self.step

@@ -61,7 +61,7 @@ class ResultStore:
         try:
             outcome = json.loads(path.read_text())["outcome"]
             return dict(outcome)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise InputError(
                 f"{path} is not a result file ({error}). Fix: delete it; its point runs again."
             ) from error
