@@ -58,7 +58,7 @@ def _code_of_saved_model(path: Path) -> Iterator[str]:
     from bnn_lab._keras import require_tensorflow
 
     require_tensorflow()
-    from google.protobuf.message import DecodeError
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
     from tensorflow.core.protobuf import saved_model_pb2
 
     metadata = path / "keras_metadata.pb"
