@@ -62,12 +62,14 @@ def describe_file(content: bytes, *, ir: bool = False, passes: bool = False) -> 
         reads), and if asked for ``passes`` (name, summary, outcomes) and ``ir``.
 
     Raises:
-        ModelFileError: the file is corrupt or not understood.
+        ModelFileError: the file is corrupt, not understood, or one that `Interpreter` would refuse.
     """
     from bnn_lab.convert.ir.importer import import_model
     from bnn_lab.convert.ir.text import ir_text
     from bnn_lab.convert.pipeline import run_pipeline
+    from bnn_lab.tflite.check import check_contents
 
+    check_contents(content)
     module = import_model(content)
     found = {"bytes": len(content), **_ends(module), "ops": _ops(module)}
     if passes:

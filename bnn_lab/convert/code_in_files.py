@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from bnn_lab._keras import require_tensorflow
 from bnn_lab.errors import InputError
 
 # Keras's names for Python code in a configuration.
@@ -55,11 +56,8 @@ def _code_of_h5(path: Path) -> Iterator[str]:
 
 
 def _code_of_saved_model(path: Path) -> Iterator[str]:
-    from bnn_lab._keras import require_tensorflow
-
-    require_tensorflow()
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-    from tensorflow.core.protobuf import saved_model_pb2
+    tf = require_tensorflow()
+    from tensorflow.python.saved_model.loader_impl import parse_saved_model
 
     metadata = path / "keras_metadata.pb"
     if metadata.is_file():
@@ -72,10 +70,9 @@ def _code_of_saved_model(path: Path) -> Iterator[str]:
         if (path / "saved_model.pbtxt").is_file():
             yield "a graph as text, which is not looked at"
         return
-    model = saved_model_pb2.SavedModel()
     try:
-        model.ParseFromString(binary.read_bytes())
-    except (DecodeError, OSError):
+        model = parse_saved_model(str(path))
+    except (OSError, tf.errors.OpError):
         return
     for meta in model.meta_graphs:
         graph = meta.graph_def

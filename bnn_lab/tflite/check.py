@@ -15,6 +15,7 @@ import numpy as np
 
 from bnn_lab.errors import BnnLabError, ModelFileError
 from bnn_lab.tflite.binary_ops import Words
+from bnn_lab.tflite.op_types import OpTensor, check_types
 from bnn_lab.tflite.reader import ModelFile, corrupt, numbers, tables, text
 from bnn_lab.tflite.subgraphs import call_fields
 from bnn_lab.tflite.types import TYPE_NAMES, dtype_of_code
@@ -32,7 +33,7 @@ OPERANDS = {
     "CONV_2D": (2, 3),
     "CONV_3D": (2, 3),
     "CONV_3D_TRANSPOSE": (3, 4),
-    "DEPTHWISE_CONV_2D": (2, 3),
+    "DEPTHWISE_CONV_2D": (3, 3),  # LiteRT dies of one without a bias
     "DEQUANTIZE": (1, 1),
     "DIV": (2, 2),
     "EXPAND_DIMS": (2, 2),
@@ -94,7 +95,8 @@ def check_contents(content: bytes) -> ModelFile:
         ModelFileError: names the op or tensor, and what is wrong: the file is corrupt; the model
             has no input or output; an index is out of range; an op writes a tensor that holds data,
             is an input or is written already, reads one that is written later, or lacks an operand;
-            a tensor of 8 or 16 bits has a scale or a zero point that its type does not allow; a
+            a tensor of 8 or 16 bits has a scale or a zero point that its type does not allow, or
+            arithmetic with 8 bits lacks a scale; a result has another type than its op gives; a
             tensor is larger than 2 GiB or has more than 8 dimensions; data and shape disagree;
             graphs call each other in a circle; `channels_in` of a binary op does not fit its
             tensors.
@@ -147,6 +149,9 @@ class _Graph:
             operands, results = numbers(op.inputs), numbers(op.outputs)
             self._check_op(where, code.name, code.custom, operands, results, written)
             self._check_options(where, op)
+            if not code.custom:
+                shown = [None if index < 0 else self._shown(index) for index in operands]
+                check_types(code.name, shown, [self._shown(index) for index in results], where)
             if code.name in ("ADD", "SUB"):
                 self._check_sum(where, operands, results)
             if code.custom:
@@ -173,6 +178,8 @@ class _Graph:
             fewest, most = OPERANDS.get(name, (0, len(operands)))
             if name not in OPERANDS and name not in _MAY_LACK:
                 fewest = len(operands)
+            if name == "RESHAPE":  # of one or two, but LiteRT dies of a second that is absent
+                fewest = max(1, len(operands))
             if not fewest <= len(operands) <= most or -1 in operands[:fewest]:
                 raise ModelFileError(
                     f"{where} has {sum(index != -1 for index in operands)} inputs, and lacks one "
@@ -216,6 +223,12 @@ class _Graph:
         for index in indices:
             if not 0 <= index < len(self.tensors):
                 raise ModelFileError(f"{role} is tensor {index}, but there are {len(self.tensors)}")
+
+    def _shown(self, index: int) -> OpTensor:
+        tensor = self.tensors[index]
+        stored = tensor.quantization
+        scales = 0 if stored is None or stored.scale is None else len(stored.scale)
+        return OpTensor(self._where(index), TYPE_NAMES[tensor.type], scales)
 
     def _where(self, index: int) -> str:
         return f"tensor {index} '{text(self.tensors[index].name)}'"

@@ -2,12 +2,13 @@
 
     python tests/tflite/mutants.py 4000 [FOLDER]     # mutants of each of five seeds; prints tables
 
-Each mutant goes through `Interpreter.predict` on two backends in a process of its own kind. A death
-is tried again in plain LiteRT, without the delegate and without any check.
+Each mutant goes through `Interpreter.predict` on two backends, in a worker process that may die of
+it. A death is tried again in plain LiteRT, without the delegate and without any check.
 """
 
 from __future__ import annotations
 
+import argparse
 import copy
 import json
 import resource
@@ -15,6 +16,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -224,13 +226,12 @@ def work(seed: str, first: int, last: int) -> None:
         signal.alarm(0)
 
 
-def count(seed: Path, mutants: int) -> tuple[Counter[str], list[str]]:
-    """Outcomes of the mutants of a seed, and a line for each that is not as it should be."""
+def count(seed: Path, first: int, last: int) -> tuple[Counter[str], list[str]]:
+    """Outcomes of mutants of a seed, and a line for each that is not as it should be."""
     outcomes: Counter[str] = Counter()
     odd: list[str] = []
-    first = 0
-    while first < mutants:
-        command = [sys.executable, __file__, "work", str(seed), str(first), str(mutants)]
+    while first < last:
+        command = [sys.executable, __file__, "work", str(seed), str(first), str(last)]
         done = subprocess.run(command, capture_output=True, text=True)
         lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
         edits = dict(lines[::2])
@@ -302,19 +303,35 @@ def make_seeds(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.tflite"))
 
 
+def table(found: dict[str, Counter[str]]) -> str:
+    kinds = [kind for kind, _ in sum(found.values(), Counter()).most_common()]
+    rows = [["seed", *kinds], ["---", *["--:"] * len(kinds)]]
+    rows += [[seed, *(str(counts[kind]) for kind in kinds)] for seed, counts in found.items()]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
 def main(arguments: list[str]) -> None:
     if arguments[0] == "work":
         return work(arguments[1], int(arguments[2]), int(arguments[3]))
     if arguments[0] == "plain":
         content, _ = Mutator(Path(arguments[1]).read_bytes()).mutant(int(arguments[2]))
         return plain(content)
-    folder = Path(arguments[1] if len(arguments) > 1 else "mutants")
-    folder.mkdir(exist_ok=True)
-    for seed in sorted(folder.glob("*.tflite")) or make_seeds(folder):
-        outcomes, odd = count(seed, int(arguments[0]))
-        print(f"{seed.stem}: {dict(outcomes.most_common())}", flush=True)
-        for line in odd:
-            print(f"    {line}", flush=True)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("mutants", type=int, help="of each seed")
+    parser.add_argument("folder", type=Path, nargs="?", default="mutants", help="of the seeds")
+    parser.add_argument("--first", type=int, default=0, help="number of the first mutant")
+    parser.add_argument("--workers", type=int, default=2)
+    options = parser.parse_args(arguments)
+    options.folder.mkdir(exist_ok=True)
+    seeds = sorted(options.folder.glob("*.tflite")) or make_seeds(options.folder)
+    last = options.first + options.mutants
+    found: dict[str, Counter[str]] = {}
+    with ThreadPoolExecutor(options.workers) as pool:
+        counts = pool.map(lambda seed: count(seed, options.first, last), seeds)
+        for seed, (outcomes, odd) in zip(seeds, counts, strict=True):
+            found[seed.stem] = outcomes
+            print("\n".join(odd), flush=True)
+    print(table(found))
     return None
 
 

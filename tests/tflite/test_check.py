@@ -17,6 +17,7 @@ from bnn_lab import Interpreter, kernels, reference
 from bnn_lab.errors import BnnLabError, ModelFileError
 from bnn_lab.profiling.model_profile import profile
 from bnn_lab.tflite.check import OPERANDS, check_contents
+from bnn_lab.tflite.op_types import RESCALES, RESULT_TYPES, SAME_TYPE
 from bnn_lab.tflite.options import builtin, encode
 from bnn_lab.tflite.reader import ModelFile
 from bnn_lab.tflite.writer import GraphWriter, pack
@@ -184,6 +185,27 @@ BAD = {
         op_of(4, opcodeIndex=0, builtinOptions=None, builtinOptionsType=0),
         r"\(LceQuantize\): its result must be int32 words",
     ),
+    "no scale": (scale_of("small"), r"\(QUANTIZE\) computes with .* 'small' of INT8, .* no scales"),
+    "a scale for each channel": (
+        scale_of("small", *[0.5] * CHANNELS, axis=3),
+        r"\(QUANTIZE\) computes with .* 'small' of INT8, which has 40 scales where it needs one",
+    ),
+    "64-bit result": (
+        tensor_of("sum", type=schema.TensorType.INT64),
+        r"\(ADD\) takes .* 'conv', which is FLOAT32, but writes .* 'sum', which is INT64",
+    ),
+    "a resource": (
+        tensor_of("sum", type=schema.TensorType.RESOURCE),
+        r"\(ADD\) cannot write .* 'sum', which is a RESOURCE",
+    ),
+    "a variant": (
+        tensor_of("y", type=schema.TensorType.VARIANT),
+        r"\(DEQUANTIZE\) cannot write .* 'y', which is a VARIANT",
+    ),
+    "dequantized into integers": (
+        tensor_of("y", type=schema.TensorType.INT32),
+        r"\(DEQUANTIZE\) writes FLOAT32 or FLOAT16, but .* 'y' is INT32",
+    ),
     "two scales of three": (scale_of("small", 0.5, 0.5, axis=3), "has 2 scales for axis 3"),
     "scales of no axis": (scale_of("small", 0.5, 0.5, axis=7), "has 2 scales for axis 7"),
     "unknown type": (tensor_of("sum", type=77), "'sum' has the unknown type 77"),
@@ -230,8 +252,50 @@ def test_bits_beyond_the_channels() -> None:
         Interpreter(build(filters=filters))
 
 
+def test_depthwise_convolutions_without_a_bias() -> None:
+    """LiteRT reads the bias of a depthwise convolution, whether it is there or not."""
+    for bias in (True, False):
+        writer = GraphWriter()
+        x = writer.input((1, 4, 4, 3), np.float32, "x")
+        operands = [x, writer.constant(np.ones((1, 2, 2, 3), np.float32), "filter")]
+        if bias:
+            operands.append(writer.constant(np.ones(3, np.float32), "bias"))
+        y = writer.output((1, 3, 3, 3), np.float32, "y")
+        options = {"padding": 1, "strideW": 1, "strideH": 1, "depthMultiplier": 1}
+        made = builtin("DepthwiseConv2DOptions", **options)
+        writer.op("DEPTHWISE_CONV_2D", operands, [y], made)
+        content, one = writer.finish(), np.ones((1, 4, 4, 3), np.float32)
+        if bias:
+            np.testing.assert_array_equal(
+                Interpreter(content).predict(one), np.full((1, 3, 3, 3), 5)
+            )
+        else:
+            with pytest.raises(ModelFileError, match=r"\(DEPTHWISE_CONV_2D\) has 2 inputs"):
+                Interpreter(content)
+
+
+@pytest.mark.parametrize("shape", ["a constant", "in the options", "absent"])
+def test_reshapes(shape: str) -> None:
+    writer = GraphWriter()
+    x = writer.input((1, 6), np.float32, "x")
+    operands = [x]
+    if shape == "a constant":
+        operands.append(writer.constant(np.array([2, 3], np.int32), "shape"))
+    elif shape == "absent":
+        operands.append(-1)
+    y = writer.output((2, 3), np.float32, "y")
+    writer.op("RESHAPE", operands, [y], builtin("ReshapeOptions", newShape=[2, 3]))
+    content, numbers = writer.finish(), np.arange(6, dtype=np.float32)[None]
+    if shape == "absent":
+        with pytest.raises(ModelFileError, match=r"\(RESHAPE\) has 1 inputs, and lacks one"):
+            Interpreter(content)
+    else:
+        np.testing.assert_array_equal(Interpreter(content).predict(numbers), numbers.reshape(2, 3))
+
+
 def test_rules_are_of_ops_that_exist() -> None:
-    assert set(OPERANDS) <= set(vars(schema.BuiltinOperator))
+    known = set(vars(schema.BuiltinOperator))
+    assert set(OPERANDS) | set(SAME_TYPE) | set(RESULT_TYPES) | RESCALES <= known
     assert all(0 < fewest <= most for fewest, most in OPERANDS.values())
 
 
