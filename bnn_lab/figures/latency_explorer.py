@@ -1,17 +1,14 @@
 """Latency explorer: models of several devices as points; a click shows a model's ops.
 
 Measured points are filled and come from reports of `bnn-lab bench`. Cited ones are hollow, and come
-with their source from `bench/data/cited.json`. Accuracies are always cited.
+with their source from `models/data/cited.json`. Accuracies are always cited.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from math import log10
-from pathlib import Path
 from typing import Any
 
 import plotly.graph_objects as go
@@ -25,10 +22,9 @@ from bnn_lab.figures import theme
 from bnn_lab.figures.drawing import Drawing
 from bnn_lab.figures.profile_figure import draw_profile
 from bnn_lab.kernels import all_backends
+from bnn_lab.models.cited import cited_latencies
 from bnn_lab.models.registry import NETWORKS
 from bnn_lab.tflite.forms import BINARY, FLOAT32, INT8
-
-CITED_FILE = Path(bench_report.__file__).parent / "data" / "cited.json"
 
 OURS, OURS_UNFUSED = "bnn_lab, fastest", "bnn_lab, unfused"
 LATENCY = "latency"
@@ -156,7 +152,7 @@ def measured_points(reports: Sequence[Report], state: LatencyState) -> list[Poin
 
 def cited_points(state: LatencyState) -> list[Point]:
     """Points that others have published; none if they are switched off or not for these threads."""
-    content = _cited()
+    content = cited_latencies()
     if not state.cited or int(state.threads) != content["num_threads"]:
         return []
     points = []
@@ -192,8 +188,8 @@ def draw_latencies(reports: Sequence[Report], state: LatencyState) -> Drawing:
         colour = theme.COLOURS[index % len(theme.COLOURS)]
         symbol = _SYMBOLS[index % len(_SYMBOLS)]
         figure.add_trace(_trace(points, state, device, {"color": colour, "symbol": symbol}))
-    runtime = _cited()["runtime"]
-    for index, entry in enumerate(_cited()["devices"]):
+    runtime = cited_latencies()["runtime"]
+    for index, entry in enumerate(cited_latencies()["devices"]):
         points = [point for point in cited if point.device == entry["name"]]
         marker = {"color": theme.TEXT, "symbol": f"{_SYMBOLS[index]}-open", "line": {"width": 2}}
         figure.add_trace(_trace(points, state, f"{entry['name']}, {runtime} (cited)", marker))
@@ -261,7 +257,7 @@ def draw_ops(reports: Sequence[Report], state: LatencyState) -> Drawing:
     device, model = state.profile_of
     if not model:
         words = "Click a filled point, or choose a model in the list, to see where its time goes."
-    elif device in {entry["name"] for entry in _cited()["devices"]}:
+    elif device in {entry["name"] for entry in cited_latencies()["devices"]}:
         words = f"{model} on {device} is a cited figure: only its latency was published."
     else:
         words = f"{model} on {device} was not profiled with {state.threads} thread(s)."
@@ -334,9 +330,3 @@ def _cited_words(points: Sequence[Point]) -> str:
         return "No cited figures are shown."
     devices = ", ".join(dict.fromkeys(point.device for point in points))
     return f"Hollow points are cited: {devices}. Source: {points[0].source}."
-
-
-@cache
-def _cited() -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(CITED_FILE.read_text())
-    return content

@@ -24,6 +24,7 @@ def binary_alexnet(
     classes: int = IMAGENET_CLASSES,
     *,
     latent_weights: bool = True,
+    scale: bool = False,
 ) -> Any:
     """BinaryAlexNet (Hubara et al., Binarized Neural Networks, NIPS 2016), as in larq-zoo.
 
@@ -33,6 +34,8 @@ def binary_alexnet(
         input_shape: (height, width, channels).
         classes: at least 2.
         latent_weights: False for Bop.
+        scale: whether batch normalization has factors; with them this is the network of
+            arXiv:1906.02107's public code, 61,869,664 parameters.
 
     Returns:
         An uncompiled Keras model: float32 images to probabilities (N, classes).
@@ -53,7 +56,7 @@ def binary_alexnet(
         return layers.MaxPool2D(3, strides=2)(x)
 
     def norm(x: Any) -> Any:
-        return layers.BatchNormalization(scale=False, momentum=0.9)(x)
+        return layers.BatchNormalization(scale=scale, momentum=0.9)(x)
 
     image = tf.keras.Input(tuple(input_shape))
     x = norm(pool(conv(image, 64, 11, strides=4, first=True)))
@@ -72,6 +75,7 @@ def xnornet(
     classes: int = IMAGENET_CLASSES,
     *,
     latent_weights: bool = True,
+    scale: bool = False,
 ) -> Any:
     """XNOR-Net (arXiv:1603.05279), as in larq-zoo: ±alpha weights, alpha the filter's mean |w|.
 
@@ -82,6 +86,8 @@ def xnornet(
         input_shape: (height, width, channels).
         classes: at least 2.
         latent_weights: False for Bop.
+        scale: whether batch normalization has factors; with them this is the network of
+            arXiv:1906.02107's public code, 62,406,432 parameters.
 
     Returns:
         An uncompiled Keras model: float32 images to probabilities (N, classes).
@@ -116,7 +122,7 @@ def xnornet(
         return layers.MaxPool2D(3, strides=2)(x)
 
     def norm(x: Any, epsilon: float = 1e-4) -> Any:
-        return layers.BatchNormalization(momentum=0.9, scale=False, epsilon=epsilon)(x)
+        return layers.BatchNormalization(momentum=0.9, scale=scale, epsilon=epsilon)(x)
 
     image = tf.keras.Input(tuple(input_shape))
     x = layers.Conv2D(

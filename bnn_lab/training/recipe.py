@@ -95,6 +95,15 @@ class Bop(_Optimizer, tag="bop"):
     threshold: Value
 
 
+class Bop2(_Optimizer, tag="bop2"):
+    """Flips binary weights by gradients over their own size (arXiv:2104.05124)."""
+
+    gamma: Value
+    threshold: Value
+    sigma: Value
+    unbiased: bool = False
+
+
 class _Keras(_Optimizer):
     learning_rate: Value
 
@@ -150,7 +159,7 @@ class Recipe(_Section):
     model: Model
     data: Data
     training: Training
-    binary: Bop | Adam | Momentum | Sgd
+    binary: Bop | Bop2 | Adam | Momentum | Sgd
     rest: Adam | Momentum | Sgd
     name: str = ""
     description: str = ""
@@ -159,7 +168,7 @@ class Recipe(_Section):
     @property
     def bop(self) -> bool:
         """Whether the binary weights are flipped by Bop."""
-        return isinstance(self.binary, Bop)
+        return isinstance(self.binary, Bop | Bop2)
 
     def with_training(self, **changes: int) -> Recipe:
         """The same recipe with other epochs or batch; schedules keep their proportions."""
@@ -198,10 +207,26 @@ def load_recipe(name: str | Path) -> Recipe:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:  # also of an encoding, or of a date or number
         raise InputError(f"{path} is not a TOML file ({error}).") from error
+    return convert_recipe({**content, "name": path.stem}, path.name)
+
+
+def convert_recipe(content: dict[str, Any], place: str) -> Recipe:
+    """Check a recipe's content.
+
+    Args:
+        content: as read from a TOML file.
+        place: where it comes from, for the message.
+
+    Returns:
+        The recipe.
+
+    Raises:
+        InputError: a key or value is not understood, or network, optimizer and data do not fit.
+    """
     try:
-        recipe = msgspec.convert({**content, "name": path.stem}, Recipe)
+        recipe = msgspec.convert(content, Recipe)
     except msgspec.ValidationError as error:
-        raise InputError(f"{path.name}: {_explain(str(error))}.") from error
+        raise InputError(f"{place}: {_explain(str(error))}.") from error
     _check(recipe)
     return recipe
 
@@ -304,4 +329,14 @@ def build_optimizer(recipe: Recipe, model: Any, steps_per_epoch: int) -> Any:
     if isinstance(recipe.binary, Bop):
         gamma, threshold = value(recipe.binary.gamma), value(recipe.binary.threshold)
         return bop_optimizer(gamma, threshold, rest, model=model)
+    if isinstance(recipe.binary, Bop2):
+        return bop_optimizer(
+            value(recipe.binary.gamma),
+            value(recipe.binary.threshold),
+            rest,
+            model=model,
+            order=2,
+            sigma=value(recipe.binary.sigma),
+            unbiased=recipe.binary.unbiased,
+        )
     return BinaryAndRest(optimizer(recipe.binary), rest)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ def run_recipe(
     strategy: str = "none",
     checkpoint_steps: int = 500,
     report: Callable[[str], None] = print,
+    changes: Mapping[str, Any] | None = None,
 ) -> Any:
     """Train; if the folder holds a checkpoint of the same training, go on from it.
 
@@ -61,6 +62,8 @@ def run_recipe(
             machine) or ``multiworker`` (`MultiWorkerMirroredStrategy`, set up by TF_CONFIG).
         checkpoint_steps: steps between checkpoints, at least 1; there is one after each epoch too.
         report: gets lines of text.
+        changes: what `recipe_changes.change_recipe` has changed, to be recorded in
+            ``settings.json``; `recipe` is the changed one.
 
     Returns:
         The trained Keras model.
@@ -86,7 +89,8 @@ def run_recipe(
             error
         )
     with locked(folder, "trains"):
-        _claim(folder, {"recipe": msgspec.to_builtins(recipe), "seed": seed, "smoke": smoke})
+        settings = {"recipe": msgspec.to_builtins(recipe), "seed": seed, "smoke": smoke}
+        _claim(folder, settings | ({"changes": dict(changes)} if changes else {}))
         return _train(
             tf,
             recipe,

@@ -13,6 +13,7 @@ from bnn_lab.errors import InputError
 from bnn_lab.models import network, networks
 from bnn_lab.models.alexnet import filter_scaled_sign, layer_scaled_sign
 from bnn_lab.training import binary_variables, bop_optimizer
+from bnn_lab.training.recipe import build_model, load_recipe
 
 tf = require_tensorflow()
 import larq as lq  # noqa: E402  (needs legacy Keras, which the line above makes sure of)
@@ -48,6 +49,35 @@ def test_counts_equal_the_published_ones(entry, cheap_weights) -> None:
         macs, share = figures.rounded_macs
         assert counts.macs == pytest.approx(macs, rel=0.001)
         assert counts.binary_macs / counts.macs == pytest.approx(share, abs=5e-5)
+
+
+def test_bops_authors_networks_have_their_parameters(cheap_weights) -> None:
+    counted = {}
+    for name in ("bop-cifar10", "bop-cifar10-study", "bop2-cifar10", "latent-cifar10"):
+        counted[name] = build_model(load_recipe(name), (32, 32, 3), 10, 0).count_params()
+    for name in ("alexnet", "xnornet", "birealnet"):
+        recipe = load_recipe(f"bop-imagenet-{name}")
+        counted[name] = build_model(recipe, (224, 224, 3), 1000, 0).count_params()
+        tf.keras.backend.clear_session()
+    assert counted == {
+        "bop-cifar10": 10_363_550,
+        "bop-cifar10-study": 10_363_550,
+        "bop2-cifar10": 10_363_550,
+        "latent-cifar10": 27_427_166,
+        "alexnet": 61_869_664,
+        "xnornet": 62_406_432,
+        "birealnet": 11_699_112,
+    }
+
+
+def test_a_first_convolution_without_padding() -> None:
+    model = models.binarynet_small(first_padding="valid", momentum=0.99)
+    sides = [layer.output_shape[1] for layer in model.layers if "Pool" in type(layer).__name__]
+    assert model.layers[0].output_shape[1] == 30 and sides == [15, 7, 3]
+    with pytest.raises(InputError, match="first_padding='same'"):
+        models.binarynet_small((8, 8, 1), first_padding="valid")
+    with pytest.raises(InputError, match="must be 'same' or 'valid'"):
+        models.binarynet_small(first_padding="full")
 
 
 def test_binarynets_kernels_are_the_papers() -> None:

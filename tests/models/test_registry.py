@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 from pathlib import Path
 
 import pytest
@@ -12,8 +11,8 @@ import bnn_lab
 from bnn_lab import models
 from bnn_lab.bench import runs
 from bnn_lab.errors import InputError
-from bnn_lab.figures.latency_explorer import CITED_FILE
 from bnn_lab.models import NETWORKS, network, networks
+from bnn_lab.models.cited import cited_latencies, cited_trainings
 from bnn_lab.training.recipe import load_recipe, recipe_names
 
 PACKAGE = Path(bnn_lab.__file__).parent
@@ -72,8 +71,10 @@ def test_whoever_names_networks_names_these() -> None:
     for name in recipe_names():
         entry = network(load_recipe(name).model.name)
         assert entry.bop if load_recipe(name).bop else entry.latent
-    for device in json.loads(CITED_FILE.read_text())["devices"]:
+    for device in cited_latencies()["devices"]:
         assert all(network(name).published for name in device["latency_ms"])
+    for entry in cited_trainings():
+        assert entry.recipe in recipe_names() and 0 < entry.top1 < 100 and entry.source
     assert runs.PUBLISHED[: len(runs.SUITE)] == runs.SUITE
     assert {network(name).family for name in runs.SUITE} == {"quicknet"}
 

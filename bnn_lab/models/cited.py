@@ -1,0 +1,54 @@
+"""Figures that others have published, each with its source: never mixed with measurements."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+CITED_FILE = Path(__file__).parent / "data" / "cited.json"
+
+
+@dataclass(frozen=True)
+class CitedTraining:
+    """What a paper's training reached.
+
+    Attributes:
+        recipe: the recipe of bnn_lab with the same settings and network.
+        network: as the source calls it.
+        data: as the source calls it.
+        top1: top-1 test accuracy in percent.
+        source: where it was published.
+    """
+
+    recipe: str
+    network: str
+    data: str
+    top1: float
+    source: str
+
+
+@cache
+def _content() -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(CITED_FILE.read_text(encoding="utf-8"))
+    return content
+
+
+def cited_latencies() -> dict[str, Any]:
+    """Published latencies: ``source``, ``runtime``, ``num_threads``, and ``devices``, a list of
+    ``name`` and ``latency_ms`` by network.
+    """
+    latencies: dict[str, Any] = _content()["latency"]
+    return latencies
+
+
+def cited_trainings() -> list[CitedTraining]:
+    """Published results of the recipes."""
+    return [CitedTraining(**entry) for entry in _content()["training"]]
+
+
+def cited_training(recipe: str) -> CitedTraining | None:
+    """The published result of one recipe, None if there is none."""
+    return next((entry for entry in cited_trainings() if entry.recipe == recipe), None)
