@@ -1,4 +1,5 @@
 from .answers import draw_answer as draw_answer
+from .architecture import draw_accuracy_and_latency as draw_accuracy_and_latency
 from .architecture import draw_shortcuts_and_ends as draw_shortcuts_and_ends
 from .convolution_studies import draw_bytes as draw_bytes
 from .convolution_studies import draw_inner_loops as draw_inner_loops
@@ -27,5 +28,6 @@ from .profile_figure import draw_profiles as draw_profiles
 from .recordings import draw_recording as draw_recording
 from .roofline import RooflineState as RooflineState
 from .roofline import draw_roofline as draw_roofline
+from .studies import draw_finding as draw_finding
 from .studies import draw_study as draw_study
 from .training import draw_training as draw_training

@@ -1,4 +1,4 @@
-"""Accuracy of the network with and without shortcuts and float ends."""
+"""Accuracy and time of the network with and without shortcuts and float ends."""
 
 from __future__ import annotations
 
@@ -8,6 +8,50 @@ import plotly.graph_objects as go
 
 from bnn_lab.figures import theme
 from bnn_lab.figures.drawing import Drawing
+from bnn_lab.measure.timing import TimingTable
+
+
+def draw_accuracy_and_latency(frame: Any, table: TimingTable) -> Drawing:
+    """Each variant at its time and its mean accuracy, a faint dot for each run.
+
+    Args:
+        frame: of `bnn_lab.experiments.training.shortcuts_and_ends`: ``variant``, ``accuracy``.
+        table: times of networks of these names, measured in turn.
+
+    Returns:
+        A figure of best times in microseconds, and the pairs in a sentence.
+
+    Raises:
+        InputError: a variant was not timed.
+    """
+    means = 100 * frame.groupby("variant", sort=False).accuracy.mean()
+    micros = {name: 1e6 * table[name].minimum for name in means.index}
+    figure = go.Figure()
+    for (name, mean), colour in zip(means.items(), theme.COLOURS, strict=False):
+        runs = 100 * frame.accuracy[frame.variant == name]
+        figure.add_scatter(
+            x=[micros[name]] * (len(runs) + 1),
+            y=[mean, *runs],
+            name=str(name),
+            mode="markers",
+            marker={
+                "color": colour,
+                "size": [20, *[8] * len(runs)],
+                "symbol": ["diamond", *["circle"] * len(runs)],
+                "opacity": [1.0, *[0.5] * len(runs)],
+            },
+            hovertemplate=f"{name}<br>%{{x:.1f}} µs, %{{y:.1f}} %<extra></extra>",
+        )
+    figure.update_layout(
+        **theme.layout("", showlegend=True),
+        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": -0.2, "yanchor": "top"},
+        height=420,
+        margin={"l": 10, "r": 20, "t": 10, "b": 110},
+    )
+    figure.update_xaxes(theme.axis("time for one image, µs (best round)", rangemode="tozero"))
+    figure.update_yaxes(theme.axis("test images right, %"))
+    told = "; ".join(f"{name}: {micros[name]:.1f} µs, {mean:.1f} %" for name, mean in means.items())
+    return Drawing(figure, f"Time and mean accuracy. {told[0].upper()}{told[1:]}.")
 
 
 def draw_shortcuts_and_ends(frame: Any) -> Drawing:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import plotly.graph_objects as go
 
@@ -11,7 +13,9 @@ from bnn_lab.measure.timing import Timing, TimingTable
 from bnn_lab.measure.units import format_factor, format_seconds
 
 
-def draw_latency(table: TimingTable, highlight: str | None = None) -> Drawing:
+def draw_latency(
+    table: TimingTable, highlight: str | None = None, recorded: Mapping[str, float] | None = None
+) -> Drawing:
     """Horizontal bars of median latencies, labelled with times and ratios.
 
     The line inside a bar reaches back to the fastest round. Slow rounds tell more about the
@@ -21,6 +25,7 @@ def draw_latency(table: TimingTable, highlight: str | None = None) -> Drawing:
     Args:
         table: from `bnn_lab.measure.timing.measure`.
         highlight: the one that the others are compared with, default the first.
+        recorded: name to best seconds of a run elsewhere, drawn as hollow diamonds.
 
     Returns:
         A static figure, and a sentence for each, on lines of their own.
@@ -62,9 +67,25 @@ def draw_latency(table: TimingTable, highlight: str | None = None) -> Drawing:
             ).replace("%%", "%"),
         )
     )
+    ghosts = {name: s / size for name, s in (recorded or {}).items() if name in table.names}
+    if ghosts:
+        figure.add_scatter(
+            name="a recorded run",
+            mode="markers",
+            x=list(ghosts.values()),
+            y=list(ghosts),
+            marker={
+                "symbol": "diamond-open",
+                "size": 11,
+                "color": theme.TEXT,
+                "line": {"width": 2},
+            },
+            hovertemplate=f"%{{y}}<br>a recorded run: %{{x:.3g}} {unit}<extra></extra>",
+        )
+    longest = float(max(medians.max(), *ghosts.values(), 0.0))
     figure.update_layout(
         **theme.layout("Time for one image: shorter is better"),
-        xaxis=theme.axis(f"median latency, {unit}", range=[0, 1.45 * float(medians.max())]),
+        xaxis=theme.axis(f"median latency, {unit}", range=[0, 1.45 * longest]),
         yaxis=theme.axis("", autorange="reversed", ticksuffix="  ", showgrid=False),
         height=110 + 58 * len(medians),
         margin={"l": 10, "r": 20, "t": 50, "b": 50},
@@ -72,14 +93,17 @@ def draw_latency(table: TimingTable, highlight: str | None = None) -> Drawing:
     # Annotations rather than bar text: they stand beside short bars too.
     for name, label, end in zip(table.names, labels, medians, strict=True):
         figure.add_annotation(
-            x=float(end),
+            x=float(max(end, ghosts.get(name, 0.0))),
             y=name,
             text=label,
             showarrow=False,
             xanchor="left",
-            xshift=8,
+            xshift=12 if ghosts else 8,
         )
-    return Drawing(figure, _words(table, reference))
+    words = _words(table, reference)
+    if ghosts:
+        words += "\nThe hollow diamonds are a run that was recorded on a quiet machine."
+    return Drawing(figure, words)
 
 
 def _words(table: TimingTable, reference: Timing) -> str:

@@ -6,7 +6,7 @@ with their source from `models/data/cited.json`. Accuracies are always cited.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import log10
 from typing import Any
@@ -94,12 +94,14 @@ class Point:
         model: name.
         values: quantity (of `AXES`) to value; absent where unknown.
         source: source of a cited latency, "" if it was measured.
+        runtime: what ran it, of a cited latency.
     """
 
     device: str
     model: str
     values: dict[str, float]
     source: str = ""
+    runtime: str = ""
 
 
 def example_reports() -> list[Report]:
@@ -152,12 +154,11 @@ def measured_points(reports: Sequence[Report], state: LatencyState) -> list[Poin
 
 def cited_points(state: LatencyState) -> list[Point]:
     """Points that others have published; none if they are switched off or not for these threads."""
-    content = cited_latencies()
-    if not state.cited or int(state.threads) != content["num_threads"]:
+    if not state.cited:
         return []
     points = []
-    for device in content["devices"]:
-        for name, ms in device["latency_ms"].items():
+    for device in cited_latencies()["devices"]:
+        for name, ms in device["latency_ms"].get(state.threads, {}).items():
             if state.models and name not in state.models:
                 continue
             published = NETWORKS[name].published
@@ -166,7 +167,10 @@ def cited_points(state: LatencyState) -> list[Point]:
             values = {LATENCY: ms, MACS: macs / 1e6, BINARY_MACS: binary / 1e6}
             if published.top1 is not None:
                 values[ACCURACY] = published.top1
-            points.append(Point(device["name"], name, values, content["source"]))
+            found = Point(
+                device["name"], name, values, cited_latencies()["source"], device["runtime"]
+            )
+            points.append(found)
     return points
 
 
@@ -188,11 +192,11 @@ def draw_latencies(reports: Sequence[Report], state: LatencyState) -> Drawing:
         colour = theme.COLOURS[index % len(theme.COLOURS)]
         symbol = _SYMBOLS[index % len(_SYMBOLS)]
         figure.add_trace(_trace(points, state, device, {"color": colour, "symbol": symbol}))
-    runtime = cited_latencies()["runtime"]
     for index, entry in enumerate(cited_latencies()["devices"]):
-        points = [point for point in cited if point.device == entry["name"]]
+        key = (entry["name"], entry["runtime"])
+        points = [point for point in cited if (point.device, point.runtime) == key]
         marker = {"color": theme.TEXT, "symbol": f"{_SYMBOLS[index]}-open", "line": {"width": 2}}
-        figure.add_trace(_trace(points, state, f"{entry['name']}, {runtime} (cited)", marker))
+        figure.add_trace(_trace(points, state, f"{key[0]}, {key[1]} (cited)", marker))
     figure.update_layout(
         **theme.layout(f"{state.y} over {state.x}", showlegend=True),
         legend={"orientation": "h", "x": 0, "xanchor": "left", "y": -0.2, "yanchor": "top"},
@@ -202,6 +206,7 @@ def draw_latencies(reports: Sequence[Report], state: LatencyState) -> Drawing:
         yaxis=_axis(state.y, [*measured, *cited]),
         clickmode="event",
     )
+    place_labels(figure)
     if not any(trace.x for trace in figure.data):
         figure.add_annotation(
             text="nothing was measured so: choose another runtime, device or number of threads",
@@ -281,7 +286,6 @@ def _trace(
         y=[point.values[state.y] for point in shown],
         text=[point.model for point in shown],
         mode="markers+text",
-        textposition="bottom center" if any(p.source for p in shown) else "top center",
         textfont={"size": 10},
         cliponaxis=False,
         marker={"size": 12, **marker},
@@ -290,8 +294,62 @@ def _trace(
     )
 
 
+# Pixels of the plot, and of a letter and a marker in it; a wider window only leaves more room.
+_PLOT, _LETTER, _LINE, _MARKER = (560.0, 330.0), 5.6, 12.0, 8.0
+
+
+def place_labels(figure: go.Figure) -> None:
+    """Put each point's text where it covers no marker and no other text, or leave it to the hover.
+
+    Args:
+        figure: scatter traces with texts and axes that may be logarithmic; changed in place.
+    """
+    spans = [_to_pixels(figure, axis, size) for axis, size in zip("xy", _PLOT, strict=True)]
+    points = [
+        (trace, number, *(to_pixels(value) for to_pixels, value in zip(spans, both, strict=True)))
+        for trace in figure.data
+        for number, both in enumerate(zip(trace.x, trace.y, strict=True))
+    ]
+    taken = [(x, y, _MARKER, _MARKER) for _, _, x, y in points]
+    places = {id(trace): ["top center"] * len(trace.x) for trace in figure.data}
+    texts = {id(trace): list(trace.text or ()) for trace in figure.data}
+    for trace, number, x, y in points:
+        half = (len(trace.text[number]) * _LETTER / 2, _LINE / 2)
+        away_x, away_y = _MARKER + half[0] + 1, _MARKER + half[1] + 1
+        tries = {
+            "top center": (x, y + away_y),
+            "bottom center": (x, y - away_y),
+            "middle right": (x + away_x, y),
+            "middle left": (x - away_x, y),
+        }
+        free = [
+            (place, (*middle, *half))
+            for place, middle in tries.items()
+            if all(
+                abs(middle[0] - u) >= half[0] + a or abs(middle[1] - v) >= half[1] + b
+                for u, v, a, b in taken
+            )
+        ]
+        if free:
+            places[id(trace)][number], box = free[0]
+            taken.append(box)
+        else:
+            texts[id(trace)][number] = ""
+    for trace in figure.data:
+        trace.text, trace.textposition = texts[id(trace)], places[id(trace)]
+
+
+def _to_pixels(figure: go.Figure, axis: str, size: float) -> Callable[[float], float]:
+    layout = figure.layout[f"{axis}axis"]
+    scale = log10 if layout.type == "log" else float
+    values = [scale(value) for trace in figure.data for value in trace[axis]]
+    low, high = layout.range or (min(values, default=0.0), max(values, default=1.0))
+    return lambda value: (scale(value) - low) / ((high - low) or 1.0) * size
+
+
 def _words(point: Point) -> str:
-    lines = [f"<b>{point.model}</b> on {point.device}"]
+    on = f"{point.device}, {point.runtime}" if point.runtime else point.device
+    lines = [f"<b>{point.model}</b> on {on}"]
     kind = "cited" if point.source else "measured"
     for quantity, value in point.values.items():
         note = f" ({kind})" if quantity == LATENCY else ""

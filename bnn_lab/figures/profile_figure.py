@@ -11,6 +11,7 @@ from bnn_lab.controls import check_state, choice, slider, toggle
 from bnn_lab.errors import InputError
 from bnn_lab.figures import theme
 from bnn_lab.figures.drawing import Drawing
+from bnn_lab.figures.op_names import plain
 from bnn_lab.measure.units import format_seconds
 from bnn_lab.profiling.model_profile import Profile, ProfileRow
 
@@ -44,7 +45,7 @@ class Bar:
     """One bar of the figure.
 
     Attributes:
-        label: unique, with its number where ops are shown one by one.
+        label: plain and unique, with its number where ops are shown one by one.
         ms: milliseconds per inference.
         binary: whether bnn_lab's kernels run it.
         detail: more about it, for the hover text.
@@ -69,14 +70,14 @@ def profile_bars(profile: Profile, grouping: str = BY_OP, least: float = 0.0) ->
     """
     if grouping == BY_OP:
         bars = [
-            Bar(f"{number}. {row.kind}", row.ms, row.binary, _detail(row))
+            Bar(f"{number}. {plain(row.kind)}", row.ms, row.binary, _detail(row))
             for number, row in enumerate(profile.rows, start=1)
         ]
     else:
         kinds = {row.kind: row.binary for row in profile.rows}
         counts = {kind: sum(row.kind == kind for row in profile.rows) for kind in kinds}
         bars = [
-            Bar(kind, ms, kinds[kind], f"{counts[kind]} of them")
+            Bar(plain(kind), ms, kinds[kind], f"{counts[kind]} × {kind}")
             for kind, ms in profile.by_kind().items()
         ]
     total = profile.sum_ms or 1.0
@@ -181,7 +182,7 @@ def _draw(profile: Profile, name: str, bars: list[Bar], *, longest: float | None
 def _detail(row: ProfileRow) -> str:
     shape = "x".join(map(str, row.output_shape))
     speed = "" if row.gmacs_per_s is None else f"<br>{row.gmacs_per_s:.1f} GMAC/s"
-    return f"{row.name} ({shape}){speed}"
+    return f"{row.kind}<br>{row.name} ({shape}){speed}"
 
 
 def _words(profile: Profile, name: str, bars: list[Bar]) -> str:
@@ -196,6 +197,6 @@ def _words(profile: Profile, name: str, bars: list[Bar]) -> str:
         longest = max(bars, key=lambda bar: bar.ms)
         text += f"; the longest bar is {longest.label} with {longest.ms / total:.0%}"
     kinds = profile.by_kind().items()
-    large = [f"{kind} {ms / total:.0%}" for kind, ms in kinds if ms / total >= 0.01]
+    large = [f"{plain(kind)} {ms / total:.0%}" for kind, ms in kinds if ms / total >= 0.01]
     text += f". By kind: {', '.join(large)}." if large else "."
     return text + (f" Disturbed: {profile.warning}." if profile.warning else "")

@@ -25,6 +25,7 @@ _WIDTH, _HEIGHT = 900, 360
 _MARGINS = {"l": 80, "r": 80, "t": 100, "b": 80}
 _KINDS = ("bar", "scatter", "heatmap", "table")
 _DASHES = {"dash": "9 9", "dot": "3 3", "dashdot": "9 3 3 3", "longdash": "15 10"}
+_MANY_CELLS = 200  # a heat map with more, and without gaps and texts, becomes a picture of pixels
 _SHADES = 32  # of a heat map
 _KEY = 44  # pixels of a legend's entry beside its text
 _ANCHORS = {"left": "start", "center": "middle", "right": "end"}
@@ -370,6 +371,16 @@ class _Still:
         columns, rows = values_of(trace, "x"), values_of(trace, "y")
         # In a grid of whole numbers, whose cells leave no gaps.
         (left, wide), (top, tall) = _steps(x, columns), _steps(y, rows)
+        if z.size > _MANY_CELLS and len(known) == z.size and not trace.texttemplate:
+            shares = [shade / (_SHADES - 1) for shade in range(_SHADES)]
+            colours = sample_colorscale(scale, shares)
+            palette = [[round(float(v)) for v in re.findall(r"[\d.]+", c)[:3]] for c in colours]
+            numbers = np.clip(shades, 0, _SHADES - 1).astype(np.uint8)
+            with self.pen.group(f"translate({short(left)} {short(top)})"):
+                numbers = numbers[:: -1 if tall < 0 else 1, :: -1 if wide < 0 else 1]
+                size = (wide * z.shape[1], tall * z.shape[0])
+                self.pen.pixels(*(min(0.0, each) for each in size), *size, numbers, palette)
+            return
         paths: dict[int, list[str]] = {}
         for row, column in np.argwhere(np.isfinite(z)):
             shade = int(np.clip(shades[row, column], 0, _SHADES - 1))

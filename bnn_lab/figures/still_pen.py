@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import re
+import struct
+import zlib
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from html import escape
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 _EM = 0.55  # width of a letter, as a share of the text's size
 _FONT = "system-ui, Segoe UI, Roboto, Helvetica Neue, DejaVu Sans, sans-serif"
@@ -55,6 +61,34 @@ class StillPen:
         y, height = (y, height) if height >= 0 else (y + height, -height)
         box = f"x='{short(x)}' y='{short(y)}' width='{short(width)}' height='{short(height)}'"
         self.parts.append(f"<rect {box}{_style(style)}/>")
+
+    def pixels(
+        self,
+        x: float,
+        y: float,
+        width: float,
+        height: float,
+        numbers: NDArray[np.uint8],
+        palette: Sequence[Sequence[int]],
+    ) -> None:
+        """A picture of colours by their numbers in a palette, as a PNG with hard edges."""
+        rows, columns = numbers.shape
+        chunks = {
+            b"IHDR": struct.pack(">IIBBBBB", columns, rows, 8, 3, 0, 0, 0),
+            b"PLTE": bytes(value for colour in palette for value in colour),
+            b"IDAT": zlib.compress(b"".join(b"\0" + row.tobytes() for row in numbers), 9),
+            b"IEND": b"",
+        }
+        png = b"\x89PNG\r\n\x1a\n" + b"".join(
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+            for kind, data in chunks.items()
+        )
+        box = f"x='{short(x)}' y='{short(y)}' width='{short(abs(width))}'"
+        self.parts.append(
+            f"<image {box} height='{short(abs(height))}' preserveAspectRatio='none' "
+            f"style='image-rendering:pixelated' "
+            f"href='data:image/png;base64,{b64encode(png).decode()}'/>"
+        )
 
     def text(
         self,

@@ -46,6 +46,21 @@ def draw_study(study: Study) -> Drawing:
     return _DRAWN[study.name](study.frame)
 
 
+def draw_finding(study: Study) -> Drawing:
+    """`draw_study` with the study's finding for its words.
+
+    Args:
+        study: from `run_study`.
+
+    Returns:
+        A static figure, and the finding of these measurements.
+
+    Raises:
+        InputError: there is no such study.
+    """
+    return Drawing(draw_study(study).figure, study.finding)
+
+
 def _speedup(frame: pd.DataFrame) -> Drawing:
     panels = {"over_float": "over float32", "over_int8": "over int8"}
     figure = make_subplots(rows=1, cols=2, subplot_titles=list(panels.values()))

@@ -30,7 +30,8 @@ def draw_training(history: TrainingHistory) -> Drawing:
     _require_epochs(history)
     epochs = np.array(history.column("epoch"))
     step_pi = history.step_pi
-    step_epochs = (np.arange(len(step_pi)) + 1) * len(epochs) / len(step_pi)
+    # Single precision: stored notebooks keep these numbers.
+    step_epochs = ((np.arange(len(step_pi)) + 1) * len(epochs) / len(step_pi)).astype(np.float32)
 
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.09)
     for name, column, colour in (
@@ -50,7 +51,7 @@ def draw_training(history: TrainingHistory) -> Drawing:
         )
     figure.add_scatter(
         x=step_epochs,
-        y=step_pi,
+        y=np.asarray(step_pi, np.float32),
         name="flips",
         mode="lines",
         line={"color": theme.GREEN, "width": 2},

@@ -29,6 +29,7 @@ from bnn_lab.models import digits_bnn
 from bnn_lab.runtime import Interpreter
 from bnn_lab.tflite.reader import ModelFile
 from bnn_lab.training.bop import bop_optimizer, gamma_decay, set_binary_signs
+from bnn_lab.training.statistics import adjust_statistics
 
 SIDE = 14  # height and width of what the network sees
 FINE = 2 * SIDE  # of what is drawn, as MNIST's images
@@ -38,7 +39,7 @@ COPIES = 9  # of each training image
 EPOCHS = 14
 SEED = 0
 PAGE_FORMAT = "bnn-lab-page/1"
-_BATCH, _MANY = 100, 1000  # images of a training step, and of one for the averages
+_BATCH = 100
 _TAPS = 9
 _OPS = (
     "CONV_2D",
@@ -158,12 +159,7 @@ def train(copies: int = COPIES, epochs: int = EPOCHS, seed: int = SEED) -> bytes
     steps = epochs * update_steps(data, _BATCH)
     optimizer = bop_optimizer(gamma=gamma_decay(1e-3, 2e-5, steps), threshold=1e-6)
     fit(model, data, optimizer, epochs=epochs, batch_size=_BATCH, seed=seed)
-    # The moving averages know the last few batches; better are those over all images.
-    norms = [layer for layer in model.layers if layer.name.startswith("norm")]
-    for number in range(len(data.train_images) // _MANY):
-        for layer in norms:
-            layer.momentum = number / (number + 1)
-        model(data.train_images[number * _MANY :][:_MANY], training=True)
+    adjust_statistics(model, data.train_images)
     return convert_keras_model(model)
 
 

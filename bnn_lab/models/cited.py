@@ -37,8 +37,8 @@ def _content() -> dict[str, Any]:
 
 
 def cited_latencies() -> dict[str, Any]:
-    """Published latencies: ``source``, ``runtime``, ``num_threads``, and ``devices``, a list of
-    ``name`` and ``latency_ms`` by network.
+    """Published latencies: ``source``, and ``devices``, a list of ``name``, ``runtime`` and
+    ``latency_ms``, by number of threads and then by network.
     """
     latencies: dict[str, Any] = _content()["latency"]
     return latencies

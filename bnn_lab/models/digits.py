@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from bnn_lab._keras import require_tensorflow
@@ -10,6 +11,7 @@ from bnn_lab.errors import InputError
 from bnn_lab.models._common import check_images
 
 WORD_CHANNELS = 32
+BINARY = (2, 3, 4)  # numbers of the binary convolutions
 
 
 def digits_bnn(
@@ -18,6 +20,8 @@ def digits_bnn(
     *,
     input_shape: tuple[int, int, int] = IMAGE_SHAPE,
     classes: int = CLASSES,
+    stride: int = 1,
+    pools: Sequence[int] = (3,),
 ) -> Any:
     """Build the digits network: four 3×3 convolutions with ±1 weights.
 
@@ -38,14 +42,16 @@ def digits_bnn(
         seed: seed of the initial weights; the global random state is not touched.
         input_shape: (height, width, channels) of an image, at least (2, 2, 1).
         classes: number of classes, at least 2.
+        stride: of the first convolution, 1 or 2; 2 halves larger images at once.
+        pools: the binary convolutions, of 2, 3 and 4, whose results a 2×2 max pool halves.
 
     Returns:
         An uncompiled `tf.keras.Sequential`: float32 (N, *input_shape) in [-1, 1] to logits
         (N, classes).
 
     Raises:
-        InputError: `channels` is not a positive multiple of 64, or there is no such image or
-            number of classes.
+        InputError: `channels` is not a positive multiple of 64, there is no such image, number of
+            classes, stride or pool, or the image is too small to be halved so often.
         BnnLabError: TensorFlow is not installed.
     """
     if channels <= 0 or channels % (2 * WORD_CHANNELS):
@@ -53,7 +59,12 @@ def digits_bnn(
             f"digits_bnn(channels={channels}): must be a positive multiple of 64, so that half of "
             "it fills whole 32-bit words. Fix: try 64, 128 or 192."
         )
-    check_images("digits_bnn", input_shape, classes, smallest=2)
+    if stride not in (1, 2) or not set(pools) <= set(BINARY):
+        raise InputError(
+            f"digits_bnn({stride=}, {pools=}): the stride is 1 or 2, and pools are among "
+            f"{BINARY}. Fix: stride=2, pools=(2, 3) suit images of 28×28."
+        )
+    check_images("digits_bnn", input_shape, classes, smallest=stride * 2 ** len(set(pools)))
     tf = require_tensorflow()
     import larq as lq
 
@@ -86,18 +97,16 @@ def digits_bnn(
         name = f"conv_{number}_binary"
         return binary_weights(filters, name, pad_values=1.0, input_quantizer=sign)
 
+    def block(number: int) -> list[Any]:
+        pool = [layers.MaxPool2D(name=f"pool_{number}")] if number in pools else []
+        return [binary_conv(channels, number), norm(f"norm_{number}"), *pool]
+
     return tf.keras.Sequential(
         [
             tf.keras.Input(input_shape, name="image"),
-            binary_weights(channels // 2, "conv_1_float_input"),
+            binary_weights(channels // 2, "conv_1_float_input", strides=stride),
             norm("norm_1"),
-            binary_conv(channels, 2),
-            norm("norm_2"),
-            binary_conv(channels, 3),
-            norm("norm_3"),
-            layers.MaxPool2D(name="pool_3"),
-            binary_conv(channels, 4),
-            norm("norm_4"),
+            *(layer for number in BINARY for layer in block(number)),
             layers.GlobalAveragePooling2D(name="average"),
             layers.Dense(classes, kernel_initializer=glorot(), name="classifier"),
         ],

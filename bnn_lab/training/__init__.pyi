@@ -20,6 +20,7 @@ from .loop import train as train
 from .loop import train_digits as train_digits
 from .loop import update_steps as update_steps
 from .recording import Recording as Recording
+from .statistics import adjust_statistics as adjust_statistics
 from .sweeps import sweep as sweep
 from .ternary_flips import LayerMoves as LayerMoves
 from .ternary_flips import TernaryRecorder as TernaryRecorder

@@ -8,6 +8,7 @@ from .flicker import Flicker as Flicker
 from .fold import Fold as Fold
 from .kernel_ladder import KernelLadder as KernelLadder
 from .latency_explorer import LatencyExplorer as LatencyExplorer
+from .measured import Measured as Measured
 from .op_profile import OpProfile as OpProfile
 from .prediction import Prediction as Prediction
 from .prediction import score_sheet as score_sheet

@@ -105,6 +105,7 @@ class LatencyExplorer(Explorer[LatencyState]):
             known = [value for _label, value in self.pick.options]
             if (device, model) in known:
                 self.pick.value = (device, model)
+                self.ops.into_view()
             else:  # a cited point: say so
                 self._state = dataclasses.replace(self._state, profile_of=(device, model))
                 self.refresh()

@@ -47,6 +47,9 @@ async function start(model, plot, signal) {
   model.on("change:content", draw); // first: a change may come while the figure is being drawn
   await draw();
   if (signal.aborted) return model.off("change:content", draw);
+  const show = (message) =>
+    message.kind === "into view" && plot.scrollIntoView({ block: "nearest", behavior: "smooth" });
+  model.on("msg:custom", show);
   plot.on("plotly_click", ({ points }) =>
     model.send({ kind: "click", points: points.map((p) => [p.curveNumber, p.pointIndex]) }));
   const watch = new ResizeObserver(() => plot.offsetParent && Plotly.Plots.resize(plot));
@@ -54,6 +57,7 @@ async function start(model, plot, signal) {
   signal.addEventListener("abort", () => {
     watch.disconnect();
     model.off("change:content", draw);
+    model.off("msg:custom", show);
     Plotly.purge(plot);
   });
 }

@@ -59,6 +59,10 @@ class LiveFigure(anywidget.AnyWidget):
         self._shown = figure
         self.content = figure.to_json()
 
+    def into_view(self) -> None:
+        """Scroll the page to the figure, where it is out of sight."""
+        self.send({"kind": "into view"})
+
     def on_click(self, callback: Click) -> None:
         """Call `callback(trace number, point number)` when a point is clicked."""
         self._click = callback

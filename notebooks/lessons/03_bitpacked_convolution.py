@@ -113,10 +113,10 @@ signs = 1 - 2 * patterns.astype(int)  # bit 0 -> +1, bit 1 -> -1
 popcounts = (patterns[:, None] ^ patterns[None]).sum(axis=-1, dtype=int)
 
 checked(
-    "for each of 65,536 pairs of eight signs, the dot product is 8 - 2 popcount",
+    "For each of 65,536 pairs of eight signs, the dot product is 8 - 2 popcount",
     np.array_equal(signs @ signs.T, 8 - 2 * popcounts),
 )
-checked("the dot product of eight signs is never odd", (signs @ signs.T % 2 == 0).all())
+checked("The dot product of eight signs is never odd", (signs @ signs.T % 2 == 0).all())
 checked.new()
 
 # %% [markdown]
@@ -129,8 +129,8 @@ checked.new()
 rng = np.random.default_rng(0)
 channels = rng.choice([-1, 1], 32)
 (word,) = reference.pack_bits(channels < 0).view(np.uint32)
-print("channels 0 to 7:", channels[:8])
-print("lowest 8 bits:  ", *[int(word) >> i & 1 for i in range(8)])
+lowest = [int(word) >> i & 1 for i in range(8)]
+np.array([channels[:8], lowest])  # channels 0 to 7, and the lowest 8 bits of the word
 
 # %% [markdown]
 # What if the channels do not fill the last word? The rest holds bit 0, in the image and in the
@@ -141,7 +141,7 @@ x = rng.choice([-1.0, 1.0], (2, 40)).astype(np.float32)  # 40 channels: two word
 packed = kernels.bitpack(x)
 checked("40 channels take two words, 8 bytes in place of 160", packed.nbytes * 20 == x.nbytes)
 unused = packed[:, 1].view(np.uint32) >> 8  # 40 - 32 = 8 bits of the second word are used
-checked("the unused bits of a word are 0", (unused == 0).all())
+checked("The unused bits of a word are 0", (unused == 0).all())
 checked.new()
 
 # %% [markdown]
@@ -243,11 +243,11 @@ options = {"channels_in": 32, "padding": "same", "pad_values": 1}
 
 output = kernels.bconv2d(image, filters, **options)
 checked(
-    "the compiled kernel gives the reference's integers",
+    "The compiled kernel gives the reference's integers",
     np.array_equal(output, reference.bconv2d_accumulators(image, filters, **options)),
 )
-checked("filter 0 finds its own cut: an accumulator of 288", output[0, ..., 0].max() == 288)
-checked("no accumulator is odd", (output % 2 == 0).all())
+checked("Filter 0 finds its own cut: an accumulator of 288", output[0, ..., 0].max() == 288)
+checked("No accumulator is odd", (output % 2 == 0).all())
 checked.new()
 
 # %% [markdown]
@@ -264,7 +264,7 @@ checked.new()
 # %%
 ones = reference.bconv2d_accumulators(image, filters, **options)
 zeros = reference.bconv2d_accumulators(image, filters, **{**options, "pad_values": 0})
-print((ones - zeros)[0, ..., 0])
+(ones - zeros)[0, ..., 0]
 
 # %% [markdown]
 # Inside they agree. At the border, one-padding added +1 times the filter's value at each tap that
@@ -275,10 +275,10 @@ print((ones - zeros)[0, ..., 0])
 kernel = scene.filters[0].astype(int)
 top_edge = kernel[0].sum()  # the first row of the filter lies outside
 checked(
-    "along the upper edge the difference is the sum of the filter's first row",
+    "Along the upper edge the difference is the sum of the filter's first row",
     ((ones - zeros)[0, 0, 1:-1, 0] == top_edge).all(),
 )
-checked("inside the image both paddings agree", ((ones - zeros)[0, 1:-1, 1:-1] == 0).all())
+checked("Inside the image both paddings agree", ((ones - zeros)[0, 1:-1, 1:-1] == 0).all())
 checked.new()
 
 # %% [markdown]
@@ -293,12 +293,14 @@ checked.new()
 
 # %% tags=["hide-input", "nbval-ignore-output"]
 from bnn_lab.experiments.latency import run_study
+from bnn_lab.lessons import recorded
 
-padding = run_study("padding", seconds=1, force=True)
-figures.draw(padding)
-
-# %% tags=["hide-input", "nbval-ignore-output"]
-Markdown(f"**On this machine, just now:** {padding.finding}")
+widgets.Measured(
+    lambda: run_study("padding", seconds=1, force=True),
+    figures.draw_finding,
+    recorded=recorded.sentence(recorded.PADDING),
+    name="padding",
+)
 
 # %% [markdown]
 # ### Exercise 3: correct the padding
@@ -334,7 +336,7 @@ checks.check_zero_padded(zero_padded)
 
 # %% tags=["hide-input"]
 checked(
-    "every backend of this machine gives the same integers",
+    "Every backend of this machine gives the same integers",
     all(
         np.array_equal(kernels.bconv2d(image, filters, **options, backend=name), output)
         for name in kernels.available_backends()
@@ -379,7 +381,6 @@ guess_numpy.reveal(times.speedup(NUMPY_BITS, over=NUMPY_FLOAT))
 # %% tags=["hide-input", "nbval-ignore-output"]
 guess_kernel.reveal(times.speedup(best, over=NUMPY_FLOAT))
 
-# %% [markdown]
 # %% tags=["hide-input", "nbval-ignore-output"]
 slower = 1 / times.speedup(NUMPY_BITS, over=NUMPY_FLOAT)
 int8 = times["int8 TFLite"].minimum / times[best].minimum
@@ -432,11 +433,12 @@ figures.draw_bytes(PAPER_CONVS[0])
 # compare an engine with itself.
 
 # %% tags=["hide-input", "nbval-ignore-output"]
-ways = run_study("ways", seconds=1, force=True)
-figures.draw(ways)
-
-# %% tags=["hide-input", "nbval-ignore-output"]
-Markdown(f"**On this machine, just now:** {ways.finding}")
+widgets.Measured(
+    lambda: run_study("ways", seconds=1, force=True),
+    figures.draw_finding,
+    recorded=recorded.sentence(recorded.WAYS),
+    name="ways",
+)
 
 # %% [markdown]
 # ## What stops it: the roofline
@@ -467,10 +469,10 @@ widgets.Roofline(machine, ladder)
 # %% [markdown]
 # Here is the effect of writing bits, as numbers:
 
-# %%
+# %% tags=["hide-input"]
 from bnn_lab.bench.machine import conv_bytes
 
-case = PAPER_CONVS[0]
+case, rows = PAPER_CONVS[0], ["| | kB | MACs per byte |", "|---|---:|---:|"]
 for label, bits, output_bits in (
     ("float32", 32, 32),
     ("int8", 8, 8),
@@ -478,7 +480,8 @@ for label, bits, output_bits in (
     ("binary, writes bits", 1, 1),
 ):
     size = conv_bytes(case, bits, output_bits)
-    print(f"{label:<22} {size / 1e3:7.1f} kB {case.macs / size:7.0f} MACs per byte")
+    rows.append(f"| {label} | {size / 1e3:,.1f} | {case.macs / size:,.0f} |")
+Markdown("\n".join(rows))
 
 # %% [markdown]
 # ### Exercise 4: the roof as a function

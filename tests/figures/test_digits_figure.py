@@ -14,8 +14,9 @@ def test_shows_every_image_under_its_label() -> None:
     figure = draw_digits(DIGITS.test_images[:4], DIGITS.test_labels[:4]).figure
     assert len(figure.data) == 4
     for heatmap, image in zip(figure.data, DIGITS.test_images, strict=False):
-        np.testing.assert_array_equal(heatmap.z, image[..., 0])
-        assert (heatmap.zmin, heatmap.zmax) == (-1, 1)
+        assert heatmap.z.dtype == np.uint8
+        np.testing.assert_allclose(heatmap.z / 127.5 - 1, image[..., 0], atol=0.5 / 127.5)
+        assert (heatmap.zmin, heatmap.zmax) == (0, 255)
     titles = [annotation.text for annotation in figure.layout.annotations]
     assert titles == [f"<b>{label}</b>" for label in DIGITS.test_labels[:4]]
     assert figure.layout.yaxis4.autorange == "reversed"  # row 0 is at the top

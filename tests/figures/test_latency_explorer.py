@@ -6,6 +6,7 @@ import importlib.util
 import itertools
 from pathlib import Path
 
+import plotly.graph_objects as go
 import pytest
 
 from bnn_lab.errors import InputError
@@ -27,6 +28,7 @@ from bnn_lab.figures.latency_explorer import (
     example_reports,
     measured_points,
     models_of,
+    place_labels,
     profiled_model,
 )
 
@@ -73,14 +75,19 @@ def test_choices_choose() -> None:
     assert float_size == 50.0
 
 
-def test_cited_points_have_a_source_and_are_of_one_thread() -> None:
+def test_cited_points_have_a_source_and_are_of_one_number_of_threads() -> None:
     points = cited_points(LatencyState())
     assert {p.device for p in points} == {"Pixel 1", "Raspberry Pi 4B", "Mac mini M1"}
-    assert len(points) == 9 and all("README of the Larq Compute Engine" in p.source for p in points)
-    latency = {(p.device, p.model): p.values[LATENCY] for p in points}
-    assert latency["Pixel 1", "quicknet_small"] == 16.8
-    assert latency["Raspberry Pi 4B", "quicknet"] == 45.0
-    assert latency["Mac mini M1", "quicknet_large"] == 9.9
+    assert len(points) == 11 and all(
+        "README of the Larq Compute Engine" in p.source for p in points
+    )
+    latency = {(p.device, p.runtime, p.model): p.values[LATENCY] for p in points}
+    assert latency["Pixel 1", "LCE", "quicknet_small"] == 16.8
+    assert latency["Raspberry Pi 4B", "LCE", "quicknet"] == 45.0
+    assert latency["Mac mini M1", "LCE", "quicknet_large"] == 9.9
+    assert latency["Pixel 1", "LCE", "birealnet"] < latency["Pixel 1", "dabnn", "birealnet"] == 61.3
+    four = cited_points(LatencyState(threads="4"))
+    assert [p.values[LATENCY] for p in four if p.device == "Raspberry Pi 4B"] == [12.1, 20.8, 31.7]
     assert not any(SIZE in p.values for p in points)
     assert cited_points(LatencyState(cited=False)) == cited_points(LatencyState(threads="2")) == []
     assert {p.model for p in cited_points(LatencyState(models=("quicknet",)))} == {"quicknet"}
@@ -94,6 +101,7 @@ def test_measured_and_cited_look_different() -> None:
         "Pixel 1, LCE (cited)",
         "Raspberry Pi 4B, LCE (cited)",
         "Mac mini M1, LCE (cited)",
+        "Pixel 1, dabnn (cited)",
     ]
     measured, cited = figure.data[0], figure.data[2]
     assert not measured.marker.symbol.endswith("-open")
@@ -120,6 +128,26 @@ def test_any_axes_any_state_same_traces() -> None:
     assert len(shapes) == 1
 
 
+def test_no_name_lies_over_another_or_over_a_point() -> None:
+    """Two names at one place: one of them is left to the hover text, the other is moved."""
+    figure = go.Figure()
+    for name in ("first", "second"):
+        figure.add_scatter(x=[1.0, 100.0], y=[1.0, 50.0], text=[name, "far " + name])
+    figure.add_scatter(x=[1.0], y=[20.0], text=["alone"])
+    figure.update_xaxes(type="log", range=[-1, 3])
+    figure.update_yaxes(range=[0, 100])
+    place_labels(figure)
+    one, two, alone = figure.data
+    assert one.text == ("first", "far first") and alone.text == ("alone",)
+    assert one.textposition[0] == alone.textposition[0] == "top center"
+    assert two.text[0] in ("", "second")
+    assert not two.text[0] or two.textposition[0] != "top center"
+    crowd = go.Figure(go.Scatter(x=[1.0] * 9, y=[1.0] * 9, text=["name"] * 9))
+    place_labels(crowd)
+    assert 1 <= sum(map(bool, crowd.data[0].text)) <= 4
+    place_labels(go.Figure(go.Scatter(x=[], y=[], text=[])))
+
+
 def test_words() -> None:
     text = draw_latencies(REPORTS, LatencyState()).words
     assert "2 measured points on bnn_lab, fastest with 1 thread(s), from quicknet with 1 ms" in text
@@ -133,8 +161,10 @@ def test_ops_of_a_point() -> None:
     drawing = draw_ops(REPORTS, state)
     figure, words = drawing.figure, drawing.words
     float_ops, binary_ops = sorted(figure.data, key=lambda trace: trace.name.startswith("binary"))
-    assert list(binary_ops.y) == ["2. LceBconv2d + ADD"] and list(binary_ops.x) == [1.2]
-    assert list(float_ops.y) == ["1. CONV_2D"]
+    assert list(binary_ops.y) == ["2. binary convolution + addition"] and list(binary_ops.x) == [
+        1.2
+    ]
+    assert list(float_ops.y) == ["1. convolution"]
     assert "mine: 2.00 ms for one inference, in 2 ops. Binary ops take 60%" in words
 
 

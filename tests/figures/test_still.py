@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
+import struct
+import zlib
 from xml.etree import ElementTree
 
 import numpy as np
@@ -135,3 +138,22 @@ def test_what_cannot_be_drawn_is_refused() -> None:
 
 def test_without_data_there_is_a_picture_too() -> None:
     assert still(go.Figure()).startswith("<svg")
+
+
+def test_a_heat_map_of_many_cells_is_one_small_picture() -> None:
+    z = np.arange(400).reshape(20, 20) % 7
+    figure = go.Figure(go.Heatmap(z=z, colorscale="gray", showscale=False))
+    svg = still(figure)
+    (data,) = re.findall(r"data:image/png;base64,([^']+)", svg)
+    png = base64.b64decode(data)
+    assert png.startswith(b"\x89PNG") and struct.unpack(">II", png[16:24]) == (20, 20)
+    start = png.index(b"IDAT")
+    (length,) = struct.unpack(">I", png[start - 4 : start])
+    rows = zlib.decompress(png[start + 4 :][:length])
+    kinds = np.frombuffer(rows, np.uint8).reshape(20, 21)[::-1, 1:]  # plotly's row 0 is below
+    assert len(np.unique(kinds)) == 7
+    for kind in range(7):  # the same cells share a colour
+        assert len(np.unique(kinds[z == kind])) == 1
+    assert "<image" not in still(go.Figure(go.Heatmap(z=z[:5, :5], colorscale="gray")))
+    gaps = np.where(z == 3, np.nan, z)
+    assert "<image" not in still(go.Figure(go.Heatmap(z=gaps, colorscale="gray")))

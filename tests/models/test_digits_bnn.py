@@ -64,3 +64,25 @@ def test_seed_decides_the_weights_and_global_state_stays() -> None:
 def test_refuses_channels_that_do_not_fill_words(channels: int) -> None:
     with pytest.raises(InputError, match="multiple of 64"):
         digits_bnn(channels)
+
+
+def test_a_stride_and_pools_shrink_larger_images() -> None:
+    model = digits_bnn(64, input_shape=(28, 28, 1), stride=2, pools=(2, 3))
+    sides = {
+        layer.name: layer.output_shape[1]
+        for layer in model.layers
+        if layer.name.startswith(("conv", "pool"))
+    }
+    assert sides == {
+        "conv_1_float_input": 14,
+        "conv_2_binary": 14,
+        "pool_2": 7,
+        "conv_3_binary": 7,
+        "pool_3": 3,
+        "conv_4_binary": 3,
+    }
+    for wrong in ({"stride": 3}, {"pools": (1,)}, {"pools": (2, 5)}):
+        with pytest.raises(InputError, match="the stride is 1 or 2"):
+            digits_bnn(64, **wrong)
+    with pytest.raises(InputError, match="at least 8"):
+        digits_bnn(64, input_shape=(7, 7, 1), stride=2, pools=(2, 3))

@@ -30,9 +30,9 @@ def shown(tmp_path: Path) -> LatencyExplorer:
 
 
 def test_controls_move_the_figure(shown: LatencyExplorer) -> None:
-    assert [len(trace.x or ()) for trace in shown.figure.data] == [2, 2, 3, 3, 3]
+    assert [len(trace.x or ()) for trace in shown.figure.data] == [2, 2, 4, 3, 3, 1]
     shown.inputs["cited"].value = False
-    assert [len(trace.x or ()) for trace in shown.figure.data] == [2, 2, 0, 0, 0]
+    assert [len(trace.x or ()) for trace in shown.figure.data] == [2, 2, 0, 0, 0, 0]
     shown.devices.value = ("B",)
     assert [len(trace.x or ()) for trace in shown.figure.data][:2] == [0, 2]
     shown.models.value = ("quicknet_small",)

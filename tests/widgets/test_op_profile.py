@@ -42,23 +42,23 @@ PROFILES = {
 
 def test_bars_op_by_op_and_by_kind() -> None:
     bars = profile_bars(PROFILES["binary"])
-    assert [bar.label for bar in bars][:2] == ["1. CONV_2D", "2. LceBconv2d"]
+    assert [bar.label for bar in bars][:2] == ["1. convolution", "2. binary convolution"]
     kinds = profile_bars(PROFILES["binary"], BY_KIND)
-    assert (kinds[0].label, kinds[0].ms, kinds[0].binary) == ("LceBconv2d", 8.0, True)
+    assert (kinds[0].label, kinds[0].ms, kinds[0].binary) == ("binary convolution", 8.0, True)
     assert sum(bar.ms for bar in bars) == pytest.approx(sum(bar.ms for bar in kinds))
 
 
 def test_small_ops_are_joined_and_nothing_is_lost() -> None:
     bars = profile_bars(PROFILES["binary"], least=7.0)
     assert [bar.label for bar in bars] == [
-        "1. CONV_2D",
-        "2. LceBconv2d",
-        "3. LceBconv2d",
+        "1. convolution",
+        "2. binary convolution",
+        "3. binary convolution",
         "the rest",
     ]
     assert bars[-1].ms == pytest.approx(1.0)
     alone = profile_bars(PROFILES["float"], least=5.0)
-    assert [bar.label for bar in alone] == ["1. CONV_2D", "2. SOFTMAX"]  # one needs no joining
+    assert [bar.label for bar in alone] == ["1. convolution", "2. softmax"]  # one needs no joining
 
 
 def test_the_files_have_scales_of_their_own_or_share_one() -> None:
@@ -81,7 +81,7 @@ def test_the_files_have_scales_of_their_own_or_share_one() -> None:
 def test_in_words() -> None:
     text = draw_profiles(PROFILES, ProfileState("binary")).words
     assert "10.0 ms for one inference, in 5 ops. Binary ops take 80%" in text
-    assert "longest bar is 3. LceBconv2d with 50%" in text
+    assert "longest bar is 3. binary convolution with 50%" in text
     with pytest.raises(InputError, match="there are: binary, float"):
         draw_profiles(PROFILES, ProfileState("int8"))
 

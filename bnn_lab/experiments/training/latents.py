@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from bnn_lab._keras import require_tensorflow
 from bnn_lab._pandas import to_frame
 from bnn_lab.data import load_named
 from bnn_lab.experiments.training.base import ExperimentResult, Running, configure, needs
@@ -19,6 +18,7 @@ from bnn_lab.experiments.training.mlp_parts import build
 from bnn_lab.experiments.training.mlp_run import train_mlp_run
 from bnn_lab.experiments.training.mlp_settings import MlpRun
 from bnn_lab.training.latent_weights import latent_scope
+from bnn_lab.training.statistics import adjust_statistics
 
 SIGNS = "signs: the BNN"
 LATENTS = "latent weights"
@@ -136,7 +136,7 @@ def replace_signs(
         for layer, kernel in zip(_dense(plain), replaced[name], strict=True):
             layer.kernel.assign(kernel.astype(np.float32))
         if name not in (SIGNS, LATENTS):
-            _adjust_statistics(plain, images.train_images)
+            adjust_statistics(plain, images.train_images, batch_size=len(images.train_images))
         right = plain.predict(images.test_images, batch_size=1000, verbose=0).argmax(-1)
         accuracies.append(float(np.mean(right == images.test_labels)))
     return {"accuracies": accuracies, "images": len(images.test_labels)}
@@ -148,15 +148,3 @@ def _dense(model: Any) -> list[Any]:
 
 def _signs(kernel: Any) -> Any:
     return np.where(kernel < 0, -1.0, 1.0)
-
-
-def _adjust_statistics(model: Any, images: Any) -> None:
-    """Mean and variance of every batch normalization from these images, first layer first."""
-    tf = require_tensorflow()
-    x = tf.constant(images)
-    for layer in model.layers:
-        if hasattr(layer, "moving_mean"):
-            mean, variance = tf.nn.moments(x, axes=[0])
-            layer.moving_mean.assign(mean)
-            layer.moving_variance.assign(variance)
-        x = layer(x, training=False)

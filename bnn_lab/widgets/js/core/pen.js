@@ -295,12 +295,17 @@ export class SvgPen {
     // The commonest colour as one box, and on it a path for each other one: runs of its pixels as
     // lines in a grid of whole numbers.
     const paths = new Map();
+    const ends = new Map(); // of each path: where its last line ends
     const counts = new Map();
     for (let row = 0; row < height; row++) {
       for (let from = 0, to; from < width; from = to) {
         const colour = colourAt(rgba, row * width + from);
         for (to = from + 1; to < width && colourAt(rgba, row * width + to) === colour; ) to++;
-        paths.set(colour, `${paths.get(colour) ?? ""}M${from} ${row}h${to - from}`);
+        const [x0, y0] = ends.get(colour) ?? [0, 0];
+        const [fixed, moved] = [`M${from} ${row}`, `m${from - x0} ${row - y0}`];
+        const start = paths.has(colour) && moved.length < fixed.length ? moved : fixed;
+        paths.set(colour, `${paths.get(colour) ?? ""}${start}h${to - from}`);
+        ends.set(colour, [to, row]);
         counts.set(colour, (counts.get(colour) ?? 0) + to - from);
       }
     }
