@@ -378,8 +378,8 @@ class _Still:
             numbers = np.clip(shades, 0, _SHADES - 1).astype(np.uint8)
             with self.pen.group(f"translate({short(left)} {short(top)})"):
                 numbers = numbers[:: -1 if tall < 0 else 1, :: -1 if wide < 0 else 1]
-                size = (wide * z.shape[1], tall * z.shape[0])
-                self.pen.pixels(*(min(0.0, each) for each in size), *size, numbers, palette)
+                right, down = wide * z.shape[1], tall * z.shape[0]
+                self.pen.pixels(min(0.0, right), min(0.0, down), right, down, numbers, palette)
             return
         paths: dict[int, list[str]] = {}
         for row, column in np.argwhere(np.isfinite(z)):
