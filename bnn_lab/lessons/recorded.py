@@ -16,8 +16,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from bnn_lab.data import load_mnist5k
 from bnn_lab.errors import InputError
+from bnn_lab.measure import measure
+from bnn_lab.measure.host import describe_host
 from bnn_lab.measure.units import format_factor, format_seconds
+from bnn_lab.models import digits_bnn
+from bnn_lab.training.bop import set_binary_signs
 
 FILE = Path(__file__).with_suffix(".json")
 _ROUNDS, _STUDY_SECONDS = 300, 20
@@ -76,10 +81,6 @@ def sentence(name: str) -> str:
 def _digits() -> dict[str, float]:
     from bnn_lab.bench.baselines import litert_call
     from bnn_lab.convert import stock_tflite, trace_keras_model
-    from bnn_lab.data import load_mnist5k
-    from bnn_lab.measure import measure
-    from bnn_lab.models import digits_bnn
-    from bnn_lab.training import set_binary_signs
 
     data = load_mnist5k()
     model = digits_bnn(input_shape=data.input_shape, stride=2, pools=(2, 3))
@@ -100,14 +101,13 @@ def _digits() -> dict[str, float]:
 
 
 def _shortcuts() -> dict[str, float]:
-    import bnn_lab
     from bnn_lab.bench.baselines import litert_call
+    from bnn_lab.convert import convert_keras_model
     from bnn_lab.lessons import designer
-    from bnn_lab.measure import measure
 
     small = designer.QUICKNETS["QuickNet Small"]
-    plain = bnn_lab.convert_keras_model(designer.build(replace(small, shortcuts=designer.NONE)))
-    full = bnn_lab.convert_keras_model(designer.build(small))
+    plain = convert_keras_model(designer.build(replace(small, shortcuts=designer.NONE)))
+    full = convert_keras_model(designer.build(small))
     table = measure(
         {
             "no shortcuts": litert_call(plain),
@@ -138,7 +138,6 @@ _RUNS: dict[str, Callable[[], Any]] = {
 
 def main() -> None:
     """Measure everything and write the file."""
-    from bnn_lab.measure.host import describe_host
 
     runs = {}
     for name, run in _RUNS.items():
