@@ -14,7 +14,6 @@ from pathlib import Path
 from bnn_lab.bench.render import to_markdown
 from bnn_lab.bench.report import EXAMPLE, read_report
 from bnn_lab.bench.tables import report_parts
-from bnn_lab.figures.latency_explorer import CITED_FILE
 
 PAGE = Path(__file__).parent / "performance.md"
 FROM, TO = "<!-- from docs/make_performance.py -->\n", "<!-- to -->\n"
@@ -22,7 +21,7 @@ FROM, TO = "<!-- from docs/make_performance.py -->\n", "<!-- to -->\n"
 
 def tables() -> str:
     """One part of the page for each report, by the device's name."""
-    files = sorted(set(EXAMPLE.parent.glob("*.json")) - {CITED_FILE})
+    files = sorted(EXAMPLE.parent.glob("*.json"))
     reports = [read_report(path) for path in files]
     parts = [part for report in reports for part in report_parts(report)]
     # The page has a title of its own.
