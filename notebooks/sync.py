@@ -18,6 +18,7 @@ from typing import Any
 import nbformat
 from jupytext.combine import combine_inputs_with_outputs
 
+from bnn_lab.lessons.glossary import mark_notebook
 from bnn_lab.lessons.notebook import KERNEL, read_source, settle
 
 LESSONS = Path(__file__).parent / "lessons"
@@ -93,7 +94,7 @@ def build(source: Path) -> Any:
     Returns:
         A notebook node.
     """
-    notebook = read_source(source)
+    notebook = mark_notebook(read_source(source))
     target = source.with_suffix(".ipynb")
     if target.exists():
         notebook = combine_inputs_with_outputs(notebook, nbformat.read(target, 4), fmt="py:percent")

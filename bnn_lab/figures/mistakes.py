@@ -9,7 +9,7 @@ from bnn_lab.errors import InputError
 from bnn_lab.figures.digits import draw_digits
 from bnn_lab.figures.drawing import Drawing
 
-_SHOWN = 6
+_SHOWN = 5
 
 
 def draw_mistakes(
@@ -23,7 +23,7 @@ def draw_mistakes(
         logits: what the network answers, shape (N, classes).
 
     Returns:
-        A figure of up to 6 images, each headed "truth → answer", and how many there are in words.
+        A figure of up to 5 images, each headed "truth → answer", and how many there are in words.
 
     Raises:
         InputError: the lengths differ, or there is no mistake.

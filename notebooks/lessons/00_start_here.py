@@ -25,7 +25,7 @@ from bnn_lab.widgets import Flicker
 Flicker(name="heart")
 
 # %% [markdown]
-# On the left the weights listen to every gradient, also to the noise. On the right they hardly
+# On the left the weights listen to every gradient, even to the noise. On the right they hardly
 # listen at all. How to listen just enough is what lessons 1 and 2 are about; lessons 3 to 5 are
 # about the reward: networks that run many times faster.
 #
@@ -140,7 +140,7 @@ print("the weight ends at", w, "after", len(flipped_at), "flips, at steps", flip
 flips.reveal(len(flipped_at))
 
 # %% [markdown]
-# The average $m$ filters the noise, and the threshold ignores weak wishes. Lessons 1 and 2 are
+# The average $m$ filters the noise, and the threshold ignores weak requests. Lessons 1 and 2 are
 # about this rule.
 
 # %% [markdown]

@@ -293,7 +293,7 @@ checked.new()
 
 # %% [markdown]
 # A network with too much inertia hardly flips any weight. Lower the initial scale or raise the
-# learning rate: it is the same cure.
+# learning rate: either is the same cure.
 
 # %% [markdown]
 # ## Clipping, momentum, decay: what are they now?

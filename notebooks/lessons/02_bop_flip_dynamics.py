@@ -33,8 +33,8 @@ BopExplorer(name="first", noise=0.5, threshold=0.1)
 # weight. So let us drop it, and decide about flips directly.
 #
 # * What must be remembered of the gradients?
-# * When is the wish for a flip strong enough?
-# * Does a network that is trained like this get as good?
+# * When do they ask for a flip strongly enough?
+# * Does a network trained like this become as good?
 
 # %% tags=["hide-input"]
 import numpy as np
@@ -97,7 +97,7 @@ figures.draw_answer(checks.bop_paths(bop_step), "average gradient m")
 
 # %% [markdown]
 # larq, the library that trains BNNs in Keras, has Bop too, and so has bnn_lab. Is it the same rule?
-# All get the same 200 gradients.
+# All three get the same 200 gradients.
 
 # %%
 ours = training.optimizers.Bop(threshold=0.2, gamma=0.1)
@@ -184,7 +184,7 @@ checked(
 checked.new()
 
 # %% [markdown]
-# But a threshold has its price: a weight whose gradient asks for a flip, *rightly*, has to wait
+# But a threshold has a price: a weight whose gradient asks for a flip, *rightly*, has to wait
 # too.
 #
 # ### Your turn: time to a flip

@@ -347,10 +347,10 @@ checked.new()
 # %% [markdown]
 # ## How fast, with which instructions?
 #
-# Now the speed, on the four convolutions from above. Every row is the same convolution by other
-# means, all on one thread. They take turns within each round, so that a slow moment of the machine
-# hits all of them. For comparison there are float32 and int8 on TFLite, which is what you would use
-# without a BNN.
+# Now the speed, on the four convolutions from above. Every row is the same convolution done
+# another way, all on one thread. They take turns within each round, so that a slow moment of the
+# machine hits all of them. For comparison there are float32 and int8 on TFLite, which is what you
+# would use without a BNN.
 
 # %% tags=["hide-input", "nbval-ignore-output"]
 from bnn_lab.bench.backend_comparison import NUMPY_BITS, NUMPY_FLOAT, measure_backends
@@ -363,7 +363,7 @@ widgets.KernelLadder(ladder)
 # %% [markdown]
 # How to read it:
 #
-# * At the right stands the speed, in 10⁹ MACs a second, and how many times that of the row above.
+# * On the right is the speed, in 10⁹ MACs a second, and how many times that of the row above.
 # * The scale is **logarithmic**: each line is ten times the one before. Switch to *linear* to feel
 #   how far apart the rows are.
 # * The dot is the best round; a thin line leads to the median. If it is long, the machine was busy:
@@ -416,11 +416,11 @@ draw_inner_loops()
 #
 # A matrix product is the best-tuned routine of all. So many engines turn a convolution into one:
 #
-# * **im2col** copies the window of each pixel into a row of a matrix. Each pixel then stands there
-#   nine times.
-# * **indirect** spares the copy: a table holds the address of each word that a window needs.
-# * **direct** spares the table: its loops know the shape of the image. bnn_lab does this, on a copy
-#   of the image with its border around it.
+# * **im2col** copies the window of each pixel into a row of a matrix. Each pixel then appears
+#   in it nine times.
+# * **indirect** avoids the copy: a table holds the address of each word that a window needs.
+# * **direct** avoids the table, too: its loops know the shape of the image. bnn_lab does
+#   this, on a copy of the image with its border around it.
 #
 # What does each of them move?
 
@@ -429,8 +429,8 @@ figures.draw_bytes(PAPER_CONVS[0])
 
 # %% [markdown]
 # And the time? bnn_lab's inner loops can do both im2col and direct. If the Larq Compute Engine
-# (LCE) is installed, its two kernels stand beside them. They differ in their inner loops too, so
-# compare an engine with itself.
+# (LCE) is installed, its two kernels are shown beside them. They differ in their inner loops too,
+# so compare an engine with itself.
 
 # %% tags=["hide-input", "nbval-ignore-output"]
 widgets.Measured(

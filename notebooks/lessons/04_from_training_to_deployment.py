@@ -95,7 +95,7 @@ guess_speedup
 
 # %% tags=["nbval-ignore-output"]
 digits = load_mnist5k()
-figures.draw_digits(digits.test_images[::170], digits.test_labels[::170])
+figures.draw_digits(digits.test_images[::200], digits.test_labels[::200])
 
 # %% [markdown]
 # ## The network
@@ -146,7 +146,7 @@ training.set_binary_signs(model)
 # $$m \leftarrow (1-\gamma)\, m + \gamma\, g \qquad \text{and flips } w \text{ when } w\,m > \tau$$
 #
 # * the **adaptivity rate** $\gamma$ says how fast $m$ forgets,
-# * the **threshold** $\tau$ says how strong the wish for a flip must be.
+# * the **threshold** $\tau$ says how strongly $m$ must ask for a flip.
 #
 # We lower $\gamma$ step by step, so that the weights come to rest.
 

@@ -154,7 +154,7 @@ checked.new()
 # %% [markdown]
 # Read down the "shortcut" column. The same number of MACs usually costs most on the large image
 # with few channels. There each output is a sum over few bits, but eight times as many floats must
-# be read and written as on the smallest image. A MAC has no price of its own.
+# be read and written as on the smallest image. A MAC has no fixed price.
 #
 # Papers often add up "binary MACs / 64 + float MACs" (cited: e.g. Bi-Real Net,
 # [arXiv:1808.00278](https://arxiv.org/abs/1808.00278)). The column on the right is what your
@@ -314,7 +314,7 @@ checked.new()
 # **Filters grow late.** QuickNet Small has 32 filters where images are large, and 512 where they
 # are small: there, a MAC costs least.
 #
-# Accuracy has its price (cited, LCE's README: ImageNet top-1):
+# Accuracy comes at a price (cited, LCE's README: ImageNet top-1):
 #
 # | | blocks | filters | top-1 |
 # |---|---|---|---|
@@ -344,8 +344,8 @@ draw_energy(PAPER_CONVS[0])
 #
 # The latency explorer shows whole networks. Filled points were measured; hollow ones are cited, and
 # hovering shows their source. Put MACs on the horizontal and latency on the vertical axis. Do the
-# points of one device lie on a line through zero, as they would if each MAC had its price? Click a
-# point, or choose it in the list, to see where that network's time goes.
+# points of one device lie on a line through zero, as they would if each MAC had a fixed price?
+# Click a point, or choose it in the list, to see where that network's time goes.
 
 # %% tags=["nbval-ignore-output"]
 from bnn_lab.widgets.latency_explorer import LatencyExplorer
