@@ -102,7 +102,7 @@ def draw_latency(
         )
     words = _words(table, reference)
     if ghosts:
-        words += "\nThe hollow diamonds are a run that was recorded on a quiet machine."
+        words += "\nThe hollow diamonds are the best rounds of a recorded run."
     return Drawing(figure, words)
 
 

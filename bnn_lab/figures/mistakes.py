@@ -43,6 +43,6 @@ def draw_mistakes(
     pairs = ", ".join(f"a {labels[i]} taken for a {answers[i]}" for i in shown[:4])
     words = (
         f"{len(wrong)} of {len(labels)} images are read wrongly. The surest mistakes: {pairs}"
-        f"{'' if len(shown) <= 4 else ' ...'}."
+        f"{'' if len(shown) <= 4 else ', and more'}."
     )
     return Drawing(figure, words)

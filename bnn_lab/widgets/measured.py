@@ -26,7 +26,7 @@ class Measured(ipywidgets.VBox, Generic[Result]):
     Args:
         take: measures; called now and at each press of the button.
         draw: what `take` returned to `Drawing`.
-        recorded: a sentence about a run on a quiet machine, shown while this one is busy.
+        recorded: a sentence about a recorded run, shown where this machine was busy.
         name: of the CSS class ``bnn-lab-<name>``.
         force_busy: for tests: show the badge whatever the watch says.
 

@@ -418,7 +418,7 @@ Markdown(
 # %% tags=["hide-input"]
 ops = figures.op_counts(mixed.ir_after)
 checked("The int8 file has the same three binary convolutions", ops["lq.Bconv2d"] == 3)
-checked("More than 95 % of the test images get the class that they had before", agree > 0.95)
+checked("More than 90 % of the test images get the class that they had before", agree > 0.9)
 checked.new()
 
 # %% [markdown]
