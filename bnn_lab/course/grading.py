@@ -205,7 +205,10 @@ class _Job:
             clean_copy(course, student, assignment, self.known, copy)
             place = Sandbox((), {})
             if self.quota is not None:
-                place = stack.enter_context(sandbox(self._side_files(copy), self.quota))
+                own = self.course.source(self.assignment).parent
+                place = stack.enter_context(
+                    sandbox(_side_files(copy, own), self.quota, _side_files(own))
+                )
             finished = nbgrader(
                 "autograde",
                 assignment,
@@ -225,23 +228,24 @@ class _Job:
             return f"{NOT_GRADED}: {printable(finished.problem)}"
         return ""
 
-    def _side_files(self, copy: Path) -> list[Path]:
-        """Files beside the notebook that the student's code may read: the teacher's win."""
-        files = {
-            path.name: path
-            for folder in (copy, self.course.source(self.assignment).parent)
-            if folder.is_dir()
-            for path in sorted(folder.iterdir())
-            if path.suffix != ".ipynb" and not path.name.startswith(".") and not path.is_symlink()
-        }
-        return list(files.values())
-
     def _remove(self) -> None:
         """Nothing of an earlier run may pass for the result of this one."""
         course, student = self.course, self.student
         for path in (course.autograded, course.feedback):
             with suppress(OSError, ValueError):
                 shutil.rmtree(path(student, self.assignment).parent, ignore_errors=True)
+
+
+def _side_files(*folders: Path) -> list[Path]:
+    """Files beside a notebook that its code may read: of two with a name, the last folder's."""
+    files = {
+        path.name: path
+        for folder in folders
+        if folder.is_dir()
+        for path in sorted(folder.iterdir())
+        if path.suffix != ".ipynb" and not path.name.startswith(".") and not path.is_symlink()
+    }
+    return list(files.values())
 
 
 def _write_feedback(

@@ -124,7 +124,7 @@ def _errors(course: CourseFolder, assignment: str, student: str) -> dict[str, st
     path = course.autograded(student, assignment)
     if not path.is_file():
         return {}
-    from bnn_lab.course.preprocessors import cell_error
+    from bnn_lab.course.outputs import cell_error
 
     return {
         nbgrader_data(cell)["grade_id"]: cell_error(cell)

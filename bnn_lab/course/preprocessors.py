@@ -1,9 +1,9 @@
 """nbgrader preprocessors that a course's nbgrader_config.py names: what a submission can do wrong.
 
 * `RestoreCells`: a deleted check cell comes back, wherever its neighbours went.
-* `LimitedExecute`: limits of time and output for the whole notebook, not only for each cell; a
-  kernel that dies or cannot be interrupted costs the submission the cells that follow, not all its
-  points.
+* `LimitedExecute`: check cells run in a kernel of their own, out of reach of student code; limits
+  of time and output for the whole notebook, not only for each cell; a kernel that dies or cannot be
+  interrupted costs the submission the cells that follow, not all its points.
 * `HideHiddenTests`: feedback without hidden tests, in the source and in tracebacks.
 """
 
@@ -19,11 +19,16 @@ from typing import Any
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbconvert.filters import strip_ansi
 from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell
+from nbgrader.api import Gradebook
+from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import Execute, NbGraderPreprocessor, OverwriteCells
 from traitlets import Integer, Unicode
 
+from bnn_lab.course.exam import CheckKernel, Exam, definitions
+from bnn_lab.course.folder import CourseFolder, instructor_notebook
 from bnn_lab.course.markers import hidden_lines
-from bnn_lab.course.submission import printable
+from bnn_lab.course.outputs import Budget, cell_error, error_output
 
 DIED, STUCK, TIME_UP = "KernelDied", "KernelStuck", "TotalTimeLimit"
 # What jail.py says -> what it means.
@@ -62,7 +67,7 @@ class RestoreCells(OverwriteCells):
 
 
 class LimitedExecute(Execute):
-    """nbgrader's `Execute` with limits for the notebook as a whole."""
+    """nbgrader's `Execute`, with check cells in a kernel of their own, and limits for all."""
 
     timeout: Any  # nbclient's: seconds for a cell
     total_timeout = Integer(300, help="Seconds for all cells of a notebook together.").tag(
@@ -77,16 +82,37 @@ class LimitedExecute(Execute):
     jail_log = Unicode("", help="Where the sandbox says which limit it found exceeded.").tag(
         config=True
     )
+    check_kernel_name = Unicode("python3", help="Kernel of the check cells.").tag(config=True)
+    check_connection = Unicode(
+        "", help="Its connection file, beside which its sockets lie; empty: any."
+    ).tag(config=True)
 
     def preprocess(self, nb: NotebookNode, resources: Any, km: Any = None) -> Any:
         """Start the clock, then run the cells."""
         self._deadline = time.monotonic() + self.total_timeout
         self._each: int = self.timeout or self.total_timeout
         self._stopped: tuple[str, str] | None = None
-        self._left = self.max_total_output
+        self._budget = Budget(self.max_output, self.max_total_output)
         # The state of a student's widgets is output too, and nobody sees it.
         self.store_widget_state = False
-        return super().preprocess(nb, resources, km)
+        known = resources["nbgrader"]
+        self._sources = check_sources(known["db_url"], known["assignment"], known["notebook"])
+        course = CourseFolder(Path(CourseDirectory(parent=self).root))
+        exam = Exam(instructor_notebook(course, known["assignment"]), set(self._sources))
+        self._checks = CheckKernel(
+            exam,
+            kernel=self.check_kernel_name,
+            connection_file=self.check_connection,
+            folder=course.source(known["assignment"]).parent,
+            budget=self._budget,
+            executed=self.on_cell_executed,
+            timeout_error=self.error_on_timeout,
+            warn=self.log.warning,
+        )
+        try:
+            return super().preprocess(nb, resources, km)
+        finally:
+            self._checks.close()
 
     def preprocess_cell(self, cell: NotebookNode, resources: Any, index: int) -> Any:
         """Run a cell, unless the kernel has died or the time is up."""
@@ -97,36 +123,48 @@ class LimitedExecute(Execute):
             limit = f"the notebook took longer than {self.total_timeout} s"
             self._stopped = (TIME_UP, limit)
         if self._stopped:
-            cell.outputs = [_error(*self._stopped)]
+            cell.outputs = [error_output(*self._stopped)]
             return cell, resources
         self.timeout = max(1, min(self._each, math.ceil(left)))
-        self._cell_left = min(self.max_output, self._left)
-        at_first = self._cell_left
+        check = self._sources.get(cell.metadata.get("nbgrader", {}).get("grade_id", ""))
+        self._budget.begin()
         try:
-            cell, resources = super().preprocess_cell(cell, resources, index)
+            if check is None:
+                cell, resources = super().preprocess_cell(cell, resources, index)
+            else:
+                self._check(cell, check, index)
         except DeadKernelError:
             self._stopped = self._cause()
         except CellTimeoutError:
             self._stopped = (STUCK, "a cell took too long and could not be interrupted")
-        self._left -= at_first - max(self._cell_left, 0)
-        # Also what did not come as a message: the reply's own traceback, an update of a display.
-        cell.outputs = limit_outputs(cell.get("outputs", []), at_first)
+        cell.outputs = self._budget.end(cell.get("outputs", []))
         if self._stopped:
-            cell.outputs.append(_error(*self._stopped))
+            cell.outputs.append(error_output(*self._stopped))
         return cell, resources
+
+    def _check(self, cell: NotebookNode, source: str, index: int) -> None:
+        """Run a check cell of the gradebook, whatever the notebook has in its place."""
+        if not cell.source.endswith(source):  # a cell that came back begins with a notice
+            cell.source = source
+        if helpers := definitions(source):  # what later cells of students may call
+            helper_cell = new_code_cell(helpers)
+            self.execute_cell(helper_cell, index, store_history=False)
+            self.nb.cells[index] = cell
+            self.clear_display_id_mapping(index)  # what was shown there must not change the check
+        connection = self.km.get_connection_info()
+        connection["key"] = connection["key"].decode()
+        self._checks.run(cell, connection, self.timeout)
+        if cell_error(cell) == DIED:
+            self._stopped = self._cause()
 
     def process_message(self, msg: Any, cell: NotebookNode, cell_index: int) -> Any:
         """Drop what a cell shows beyond the limit, whatever its kind, and all of its widgets."""
-        kind = msg["msg_type"]
-        if kind.startswith("comm"):
-            return None
-        if kind not in ("status", "execute_input", "clear_output"):
-            self._cell_left -= _size(msg["content"])
-            if self._cell_left < 0:
-                if kind != "error":
-                    return None
-                msg["content"] = _short_content(msg["content"])
-        return super().process_message(msg, cell, cell_index)
+        return super().process_message(msg, cell, cell_index) if self._budget.admits(msg) else None
+
+    def _update_display_id(self, display_id: str, msg: Any) -> None:
+        # What was shown may have been dropped since.
+        with contextlib.suppress(IndexError, KeyError):
+            super()._update_display_id(display_id, msg)
 
     def _cause(self) -> tuple[str, str]:
         """Why the kernel died: the sandbox has killed it, or it ended by itself."""
@@ -138,41 +176,16 @@ class LimitedExecute(Execute):
         return DIED, "the Python process ended, in this cell or before it"
 
 
-def limit_outputs(outputs: list[NotebookNode], most: int) -> list[NotebookNode]:
-    """Outputs of at most so many characters; errors are shortened, others dropped."""
-    kept = []
-    for output in outputs:
-        size = _size(output)
-        if size > most:
-            if output.output_type != "error":
-                continue
-            output = _error_of(_short_content(output))
-            size = _size(output)
-        kept.append(output)
-        most -= min(size, most)
-    return kept
-
-
-def _size(content: Any) -> int:
-    """Characters of all texts in it."""
-    if isinstance(content, str):
-        return len(content)
-    if isinstance(content, dict):
-        return sum(_size(key) + _size(value) for key, value in content.items())
-    if isinstance(content, (list, tuple)):
-        return sum(map(_size, content))
-    return 1
-
-
-def _short_content(content: Any) -> dict[str, Any]:
-    name, value = str(content.get("ename", "")), str(content.get("evalue", ""))
-    short = f"{printable(name, 80)}: {printable(value, 300)}"
-    traceback = [f"{short} (The traceback was too long.)"]
-    return {"ename": printable(name, 80), "evalue": printable(value, 300), "traceback": traceback}
-
-
-def _error_of(content: dict[str, Any]) -> NotebookNode:
-    return NotebookNode(output_type="error", **content)
+def check_sources(url: str, assignment: str, notebook: str) -> dict[str, str]:
+    """Check cells of an assignment, as the gradebook has them, by grade_id."""
+    with Gradebook(url) as gradebook:
+        found = gradebook.find_notebook(notebook, assignment)
+        checks = {c.name for c in found.grade_cells} - {c.name for c in found.solution_cells}
+        return {
+            cell.name: cell.source
+            for cell in found.source_cells
+            if cell.name in checks and cell.cell_type == "code"
+        }
 
 
 class HideHiddenTests(NbGraderPreprocessor):
@@ -215,18 +228,6 @@ class HideHiddenTests(NbGraderPreprocessor):
             if line in text:
                 text = text.replace(line, "(a hidden test)")
         return text
-
-
-def cell_error(cell: NotebookNode) -> str:
-    """Name of the error that a cell stopped with, "" if it did not."""
-    names = [o.ename for o in cell.get("outputs", []) if o.output_type == "error"]
-    return printable(str(names[-1]), 80) if names else ""
-
-
-def _error(name: str, text: str) -> NotebookNode:
-    return NotebookNode(
-        output_type="error", ename=name, evalue=text, traceback=[f"{name}: {text}."]
-    )
 
 
 def _short_error(output: NotebookNode, hidden: dict[int, str]) -> str:

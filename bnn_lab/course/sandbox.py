@@ -24,8 +24,7 @@ from tempfile import TemporaryDirectory
 import bnn_lab
 from bnn_lab.errors import BnnLabError, InputError
 
-KERNEL = "bnn-lab-sandbox"
-LOG = "jail.log"
+KERNEL, CHECK_KERNEL = "bnn-lab-sandbox", "bnn-lab-checks"
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt/conda")
 _ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "localtime", "fonts")
 _SCRATCH, _INPUT = "/scratch", "/input"
@@ -87,12 +86,15 @@ def require_bubblewrap() -> str:
 
 
 @contextmanager
-def sandbox(files: list[Path], quota: Quota) -> Iterator[Sandbox]:
-    """A sandbox for one submission.
+def sandbox(files: list[Path], quota: Quota, check_files: list[Path]) -> Iterator[Sandbox]:
+    """Sandboxes for one submission: for the student's code, and for the checks.
+
+    The checks see the sockets of the student's kernel; that one sees nothing of theirs.
 
     Args:
         files: copied into the scratch folder, where the student's code runs.
-        quota: what it may use.
+        quota: what it may use; and again what the checks may.
+        check_files: copied to where the checks run.
 
     Yields:
         Arguments and variables for nbgrader.
@@ -104,35 +106,18 @@ def sandbox(files: list[Path], quota: Quota) -> Iterator[Sandbox]:
     # A short path: names of sockets end at 108 characters.
     with TemporaryDirectory(prefix="bnn-", dir="/tmp") as name:
         root = Path(name)
-        given, runtime, log = root / "input", root / "run", root / LOG
-        kernel = root / "data" / "kernels" / KERNEL
-        for folder in (given, runtime, kernel):
-            folder.mkdir(parents=True)
-        for file in files:
-            copy = shutil.copytree if file.is_dir() else shutil.copy
-            copy(file, given / file.name)
-        binds = ["--ro-bind", str(given), _INPUT, "--bind", str(runtime), str(runtime)]
-        start = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-        shell = ["/bin/sh", "-c", f'cp -R {_INPUT}/. {_SCRATCH} && exec "$@"', "start"]
-        limits = {
-            "memory": quota.memory << 20,
-            "processes": quota.processes + 3,  # two of bwrap, and the shell until it is Python
-            "file": quota.disk << 20,
-        }
-        jail = [sys.executable, "-I", str(Path(__file__).with_name("jail.py")), json.dumps(limits)]
-        jail += [str(log), str(runtime), "--"]
-        description = {
-            "argv": [*jail, *_command(program, quota, binds), "--", *shell, *start],
-            "display_name": "Python 3 in a sandbox",
-            "language": "python",
-            # A signal would reach bwrap; a message reaches Python.
-            "interrupt_mode": "message",
-        }
-        (kernel / "kernel.json").write_text(json.dumps(description))
-        paths = [str(root / "data"), os.environ.get("JUPYTER_PATH", "")]
+        runtime, checks = root / "run", root / "check"
+        data = root / "data"
+        for folder in (runtime, checks):
+            folder.mkdir()
+        log = _kernel(data, KERNEL, program, quota, files, runtime, [])
+        _kernel(data, CHECK_KERNEL, program, quota, check_files, checks, [runtime])
+        paths = [str(data), os.environ.get("JUPYTER_PATH", "")]
         yield Sandbox(
             arguments=(
                 f"--LimitedExecute.kernel_name={KERNEL}",
+                f"--LimitedExecute.check_kernel_name={CHECK_KERNEL}",
+                f"--LimitedExecute.check_connection={checks / 'kernel.json'}",
                 f"--LimitedExecute.jail_log={log}",
                 "--KernelManager.transport=ipc",
                 # Both sides must find the file; the sockets lie beside it.
@@ -143,6 +128,45 @@ def sandbox(files: list[Path], quota: Quota) -> Iterator[Sandbox]:
                 "JUPYTER_RUNTIME_DIR": str(runtime),
             },
         )
+
+
+def _kernel(
+    data: Path,
+    name: str,
+    program: str,
+    quota: Quota,
+    files: list[Path],
+    runtime: Path,
+    seen: list[Path],
+) -> Path:
+    """Write a kernel's specification to a folder of Jupyter's data; gives the jail's log."""
+    specification = data / "kernels" / name
+    given, log = data / name, data / f"{name}.log"
+    for folder in (specification, given):
+        folder.mkdir(parents=True)
+    for file in files:
+        copy = shutil.copytree if file.is_dir() else shutil.copy
+        copy(file, given / file.name)
+    binds = ["--ro-bind", str(given), _INPUT, "--bind", str(runtime), str(runtime)]
+    binds += [word for folder in seen for word in ("--ro-bind", str(folder), str(folder))]
+    start = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    shell = ["/bin/sh", "-c", f'cp -R {_INPUT}/. {_SCRATCH} && exec "$@"', "start"]
+    limits = {
+        "memory": quota.memory << 20,
+        "processes": quota.processes + 3,  # two of bwrap, and the shell until it is Python
+        "file": quota.disk << 20,
+    }
+    jail = [sys.executable, "-I", str(Path(__file__).with_name("jail.py")), json.dumps(limits)]
+    jail += [str(log), str(runtime), "--"]
+    description = {
+        "argv": [*jail, *_command(program, quota, binds), "--", *shell, *start],
+        "display_name": "Python 3 in a sandbox",
+        "language": "python",
+        # A signal would reach bwrap; a message reaches Python.
+        "interrupt_mode": "message",
+    }
+    (specification / "kernel.json").write_text(json.dumps(description))
+    return log
 
 
 def _command(program: str, quota: Quota, more: list[str]) -> list[str]:

@@ -19,8 +19,8 @@ from bnn_lab.cli.terminal import console
 from bnn_lab.course.feedback import safe_page
 from bnn_lab.course.folder import CourseFolder
 from bnn_lab.course.grading import Limits, grade, known_cells
+from bnn_lab.course.outputs import limit_outputs
 from bnn_lab.course.points import Row, read_reports, summary, to_csv
-from bnn_lab.course.preprocessors import limit_outputs
 from bnn_lab.course.sandbox import Quota
 from bnn_lab.course.submission import clean_copy, clean_notebook, handed_in, printable
 from bnn_lab.errors import InputError
@@ -99,6 +99,110 @@ for _ in range(6):
 time.sleep(60)
 """
 
+# Wherever a hidden test could be, in the words of the text that it looks for.
+SPIES = """
+import atexit, gc, inspect, os, sys, glob
+NEEDLES = ["hidden " + "number", "HIDDEN " + "TESTS", "42, " + chr(34), "Try " + "others."]
+def look():
+    texts = [o for o in gc.get_objects() if isinstance(o, str)]
+    for container in gc.get_objects():
+        if isinstance(container, dict):
+            texts += [v for v in list(container.values()) if isinstance(v, str)]
+        elif isinstance(container, (list, tuple)):
+            texts += [v for v in list(container) if isinstance(v, str)]
+    frames = map(inspect.getframeinfo, sys._current_frames().values())
+    for frame in [*inspect.stack(), *frames]:
+        texts += frame.code_context or []
+    shell = get_ipython()
+    texts += shell.history_manager.input_hist_raw + list(shell.user_ns.get("In", []))
+    for pattern in ("/proc/[0-9]*/cmdline", "/proc/[0-9]*/environ", "/scratch/**", "/input/**",
+                    "/tmp/**", "/dev/shm/**"):
+        for path in glob.glob(pattern, recursive=True):
+            try:
+                texts.append(open(path, errors="replace").read())
+            except OSError:
+                pass
+    return [n for n in NEEDLES for t in texts if n in t and "NEEDLES" not in t]
+CALLS = []
+def trace(frame, event, argument):
+    CALLS.extend(n for n in NEEDLES if n in str(frame.f_code.co_consts))
+sys.settrace(trace)
+shell = get_ipython()
+shell.events.register("pre_run_cell", lambda info: CALLS.append(info.raw_cell))
+LEAKS = look()
+def double(x):
+    LEAKS.extend(look())
+    atexit.register(look)
+    return 2 * x
+"""
+SPIED = """
+LEAKS += look() + [n for n in NEEDLES for t in CALLS if n in t and "NEEDLES" not in t]
+print("LEAKS " + str(LEAKS))
+print("LEAKS " + __import__("base64").b64encode(str(LEAKS).encode()).decode())
+"""
+
+# Every answer is wrong, and everything says that it is right.
+CHEATS = """
+import builtins, sys
+import numpy as np
+import bnn_lab.course.checks as checks, bnn_lab.course.wire as wire
+import bnn_lab.lessons.checks.feedback as feedback
+class Equal(int):
+    def __eq__(self, other):
+        return True
+    __hash__ = None
+    shape, dtype = (), np.dtype(int)
+    def __array__(self, *a, **k):
+        return np.asarray(42)
+    def _repr_mimebundle_(self, **k):
+        return {"text/plain": "2"}
+def double(x):
+    return Equal(7)
+class half:
+    shape = ()
+    def __new__(cls, x):
+        return np.asarray(1).view(type("Sly", (np.ndarray,), {
+            "__array_function__": lambda *a, **k: True, "__array_ufunc__": lambda *a, **k: True}))
+for module in (np, builtins):
+    for name in ("array_equal", "allclose", "array_equiv", "all"):
+        setattr(module, name, lambda *a, **k: True)
+for module in (checks, feedback, sys.modules["__main__"]):
+    for name in ("expect", "expect_equal", "expect_close", "_compare", "passed", "attempt"):
+        setattr(module, name, lambda *a, **k: 2)
+    module.NotYet = Warning
+feedback.NotYet.__init__ = lambda *a: None
+"""
+
+# A stream of results of its own making, and a Python that ends within a check.
+FORGES = """
+import os
+import bnn_lab.course.answers as answers
+kernel = get_ipython().kernel
+for name, content in {
+    "execute_result": {"data": {"text/plain": "2"}, "metadata": {}, "execution_count": 9},
+    "display_data": {"data": {"text/plain": "forged"}, "metadata": {}},
+    "status": {"execution_state": "idle"},
+}.items():
+    kernel.session.send(kernel.iopub_socket, name, content, parent=kernel.get_parent())
+def double(x):
+    return 2 * x + 1
+def call(namespace, name, arguments):
+    if name == "double":
+        return answers.Reply('{"object": ["os", "system", {"dict": [["command", "id"]]}]}')
+    os._exit(0)
+answers.call = call
+"""
+
+# Ends Python where it is called, which is caught; and a loop, which is interrupted.
+LEAVES = """
+def double(x):
+    __import__("sys").exit("bye")
+def half(x):
+    while x == -3:
+        pass
+    return x / 2
+"""
+
 FILLS_THE_HOST = f"""
 import glob, time
 folder = glob.glob("/tmp/bnn-*/run")[0]
@@ -140,7 +244,15 @@ def class_of(
     hand_in(course, NAME, "good")
     odd = hand_in(course, NAME, "odd", colab)
     odd.write_bytes(b"\xef\xbb\xbf" + odd.read_bytes())
-    hand_in(course, NAME, "greedy", add(GREEDY))
+
+    def greedy(notebook: Any) -> None:
+        cell(notebook, "double").source = SPIES + GREEDY
+        notebook.cells.append(nbformat.v4.new_code_cell(SPIED))
+
+    hand_in(course, NAME, "greedy", greedy)
+    hand_in(course, NAME, "cheats", add(CHEATS, "half"))
+    hand_in(course, NAME, "forges", add(FORGES, "half"))
+    hand_in(course, NAME, "leaves", add(LEAVES, "half"))
 
     def raises(notebook: Any) -> None:
         cell(notebook, "double").source = RAISES
@@ -157,7 +269,7 @@ def class_of(
     beside = hand_in(course, NAME, "beside")
     (beside.parent / "data").symlink_to(course.root)
     lines: list[str] = []
-    rows = grade(course, limits=Limits(20, 60), quota=Quota(1024, 16, 96), progress=lines.append)
+    rows = grade(course, limits=Limits(20, 120), quota=Quota(1024, 16, 96), progress=lines.append)
     by_student: dict[str, dict[str, Row]] = {}
     for row in rows:
         by_student.setdefault(row.student, {})[row.exercise] = row
@@ -172,6 +284,9 @@ def class_of(
         ("odd", 2, 3, ""),
         ("greedy", 2, 3, ""),
         ("raises", 0, 0, "NotYet"),
+        ("cheats", 0, 0, "NotYet"),
+        ("forges", 0, 0, "KernelDied"),
+        ("leaves", 0, 0, "CellTimeoutError"),
         ("forks", 2, 0, "ProcessLimit"),
         ("shares", 2, 0, "MemoryLimit"),
         ("fills", 2, 0, "DiskLimit"),
@@ -203,6 +318,20 @@ def test_the_sandbox_gives_nothing_away_and_has_limits(class_of: Any) -> None:
 
 
 @pytest.mark.slow
+def test_hidden_tests_are_out_of_reach(class_of: Any) -> None:
+    course, _, _ = class_of
+    notebook = nbformat.read(course.autograded("greedy", NAME), 4)
+    lines = [
+        line
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        for line in output.get("text", "").splitlines()
+        if line.startswith("LEAKS ")
+    ]
+    assert lines == ["LEAKS []", "LEAKS W10="]
+
+
+@pytest.mark.slow
 def test_output_of_every_kind_has_limits(class_of: Any) -> None:
     course, _, _ = class_of
     for student in ("odd", "raises"):
@@ -227,7 +356,7 @@ def test_feedback_runs_and_loads_nothing(class_of: Any) -> None:
 @pytest.mark.slow
 def test_tables_are_whole_and_harmless(class_of: Any) -> None:
     course, rows, lines = class_of
-    assert len(lines) == len(rows) == 9
+    assert len(lines) == len(rows) == 12
     assert {row.student for row in read_reports(course, [NAME])} == set(rows)
     console().print(summary([row for mine in rows.values() for row in mine.values()]))
 

@@ -36,12 +36,14 @@ from bnn_lab.course.checks import (
     attempt,
     expect,
     expect_equal,
+    in_students_kernel,
     passed,
     show_progress,
     show_result,
 )
 from bnn_lab.figures import draw_threshold
 from bnn_lab.models import digits_bnn
+from bnn_lab.tflite.ops import count_macs
 
 digits_bnn()  # loads TensorFlow, quietly
 import larq as lq
@@ -237,29 +239,33 @@ class DropLeakyRelu(Pass):
 
 
 # %% nbgrader={"grade": true, "grade_id": "check_drop_leaky_relu", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+@in_students_kernel
 def outcomes_of(alpha):
-    """Run the pass on a fresh graph; returns the graph and what the pass says."""
+    """Run the pass on a fresh graph; returns the graph as text and what the pass says."""
     module = graph_of(alpha)
-    return module, attempt(DropLeakyRelu().run, module)
+    outcomes = attempt(DropLeakyRelu().run, module)
+    return convert.exact_text(module), [(o.applied, o.reason) for o in outcomes]
 
 
-module, outcomes = outcomes_of(0.1)
+graph, outcomes = attempt(outcomes_of, 0.1)
 expect(len(outcomes) > 0, "The pass found nothing. Does check return the value to be read?")
-expect(outcomes[0].applied, f"The pass refused: {outcomes[0].reason}")
-quantize = next(op for op in module.walk() if isinstance(op, Quantize))
+expect(outcomes[0][0], f"The pass refused: {outcomes[0][1]}")
+ops = list(convert.parse_ir(graph).walk())
+quantize = next(op for op in ops if isinstance(op, Quantize))
 expect(
     not is_tfl(producer(quantize.input), "leaky_relu"),
     "lq.Quantize still reads the LeakyReLU. Return what the LeakyReLU reads: its operands[0].",
 )
-_, refused = outcomes_of(-0.5)
+_, refused = attempt(outcomes_of, -0.5)
 expect(
-    len(refused) == 1 and not refused[0].applied,
+    len(refused) == 1 and not refused[0][0],
     "With alpha = -0.5 the sign of negative values changes: return a Refusal.",
 )
 ### BEGIN HIDDEN TESTS
 expect(len(outcomes) == 1, "The pass should rewrite the quantize once, and no other op.")
-_, steep = outcomes_of(2.0)
-expect(len(steep) == 1 and steep[0].applied, "Any positive alpha keeps the sign, 2.0 too.")
+expect(producer(quantize.input) is None, "lq.Quantize should read what the LeakyReLU read.")
+_, steep = attempt(outcomes_of, 2.0)
+expect(len(steep) == 1 and steep[0][0], "Any positive alpha keeps the sign, 2.0 too.")
 ### END HIDDEN TESTS
 passed("You have taught the converter something new.")
 
@@ -369,26 +375,30 @@ def repaired_network():
 
 
 # %% nbgrader={"grade": true, "grade_id": "check_repaired", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
-network = attempt(repaired_network)
-now = attempt(bnn_lab.explain, network)
-still = {n: r for n, r in now.float_layers.items() if n not in ("conv_1", "classifier")}
+@in_students_kernel
+def repaired_file():
+    """Your network as TensorFlow's converter writes it, before bnn_lab's passes."""
+    return convert.stock_tflite(attempt(repaired_network))
+
+
+module = convert.import_model(attempt(repaired_file))
+said = [o for result in convert.run_pipeline(module) for o in result.outcomes]
+convs = [o for o in said if o.pass_name == "binarize_conv"]
+still = {o.layer: o.reason for o in convs if not o.applied and o.layer != "conv_1"}
 expect(not still, f"Still float: {still}")
 expect_equal(
-    sorted(now.binary_layers),
+    sorted(o.layer for o in convs if o.applied),
     ["conv_2", "conv_3", "conv_4", "conv_5"],
     "These layers are binary now. Keep all layers and their names.",
 )
-expect(tuple(network.output_shape) == (None, 10), "The output should still be 10 classes.")
+macs, binary = count_macs(convert.export_model(module))
+end = next(op for op in module.walk() if op.name == "func.return").operands[0]
+expect(end.type.get_shape() == (1, 10), "The output should still be 10 classes.")
 ### BEGIN HIDDEN TESTS
 total = sum(x.macs_binary + x.macs_float for x in report.layers)
-expect_equal(
-    sum(x.macs_binary + x.macs_float for x in now.layers), total, "The layers' sizes changed."
-)
+expect_equal(macs, total, "The layers' sizes changed.")
 ### END HIDDEN TESTS
-binary = sum(x.macs_binary for x in now.layers) / sum(
-    x.macs_binary + x.macs_float for x in now.layers
-)
-passed(f"Repaired: {binary:.0%} of the multiply-accumulates are binary now.")
+passed(f"Repaired: {binary / macs:.0%} of the multiply-accumulates are binary now.")
 
 # %% [markdown]
 # ## Exercise 6: in your own words (4 points)
