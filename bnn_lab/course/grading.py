@@ -21,6 +21,8 @@ from bnn_lab.course.submission import check_student, clean_copy, handed_in, prin
 from bnn_lab.errors import BnnLabError, InputError
 
 _SPARE = 90  # seconds for nbgrader itself, beyond the notebook's limit
+# Bytes for nbgrader itself, to which a student's kernel may send messages as long as it likes.
+_MEMORY = 2 << 30
 STATUS = "status.json"
 
 
@@ -222,6 +224,7 @@ class _Job:
                 folder=course.root,
                 environment=place.environment,
                 seconds=self.limits.total + _SPARE,
+                memory=_MEMORY if self.quota else None,
             )
         if finished.code != 0 or not course.autograded(student, assignment).is_file():
             self._remove()

@@ -1,9 +1,9 @@
 """Limits around a program: run as ``python -I jail.py LIMITS LOG FOLDER -- PROGRAM ...``.
 
 Each process gets the kernel's own limits; of all together a look ten times a second sees memory,
-number, and what they write to FOLDER, the one place of the host that they may write to. What goes
-too far is killed, and LOG says why. Loads nothing of bnn_lab: it stands between nbgrader and the
-sandbox.
+number, and what they write to FOLDER, the one place of the host that they may write to, and to
+SCRATCH, their own. What goes too far is killed, and LOG says why. Loads nothing of bnn_lab: it
+stands between nbgrader and the sandbox.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -22,6 +23,11 @@ import psutil
 
 LOOK = 0.1  # seconds
 FOLDER_BYTES, FOLDER_FILES = 1 << 20, 64
+SCRATCH, SCRATCH_FILES = ("/scratch", "/tmp", "/dev/shm"), 20_000
+# Where the program finds its filter of system calls (bwrap --seccomp).
+FILTER = 99
+# What belongs to a process alone, and what it has mapped that others may have too.
+_MEMORY = re.compile(r"^(?:RssAnon|RssShmem):\s+(\d+) kB$", re.MULTILINE)
 
 
 def main(arguments: list[str]) -> int:
@@ -34,8 +40,14 @@ def main(arguments: list[str]) -> int:
         ("RLIMIT_CORE", 0),
     ):
         resource.setrlimit(getattr(resource, name), (value, value))
+    if wanted.get("filter"):
+        os.dup2(os.open(wanted["filter"], os.O_RDONLY), FILTER)
+    # What it writes past Python would fill the memory of nbgrader's caller, or look like a log.
+    null, passed = subprocess.DEVNULL, (FILTER,) if wanted.get("filter") else ()
     # The sandbox has this file's process as its parent, and ends with it.
-    with subprocess.Popen(program, env={}) as process:
+    with subprocess.Popen(
+        program, env={}, stdin=null, stdout=null, stderr=null, pass_fds=passed
+    ) as process:
         while process.poll() is None:
             if reason := too_much(process.pid, wanted, Path(folder)):
                 Path(log).write_text(reason)
@@ -48,25 +60,39 @@ def main(arguments: list[str]) -> int:
 
 def too_much(pid: int, wanted: dict[str, Any], folder: Path) -> str:
     """What of its limits the program and its children exceed, "" for nothing."""
+    children = []
     with contextlib.suppress(psutil.Error):
-        children = psutil.Process(pid).children(recursive=True)
-        if len(children) > wanted["processes"]:
-            return "ProcessLimit"
-        if sum(map(_own_bytes, children)) > wanted["memory"]:
-            return "MemoryLimit"
+        children = [child.pid for child in psutil.Process(pid).children(recursive=True)]
+    if len(children) > wanted["processes"]:
+        return "ProcessLimit"
+    if sum(map(_memory, children)) > wanted["memory"]:
+        return "MemoryLimit"
     with contextlib.suppress(OSError):
         sizes = [os.lstat(entry).st_size for entry in os.scandir(folder)]
         if len(sizes) > FOLDER_FILES or sum(sizes) > FOLDER_BYTES:
             return "DiskLimit"
-    return ""
+    most = max((_files(child, wanted["file"]) for child in children[-2:]), default=0)
+    return "DiskLimit" if most > SCRATCH_FILES else ""
 
 
-def _own_bytes(process: psutil.Process) -> int:
+def _memory(pid: int) -> int:
     try:
-        memory = process.memory_info()
-    except psutil.Error:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
         return 0
-    return int(memory.rss - memory.shared)
+    return sum(int(number) << 10 for number in _MEMORY.findall(status))
+
+
+def _files(pid: int, size: int) -> int:
+    """Files and folders in a scratch folder of a process, which take memory; 0 if unknown."""
+    counts = [0]
+    for path in SCRATCH:
+        with contextlib.suppress(OSError):
+            system = os.statvfs(f"/proc/{pid}/root{path}")
+            # Of another size it is the host's: the sandbox is not made yet.
+            if system.f_blocks * system.f_frsize == size:
+                counts.append(system.f_files - system.f_ffree)
+    return max(counts)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,13 @@ from pathlib import Path
 from bnn_lab.errors import BnnLabError
 
 _RAISED = re.compile(r"^\s*[\w.]*(Error|Exception)\b.*:")
+# As `python -m nbgrader`, which it has for its arguments' head.
+_LIMITED = """
+import resource, runpy, sys
+_, most = resource.getrlimit(resource.RLIMIT_DATA)
+resource.setrlimit(resource.RLIMIT_DATA, (int(sys.argv.pop(1)), most))
+runpy.run_module("nbgrader", run_name="__main__", alter_sys=True)
+"""
 _LOG_LINE = re.compile(r"^\[\w+ \| (?P<level>\w+)\] (?P<text>.*)$")
 
 
@@ -56,6 +63,7 @@ def nbgrader(
     folder: Path,
     environment: Mapping[str, str] | None = None,
     seconds: float | None = None,
+    memory: int | None = None,
 ) -> Finished:
     """Run `nbgrader COMMAND` in a folder.
 
@@ -65,6 +73,7 @@ def nbgrader(
         folder: working directory; its nbgrader_config.py holds.
         environment: variables in addition to this process's.
         seconds: after which it is killed with all its children; None for no limit.
+        memory: bytes that it may use, and its children unless they choose; None for no limit.
 
     Returns:
         What it printed and how it ended.
@@ -74,6 +83,8 @@ def nbgrader(
     """
     require_nbgrader()
     full = [sys.executable, "-m", "nbgrader", command, *arguments]
+    if memory is not None:  # `prlimit` is not everywhere
+        full[1:3] = ["-c", _LIMITED, str(memory)]
     return run(full, folder=folder, environment=environment, seconds=seconds)
 
 

@@ -155,7 +155,7 @@ class LimitedExecute(Execute):
         connection["key"] = connection["key"].decode()
         self._checks.run(cell, connection, self.timeout)
         if cell_error(cell) == DIED:
-            self._stopped = self._cause()
+            cell.outputs, self._stopped = [], self._cause()
 
     def process_message(self, msg: Any, cell: NotebookNode, cell_index: int) -> Any:
         """Drop what a cell shows beyond the limit, whatever its kind, and all of its widgets."""

@@ -19,9 +19,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, TemporaryFile
 
 import bnn_lab
+from bnn_lab.course.jail import FILTER
+from bnn_lab.course.seccomp import call_filter
 from bnn_lab.errors import BnnLabError, InputError
 
 KERNEL, CHECK_KERNEL = "bnn-lab-sandbox", "bnn-lab-checks"
@@ -75,7 +77,19 @@ def require_bubblewrap() -> str:
     if program is None:
         raise BnnLabError(f"bwrap is not installed. Fix: apt-get install bubblewrap, {_NO_SANDBOX}")
     command = [*_command(program, Quota(), []), "--", sys.executable, "-I", "-c", "pass"]
-    tried = subprocess.run(command, capture_output=True, text=True, check=False, env={})
+    with TemporaryFile() as filtered:
+        filtered.write(call_filter())
+        filtered.seek(0)
+        if call_filter():
+            command[1:1] = ["--seccomp", str(filtered.fileno())]
+        tried = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            env={},
+            pass_fds=[filtered.fileno()],
+        )
     if tried.returncode:
         raise BnnLabError(
             f"bubblewrap cannot make a sandbox here: {tried.stderr.strip() or tried.returncode}. "
@@ -151,15 +165,22 @@ def _kernel(
     binds += [word for folder in seen for word in ("--ro-bind", str(folder), str(folder))]
     start = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     shell = ["/bin/sh", "-c", f'cp -R {_INPUT}/. {_SCRATCH} && exec "$@"', "start"]
+    filter_file = data / "calls.bpf"
+    filter_file.write_bytes(call_filter())
+    filtered = filter_file.stat().st_size > 0
     limits = {
+        "filter": str(filter_file) if filtered else "",
         "memory": quota.memory << 20,
         "processes": quota.processes + 3,  # two of bwrap, and the shell until it is Python
         "file": quota.disk << 20,
     }
+    command = _command(program, quota, binds)
+    if filtered:
+        command[1:1] = ["--seccomp", str(FILTER)]
     jail = [sys.executable, "-I", str(Path(__file__).with_name("jail.py")), json.dumps(limits)]
     jail += [str(log), str(runtime), "--"]
     description = {
-        "argv": [*jail, *_command(program, quota, binds), "--", *shell, *start],
+        "argv": [*jail, *command, "--", *shell, *start],
         "display_name": "Python 3 in a sandbox",
         "language": "python",
         # A signal would reach bwrap; a message reaches Python.
@@ -179,7 +200,8 @@ def _command(program: str, quota: Quota, more: list[str]) -> list[str]:
             command += ["--ro-bind", path, path]
     for entry in _ETC:
         command += ["--ro-bind-try", f"/etc/{entry}", f"/etc/{entry}"]
-    command += ["--proc", "/proc", "--dev", "/dev"]
+    # The kernel's settings ask for the user's number alone, and root's is enough to write them.
+    command += ["--proc", "/proc", "--ro-bind", "/proc/sys", "/proc/sys", "--dev", "/dev"]
     for path in ("/dev/shm", "/tmp", _SCRATCH):
         command += ["--size", str(quota.disk << 20), "--tmpfs", path]
     for path in _python_folders():

@@ -122,10 +122,12 @@ def look():
                 texts.append(open(path, errors="replace").read())
             except OSError:
                 pass
-    return [n for n in NEEDLES for t in texts if n in t and "NEEDLES" not in t]
+    return [n for n in NEEDLES for t in texts if n in t and t not in NEEDLES and "NEEDLES" not in t]
 CALLS = []
 def trace(frame, event, argument):
-    CALLS.extend(n for n in NEEDLES if n in str(frame.f_code.co_consts))
+    text = str(frame.f_code.co_consts)
+    if "NEEDLES" not in str(frame.f_code.co_names):
+        CALLS.extend(n for n in NEEDLES if n in text)
 sys.settrace(trace)
 shell = get_ipython()
 shell.events.register("pre_run_cell", lambda info: CALLS.append(info.raw_cell))
@@ -158,7 +160,8 @@ class Equal(int):
         return {"text/plain": "2"}
 def double(x):
     return Equal(7)
-class half:
+half = lambda x: Sly(x)
+class Sly:
     shape = ()
     def __new__(cls, x):
         return np.asarray(1).view(type("Sly", (np.ndarray,), {
@@ -170,7 +173,6 @@ for module in (checks, feedback, sys.modules["__main__"]):
     for name in ("expect", "expect_equal", "expect_close", "_compare", "passed", "attempt"):
         setattr(module, name, lambda *a, **k: 2)
     module.NotYet = Warning
-feedback.NotYet.__init__ = lambda *a: None
 """
 
 # A stream of results of its own making, and a Python that ends within a check.
@@ -186,6 +188,7 @@ for name, content in {
     kernel.session.send(kernel.iopub_socket, name, content, parent=kernel.get_parent())
 def double(x):
     return 2 * x + 1
+half = double
 def call(namespace, name, arguments):
     if name == "double":
         return answers.Reply('{"object": ["os", "system", {"dict": [["command", "id"]]}]}')
@@ -211,6 +214,73 @@ with open(folder + "/big", "wb") as file:
         file.write(bytes({MB}))
 time.sleep(60)
 """
+
+
+# Student, what the notebook is or does, points of the exercises of 2 and of 3, note of the second.
+OUTCOMES = [
+    ("good", "solves both, and nothing else", 2, 3, ""),
+    (
+        "odd",
+        "Colab's widget state, pasted check cells, metadata of wrong types, a byte order mark; "
+        "shows scripts, frames, forms, 40 MB of HTML, 20 MB of updates, a widget",
+        2,
+        3,
+        "",
+    ),
+    (
+        "greedy",
+        "looks for hidden tests in memory, frames, history, files, by tracing and while it is "
+        "called; fills /scratch, /tmp and /dev/shm; writes to the system; wants 3 GB",
+        2,
+        3,
+        "",
+    ),
+    (
+        "cheats",
+        "patches `np.array_equal`, the checks and Python's own `all`; returns objects that equal "
+        "everything",
+        0,
+        0,
+        "NotYet",
+    ),
+    (
+        "forges",
+        "sends outputs and answers of its own making; ends Python in a check",
+        0,
+        0,
+        "KernelDied",
+    ),
+    (
+        "leaves",
+        "calls `sys.exit` in one check, loops without end in another",
+        0,
+        0,
+        "CellTimeoutError",
+    ),
+    (
+        "raises",
+        "an error of 30 MB with markup in its name; one whose name is a spreadsheet's formula",
+        0,
+        0,
+        "NotYet",
+    ),
+    ("forks", "starts 400 processes", 2, 0, "ProcessLimit"),
+    ("shares", "takes 250 MB in each of six processes", 2, 0, "MemoryLimit"),
+    ("fills", "writes 200 MB to the one folder of the host", 2, 0, "DiskLimit"),
+    ("link", "is a link to the solution", 0, 0, "not graded: tiny.ipynb is a link"),
+    ("beside", "has a link to the course beside it", 0, 0, "not graded: data is a link"),
+]
+
+
+def table_of(rows: dict[str, dict[str, Row]]) -> str:
+    """What became of each, in Markdown: from the points that grading gave."""
+    lines = ["| the notebook | points of 5 | the report says |", "|---|---|---|"]
+    for student, what, *_ in OUTCOMES:
+        mine = [rows[student][f"check_{name}"] for name in ("double", "half")]
+        notes = dict.fromkeys(row.note.partition(". Fix")[0] for row in mine if row.note)
+        said = "; ".join(notes).replace("tiny.ipynb", "the notebook")
+        lines.append(f"| {what} | {sum(row.points for row in mine):g} | {said} |")
+    return "\n".join(lines)
 
 
 @pytest.fixture(scope="module")
@@ -250,9 +320,16 @@ def class_of(
         notebook.cells.append(nbformat.v4.new_code_cell(SPIED))
 
     hand_in(course, NAME, "greedy", greedy)
-    hand_in(course, NAME, "cheats", add(CHEATS, "half"))
-    hand_in(course, NAME, "forges", add(FORGES, "half"))
-    hand_in(course, NAME, "leaves", add(LEAVES, "half"))
+
+    def instead(code: str) -> Any:
+        def edit(notebook: Any) -> None:
+            cell(notebook, "double").source, cell(notebook, "half").source = code, "pass"
+
+        return edit
+
+    hand_in(course, NAME, "cheats", instead(CHEATS))
+    hand_in(course, NAME, "forges", instead(FORGES))
+    hand_in(course, NAME, "leaves", instead(LEAVES))
 
     def raises(notebook: Any) -> None:
         cell(notebook, "double").source = RAISES
@@ -279,20 +356,8 @@ def class_of(
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("student", "double", "half", "note"),
-    [
-        ("good", 2, 3, ""),
-        ("odd", 2, 3, ""),
-        ("greedy", 2, 3, ""),
-        ("raises", 0, 0, "NotYet"),
-        ("cheats", 0, 0, "NotYet"),
-        ("forges", 0, 0, "KernelDied"),
-        ("leaves", 0, 0, "CellTimeoutError"),
-        ("forks", 2, 0, "ProcessLimit"),
-        ("shares", 2, 0, "MemoryLimit"),
-        ("fills", 2, 0, "DiskLimit"),
-        ("link", 0, 0, "not graded: tiny.ipynb is a link"),
-        ("beside", 0, 0, "not graded: data is a link"),
-    ],
+    [(student, *expected) for student, _, *expected in OUTCOMES],
+    ids=[student for student, *_ in OUTCOMES],
 )
 def test_outcome(class_of: Any, student: str, double: int, half: int, note: str) -> None:
     course, rows, _ = class_of
@@ -356,9 +421,18 @@ def test_feedback_runs_and_loads_nothing(class_of: Any) -> None:
 @pytest.mark.slow
 def test_tables_are_whole_and_harmless(class_of: Any) -> None:
     course, rows, lines = class_of
-    assert len(lines) == len(rows) == 12
+    assert len(lines) == len(rows) == len(OUTCOMES)
     assert {row.student for row in read_reports(course, [NAME])} == set(rows)
     console().print(summary([row for mine in rows.values() for row in mine.values()]))
+
+
+@pytest.mark.slow
+def test_the_page_says_what_became_of_each(class_of: Any) -> None:
+    """To get the table: ``pytest tests/course/test_hostile.py -m slow -k page -s``."""
+    table = table_of(class_of[1])
+    print(f"\n{table}")
+    page = (Path(__file__).parents[2] / "docs/teach.md").read_text()
+    assert table in page
 
 
 @pytest.mark.parametrize("note", ["=1+1", "+1", "-1", "@SUM(A1)", "'=1", "plain", "a,b", 'x"y'])

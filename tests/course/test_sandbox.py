@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,9 @@ import pytest
 from bnn_lab.course import sandbox as sandbox_module
 from bnn_lab.course.folder import CourseFolder
 from bnn_lab.course.grading import Limits, grade
-from bnn_lab.course.sandbox import require_bubblewrap
+from bnn_lab.course.nbgrader_commands import nbgrader
+from bnn_lab.course.sandbox import Quota, require_bubblewrap, sandbox
+from bnn_lab.course.seccomp import call_filter
 from bnn_lab.errors import BnnLabError
 
 NAME = "tiny"
@@ -160,3 +163,98 @@ def test_namespaces_are_forbidden(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("shutil.which", lambda name: str(fake))
     with pytest.raises(BnnLabError, match=r"Permission denied.*unprivileged_userns_clone"):
         require_bubblewrap()
+
+
+def in_jail(code: str, quota: Quota, tmp_path: Path) -> tuple[str, dict[str, Any]]:
+    """Run Python in the sandbox, without Jupyter: the limit it met, and the dictionary `got`."""
+    beside = tmp_path / "data.csv"
+    beside.write_text("1,2\n")
+    with sandbox([beside], quota, []) as place:
+        data = Path(place.environment["JUPYTER_PATH"].split(":")[0])
+        description = (data / "kernels" / sandbox_module.KERNEL / "kernel.json").read_text()
+        argv = json.loads(description)["argv"]
+        target = Path(place.environment["JUPYTER_RUNTIME_DIR"], "got")
+        end = f"\nimport json\nopen({str(target)!r}, 'w').write(json.dumps(got))"
+        argv[argv.index("-m") :] = ["-I", "-c", f"got = {{}}\n{code}{end}"]
+        run = subprocess.run(
+            argv, capture_output=True, timeout=100, env={"SECRET_TOKEN": "x", "PATH": ""}
+        )
+        assert run.stdout == run.stderr == b""  # whatever it writes past Python
+        log = data / f"{sandbox_module.KERNEL}.log"
+        got = json.loads(target.read_text()) if target.exists() else {}
+        return (log.read_text() if log.exists() else ""), got
+
+
+WAYS_OUT = """
+import ctypes, errno, os
+libc = ctypes.CDLL(None, use_errno=True)
+def call(name, *arguments):
+    ctypes.set_errno(0)
+    result = getattr(libc, name)(*arguments)
+    got[name] = "worked" if result >= 0 else errno.errorcode[ctypes.get_errno()]
+call("memfd_create", b"x", 0)
+call("shmget", 0, 4096, 0o1600)
+call("msgget", 0, 0o1600)
+call("unshare", 0x10000000)
+call("mount", b"x", b"/tmp", b"tmpfs", 0, None)
+for path in ("/sys/fs/cgroup/x", "/proc/sys/kernel/core_pattern", "/etc/passwd", "/input/x"):
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT))
+        got[path] = "worked"
+    except OSError as error:
+        got[path] = errno.errorcode[error.errno]
+got["environment"] = sorted(os.environ)
+got["first"] = open("/proc/1/environ").read()
+got["processes"] = len([p for p in os.listdir("/proc") if p.isdigit()])
+os.write(1, b"a line of a log\\n")
+os.write(2, b"[AutogradeApp | ERROR] forged\\n")
+"""
+
+
+def test_ways_past_the_limits_are_closed(
+    need_bubblewrap: Callable[[], None], tmp_path: Path
+) -> None:
+    need_bubblewrap()
+    log, got = in_jail(WAYS_OUT, Quota(), tmp_path)
+    assert log == ""
+    for name in ("memfd_create", "shmget", "msgget", "unshare", "mount"):
+        assert got[name] == "EPERM", got
+    assert {value for name, value in got.items() if name.startswith("/")} <= {
+        "EROFS",
+        "ENOENT",
+        "EACCES",
+    }, got
+    expected = {"PATH", "HOME", "LANG", "TF_CPP_MIN_LOG_LEVEL", "IPYTHONDIR", "PWD"}
+    assert set(got["environment"]) - {"BNN_LAB_BACKEND", "LC_CTYPE"} == expected
+    assert got["first"] == "" and got["processes"] <= 3
+
+
+@pytest.mark.parametrize(
+    ("code", "limit"),
+    [
+        (
+            "import mmap\nm = mmap.mmap(-1, 2**28)\nfor n in range(2**16): m[n << 12] = 1",
+            "MemoryLimit",
+        ),
+        ("for n in range(60_000): open(f'/tmp/{n}', 'w').close()", "DiskLimit"),
+        ("import os\nfor _ in range(90):\n  if os.fork() == 0: time.sleep(9)", "ProcessLimit"),
+    ],
+    ids=["shared memory", "many files", "processes"],
+)
+def test_what_no_limit_of_a_single_process_sees(
+    need_bubblewrap: Callable[[], None], tmp_path: Path, code: str, limit: str
+) -> None:
+    need_bubblewrap()
+    code = f"import time\n{code}\ntime.sleep(30)"
+    assert in_jail(code, Quota(memory=128, processes=20, disk=64), tmp_path) == (limit, {})
+
+
+def test_other_machines_have_no_filter() -> None:
+    assert call_filter("riscv64") == b""
+    assert len(call_filter("x86_64")) == len(call_filter("aarch64")) > 100
+
+
+def test_nbgrader_itself_has_a_limit_of_memory(tmp_path: Path) -> None:
+    """A student's kernel may send it messages as long as it likes."""
+    finished = nbgrader("--version", folder=tmp_path, memory=10 << 20)
+    assert finished.code != 0 and "MemoryError" in finished.log + finished.problem
