@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from bnn_lab._files import write_whole
 from bnn_lab.course.folder import CourseFolder, nbgrader_data, read_notebook
+from bnn_lab.course.outputs import cell_error
 from bnn_lab.course.submission import printable
 from bnn_lab.errors import BnnLabError, InputError
 
@@ -124,8 +125,6 @@ def _errors(course: CourseFolder, assignment: str, student: str) -> dict[str, st
     path = course.autograded(student, assignment)
     if not path.is_file():
         return {}
-    from bnn_lab.course.outputs import cell_error
-
     return {
         nbgrader_data(cell)["grade_id"]: cell_error(cell)
         for cell in read_notebook(path).cells
