@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from typing import Any
 
 from bnn_lab.course.markers import HIDDEN, SOLUTION, lines_of, stub_of
 
+_CALLED = (ast.FunctionDef, ast.ClassDef)
+_BESIDE = "in_students_kernel"
 _GRADE_ID = re.compile(r"[A-Za-z0-9_.-]+")
 
 
@@ -47,6 +50,7 @@ def lint(notebook: Any) -> list[Problem]:
     found: list[Problem] = []
     ids: Counter[str] = Counter()
     waiting: tuple[int, str] | None = None  # a solution that no check has followed yet
+    functions: set[str] = set()  # of solutions
     for number, cell in enumerate(notebook.cells, 1):
         data = cell.metadata.get("nbgrader") or {}
         grade_id = str(data.get("grade_id", ""))
@@ -58,6 +62,11 @@ def lint(notebook: Any) -> list[Problem]:
             message = "another cell has the same grade_id. Fix: give each cell its own."
             found.append(Problem(number, grade_id, message))
         is_solution, is_grade = bool(data.get("solution")), bool(data.get("grade"))
+        if cell.cell_type == "code" and is_solution:
+            functions |= {s.name for s in _statements(cell.source) if isinstance(s, _CALLED)}
+        elif cell.cell_type == "code" and is_grade:
+            for name in sorted(_looked_into(cell.source, functions)):
+                found.append(_unseen(number, grade_id, name))
         if is_solution and not is_grade:
             if waiting:
                 found.append(_unchecked(*waiting))
@@ -70,6 +79,34 @@ def lint(notebook: Any) -> list[Problem]:
         message = "no cell gives points. Fix: mark the check cells in nbgrader's metadata."
         found.append(Problem(0, "", message))
     return found
+
+
+def _statements(source: str) -> list[ast.stmt]:
+    try:
+        return ast.parse(source).body
+    except SyntaxError:  # a magic command; what is no Python at all is another finding
+        return []
+
+
+def _looked_into(source: str, functions: set[str]) -> set[str]:
+    """Names of functions and classes of which a check uses more than what they return."""
+    found = set()
+    for statement in _statements(source):
+        decorators = getattr(statement, "decorator_list", [])
+        if any(isinstance(d, ast.Name) and d.id == _BESIDE for d in decorators):
+            continue
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                found.add(node.value.id)
+    return found & functions
+
+
+def _unseen(number: int, grade_id: str, name: str) -> Problem:
+    message = (
+        f"it uses an attribute of '{name}', which stays in the student's process when you grade. "
+        f"Fix: call it, or use a helper decorated with {_BESIDE}"
+    )
+    return Problem(number, grade_id, message, False)
 
 
 def _unchecked(number: int, grade_id: str) -> Problem:

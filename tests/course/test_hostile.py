@@ -601,6 +601,15 @@ def test_outputs_add_up() -> None:
         '<form action="https://e.com"><input></form>',
         '<img src="https://e.com/x.png">',
         '<video src="https://e.com/x"></video>',
+        '<svg><image href="https://e.com/x"/><use xlink:href="//e.com/x#a"/></svg>',
+        '<svg><animate attributeName="href" values="javascript:alert(1)"/></svg>',
+        '<td background="//e.com/x">x</td>',
+        '<p style="background:url(https://e.com/x)">x</p>',
+        '<p style="background:u\\72 l(//e.com/x)">x</p>',
+        '<p style="background:\\000075rl(//e.com/x)">x</p>',
+        "<p style=\"background-image:image-set('//e.com/x' 1x)\">x</p>",
+        "<style>@import 'https://e.com/x.css';a{b:\\url( //e.com )}</style>",
+        '<style>@\\69mport url("//e.com/x");</style>',
     ],
 )
 def test_pages(evil: str) -> None:

@@ -79,6 +79,15 @@ def test_warnings(notebook: Any, cell: Any) -> None:
     assert [problem.grade_id for problem in problems] == ["check_double", "half"]
 
 
+def test_checks_that_look_into_functions(notebook: Any, cell: Any) -> None:
+    check = cell(notebook, "check_double")
+    check.source += "\n@in_students_kernel\ndef helper():\n    return double.__doc__"
+    assert found(notebook) == []
+    check.source += "\nexpect(double.__doc__, 'Say what it does.')"
+    (line,) = found(notebook)
+    assert line.startswith("warning: cell 4 'check_double': it uses an attribute of 'double'")
+
+
 def test_no_points_at_all(notebook: Any) -> None:
     notebook.cells = notebook.cells[:2]
     assert "no cell gives points" in found(notebook)[0]
