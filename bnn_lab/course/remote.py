@@ -25,7 +25,7 @@ from bnn_lab.lessons.checks.feedback import NotYet
 _ANSWERS = "bnn_lab.course.answers"
 LOOK = 0.5  # seconds between looks at whether the student's kernel lives
 _SILENT = 4.0  # seconds without a heartbeat after which it does not
-_GIVE_UP = 4.0  # seconds after which code that was interrupted counts as stuck
+_GIVE_UP = 10.0  # seconds after which code that was interrupted counts as stuck
 
 
 # Neither is a mistake in an answer, of which `attempt` would make a hint.
