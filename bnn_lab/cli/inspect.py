@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bnn_lab.cli.terminal import console, say
+from bnn_lab.cli.terminal import console, say, warn
 from bnn_lab.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,11 +28,23 @@ def inspect_command(
         bool, typer.Option("--passes", help="Run the converter's passes and print what they did.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    isolated: Annotated[
+        bool,
+        typer.Option(
+            "--isolated",
+            help="For files from strangers: read the file, and run it once, in a process with "
+            "limits.",
+        ),
+    ] = False,
 ) -> None:
     """Show inputs, outputs and ops of a .tflite file."""
+    from bnn_lab.cli.isolated import describe_isolated
+    from bnn_lab.tflite.contents import read_contents
+
     if not file.is_file():
         raise InputError(f"there is no file '{file}'. Fix: check the path")
-    found = describe_file(file.read_bytes(), ir=ir, passes=passes)
+    describe = describe_isolated if isolated else describe_file
+    found = describe(read_contents(file, "inspect"), ir=ir, passes=passes)
     if as_json:
         typer.echo(json.dumps({"schema": SCHEMA, "file": str(file), **found}, indent=1))
         return
@@ -46,6 +58,10 @@ def inspect_command(
                 console().print(f"    {outcome['text']}")
     if ir:
         say(found["ir"])
+    if isolated:
+        say(f"run once on zeros, in a process with limits: {found['trial']}")
+        if found["network"]:
+            warn("the process could have reached the network: this system lets no user leave it")
 
 
 def describe_file(content: bytes, *, ir: bool = False, passes: bool = False) -> dict[str, Any]:
