@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 import anywidget
 import traitlets
 
+from bnn_lab._files import write_whole
 from bnn_lab.errors import InputError
 from bnn_lab.widgets import bundle, render
 from bnn_lab.widgets.base import STATIC
@@ -104,9 +105,12 @@ class Explorable(anywidget.AnyWidget, metaclass=_FromSchema):
 
         Args:
             path: of the HTML file, which holds all that it needs.
+
+        Raises:
+            InputError: the file cannot be written.
         """
         text = bundle.page(self.module, _changed(self))
-        Path(path).write_text(text, encoding="utf-8")
+        write_whole(path, text)
 
     def describe(self) -> str:
         """What is to be seen in the present state, in words."""

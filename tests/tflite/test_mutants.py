@@ -14,6 +14,8 @@ from bnn_lab.tflite.writer import GraphWriter
 sys.path.insert(0, str(Path(__file__).parent))
 import mutants  # a script beside this file
 
+sys.path.pop(0)
+
 RNG = np.random.default_rng(0)
 
 
