@@ -15,7 +15,7 @@ import numpy as np
 
 from bnn_lab.errors import BnnLabError, ModelFileError
 from bnn_lab.tflite.binary_ops import Words
-from bnn_lab.tflite.op_types import OpTensor, check_types
+from bnn_lab.tflite.op_types import OPERANDS, OpTensor, check_types
 from bnn_lab.tflite.reader import ModelFile, corrupt, numbers, tables, text
 from bnn_lab.tflite.subgraphs import call_fields
 from bnn_lab.tflite.types import TYPE_NAMES, dtype_of_code
@@ -23,46 +23,6 @@ from bnn_lab.tflite.types import TYPE_NAMES, dtype_of_code
 MOST_DIMENSIONS = 8
 MOST_BYTES = 2**31  # of a tensor
 
-# Builtin ops -> (fewest operands, most); those past the fewest may be absent.
-OPERANDS = {
-    "ABS": (1, 1),
-    "ADD": (2, 2),
-    "AVERAGE_POOL_2D": (1, 1),
-    "BATCH_MATMUL": (2, 2),
-    "CONCATENATION": (1, 1 << 16),
-    "CONV_2D": (2, 3),
-    "CONV_3D": (2, 3),
-    "CONV_3D_TRANSPOSE": (3, 4),
-    "DEPTHWISE_CONV_2D": (3, 3),  # LiteRT dies of one without a bias
-    "DEQUANTIZE": (1, 1),
-    "DIV": (2, 2),
-    "EXPAND_DIMS": (2, 2),
-    "FULLY_CONNECTED": (2, 3),
-    "LEAKY_RELU": (1, 1),
-    "LOGISTIC": (1, 1),
-    "MAX_POOL_2D": (1, 1),
-    "MAXIMUM": (2, 2),
-    "MEAN": (2, 2),
-    "MINIMUM": (2, 2),
-    "MUL": (2, 2),
-    "PAD": (2, 2),
-    "PADV2": (3, 3),
-    "PRELU": (2, 2),
-    "QUANTIZE": (1, 1),
-    "RELU": (1, 1),
-    "RELU6": (1, 1),
-    "RELU_N1_TO_1": (1, 1),
-    "RESHAPE": (1, 2),
-    "ROUND": (1, 1),
-    "SIGN": (1, 1),
-    "SOFTMAX": (1, 1),
-    "SPLIT": (2, 2),
-    "SQUEEZE": (1, 1),
-    "SUB": (2, 2),
-    "TANH": (1, 1),
-    "TRANSPOSE": (2, 2),
-    "TRANSPOSE_CONV": (3, 4),
-}
 # Of others, those whose operands may be absent, and those without a result.
 _MAY_LACK = {
     "BIDIRECTIONAL_SEQUENCE_LSTM",

@@ -1,4 +1,4 @@
-"""Whether the types and scales of a builtin op's tensors go together.
+"""How many operands a builtin op has, and whether its tensors' types and scales go together.
 
 Of many ops LiteRT looks at one tensor's type alone and treats the others as if they had it: a
 softmax into 64-bit integers leaves half of them unwritten, one into a resource ends the process.
@@ -18,6 +18,45 @@ def _split(names: str) -> list[str]:
     return names.split()
 
 
+_MANY = 1 << 16
+
+# Builtin ops -> (fewest operands, most); those past the fewest may be absent.
+OPERANDS = {
+    **dict.fromkeys(
+        _split(
+            "ABS AVERAGE_POOL_2D CAST CEIL COS DEPTH_TO_SPACE DEQUANTIZE ELU EXP FLOOR GELU "
+            "HARD_SWISH L2_NORMALIZATION L2_POOL_2D LEAKY_RELU LOCAL_RESPONSE_NORMALIZATION LOG "
+            "LOGICAL_NOT LOGISTIC LOG_SOFTMAX MATRIX_DIAG MAX_POOL_2D NEG QUANTIZE RANK RELU RELU6 "
+            "RELU_0_TO_1 RELU_N1_TO_1 ROUND RSQRT SHAPE SIGN SIN SOFTMAX SPACE_TO_DEPTH SQRT "
+            "SQUARE SQUEEZE TANH UNIQUE UNPACK WHERE ZEROS_LIKE"
+        ),
+        (1, 1),
+    ),
+    **dict.fromkeys(
+        _split(
+            "ADD ARG_MAX ARG_MIN BATCH_MATMUL BROADCAST_ARGS BROADCAST_TO CUMSUM DIV "
+            "EMBEDDING_LOOKUP EQUAL EXPAND_DIMS FILL FLOOR_DIV FLOOR_MOD GATHER GATHER_ND GREATER "
+            "GREATER_EQUAL LESS LESS_EQUAL LOGICAL_AND LOGICAL_OR MATRIX_SET_DIAG MAXIMUM MEAN "
+            "MINIMUM MIRROR_PAD MUL NOT_EQUAL PAD POW PRELU REDUCE_ALL REDUCE_ANY REDUCE_MAX "
+            "REDUCE_MIN REDUCE_PROD RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR REVERSE_SEQUENCE "
+            "REVERSE_V2 SPLIT SQUARED_DIFFERENCE SUB SUM TILE TOPK_V2 TRANSPOSE"
+        ),
+        (2, 2),
+    ),
+    **dict.fromkeys(
+        _split(
+            # LiteRT dies of a depthwise convolution without a bias.
+            "BATCH_TO_SPACE_ND DEPTHWISE_CONV_2D DYNAMIC_UPDATE_SLICE PADV2 RANGE SCATTER_ND "
+            "SELECT SELECT_V2 SLICE SPACE_TO_BATCH_ND SPLIT_V"
+        ),
+        (3, 3),
+    ),
+    **dict.fromkeys(["ONE_HOT", "SPARSE_TO_DENSE", "STRIDED_SLICE"], (4, 4)),
+    **dict.fromkeys(["CONV_2D", "CONV_3D", "FULLY_CONNECTED"], (2, 3)),
+    **dict.fromkeys(["CONV_3D_TRANSPOSE", "TRANSPOSE_CONV"], (3, 4)),
+    **dict.fromkeys(["ADD_N", "CONCATENATION", "PACK"], (1, _MANY)),
+    "RESHAPE": (1, 2),
+}
 # Builtin ops -> the operands whose type their results have.
 SAME_TYPE: dict[str, tuple[int, ...] | None] = {
     **dict.fromkeys(

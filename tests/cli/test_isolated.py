@@ -68,9 +68,9 @@ def test_a_child_that_dies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
 LIMITS = """
 import json, socket, sys
 from pathlib import Path
-from bnn_lab.cli import isolated
-cut = isolated._without_network()
-isolated._limit(1 << 30, 2)
+from bnn_lab.cli import limited
+cut = limited.without_network()
+limited.limit(1 << 30, 2)
 answer = {"cut": cut}
 try:
     Path(sys.argv[1]).write_text("x")

@@ -16,8 +16,8 @@ from ai_edge_litert import schema_py_generated as schema
 from bnn_lab import Interpreter, kernels, reference
 from bnn_lab.errors import BnnLabError, ModelFileError
 from bnn_lab.profiling.model_profile import profile
-from bnn_lab.tflite.check import OPERANDS, check_contents
-from bnn_lab.tflite.op_types import RESCALES, RESULT_TYPES, SAME_TYPE
+from bnn_lab.tflite.check import check_contents
+from bnn_lab.tflite.op_types import OPERANDS, RESCALES, RESULT_TYPES, SAME_TYPE
 from bnn_lab.tflite.options import builtin, encode
 from bnn_lab.tflite.reader import ModelFile
 from bnn_lab.tflite.writer import GraphWriter, pack
@@ -123,6 +123,11 @@ def calls_nobody(model: Any, graph: Any, at: Callable[[str], int]) -> None:
     graph.operators[-1].builtinOptions.thenSubgraphIndex = 7
 
 
+def becomes_a_slice(model: Any, graph: Any, at: Callable[[str], int]) -> None:
+    code = model.operatorCodes[graph.operators[4].opcodeIndex]
+    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.SLICE
+
+
 def fields(model: Any, graph: Any, **values: Any) -> None:
     for name, value in values.items():
         setattr(graph, name, value)
@@ -163,6 +168,10 @@ BAD = {
     "lacks an operand": (op_of(3, inputs=[0, -1]), r"\(ADD\) has 1 inputs, and lacks one"),
     "too few operands": (op_of(3, inputs=[0]), r"\(ADD\) has 1 inputs"),
     "too many operands": (op_of(3, inputs=[0, 0, 0]), r"\(ADD\) has 3 inputs.*2 to 2"),
+    "a kind with another number of operands": (
+        becomes_a_slice,
+        r"\(SLICE\) has 1 inputs.*3 to 3",
+    ),
     "no result": (op_of(3, outputs=[]), r"\(ADD\) has no result"),
     "operand out of range": (op_of(3, inputs=[0, 99]), "operand of .* is tensor 99, but there are"),
     "operand far below": (op_of(3, inputs=[0, -2]), "operand of .* is tensor -2"),
