@@ -44,11 +44,16 @@ def main(arguments: list[str]) -> int:
         os.dup2(os.open(wanted["filter"], os.O_RDONLY), FILTER)
     # What it writes past Python would fill the memory of nbgrader's caller, or look like a log.
     null, passed = subprocess.DEVNULL, (FILTER,) if wanted.get("filter") else ()
-    # The sandbox has this file's process as its parent, and ends with it.
+    # The sandbox has this file's process as its parent, and ends with it; this one ends with
+    # nbgrader, which may be killed at its own limit of time.
+    parent = os.getppid()
     with subprocess.Popen(
         program, env={}, stdin=null, stdout=null, stderr=null, pass_fds=passed
     ) as process:
         while process.poll() is None:
+            if os.getppid() != parent:
+                process.kill()
+                return 1
             if reason := too_much(process.pid, wanted, Path(folder)):
                 Path(log).write_text(reason)
                 process.kill()

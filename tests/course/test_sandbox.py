@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import socket
 import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import nbformat
+import psutil
 import pytest
 
 from bnn_lab.course import sandbox as sandbox_module
@@ -247,6 +250,23 @@ def test_what_no_limit_of_a_single_process_sees(
     need_bubblewrap()
     code = f"import time\n{code}\ntime.sleep(30)"
     assert in_jail(code, Quota(memory=128, processes=20, disk=64), tmp_path) == (limit, {})
+
+
+def test_a_sandbox_ends_with_the_one_who_started_it(tmp_path: Path) -> None:
+    """nbgrader is killed at its limit of time, and can then end nothing itself."""
+    jail = Path(sandbox_module.__file__).with_name("jail.py")
+    limits = json.dumps({"memory": 1 << 30, "processes": 9, "file": 1 << 20})
+    program = ["sh", "-c", "echo $$ > pid; sleep 60; true"]
+    argv = [sys.executable, "-I", str(jail), limits, "log", str(tmp_path), "--", *program]
+    start = f"import subprocess, time; subprocess.Popen({argv!r}, start_new_session=True)"
+    wait = "import os\nwhile not (os.path.exists('pid') and open('pid').read()): time.sleep(0.05)"
+    subprocess.run([sys.executable, "-c", f"{start}\n{wait}"], cwd=tmp_path, timeout=60, check=True)
+    pid = int((tmp_path / "pid").read_text())
+    for _ in range(200):
+        if not psutil.pid_exists(pid):
+            return
+        time.sleep(0.05)
+    pytest.fail("the program lives on")
 
 
 def test_other_machines_have_no_filter() -> None:
