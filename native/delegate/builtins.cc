@@ -22,6 +22,7 @@ constexpr Builtin kBuiltins[] = {
     {tfl::kLeakyRelu, "LEAKY_RELU"},
     {tfl::kMean, "MEAN"},
     {tfl::kAveragePool2d, "AVERAGE_POOL_2D"},
+    {tfl::kConcatenation, "CONCATENATION"},
     {tfl::kRelu, "RELU", Activation::kRelu},
     {tfl::kReluN1To1, "RELU_N1_TO_1", Activation::kReluN1To1},
     {tfl::kRelu6, "RELU6", Activation::kRelu6},
@@ -183,6 +184,33 @@ std::vector<EpilogueStep> epilogue_steps(const tfl::Context* context, const Grap
   return {};
 }
 
+int step_operand(const tfl::Context* context, const GraphNode& n) {
+  for (int x : *n.node->inputs) {
+    if (is_constant(context, x)) continue;
+    const Steps steps = steps_of(context, n, x);
+    if (!steps.empty() && !is_sum(steps)) return x;
+  }
+  return tfl::kNoTensor;
+}
+
+bool is_join_of_channels(const tfl::Context* context, const GraphNode& n) {
+  const int output = only_output(*n.node);
+  if (n.registration->builtin_code != tfl::kConcatenation || !is_float(context, output) ||
+      n.node->builtin_data == nullptr || n.node->inputs->size < 1) {
+    return false;
+  }
+  const auto& params = *static_cast<const tfl::ConcatenationParams*>(n.node->builtin_data);
+  const tfl::IntArray* dims = context->tensors[output].dims;
+  if (dims == nullptr || dims->size != 4 || params.activation != 0 ||
+      (params.axis != 3 && params.axis != -1)) {
+    return false;
+  }
+  return std::all_of(n.node->inputs->begin(), n.node->inputs->end(), [&](int x) {
+    return is_float(context, x) && !is_constant(context, x) &&
+           context->tensors[x].dims != nullptr && context->tensors[x].dims->size == 4;
+  });
+}
+
 bool is_sum(const std::vector<EpilogueStep>& steps) {
   return !steps.empty() && steps.front().kind == BNN_STEP_SHORTCUT;
 }
@@ -205,6 +233,7 @@ bool read_average(const tfl::Context* context, const GraphNode& n, AverageOption
 std::unique_ptr<Op> make_builtin(const tfl::Context* context, const GraphNode& n) {
   AverageOptions average;
   if (read_average(context, n, &average)) return make_average(average);
+  if (is_join_of_channels(context, n)) return make_join();
   const Steps steps = epilogue_steps(context, n);
   if (steps.empty()) {
     throw std::runtime_error(std::string(builtin_name(n.registration->builtin_code)) +

@@ -1,5 +1,5 @@
 // What TFLite's own ops do, as far as the delegate takes them: steps of a convolution's epilogue,
-// and averages over the whole image.
+// averages over the whole image, and images joined along their channels.
 #ifndef BNN_DELEGATE_BUILTINS_H_
 #define BNN_DELEGATE_BUILTINS_H_
 
@@ -16,7 +16,12 @@ namespace bnn {
 std::vector<EpilogueStep> steps_of(const tfl::Context* context, const GraphNode& n, int x);
 // The same of the first operand for which there are any.
 std::vector<EpilogueStep> epilogue_steps(const tfl::Context* context, const GraphNode& n);
+// The operand of an op that is such steps and no sum, kNoTensor for any other.
+int step_operand(const tfl::Context* context, const GraphNode& n);
 bool is_sum(const std::vector<EpilogueStep>& steps);
+
+// True for a concatenation of images along their channels.
+bool is_join_of_channels(const tfl::Context* context, const GraphNode& n);
 
 // True for an average over the whole image.
 bool read_average(const tfl::Context* context, const GraphNode& n, AverageOptions* options);

@@ -16,7 +16,9 @@ class Claims {
  public:
   Claims(tfl::Context* context, const std::vector<int>& order) : context_(context) {
     for (int index : order) {
-      for (int tensor : *read_node(context, index).node->inputs) ++readers_[tensor];
+      const GraphNode n = read_node(context, index);
+      for (int tensor : *n.node->inputs) ++readers_[tensor];
+      for (int tensor : *n.node->outputs) producers_[tensor] = index;
     }
   }
 
@@ -48,6 +50,44 @@ class Claims {
     }
   }
 
+  // Claims what comes before an LceQuantize and is done while its input is read: constants of each
+  // channel, and images joined along their channels.
+  void claim_before_signs(const GraphNode& n) {
+    if (std::string(n.registration->custom_name) != "LceQuantize" || n.node->inputs->size != 1) {
+      return;
+    }
+    size_t steps = 0;
+    for (int x = (*n.node->inputs)[0]; is_float(context_, x);) {
+      const auto producer = producers_.find(x);
+      if (producer == producers_.end() || has(producer->second)) return;
+      const GraphNode before = read_node(context_, producer->second);
+      if (before.registration->builtin_code == tfl::kCustom) return;
+      if (is_join_of_channels(context_, before)) {
+        claimed_.insert(producer->second);
+        return;
+      }
+      const int operand = readers_[x] == 1 ? step_operand(context_, before) : tfl::kNoTensor;
+      if (operand == tfl::kNoTensor) return;
+      steps += steps_of(context_, before, operand).size();
+      if (steps > BNN_MAX_STEPS) return;
+      claimed_.insert(producer->second);
+      x = operand;
+    }
+  }
+
+  // Joined images of which one is joined here already: it need not be written then.
+  void claim_join(int index, const GraphNode& n) {
+    if (has(index) || !is_join_of_channels(context_, n)) return;
+    for (int x : *n.node->inputs) {
+      const auto producer = producers_.find(x);
+      if (producer != producers_.end() && has(producer->second) &&
+          is_join_of_channels(context_, read_node(context_, producer->second))) {
+        claimed_.insert(index);
+        return;
+      }
+    }
+  }
+
  private:
   struct Result {  // of a float convolution and what was fused into it
     size_t steps;
@@ -60,7 +100,8 @@ class Claims {
   }
 
   tfl::Context* context_;
-  std::map<int, int> readers_;  // of each tensor
+  std::map<int, int> readers_;    // of each tensor: how many
+  std::map<int, int> producers_;  // of each tensor: the node that writes it
   std::set<int> claimed_;
   std::map<int, Result> open_;
 };
@@ -116,6 +157,15 @@ std::vector<int> claim_nodes(tfl::Context* context, bool fuse) {
     } else if (fuse) {
       claims.claim_fused(index, n);
     }
+  }
+  if (fuse) {
+    for (int index : order) {
+      const GraphNode n = read_node(context, index);
+      if (claims.has(index) && n.registration->builtin_code == tfl::kCustom) {
+        claims.claim_before_signs(n);
+      }
+    }
+    for (int index : order) claims.claim_join(index, read_node(context, index));
   }
   std::vector<int> in_order;
   for (int index : order) {

@@ -24,7 +24,83 @@ class Fusion {
     return at;
   }
 
+  // Lets each bitpacking read what its input is made of: constants of each channel are applied, and
+  // joined images read where they are. Joined images that nobody else reads are never written.
+  void take_in_inputs() {
+    for (size_t i = 0; i < nodes_.size(); ++i) {
+      if (nodes_[i].quantize && nodes_[i].op->takes_in() && nodes_[i].inputs.size() == 1) {
+        i = take_steps(i);
+      }
+    }
+    for (PartitionNode& node : nodes_) {
+      if ((node.quantize && node.op->takes_in()) || node.join) read_parts(&node);
+    }
+    for (size_t i = nodes_.size(); i-- > 0;) {
+      if (nodes_[i].join) drop_unread(i);
+    }
+  }
+
  private:
+  // Returns where the bitpacking then stands.
+  size_t take_steps(size_t at) {
+    std::vector<EpilogueStep> steps;
+    for (;;) {
+      const size_t before = producer(nodes_[at].inputs[0]);
+      if (before >= at || nodes_[before].operand == tfl::kNoTensor ||
+          only_reader(nodes_[before].output) != at ||
+          steps.size() + nodes_[before].steps.size() > BNN_MAX_STEPS) {
+        break;
+      }
+      PartitionNode& taken = nodes_[before];
+      steps.insert(steps.begin(), taken.steps.begin(), taken.steps.end());
+      nodes_[at].inputs = {taken.operand};
+      join(&nodes_[at], taken);
+      erase(before);
+      --at;
+    }
+    nodes_[at].op->take_in(std::move(steps));
+    return at;
+  }
+
+  // Puts what joined images are made of in their place. Those come first, so theirs is done.
+  void read_parts(PartitionNode* node) {
+    std::vector<int> parts;
+    for (int tensor : node->inputs) {
+      const size_t from = producer(tensor);
+      if (from < nodes_.size() && nodes_[from].join) {
+        const std::vector<int>& made_of = nodes_[from].inputs;
+        parts.insert(parts.end(), made_of.begin(), made_of.end());
+      } else {
+        parts.push_back(tensor);
+      }
+    }
+    node->inputs = std::move(parts);
+  }
+
+  void drop_unread(size_t at) {
+    const int tensor = nodes_[at].output;
+    if (leaves(tensor)) return;
+    const auto reads = [tensor](const PartitionNode& node) {
+      return node.shortcut == tensor ||
+             std::find(node.inputs.begin(), node.inputs.end(), tensor) != node.inputs.end();
+    };
+    if (std::any_of(nodes_.begin(), nodes_.end(), reads)) return;
+    // Whoever reads the parts next stands for it.
+    for (size_t i = at + 1; i < nodes_.size(); ++i) {
+      if (!nodes_[i].quantize && !nodes_[i].join) continue;
+      join(&nodes_[i], nodes_[at]);
+      erase(at);
+      return;
+    }
+  }
+
+  // The position of the op that writes a tensor, or nodes_.size().
+  size_t producer(int tensor) const {
+    const auto found = std::find_if(nodes_.begin(), nodes_.end(),
+                                    [tensor](const auto& node) { return node.output == tensor; });
+    return static_cast<size_t>(found - nodes_.begin());
+  }
+
   // The op that alone reads the result is taken in. The fused op must come after the producer of
   // the shortcut, so it stands where a sum stood.
   bool take_reader(size_t* at) {
@@ -97,6 +173,7 @@ void fuse_nodes(const tfl::Context* context, const tfl::DelegateParams& params,
     if (node.shortcut != tfl::kNoTensor) continue;  // met again, at its new position
     if (fusion.fuse_into(i) != i) --i;              // another op moved to position i
   }
+  fusion.take_in_inputs();
 }
 
 }  // namespace bnn

@@ -5,7 +5,6 @@
 #include <stdexcept>
 
 #include "bnn/bmaxpool2d.h"
-#include "bnn/row_split.h"
 #include "conv_ops.h"
 #include "op_checks.h"
 #include "options.h"
@@ -13,79 +12,6 @@
 
 namespace bnn {
 namespace {
-
-class Quantize final : public Op {
- public:
-  Shape prepare(const OpTensors& tensors) override {
-    const std::vector<TensorView>& inputs = tensors.inputs;
-    const TensorView& output = tensors.output;
-    require(inputs.size() == 1, "needs one input");
-    const TensorView& x = inputs[0];
-    require(!x.shape.empty(), "the input must have at least one dimension");
-    require(x.type == tfl::kFloat32 || x.type == tfl::kInt8 || x.type == tfl::kBool,
-            "the input must be float32, int8 or bool");
-    require(output.type == tfl::kInt32, "the output must be int32");
-    Shape shape = x.shape;
-    shape.back() = words_for(shape.back());
-    return shape;
-  }
-
-  bool writes_frames() const override { return true; }
-
-  void run(const OpTensors& tensors, const OpContext& context) override {
-    const TensorView& x = tensors.inputs[0];
-    const auto [pixels, channels] = rows_and_channels(x.shape);
-    // By rows of the image, as the convolutions that read and follow it.
-    const bool image = x.shape.size() == 4;
-    const int64_t width = image ? x.shape[2] : 1, rows = width > 0 ? pixels / width : 0;
-    const bool parallel =
-        context.pool != nullptr && context.threads > 1 && pixels * channels >= kWorthAThread;
-    if (!parallel) {
-      pack_rows(tensors, 0, rows, width, *context.backend);
-      return;
-    }
-    const RowSplit split(rows, 1, std::min(context.threads, context.pool->threads()));
-    const auto pack_piece = [&tensors, width, split, backend = context.backend](int64_t index) {
-      const RowSplit::Piece piece = split.piece(index);
-      pack_rows(tensors, piece.first_row, piece.last_row, width, *backend);
-    };
-    context.pool->parallel_for(split.count(), context.threads, pack_piece);
-  }
-
- private:
-  // Elements. Waking a thread costs more than it brings here, but it is needed at once for the
-  // convolution, and half of the input may be in its cache.
-  static constexpr int64_t kWorthAThread = 16384;
-
-  static void pack_rows(const OpTensors& tensors, int64_t first, int64_t last, int64_t width,
-                        const bnn_backend& backend) {
-    const TensorView &x = tensors.inputs[0], &output = tensors.output;
-    const int64_t channels = x.shape.back();
-    if (output.frame.empty()) {
-      auto* words = static_cast<uint32_t*>(output.data) + first * width * words_for(channels);
-      pack(x, first * width, (last - first) * width, words, backend);
-      return;
-    }
-    for (int64_t row = first; row < last; ++row) {
-      const int64_t at = output.origin() + row / x.shape[1] * output.image_step() +
-                         row % x.shape[1] * output.row_step();
-      pack(x, row * width, width, static_cast<uint32_t*>(output.data) + at, backend);
-    }
-  }
-
-  static void pack(const TensorView& x, int64_t first, int64_t pixels, uint32_t* words,
-                   const bnn_backend& backend) {
-    const int64_t channels = x.shape.back(), at = first * channels;
-    if (x.type == tfl::kFloat32) {
-      backend.bitpack_f32(static_cast<const float*>(x.data) + at, pixels, channels, words);
-    } else if (x.type == tfl::kInt8) {
-      backend.bitpack_i8(static_cast<const int8_t*>(x.data) + at, x.zero_point, pixels, channels,
-                         words);
-    } else {
-      backend.bitpack_bool(static_cast<const uint8_t*>(x.data) + at, pixels, channels, words);
-    }
-  }
-};
 
 class Dequantize final : public Op {
  public:
@@ -183,7 +109,7 @@ bool is_binary_op(const char* name) {
 
 std::unique_ptr<Op> make_op(const std::string& name, const void* data, size_t size,
                             const bnn_backend& backend) {
-  if (name == "LceQuantize") return std::make_unique<Quantize>();
+  if (name == "LceQuantize") return make_quantize();
   if (name == "LceDequantize") return std::make_unique<Dequantize>();
   const Options options(data, size);
   if (name == "LceBMaxPool2d") return std::make_unique<MaxPool>(options);

@@ -64,6 +64,11 @@ class Op {
   virtual bool fuses() const { return false; }
   virtual void fuse(EpilogueStep) {}
 
+  // Bitpacking takes in what is done to its input, in this order, before it is prepared. It may
+  // then have several inputs, whose channels follow one another.
+  virtual bool takes_in() const { return false; }
+  virtual void take_in(std::vector<EpilogueStep>) {}
+
   // After prepare(): the narrowest frame that inputs[0] may have, and whether output, shortcut and
   // signs may have one.
   virtual Frame frame() const { return {}; }
@@ -81,6 +86,9 @@ std::unique_ptr<Op> make_activation(Activation activation);
 // step: BNN_STEP_MULTIPLY, _ADD or _PRELU.
 std::unique_ptr<Op> make_channel_op(EpilogueStep step, Activation activation);
 
+// CONCATENATION of images along their channels.
+std::unique_ptr<Op> make_join();
+
 // AVERAGE_POOL_2D, or a MEAN over height and width.
 struct AverageOptions {
   int32_t filter_height = 0, filter_width = 0;  // 0: the whole image, whatever its size
@@ -90,6 +98,9 @@ struct AverageOptions {
   bool keep_dims = true;
 };
 std::unique_ptr<Op> make_average(const AverageOptions& options);
+
+// LceQuantize.
+std::unique_ptr<Op> make_quantize();
 
 // Parses the options. Throws std::invalid_argument.
 std::unique_ptr<Op> make_op(const std::string& custom_name, const void* options,

@@ -60,7 +60,9 @@ PartitionNode Partition::make_node(tfl::Context* context, int index) const {
   node.output = only_output(*n.node);
   if (n.registration->builtin_code != tfl::kCustom) {
     node.name = builtin_name(n.registration->builtin_code);
+    node.join = is_join_of_channels(context, n);
     node.steps = epilogue_steps(context, n);
+    node.operand = step_operand(context, n);
     node.op = make_builtin(context, n);
     return node;
   }

@@ -21,7 +21,9 @@ struct PartitionNode {
   // What a convolution before it takes in instead: these steps, in order. A sum has the shortcut
   // as its first one.
   std::vector<EpilogueStep> steps;
+  int operand = tfl::kNoTensor;  // of the steps, if they are no sum
   bool quantize = false;
+  bool join = false;  // of images along their channels
   OpTensors tensors;  // as prepared
 };
 

@@ -20,6 +20,7 @@ enum Allocation : int { kNoMemory = 0, kReadOnly = 1 };
 enum Builtin : int {
   kAdd = 0,
   kAveragePool2d = 1,
+  kConcatenation = 2,
   kMul = 18,
   kRelu = 19,
   kReluN1To1 = 20,
@@ -110,6 +111,11 @@ struct Context {
 
 struct ArithmeticParams {  // builtin_data of ADD, MUL and SUB, as far as they agree
   int activation;          // 0 none, 1 relu, 2 relu_n1_to_1, 3 relu6, ...
+};
+
+struct ConcatenationParams {  // builtin_data of CONCATENATION
+  int axis;
+  int activation;
 };
 
 struct LeakyReluParams {  // builtin_data of LEAKY_RELU

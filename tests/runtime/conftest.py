@@ -50,6 +50,8 @@ def _options(spec: OpSpec) -> Any:
             activation = spec.options.get("activation", 0)
             table = f"{spec.name.capitalize()}Options"
             return builtin(table, fusedActivationFunction=activation)
+        case "CONCATENATION":
+            return builtin("ConcatenationOptions", axis=spec.options["axis"])
         case "LEAKY_RELU":
             return builtin("LeakyReluOptions", alpha=spec.options["alpha"])
         case "MEAN":

@@ -1,0 +1,237 @@
+// LceQuantize: bits from floats, int8 or bool, and what is done to floats on the way.
+#include <algorithm>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "bnn/flush_denormals.h"
+#include "bnn/row_split.h"
+#include "op_checks.h"
+#include "ops.h"
+
+namespace bnn {
+namespace {
+
+// Elements. Waking a thread costs more than it brings here, but it is needed at once for the
+// convolution, and half of the input may be in its cache.
+constexpr int64_t kWorthAThread = 16384;
+
+// Calls work(first row, last row) for the rows of images, by several threads if it pays.
+template <class Work>
+void for_rows(const Shape& shape, const OpContext& context, const Work& work) {
+  const auto [pixels, channels] = rows_and_channels(shape);
+  // By rows of the image, as the convolutions that read and follow it.
+  const int64_t width = shape.size() == 4 ? shape[2] : 1, rows = width > 0 ? pixels / width : 0;
+  if (context.pool == nullptr || context.threads < 2 || pixels * channels < kWorthAThread) {
+    work(0, rows, width);
+    return;
+  }
+  const RowSplit split(rows, 1, std::min(context.threads, context.pool->threads()));
+  context.pool->parallel_for(split.count(), context.threads, [&work, width, split](int64_t index) {
+    const RowSplit::Piece piece = split.piece(index);
+    work(piece.first_row, piece.last_row, width);
+  });
+}
+
+// The shape of images joined along their channels.
+Shape joined(const std::vector<TensorView>& parts) {
+  Shape shape = parts[0].shape;
+  for (size_t i = 1; i < parts.size(); ++i) {
+    const Shape& other = parts[i].shape;
+    require(other.size() == shape.size() &&
+                std::equal(other.begin(), other.end() - 1, shape.begin(), shape.end() - 1),
+            "the inputs " + text(parts[0].shape) + " and " + text(other) +
+                " differ in more than their channels");
+    shape.back() += other.back();
+  }
+  return shape;
+}
+
+// One value of a step for each channel.
+struct ChannelStep {
+  ChannelStep(const EpilogueStep& step, int64_t channels)
+      : kind(step.kind), low(info(step.activation).low), high(info(step.activation).high) {
+    if (kind == BNN_STEP_CLAMP) return;
+    require(step.values.size() == 1 || step.values.size() == static_cast<size_t>(channels),
+            std::to_string(step.values.size()) + " constants do not fit " +
+                std::to_string(channels) + " channels");
+    values.resize(static_cast<size_t>(channels), step.values[0]);
+    if (step.values.size() > 1) values = step.values;
+  }
+
+  // Of the channels from `first` on. y may be x.
+  void run(const float* x, int64_t first, int64_t count, float* y) const {
+    const float* value = values.data() + (kind == BNN_STEP_CLAMP ? 0 : first);
+    switch (kind) {
+      case BNN_STEP_ADD:
+        for (int64_t c = 0; c < count; ++c) y[c] = x[c] + value[c];
+        break;
+      case BNN_STEP_MULTIPLY:
+        for (int64_t c = 0; c < count; ++c) y[c] = x[c] * value[c];
+        break;
+      case BNN_STEP_PRELU:
+        for (int64_t c = 0; c < count; ++c) y[c] = x[c] < 0 ? x[c] * value[c] : x[c];
+        break;
+      default:  // NaN stays NaN
+        for (int64_t c = 0; c < count; ++c) {
+          const float v = x[c] < low ? low : x[c];
+          y[c] = v > high ? high : v;
+        }
+    }
+  }
+
+  decltype(EpilogueStep::kind) kind;
+  float low, high;
+  std::vector<float> values;
+};
+
+class Quantize final : public Op {
+ public:
+  bool takes_in() const override { return true; }
+  void take_in(std::vector<EpilogueStep> steps) override { given_ = std::move(steps); }
+
+  Shape prepare(const OpTensors& tensors) override {
+    const std::vector<TensorView>& inputs = tensors.inputs;
+    require(!inputs.empty() && (inputs.size() == 1 || takes_floats(inputs)), "needs one input");
+    const TensorView& x = inputs[0];
+    require(!x.shape.empty(), "the input must have at least one dimension");
+    require(x.type == tfl::kFloat32 || x.type == tfl::kInt8 || x.type == tfl::kBool,
+            "the input must be float32, int8 or bool");
+    require(tensors.output.type == tfl::kInt32, "the output must be int32");
+    joined_ = joined(inputs);
+    steps_.clear();
+    for (const EpilogueStep& step : given_) steps_.emplace_back(step, joined_.back());
+    Shape shape = joined_;
+    shape.back() = words_for(shape.back());
+    return shape;
+  }
+
+  bool writes_frames() const override { return true; }
+
+  void run(const OpTensors& tensors, const OpContext& context) override {
+    const TensorView& output = tensors.output;
+    const int64_t row_words = words_for(joined_.back());
+    for_rows(joined_, context, [&](int64_t first, int64_t last, int64_t width) {
+      auto* words = static_cast<uint32_t*>(output.data);
+      if (output.frame.empty()) {
+        pack(tensors.inputs, first * width, (last - first) * width,
+             words + first * width * row_words, *context.backend);
+        return;
+      }
+      for (int64_t row = first; row < last; ++row) {
+        const int64_t at = output.origin() + row / joined_[1] * output.image_step() +
+                           row % joined_[1] * output.row_step();
+        pack(tensors.inputs, row * width, width, words + at, *context.backend);
+      }
+    });
+  }
+
+ private:
+  static constexpr int64_t kTile = 4096;  // floats that lie between two passes over them
+
+  static bool takes_floats(const std::vector<TensorView>& inputs) {
+    return std::all_of(inputs.begin(), inputs.end(), [](const TensorView& x) {
+      return x.type == tfl::kFloat32 && x.shape.size() == 4;
+    });
+  }
+
+  void pack(const std::vector<TensorView>& inputs, int64_t first, int64_t pixels, uint32_t* words,
+            const bnn_backend& backend) const {
+    const TensorView& x = inputs[0];
+    const int64_t channels = joined_.back(), at = first * channels;
+    if (x.type == tfl::kInt8) {
+      backend.bitpack_i8(static_cast<const int8_t*>(x.data) + at, x.zero_point, pixels, channels,
+                         words);
+    } else if (x.type == tfl::kBool) {
+      backend.bitpack_bool(static_cast<const uint8_t*>(x.data) + at, pixels, channels, words);
+    } else if (inputs.size() == 1 && steps_.empty()) {
+      backend.bitpack_f32(static_cast<const float*>(x.data) + at, pixels, channels, words);
+    } else {
+      pack_tiles(inputs, first, pixels, words, backend);
+    }
+  }
+
+  // The values that are to be packed never leave the cache nearest to the core.
+  void pack_tiles(const std::vector<TensorView>& inputs, int64_t first, int64_t pixels,
+                  uint32_t* words, const bnn_backend& backend) const {
+    alignas(64) float tile[kTile];
+    const int64_t channels = joined_.back(), row_words = words_for(channels);
+    const int64_t block = std::max<int64_t>(1, kTile / std::max<int64_t>(channels, 1));
+    for (int64_t p = 0; p < pixels; p += block) {
+      const int64_t count = std::min(block, pixels - p);
+      for (int64_t from = 0; from < channels; from += kTile) {  // kTile holds whole words
+        const int64_t width = std::min(kTile, channels - from);
+        fill(inputs, first + p, count, from, width, tile);
+        backend.bitpack_f32(tile, count, width, words + p * row_words + from / 32);
+      }
+    }
+  }
+
+  // Channels `from` to `from + width` of `count` pixels.
+  void fill(const std::vector<TensorView>& inputs, int64_t pixel, int64_t count, int64_t from,
+            int64_t width, float* tile) const {
+    const FlushDenormals as_xnnpack;
+    int64_t begin = 0;  // of a part
+    for (const TensorView& part : inputs) {
+      const int64_t size = part.shape.back(), first = std::max(begin, from),
+                    last = std::min(begin + size, from + width);
+      const float* x = static_cast<const float*>(part.data) + pixel * size + (first - begin);
+      float* y = tile + (first - from);
+      begin += size;
+      if (first >= last) continue;
+      for (int64_t i = 0; i < count; ++i, x += size, y += width) {
+        if (steps_.empty()) {
+          std::memcpy(y, x, static_cast<size_t>(last - first) * sizeof(float));
+        } else {
+          steps_[0].run(x, first, last - first, y);
+        }
+      }
+    }
+    for (size_t s = 1; s < steps_.size(); ++s) {
+      for (int64_t i = 0; i < count; ++i) {
+        steps_[s].run(tile + i * width, from, width, tile + i * width);
+      }
+    }
+  }
+
+  std::vector<EpilogueStep> given_;
+  std::vector<ChannelStep> steps_;
+  Shape joined_;
+};
+
+class Join final : public Op {
+ public:
+  Shape prepare(const OpTensors& tensors) override {
+    require(!tensors.inputs.empty(), "needs an input");
+    for (const TensorView& x : tensors.inputs) {
+      require(x.type == tfl::kFloat32, "the inputs must be float32");
+      require_rank(x, 4, "each input");
+    }
+    return joined(tensors.inputs);
+  }
+
+  void run(const OpTensors& tensors, const OpContext& context) override {
+    const Shape& shape = tensors.output.shape;
+    for_rows(shape, context, [&](int64_t first, int64_t last, int64_t width) {
+      const int64_t channels = shape.back();
+      int64_t begin = 0;
+      for (const TensorView& part : tensors.inputs) {
+        const int64_t size = part.shape.back();
+        const float* x = static_cast<const float*>(part.data) + first * width * size;
+        float* y = static_cast<float*>(tensors.output.data) + first * width * channels + begin;
+        for (int64_t p = first * width; p < last * width; ++p, x += size, y += channels) {
+          std::memcpy(y, x, static_cast<size_t>(size) * sizeof(float));
+        }
+        begin += size;
+      }
+    });
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Op> make_quantize() { return std::make_unique<Quantize>(); }
+
+std::unique_ptr<Op> make_join() { return std::make_unique<Join>(); }
+
+}  // namespace bnn
