@@ -16,6 +16,7 @@ from bnn_lab.cli.convert import convert_command
 from bnn_lab.cli.course import app as course_app
 from bnn_lab.cli.demo import demo_command
 from bnn_lab.cli.doctor import doctor_command
+from bnn_lab.cli.experiment import experiment_command
 from bnn_lab.cli.inspect import inspect_command
 from bnn_lab.cli.lessons import lessons_command
 from bnn_lab.cli.profile import profile_command
@@ -51,6 +52,7 @@ app.command("convert")(convert_command)
 app.command("inspect")(inspect_command)
 app.command("profile")(profile_command)
 app.command("train")(train_command)
+app.command("experiment")(experiment_command)
 app.command("calibrate")(calibrate_command)
 app.add_typer(bench_app, name="bench")
 app.add_typer(course_app, name="course")

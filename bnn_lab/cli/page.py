@@ -69,6 +69,16 @@ def write_study_page(study: Study, path: Path) -> None:
     write_file(path, to_html(study.question, parts), "page")
 
 
+def write_experiment_page(question: str, frame: Any, drawing: Drawing, path: Path) -> None:
+    """Write a page with an experiment's figure and table.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    parts: list[Part] = [Text(drawing.words), _Embedder()(drawing), frame_table(frame, "Runs")]
+    write_file(path, to_html(question, parts), "page")
+
+
 class _Embedder:
     """Figures as HTML; plotly's code goes in once, with the first."""
 

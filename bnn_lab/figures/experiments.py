@@ -17,8 +17,11 @@ from bnn_lab.experiments.training import (
     ExperimentResult,
     LearningRateIsInertia,
     ScalingInvariance,
+    ShortcutsAndEnds,
 )
 from bnn_lab.figures import theme
+from bnn_lab.figures.architecture import draw_shortcuts_and_ends
+from bnn_lab.figures.bop_experiments import DRAWN as BOP_DRAWN
 from bnn_lab.figures.drawing import Drawing
 from bnn_lab.figures.latent_experiments import DRAWN as LATENT_DRAWN
 from bnn_lab.training.uncertainty import difference_uncertainty
@@ -267,6 +270,8 @@ def _comparison(frame: pd.DataFrame) -> Drawing:
 
 _DRAWN: dict[type, Callable[[Any], Drawing]] = {
     **LATENT_DRAWN,
+    **BOP_DRAWN,
+    ShortcutsAndEnds: draw_shortcuts_and_ends,
     ScalingInvariance: _invariance,
     LearningRateIsInertia: _inertia,
     ClipAndDecay: _clip,

@@ -38,13 +38,11 @@ def change_recipe(recipe: Recipe, settings: Sequence[str]) -> tuple[Recipe, dict
     keys = [*dict.fromkeys(_keys(recipe))]
     changes: dict[str, Any] = {}
     for setting in settings:
-        short, equals, text = setting.partition("=")
-        if not equals:
-            raise InputError(f"--set {setting}: there is no '='. Fix: write KEY=VALUE.")
-        key = _find(recipe.name, short.strip(), keys)
+        short, value = parse_setting(setting)
+        key = _find(recipe.name, short, keys)
         if key in changes:
             raise InputError(f"--set {setting}: {key} is given twice. Fix: leave one out.")
-        changes[key] = _value(text.strip())
+        changes[key] = value
         *path, last = key.split(".")
         table = content
         for part in path:
@@ -56,6 +54,21 @@ def change_recipe(recipe: Recipe, settings: Sequence[str]) -> tuple[Recipe, dict
                 )
         table[last] = changes[key]
     return convert_recipe(content, f"recipe {recipe.name} with {', '.join(settings)}"), changes
+
+
+def parse_setting(setting: str) -> tuple[str, Any]:
+    """Split ``key=value``; the value is read as in TOML, and a word may do without quotes.
+
+    Raises:
+        InputError: there is no ``=``.
+    """
+    key, equals, text = setting.partition("=")
+    if not equals:
+        raise InputError(f"--set {setting}: there is no '='. Fix: write KEY=VALUE.")
+    try:
+        return key.strip(), tomllib.loads(f"value = {text.strip()}")["value"]
+    except (tomllib.TOMLDecodeError, KeyError):
+        return key.strip(), text.strip()  # what fits no key is refused with the key's name
 
 
 def folder_name(recipe: str, changes: dict[str, Any]) -> str:
@@ -108,10 +121,3 @@ def _find(recipe: str, name: str, keys: list[str]) -> str:
     near = [*dict.fromkeys(lasts.get(key, key) for key in near)]
     fix = f"did you mean {' or '.join(near)}?" if near else f"use one of {', '.join(keys)}."
     raise InputError(f"--set {name}: recipe {recipe} has no such key. Fix: {fix}")
-
-
-def _value(text: str) -> Any:
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except (tomllib.TOMLDecodeError, KeyError):
-        return text  # a word without quotes; what fits no key is refused with the key's name

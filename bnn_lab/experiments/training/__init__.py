@@ -7,6 +7,14 @@ from bnn_lab.experiments.training.architecture import (
 )
 from bnn_lab.experiments.training.base import ExperimentResult, Running
 from bnn_lab.experiments.training.bop import BopGrid, BopVsLatent, bop_grid, bop_vs_latent
+from bnn_lab.experiments.training.catalogue import EXPERIMENTS, Entry, run_experiment
+from bnn_lab.experiments.training.curves import (
+    BatchAgainstGamma,
+    Figure2,
+    batch_against_gamma,
+    figure2,
+)
+from bnn_lab.experiments.training.factors import ScalingFactors, scaling_factors
 from bnn_lab.experiments.training.films import bop_films, film_of
 from bnn_lab.experiments.training.inertia import (
     ClipAndDecay,
@@ -36,11 +44,15 @@ from bnn_lab.experiments.training.quantizers import (
 )
 
 __all__ = [
+    "EXPERIMENTS",
     "PSEUDO_GRADIENTS",
+    "BatchAgainstGamma",
     "BopGrid",
     "BopVsLatent",
     "ClipAndDecay",
+    "Entry",
     "ExperimentResult",
+    "Figure2",
     "InertiaKnobs",
     "LatentApproximation",
     "LayerPace",
@@ -52,13 +64,16 @@ __all__ = [
     "OptimizerMemory",
     "PseudoGradients",
     "Running",
+    "ScalingFactors",
     "ScalingInvariance",
     "ShortcutsAndEnds",
     "TrainedText",
+    "batch_against_gamma",
     "bop_films",
     "bop_grid",
     "bop_vs_latent",
     "clip_and_decay",
+    "figure2",
     "film_of",
     "forward_and_backward",
     "inertia_knobs",
@@ -71,6 +86,8 @@ __all__ = [
     "optimizer_memory",
     "pseudo_gradients",
     "recorded_shortcuts_and_ends",
+    "run_experiment",
+    "scaling_factors",
     "scaling_invariance",
     "shortcuts_and_ends",
     "train_mlp_run",

@@ -11,6 +11,7 @@ from bnn_lab.data import ImageData
 from bnn_lab.errors import InputError
 from bnn_lab.experiments.training.mlp_settings import QUANTIZERS, MlpRun
 from bnn_lab.models._common import without_clip_advice
+from bnn_lab.models.alexnet import filter_scaled_sign
 from bnn_lab.models.digits_mlp import digits_mlp
 from bnn_lab.training.bop import bop_optimizer
 from bnn_lab.training.schedules import step_decay
@@ -47,7 +48,9 @@ def build(run: MlpRun, data: ImageData) -> Any:
     if run.l2:
         options["kernel_regularizer"] = lambda: tf.keras.regularizers.L2(run.l2)
     if run.method not in ("bop", "bop2", "float"):
-        options["kernel_quantizer"] = lambda: make_quantizer(run.quantizer, run.ste_clip)
+        options["kernel_quantizer"] = lambda: make_quantizer(
+            run.quantizer, run.ste_clip, run.factor
+        )
     with without_clip_advice():
         model = digits_mlp(
             run.hidden,
@@ -57,6 +60,9 @@ def build(run: MlpRun, data: ImageData) -> Any:
             classes=data.classes,
             **options,
         )
+    for layer in model.layers:
+        if hasattr(layer, "epsilon"):
+            layer.epsilon = run.norm_epsilon
     if run.initial_scale != 1.0:
         for layer in model.layers:
             if hasattr(layer, "kernel"):
@@ -64,12 +70,29 @@ def build(run: MlpRun, data: ImageData) -> Any:
     return model
 
 
-def make_quantizer(name: str, clip: float | None = None) -> Any:
-    """A quantizer of kernels by its key in `QUANTIZERS`; `clip` is that of `MlpRun.ste_clip`."""
+def make_quantizer(name: str, clip: float | None = None, factor: float = 1.0) -> Any:
+    """A quantizer of kernels by its key in `QUANTIZERS`, with `MlpRun.ste_clip` and its factor."""
     import larq as lq
 
+    if name == "filter_mean":
+        return filter_scaled_sign()
+    if factor != 1.0:
+        return scaled_sign(factor, clip)
     options = {"clip_value": clip} if name in ("ste", "magnitude") else {}
     return getattr(lq.quantizers, QUANTIZERS[name])(**options)
+
+
+def scaled_sign(factor: float, clip: float | None) -> Any:
+    """The straight-through sign times a constant, through which the gradient passes too."""
+    import larq as lq
+
+    class ConstantTimesSign(lq.quantizers.Quantizer):
+        precision = 1
+
+        def call(self, inputs: Any) -> Any:
+            return super().call(factor * lq.quantizers.ste_sign(inputs, clip))
+
+    return ConstantTimesSign()
 
 
 def make_optimizer(run: MlpRun, model: Any, steps: int) -> Any:

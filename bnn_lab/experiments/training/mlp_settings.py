@@ -10,12 +10,14 @@ from bnn_lab.data.named import LOADERS
 from bnn_lab.errors import InputError
 
 METHODS = ("bop", "bop2", "sgd", "momentum", "adam", "float")
-# Name to larq's class: what the kernels' latent weights go through, and its pseudo-gradient.
+# Name to larq's class, if it is larq's: what the kernels' latent weights go through, and its
+# pseudo-gradient.
 QUANTIZERS = {
     "ste": "SteSign",
     "approx": "ApproxSign",
     "swish": "SwishSign",
     "magnitude": "MagnitudeAwareSign",
+    "filter_mean": "",  # `bnn_lab.models.alexnet.filter_scaled_sign`
 }
 
 
@@ -47,9 +49,11 @@ class MlpRun:
         quantizer: a key of `QUANTIZERS`, for latent weights.
         ste_clip: for ``ste`` and ``magnitude``, the bound beyond which the straight-through
             gradient is 0; None for no bound.
+        factor: what the binary weights are multiplied by, for ``ste``.
         weight_clip: bound to which latent weights are clipped after each step; None for none.
         l2: coefficient of the latent weights' squared sum in the loss.
         norm_learning_rate: Adam's, on batch normalization.
+        norm_epsilon: what batch normalization adds to the variance.
         validation: images taken from the training set to choose settings by; 0 for none.
     """
 
@@ -71,9 +75,11 @@ class MlpRun:
     pretrained: int = 0
     quantizer: str = "ste"
     ste_clip: float | None = None
+    factor: float = 1.0
     weight_clip: float | None = None
     l2: float = 0.0
     norm_learning_rate: float = 0.01
+    norm_epsilon: float = 1e-3
     validation: int = 0
 
     def __post_init__(self) -> None:
@@ -91,7 +97,8 @@ class MlpRun:
                 f"{self!r}: needs epochs and batch of at least 1 and no negative number of "
                 "validation images or epochs."
             )
-        for name in ("learning_rate", "initial_scale", "norm_learning_rate", "rate_factor"):
+        above_0 = ("learning_rate", "initial_scale", "norm_learning_rate", "rate_factor")
+        for name in (*above_0, "factor", "norm_epsilon"):
             if not (getattr(self, name) > 0 and math.isfinite(getattr(self, name))):
                 raise InputError(f"MlpRun({name}={getattr(self, name)!r}): must be above 0.")
         self._refuse_unused()
@@ -100,14 +107,16 @@ class MlpRun:
         default = {field: value.default for field, value in self.__dataclass_fields__.items()}
         bop = ("gamma", "threshold", "gamma_factor", "gamma_every", "sigma")
         rate = ("learning_rate", "initial_scale", "rate_factor", "rate_every", "weight_clip", "l2")
-        latent = (*rate, "pretrained", "quantizer", "ste_clip")
+        latent = (*rate, "pretrained", "quantizer", "ste_clip", "factor")
         unused = {
             "bop": (*latent, "sigma"),
             "bop2": latent,
-            "float": (*bop, "pretrained", "quantizer", "ste_clip"),
+            "float": (*bop, "pretrained", "quantizer", "ste_clip", "factor"),
         }.get(self.method, bop)
         if self.quantizer not in ("ste", "magnitude"):
             unused = (*unused, "ste_clip")
+        if self.quantizer != "ste":
+            unused = (*unused, "factor")
         wrong = [name for name in unused if getattr(self, name) != default[name]]
         if wrong:
             raise InputError(f"MlpRun(method={self.method!r}) does not use {wrong}.")
