@@ -7,6 +7,7 @@ from bnn_lab.models.densenet import (
     binary_densenet,
     binary_densenet28,
     binary_densenet37,
+    binary_densenet37_dilated,
     binary_densenet45,
 )
 from bnn_lab.models.digits import digits_bnn
@@ -14,8 +15,10 @@ from bnn_lab.models.digits_mlp import digits_mlp
 from bnn_lab.models.meliusnet import meliusnet22
 from bnn_lab.models.published import Counts, count, models_table
 from bnn_lab.models.quicknet import quicknet, quicknet_cifar, quicknet_large, quicknet_small
+from bnn_lab.models.reactnet import filter_mean_sign, reactnet_a, rprelu, rsign
 from bnn_lab.models.real_to_binary import real_to_binary
 from bnn_lab.models.registry import NETWORKS, Network, Published, network, networks
+from bnn_lab.models.resnet_e import resnet_e18
 from bnn_lab.models.zoo_weights import load_larq_zoo_weights
 
 __all__ = [
@@ -27,6 +30,7 @@ __all__ = [
     "binary_densenet",
     "binary_densenet28",
     "binary_densenet37",
+    "binary_densenet37_dilated",
     "binary_densenet45",
     "binarynet",
     "binarynet_small",
@@ -36,6 +40,7 @@ __all__ = [
     "digits_bnn",
     "digits_mlp",
     "dorefanet",
+    "filter_mean_sign",
     "load_larq_zoo_weights",
     "meliusnet22",
     "models_table",
@@ -45,6 +50,10 @@ __all__ = [
     "quicknet_cifar",
     "quicknet_large",
     "quicknet_small",
+    "reactnet_a",
     "real_to_binary",
+    "resnet_e18",
+    "rprelu",
+    "rsign",
     "xnornet",
 ]

@@ -39,6 +39,20 @@ def binary_densenet37(
     )
 
 
+def binary_densenet37_dilated(
+    input_shape: Sequence[int] = IMAGENET_SHAPE, classes: int = IMAGENET_CLASSES
+) -> Any:
+    """BinaryDenseNet 37, the last two sections dilated, not pooled; else as `binary_densenet`."""
+    return binary_densenet(
+        input_shape,
+        classes,
+        (6, 8, 12, 6),
+        (3.3, 3.3, 4.0),
+        dilations=(1, 1, 2, 4),
+        name="binary_densenet37_dilated",
+    )
+
+
 def binary_densenet45(
     input_shape: Sequence[int] = IMAGENET_SHAPE, classes: int = IMAGENET_CLASSES
 ) -> Any:
@@ -54,6 +68,7 @@ def binary_densenet(
     blocks: Sequence[int],
     reductions: Sequence[float],
     *,
+    dilations: Sequence[int] = (),
     latent_weights: bool = True,
     name: str = "binary_densenet",
 ) -> Any:
@@ -66,6 +81,8 @@ def binary_densenet(
         blocks: binary convolutions in each section, each adds 64 channels.
         reductions: the factors by which the float 1×1 convolution after each section but the last
             divides the channels (rounded to a multiple of 32).
+        dilations: of the binary convolutions in each section, default 1; before a section with
+            more than 1 there is no pooling.
         latent_weights: False for Bop.
         name: name of the model.
 
@@ -80,8 +97,14 @@ def binary_densenet(
             f"{name}: {len(blocks)} sections need {len(blocks) - 1} reductions of at least 1, not "
             f"{tuple(reductions)}."
         )
+    rates = tuple(dilations) or (1,) * len(blocks)
+    if len(rates) != len(blocks) or any(rate < 1 for rate in rates):
+        raise InputError(
+            f"{name}: {len(blocks)} sections need as many dilations of at least 1, not {rates}."
+        )
     small = len(input_shape) == 3 and input_shape[0] < 50
-    check_image(name, input_shape, classes, divisor=2 ** (len(blocks) - 1 + 2 * (not small)))
+    pools = sum(rate == 1 for rate in rates[1:])
+    check_image(name, input_shape, classes, divisor=2 ** (pools + 2 * (not small)))
     tf, layers, _ = tools()
 
     def norm(x: Any) -> Any:
@@ -98,11 +121,19 @@ def binary_densenet(
         x = layers.MaxPool2D(3, strides=2, padding="same")(x)
     for section, count in enumerate(blocks):
         for _ in range(count):
-            y = binary_conv(norm(x), _GROWTH, latent_weights=latent_weights, clip=_CLIP)
+            y = binary_conv(
+                norm(x),
+                _GROWTH,
+                latent_weights=latent_weights,
+                clip=_CLIP,
+                dilation_rate=rates[section],
+            )
             x = layers.concatenate([x, y])
         x = norm(x)
         if section < len(reductions):
-            x = layers.ReLU()(layers.MaxPool2D(2)(x))
+            if rates[section + 1] == 1:
+                x = layers.MaxPool2D(2)(x)
+            x = layers.ReLU()(x)
             # Floor division first: this is how the published networks were built.
             x = conv(x, round(x.shape[-1] // reductions[section] / 32) * 32, 1)
     x = layers.Dense(classes, kernel_initializer="he_normal")(average_pool(layers.ReLU()(x)))

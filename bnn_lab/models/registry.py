@@ -12,12 +12,19 @@ from bnn_lab.models._common import IMAGENET_SHAPE
 from bnn_lab.models.alexnet import binary_alexnet, dorefanet, xnornet
 from bnn_lab.models.binarynet import binarynet, binarynet_small
 from bnn_lab.models.birealnet import birealnet, birealnet_small
-from bnn_lab.models.densenet import binary_densenet28, binary_densenet37, binary_densenet45
+from bnn_lab.models.densenet import (
+    binary_densenet28,
+    binary_densenet37,
+    binary_densenet37_dilated,
+    binary_densenet45,
+)
 from bnn_lab.models.digits import digits_bnn
 from bnn_lab.models.digits_mlp import digits_mlp
 from bnn_lab.models.meliusnet import meliusnet22
 from bnn_lab.models.quicknet import quicknet, quicknet_cifar, quicknet_large, quicknet_small
+from bnn_lab.models.reactnet import reactnet_a
 from bnn_lab.models.real_to_binary import real_to_binary
+from bnn_lab.models.resnet_e import resnet_e18
 from bnn_lab.models.variants import without_shortcuts
 
 CIFAR_SHAPE = (32, 32, 3)
@@ -32,7 +39,7 @@ class Published:
     Attributes:
         macs: (binary, all). Not printed anywhere to the last digit: these are what
             `larq.models.summary` counts on larq-zoo 2.4's own network, which an optional test
-            repeats (BinaryNet: on ours).
+            repeats (networks that larq-zoo lacks: on ours).
         source: source of these figures.
         zoo_name: larq-zoo's name, with which its weight files begin; "" if it has none.
         parameters: published number; None for none.
@@ -196,6 +203,15 @@ _ALL = (
         ),
     ),
     _DENSENET(
+        "binary_densenet37_dilated",
+        binary_densenet37_dilated,
+        published=Published(
+            (7_774_470_144, 8_227_095_552),
+            "larq-zoo 2.4 has the network; no figures of it were seen",
+            zoo_name="binary_densenet_37_dilated",
+        ),
+    ),
+    _DENSENET(
         "binary_densenet45",
         binary_densenet45,
         published=Published(
@@ -206,6 +222,31 @@ _ALL = (
             size=7.35,
             rounded_macs=(6.67e9, 0.9634),
             more_sources="MACs: summary in larq/docs, pull request 85",
+        ),
+    ),
+    Network(
+        "resnet_e18",
+        resnet_e18,
+        "resnet_e",
+        "arXiv:1906.08637",
+        published=Published(
+            (1_676_279_808, 1_814_073_344),
+            "larq-zoo 2.4, docstring of the network",
+            zoo_name="resnet_e_18",
+            parameters=11_699_368,
+            top1=58.32,
+        ),
+    ),
+    Network(
+        "reactnet_a",
+        reactnet_a,
+        "reactnet",
+        "arXiv:2003.03488",
+        published=Published(
+            (4_816_896_000, 4_828_758_016),
+            "README of the code of arXiv:2106.11309, https://github.com/liuzechun/AdamBNN",
+            top1=69.4,
+            operations=8.7e7,
         ),
     ),
     _BINARYNET(
