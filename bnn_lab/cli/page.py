@@ -75,7 +75,7 @@ def write_experiment_page(question: str, frame: Any, drawing: Drawing, path: Pat
     Raises:
         InputError: the file cannot be written.
     """
-    parts: list[Part] = [Text(drawing.words), _Embedder()(drawing), frame_table(frame, "Runs")]
+    parts: list[Part] = [_Embedder()(drawing), frame_table(frame, "Runs")]
     write_file(path, to_html(question, parts), "page")
 
 

@@ -75,9 +75,9 @@ def _over_time(frame: pd.DataFrame) -> Drawing:
         words.append(f"{titles[column - 1]}: {'; '.join(told)}.")
     figure.update_layout(
         **theme.layout("Accuracy and flips over time", showlegend=True),
-        height=520,
-        legend={"orientation": "h", "y": -0.14},
-        margin={"l": 10, "r": 10, "t": 80},
+        height=560,
+        legend={"orientation": "h", "y": -0.2, "yanchor": "top"},
+        margin={"l": 10, "r": 10, "t": 80, "b": 100},
     )
     figure.update_xaxes(theme.axis(""))
     figure.update_xaxes(title="epoch", row=2)

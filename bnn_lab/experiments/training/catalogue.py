@@ -79,7 +79,7 @@ def _knob(name: str) -> InertiaKnobs:
 
 EXPERIMENTS: dict[str, Entry] = {
     "figure2": Entry(
-        "How do accuracy and flips go on over time for several γ and several τ?",
+        "How do accuracy and flips develop over time, for several γ and several τ?",
         figure2,
         Figure2(),
         {"gammas": (1e-1, 1e-3), "taus": (1e-6, 1e-4), "epochs": 5},
