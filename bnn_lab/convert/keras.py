@@ -8,6 +8,7 @@ from typing import Any, Literal, overload
 
 from bnn_lab.convert.attribution import make_report
 from bnn_lab.convert.calibration import RepresentativeData
+from bnn_lab.convert.early_refusal import refuse_early
 from bnn_lab.convert.ir.exporter import export_model
 from bnn_lab.convert.ir.text import ir_text
 from bnn_lab.convert.layer_map import LayerMap, leaf_layers
@@ -114,7 +115,8 @@ def convert_keras_model(
             mixed precision, or TensorFlow's converter rejects it.
         InputError: `representative_dataset` does not fit the model's inputs, or a type is unknown
             or int8 for a float model.
-        NoBinaryLayerError: no layer of the model can be binary; says why for each.
+        NoBinaryLayerError: no layer of the model can be binary; says why for each. Where a large
+            model's Keras layers prove it, before any work.
     """
     quantization = Quantization(representative_dataset, inference_input_type, inference_output_type)
     pipeline = make_pipeline(lce_compatible=lce_compatible)
@@ -156,6 +158,8 @@ def convert_with_progress(
     progress: Callable[[str], None] = lambda step: None,
 ) -> tuple[bytes, Callable[[], Report]]:
     """The file, and what makes its report (which takes some time)."""
+    if require and quantization == Quantization():
+        refuse_early(model, model_name(model))
     progress("TensorFlow traces and converts the model")
     _, module = import_stock(concrete_function(model), model_name(model), quantization)
     layers = list(leaf_layers(model))

@@ -116,10 +116,9 @@ def _plain_if_need_be(
     try:
         return function(source, **options)
     except NoBinaryLayerError as error:
-        if error.tflite is None:
-            raise
         warnings.warn(f"{error}\nThe result is a model without binary ops.", stacklevel=4)
-        return error.tflite
+        # It is not made where a large model was refused before the work.
+        return error.tflite or convert.trace_keras_model(source, snapshots=False).tflite
 
 
 def _options(input_type: Any, output_type: Any, target: str) -> dict[str, Any]:
