@@ -48,7 +48,9 @@ def refuse_early(model: Any, name: str) -> None:
     Raises:
         NoBinaryLayerError: it has none; says why for each layer with a quantizer.
     """
-    if sum(int(np.prod(w.shape)) for w in getattr(model, "weights", [])) * 4 < LARGE:
+    if not getattr(model, "_is_graph_network", False):
+        return  # nor has it weights, unless it was called
+    if sum(int(np.prod(weight.shape)) for weight in model.weights) * 4 < LARGE:
         return
     reasons = no_binary_layer(model)
     if reasons is not None:

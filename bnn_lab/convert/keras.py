@@ -158,7 +158,7 @@ def convert_with_progress(
     progress: Callable[[str], None] = lambda step: None,
 ) -> tuple[bytes, Callable[[], Report]]:
     """The file, and what makes its report (which takes some time)."""
-    if require and quantization == Quantization():
+    if require and quantization.keeps_float:
         refuse_early(model, model_name(model))
     progress("TensorFlow traces and converts the model")
     _, module = import_stock(concrete_function(model), model_name(model), quantization)

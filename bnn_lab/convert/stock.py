@@ -69,6 +69,12 @@ class Quantization:
     output_type: str = "float32"
     int8_weights: bool = False
 
+    @property
+    def keeps_float(self) -> bool:
+        """Whether nothing is asked for but what the model itself holds."""
+        types = {self.input_type, self.output_type}
+        return self.representative_data is None and types == {"float32"} and not self.int8_weights
+
     def configure(self, converter: Any, function: FixedFunction) -> None:
         """Set the converter's options.
 

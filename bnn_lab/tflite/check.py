@@ -39,6 +39,7 @@ _MAY_RETURN_NOTHING = {"ASSIGN_VARIABLE", "CALL", "CALL_ONCE", "HASHTABLE_IMPORT
 _POSITIVE = ("strideH", "strideW", "dilationHFactor", "dilationWFactor")
 _LEAST_SCALE = float(np.finfo(np.float32).tiny)  # XNNPACK dies of smaller ones
 _MOST_RATIO = 1 << 20
+_COMPARISONS = ("EQUAL", "NOT_EQUAL", "LESS", "LESS_EQUAL", "GREATER", "GREATER_EQUAL")
 _SCALED = ("INT8", "UINT8", "INT16")  # what LiteRT divides by the scale of
 
 
@@ -114,6 +115,8 @@ class _Graph:
                 check_types(code.name, shown, [self._shown(index) for index in results], where)
             if code.name in ("ADD", "SUB"):
                 self._check_sum(where, operands, results)
+            if code.name in _COMPARISONS:
+                self._check_comparison(where, operands)
             if code.custom:
                 words.check(code.name, op, operands, results, where)
         for index in outputs:
@@ -177,6 +180,15 @@ class _Graph:
             raise ModelFileError(
                 f"{where} has scales of {max(scales[:2]):.3g} and {scales[-1]:.3g}, but those of "
                 f"its inputs must be less than {_MOST_RATIO // 2} times that of its result"
+            )
+
+    def _check_comparison(self, where: str, operands: tuple[int, ...]) -> None:
+        """LiteRT compares 8-bit numbers by factors below one, and dies of a scale that is not."""
+        scales = [_scale_of(self.tensors[index]) for index in operands]
+        if max(scales) >= 1:
+            raise ModelFileError(
+                f"{where} compares 8-bit numbers of scale {max(scales):.3g}, but it must be less "
+                "than 1"
             )
 
     def _in_range(self, indices: Iterable[int], role: str) -> None:

@@ -340,6 +340,28 @@ def test_sums_that_litert_dies_of():
     np.testing.assert_allclose(Interpreter(scaled(2.0, "ADD")).predict(x), 6)
 
 
+def compared(kind: str, scale: float) -> bytes:
+    """An int8 value compared with itself, and the answers as numbers."""
+    graph = GraphWriter()
+    x, y = graph.input((1, 4), np.float32), graph.output((1, 4), np.float32)
+    steps = graph.tensor((1, 4), np.int8, scale=scale)
+    answers = graph.tensor((1, 4), np.bool_)
+    graph.op("QUANTIZE", [x], [steps])
+    graph.op(kind, [steps, steps], [answers])
+    graph.op("CAST", [answers], [y])
+    return graph.finish()
+
+
+@pytest.mark.parametrize(
+    "kind", ["EQUAL", "NOT_EQUAL", "LESS", "LESS_EQUAL", "GREATER", "GREATER_EQUAL"]
+)
+def test_comparisons_that_litert_dies_of(kind: str):
+    with pytest.raises(ModelFileError, match=rf"\({kind}\) compares 8-bit numbers of scale 1,"):
+        Interpreter(compared(kind, 1.0))
+    answer = Interpreter(compared(kind, 0.5)).predict(np.ones((1, 4), np.float32))
+    np.testing.assert_array_equal(answer, kind in ("EQUAL", "LESS_EQUAL", "GREATER_EQUAL"))
+
+
 # --- denormals -----------------------------------------------------------------------------------
 
 
