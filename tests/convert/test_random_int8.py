@@ -288,8 +288,8 @@ def check_network(run: Any, form: str, compatible: bool, drawn: Any) -> bool:
     try:
         found = {"bnn_lab": run_int8(run, file, data), "TensorFlow": run_int8(run, stock, data)}
     except ModelFileError as error:
-        # LiteRT's own ADD ends the process there, so that the interpreter refuses the file.
-        assert "ADD" in str(error)
+        # LiteRT's ADD and its comparisons end the process at some scales: refused instead.
+        assert "scale" in str(error)
         return False
     ends_at = [value._keras_history.layer.name for value in model.outputs]
     useful = []
