@@ -2,6 +2,7 @@ from .ball_and_lamp import BallAndLamp as BallAndLamp
 from .base import Explorer as Explorer
 from .bop_explorer import BopExplorer as BopExplorer
 from .bop_map import BopMap as BopMap
+from .dead_zone import DeadZone as DeadZone
 from .draw_digit import DrawDigit as DrawDigit
 from .film_strip import FilmStrip as FilmStrip
 from .flicker import Flicker as Flicker

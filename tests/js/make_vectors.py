@@ -26,6 +26,7 @@ from bnn_lab.runtime import Interpreter
 from bnn_lab.training import closed_forms, counter_random
 from bnn_lab.training.movie import WeightMovie
 from bnn_lab.training.simulate import Bop, LatentSGD, Rule, random_coupling, simulate_weights
+from bnn_lab.training.ternary_row import simulate_ternary_row
 from bnn_lab.widgets.window import Scene
 
 FOLDER = Path(__file__).with_name("vectors")
@@ -118,6 +119,33 @@ def simulated(
         "firstFlips": first,
         "flipsPerStep": found.flips_per_step.tolist(),
     }
+
+
+def ternary_rows() -> list[dict[str, Any]]:
+    """Runs of ternary weights: the last row whole, and what moved in each step."""
+    found = []
+    plain: dict[str, Any] = {"learning_rate": 0.05, "push": 0.3, "noise": 1.0, "seed": 0}
+    for changes, steps, weights in (
+        ({"zone": 0.5}, 300, 240),
+        ({"zone": 0.0, "seed": 3}, 80, 24),
+        ({"zone": 2.0, "learning_rate": 0.5}, 80, 24),
+        ({"zone": 0.7, "noise": 0.0, "push": 1.0}, 60, 7),
+        ({"zone": 1.3, "noise": 3.0, "push": 0.0, "seed": 99}, 60, 33),
+    ):
+        rule, run = {**plain, **changes}, {"steps": steps, "weights": weights}
+        row = simulate_ternary_row(**rule, **run)
+        found.append(
+            {
+                "rule": rule,
+                "run": run,
+                "goals": row.goals.tolist(),
+                "latents": row.latents[-1].tolist(),
+                "means": row.means.tolist(),
+                "trits": row.trits[-1].tolist(),
+                "moves": row.moves.tolist(),
+            }
+        )
+    return found
 
 
 def closed() -> dict[str, list[list[Any]]]:
@@ -342,6 +370,7 @@ def files() -> dict[str, str]:
         "closed_forms": closed(),
         "bits": bits(),
         "films": films(),
+        "ternary_rows": ternary_rows(),
         "small_kernel": small_kernel(),
         "designs": designs(),
         "drawn_digits": drawn_digits(),

@@ -2,7 +2,7 @@
 // simulate_weights in bnn_lab/training/simulate.py, equal bit by bit. Keep every expression in the
 // order in which it stands there.
 
-import { normal, normalTable } from "./random.js";
+import { normal, normalTable, randomWord } from "./random.js";
 
 /** Drift of each step: `drift`, and its opposite from the middle on if it `turns` round. */
 export function driftOf(drift, steps, turns) {
@@ -99,4 +99,49 @@ function countFlips(found) {
     }
   }
   return Object.assign(found, { firstFlips, flipsPerStep });
+}
+
+const [START, GOAL] = [65535, 65534]; // steps that no run of ours reaches
+
+/**
+ * Latent weights seen through a dead zone: the twin of bnn_lab/training/ternary_row.py.
+ *
+ * @param rule zone (in mean magnitudes), learning_rate, push, noise, seed
+ * @param run steps, weights
+ * @returns steps, weights, goals [weight]; latents and trits [step * weights + weight], with one row
+ *   more, the start; means [step]; moves [3 * step + kind]: into the zone, out of it, across
+ */
+export function simulateTernary({ zone, learning_rate: rate, push, noise, seed }, run) {
+  const { steps, weights } = run;
+  const goals = Int8Array.from({ length: weights }, (_, i) =>
+    Math.floor((3 * randomWord(seed, GOAL, i)) / 2 ** 32) - 1,
+  );
+  const latents = new Float64Array((steps + 1) * weights);
+  const trits = new Int8Array((steps + 1) * weights);
+  const means = new Float64Array(steps + 1);
+  const moves = new Int32Array(3 * steps);
+  const normals = normalTable(seed, steps, weights);
+  for (let i = 0; i < weights; i++) latents[i] = normal(seed, START, i);
+  for (let step = 0; step <= steps; step++) {
+    const row = step * weights;
+    const before = row - weights;
+    let sum = 0;
+    for (let i = 0; i < weights; i++) {
+      if (step) {
+        const gradient = push * (trits[before + i] - goals[i]) + noise * normals[before + i];
+        latents[row + i] = latents[before + i] - rate * gradient;
+      }
+      sum += Math.abs(latents[row + i]);
+    }
+    means[step] = Math.max(sum / weights, 1e-5);
+    const border = zone * means[step];
+    for (let i = 0; i < weights; i++) {
+      const latent = latents[row + i];
+      const trit = Math.abs(latent) <= border ? 0 : latent < 0 ? -1 : 1;
+      trits[row + i] = trit;
+      if (!step || trit === trits[before + i]) continue;
+      moves[3 * (step - 1) + (trit === 0 ? 0 : trits[before + i] === 0 ? 1 : 2)]++;
+    }
+  }
+  return { steps, weights, goals, latents, trits, means, moves };
 }
