@@ -15,6 +15,9 @@ from .kernel_ladder import draw_ladder as draw_ladder
 from .latency import draw_latency as draw_latency
 from .layer_report_figure import draw_report as draw_report
 from .lesson_map import draw_lesson_map as draw_lesson_map
+from .low_bit import draw_loss_against_bytes as draw_loss_against_bytes
+from .low_bit import draw_ternary_moves as draw_ternary_moves
+from .low_bit import draw_token_roofline as draw_token_roofline
 from .mistakes import draw_mistakes as draw_mistakes
 from .own_results import draw_binary_convolution as draw_binary_convolution
 from .own_results import draw_budget as draw_budget

@@ -73,4 +73,12 @@ LESSONS = (
         (3, 0),
         (4,),
     ),
+    Lesson(
+        "06_from_bnns_to_one_bit_llms.ipynb",
+        "From BNNs to 1-bit LLMs",
+        "Is a 1-bit language model a BNN?",
+        45,
+        (3, 1),
+        (2, 4),
+    ),
 )

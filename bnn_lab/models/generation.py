@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -42,6 +42,19 @@ def generate(
     Raises:
         InputError: there is no prompt, it is too long, or the temperature is negative.
     """
+    found = stream(step, prompt, cache_shape=cache_shape, temperature=temperature, seed=seed)
+    return np.array([next(found) for _ in range(characters)], np.int32)
+
+
+def stream(
+    step: Step,
+    prompt: NDArray[np.int32],
+    *,
+    cache_shape: tuple[int, ...],
+    temperature: float = 0.7,
+    seed: int = 0,
+) -> Iterator[int]:
+    """The codes that `generate` writes, one by one without end; arguments and errors are its."""
     context = cache_shape[2]
     if not 1 <= len(prompt) <= context // 2:
         raise InputError(
@@ -49,18 +62,23 @@ def generate(
         )
     if temperature < 0:
         raise InputError(f"generate: temperature must be at least 0, not {temperature}.")
+    return _written(step, [int(code) for code in prompt], cache_shape, temperature, seed)
+
+
+def _written(
+    step: Step, text: list[int], cache_shape: tuple[int, ...], temperature: float, seed: int
+) -> Iterator[int]:
+    context = cache_shape[2]
     rng = np.random.default_rng(seed)
     places = np.eye(context, dtype=np.float32)
-    text = [int(code) for code in prompt]
     cache: Any = np.zeros(cache_shape, np.float32)
     at, waiting = 0, list(text)
     while True:
         for code in waiting:
             logits, cache = step(np.array([code], np.int32), places[at : at + 1], cache)
             at += 1
-        if len(text) == len(prompt) + characters:
-            return np.array(text[len(prompt) :], np.int32)
         text.append(_draw(np.asarray(logits).ravel(), temperature, rng))
+        yield text[-1]
         waiting = text[-1:]
         if at == context:
             at, waiting = 0, text[-context // 2 :]

@@ -59,6 +59,8 @@ figures.draw_lesson_map().figure
 # * [4. From training to deployment](04_from_training_to_deployment.ipynb): what happens between
 #   Keras and a device?
 # * [5. Designing fast BNNs](05_designing_fast_bnns.ipynb): which network is really fast?
+# * [6. From BNNs to 1-bit LLMs](06_from_bnns_to_one_bit_llms.ipynb): is a 1-bit language model a
+#   BNN?
 #
 # Short of time? Lesson 4 tells the whole story once, in 45 minutes.
 

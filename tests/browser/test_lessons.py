@@ -25,6 +25,7 @@ EXPLORERS: dict[str, set[str]] = {
     "03_bitpacked_convolution": {"kernel-ladder", "roofline"},
     "04_from_training_to_deployment": {"op-profile"},
     "05_designing_fast_bnns": {"latency"},
+    "06_from_bnns_to_one_bit_llms": set(),
 }
 
 # Lesson to the names of what computes in the page.
@@ -43,6 +44,7 @@ EXPLORABLES: dict[str, set[str]] = {
     "03_bitpacked_convolution": {"switches", "window"},
     "04_from_training_to_deployment": {"draw-digit", "first", "fold"},
     "05_designing_fast_bnns": {"first", "film-strip"},
+    "06_from_bnns_to_one_bit_llms": {"first"},
 }
 
 pytestmark = pytest.mark.slow

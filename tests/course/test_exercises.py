@@ -33,7 +33,7 @@ def graded_cells(notebook: Any) -> list[Any]:
 
 
 def test_there_is_an_assignment_for_each_lesson() -> None:
-    assert [name[:2] for name in SOURCES] == ["01", "02", "03", "04", "05"]
+    assert [name[:2] for name in SOURCES] == ["01", "02", "03", "04", "05", "06"]
     assert all(path.parent == ROOT / "notebooks/exercises/source" for path in SOURCES.values())
 
 

@@ -66,12 +66,21 @@ def step_files(width: int, depth: int) -> dict[str, bytes]:
         sizes: dict[str, Any] = {"width": width, "depth": depth, "kernel_quantizer": quantizer}
         return CharTransformer(len(ALPHABET), **sizes).decoder()
 
-    plain = decoder(None)
+    return files_of(decoder(None), decoder("absmean_ternary"))
+
+
+def files_of(plain: Any, ternary: Any) -> dict[str, bytes]:
+    """Files of one step by form, of a float model and of a ternary one.
+
+    Args:
+        plain: `CharTransformer.decoder()` of the float model; it becomes the int8 file, too.
+        ternary: of the ternary one.
+    """
     traced, name = concrete_function(plain), model_name(plain)
     return {
         FLOAT32: convert_function(traced, name),
         INT8: convert_function(traced, name, Quantization(int8_weights=True)),
-        TERNARY: convert_keras_model(decoder("absmean_ternary"), lce_compatible=False),
+        TERNARY: convert_keras_model(ternary, lce_compatible=False),
     }
 
 

@@ -55,7 +55,17 @@ def measure(run: Run) -> pd.DataFrame:
     intervals, *_low and *_high.
     """
     channels = 512 if run.quick else DENSE.channels_in
-    working_set = 4 * channels**2 if run.quick else _WORKING_SET
+    return measure_ladder(run, channels, 4 * channels**2 if run.quick else _WORKING_SET)
+
+
+def measure_ladder(run: Run, channels: int, working_set: int) -> pd.DataFrame:
+    """`measure` at a size of one's own.
+
+    Args:
+        run: how to measure.
+        channels: of input and output.
+        working_set: bytes that the matrices of each competitor should fill.
+    """
     rows = []
     for samples in SAMPLES:
         run.progress(f"{channels}x{channels}, {samples} at once")

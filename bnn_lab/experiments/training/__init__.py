@@ -30,6 +30,7 @@ from bnn_lab.experiments.training.low_bit_text import (
     LowBitText,
     TrainedText,
     low_bit_text,
+    recorded_low_bit_text,
     train_text,
 )
 from bnn_lab.experiments.training.memory import OptimizerMemory, optimizer_memory
@@ -42,6 +43,7 @@ from bnn_lab.experiments.training.quantizers import (
     forward_and_backward,
     pseudo_gradients,
 )
+from bnn_lab.experiments.training.ternary_bop import TernaryBop, ternary_bop
 
 __all__ = [
     "EXPERIMENTS",
@@ -67,6 +69,7 @@ __all__ = [
     "ScalingFactors",
     "ScalingInvariance",
     "ShortcutsAndEnds",
+    "TernaryBop",
     "TrainedText",
     "batch_against_gamma",
     "bop_films",
@@ -85,11 +88,13 @@ __all__ = [
     "noise_flips",
     "optimizer_memory",
     "pseudo_gradients",
+    "recorded_low_bit_text",
     "recorded_shortcuts_and_ends",
     "run_experiment",
     "scaling_factors",
     "scaling_invariance",
     "shortcuts_and_ends",
+    "ternary_bop",
     "train_mlp_run",
     "train_text",
 ]

@@ -24,6 +24,10 @@ from .inertia import check_latent_step as check_latent_step
 from .inertia import check_scaled_settings as check_scaled_settings
 from .inertia import check_steps_to_flip as check_steps_to_flip
 from .inertia import latent_paths as latent_paths
+from .low_bit import check_pack_trits as check_pack_trits
+from .low_bit import check_token_limit as check_token_limit
+from .low_bit import check_trits as check_trits
+from .low_bit import check_two_signs as check_two_signs
 from .packing import check_attainable as check_attainable
 from .packing import check_pack_word as check_pack_word
 from .packing import check_zero_padded as check_zero_padded
