@@ -54,11 +54,11 @@ def _curves(frame: pd.DataFrame) -> Drawing:
     return Drawing(figure, f"Test loss falls with the steps. At the end: {words} nats a character.")
 
 
-def draw_loss_against_bytes(frame: pd.DataFrame) -> Drawing:
+def draw_loss_against_bytes(frame: Any) -> Drawing:
     """The loss after training against the bytes of the packed weights, a line for each form.
 
     Args:
-        frame: of `recorded_low_bit_text`, or any that has its columns.
+        frame: `pandas.DataFrame` of `recorded_low_bit_text`, or any that has its columns.
 
     Returns:
         A static figure with a logarithmic axis of bytes, and a sentence or two.
@@ -131,7 +131,7 @@ def draw_ternary_moves(moves: Any, every: int = 10) -> Drawing:
         row=1,
         col=2,
     )
-    counts, edges = np.histogram(np.minimum(moves.border, 2), bins=40, range=(0, 2))
+    counts, edges = np.histogram(moves.border, bins=40, range=(0, 2))
     figure.add_bar(
         x=(edges[:-1] + 0.025).tolist(),
         y=(100 * counts / moves.weights).tolist(),
@@ -219,11 +219,11 @@ def _bop(frame: pd.DataFrame) -> Drawing:
     return Drawing(figure, f"Test accuracy: {words}.")
 
 
-def draw_token_roofline(frame: pd.DataFrame) -> Drawing:
+def draw_token_roofline(frame: Any) -> Drawing:
     """A dense layer on one token and on many, below the memory's roof.
 
     Args:
-        frame: of the study `ternary`.
+        frame: `pandas.DataFrame` of the study `ternary`.
 
     Returns:
         A static figure with logarithmic axes, and a sentence or two.
