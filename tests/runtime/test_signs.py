@@ -1,4 +1,4 @@
-"""What is done to floats before their signs are taken is done while they are read: the same bits."""
+"""What is done to floats before their signs are taken is done as they are read: the same bits."""
 
 from __future__ import annotations
 

@@ -185,7 +185,7 @@ check_token_limit.help(
 def _floats(given: Any, length: int) -> NDArray[np.float64]:
     try:
         values = np.asarray(given, float)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise NotYet("Return an array of numbers, one for each weight.") from None
     if values.shape != (length,):
         raise NotYet(f"Return {length} numbers, one for each weight. You gave {values.shape}.")
