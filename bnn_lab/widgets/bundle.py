@@ -130,8 +130,11 @@ def engine(name: str) -> str:
         InputError: see `es_module`.
     """
     entry = f"{name}.js"
-    return _shared(order(entry)) + (
-        f"globalThis.explorable = {_REGISTRY}[{json.dumps(entry)}].default;\n"
+    return _shared(order(entry, "core/picture.js")) + (
+        f"const made = {_REGISTRY}[{json.dumps(entry)}].default;\n"
+        f'const {{ picture }} = {_REGISTRY}["core/picture.js"];\n'
+        "globalThis.explorable = "
+        "{ ...made, svg: (state, width) => picture(made, state, width) };\n"
     )
 
 

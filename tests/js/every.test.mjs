@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import test from "node:test";
 
+import { picture } from "../../bnn_lab/widgets/js/core/picture.js";
 import { initialState } from "../../bnn_lab/widgets/js/core/state.js";
 
 const sources = new URL("../../bnn_lab/widgets/js/", import.meta.url);
@@ -39,9 +40,9 @@ for (const name of names) {
     for (const width of [330, 560, 1180]) {
       for (const [key, field] of Object.entries(schema.fields)) {
         for (const value of ends(field)) {
-          const picture = made.svg({ [key]: value }, width);
-          assert.doesNotMatch(picture, /NaN|undefined|Infinity/, `${key}=${value} at ${width}`);
-          assert.match(picture, /^<svg .*<\/svg>$/s);
+          const drawn = picture(made, { [key]: value }, width);
+          assert.doesNotMatch(drawn, /NaN|undefined|Infinity/, `${key}=${value} at ${width}`);
+          assert.match(drawn, /^<svg .*<\/svg>$/s);
           const words = made.describe({ [key]: value }, width);
           assert.ok(words.length > 20 && !/NaN|undefined|Infinity/.test(words), words);
         }
@@ -50,7 +51,7 @@ for (const name of names) {
   });
 
   test(`${name}: every field changes what is shown`, () => {
-    const shown = (state) => made.svg(state, 900) + made.describe(state, 900);
+    const shown = (state) => picture(made, state, 900) + made.describe(state, 900);
     for (const [key, field] of Object.entries(schema.fields)) {
       const pictures = new Set();
       // Some show only after a while: where there are steps, look at a late one.

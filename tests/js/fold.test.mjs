@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import fold, { compute, gridOf, linesOf } from "../../bnn_lab/widgets/js/fold.js";
+import { picture } from "../../bnn_lab/widgets/js/core/picture.js";
 import { initialState } from "../../bnn_lab/widgets/js/core/state.js";
 
 const { schema } = fold.definition;
@@ -84,6 +85,6 @@ test("a network of a hundred layers has a height that one can scroll", () => {
     boxes: [["tfl.add", "1x8x8x64xf32", 16384, 0, "%a = tfl.add"]], steps: [step(""), step("one")],
   };
   assert.ok(gridOf(1100, large).height < 2600);
-  assert.match(fold.svg({ graph: large }, 1100), /^<svg/);
+  assert.match(picture(fold, { graph: large }, 1100), /^<svg/);
   assert.ok(fold.definition.handles(fold.scene({ graph: large }, 1100)).length === 1);
 });

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { CanvasPen, linear, radial, SvgPen } from "../../bnn_lab/widgets/js/core/pen.js";
+import { CanvasPen, linear, radial } from "../../bnn_lab/widgets/js/core/pen.js";
+import { SvgPen } from "../../bnn_lab/widgets/js/core/svg_pen.js";
 
 const methods = (kind) =>
   Object.getOwnPropertyNames(kind.prototype).filter((name) => !name.startsWith("_"));

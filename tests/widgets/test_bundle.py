@@ -33,6 +33,7 @@ def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         "export function twice(x) {\n  return two * x; // a comment that stays\n}\n"
         "export class Thing {}\n"
     )
+    (tmp_path / "core" / "picture.js").write_text("export function picture() {}\n")
     yield tmp_path
     for cached in (bundle._imports, bundle._text, bundle._module):
         cached.cache_clear()

@@ -4,7 +4,7 @@ import { Handles } from "./handles.js";
 import { makeControls } from "./controls.js";
 import { button, el } from "./dom.js";
 import { address, linkAddress, linkModel, linkTab } from "./links.js";
-import { CanvasPen, SvgPen } from "./pen.js";
+import { CanvasPen } from "./pen.js";
 import { Player } from "./player.js";
 import { initialState, same, snap, Store } from "./state.js";
 import { CSS } from "./style.js";
@@ -27,7 +27,6 @@ export function explorable(definition) {
     definition,
     render: ({ model, el: host }) => renderWidget(definition, model, host),
     mount: (host, options) => new View(definition, host, options),
-    svg: (state, width) => svg(definition, state, width),
     describe: (state, width) => definition.describe(stillScene(definition, state, width)),
     scene: (state, width) => stillScene(definition, state, width),
   };
@@ -377,16 +376,8 @@ export function pythonCall(schema, state) {
   return `${schema.python}(${given.join(", ")})`;
 }
 
-/** The first frame as SVG text, on white paper; needs no page. */
-function svg(definition, state, width = 900) {
-  const scene = stillScene(definition, state, width);
-  const pen = new SvgPen(PRINT.font);
-  definition.draw(pen, scene);
-  const words = `${definition.schema.title}. ${definition.describe(scene)}`;
-  return pen.svg(scene.width, scene.height, words, PRINT.paper);
-}
-
-function stillScene(definition, start, width = 900) {
+/** What a picture shows: the first frame, on white paper, at rest; needs no page. */
+export function stillScene(definition, start, width = 900) {
   const state = initialState(definition.schema, start);
   const scene = {
     state,
