@@ -58,4 +58,5 @@ site_repository = _URLS["Repository"]
 html_theme_options = {"source_edit_link": site_repository}
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_favicon = "_static/favicon.svg"
 html_show_sourcelink = False

@@ -14,7 +14,6 @@ from __future__ import annotations
 import html
 import json
 from pathlib import Path
-from typing import Any
 
 from docutils import nodes
 from docutils.parsers.rst import Directive
@@ -38,11 +37,13 @@ class ExplorableDirective(Directive):
         start = "\n".join(self.content) or "{}"
         page = self.state.document.settings.env.docname
         picture = render.draw(module, json.loads(start))
-        text = explorable_html(module, "", start, picture, page.count("/"))
+        text = explorable_html(module, "", start, picture, page.count("/"), soon=True)
         return [nodes.raw("", text, format="html")]
 
 
-def explorable_html(module: str, name: str, start: dict[str, Any], picture: str, depth: int) -> str:
+def explorable_html(
+    module: str, name: str, start: str, picture: str, depth: int, soon: bool = False
+) -> str:
     """The element that `core/site.js` brings to life; until then, and without scripts, a picture.
 
     Args:
@@ -51,15 +52,17 @@ def explorable_html(module: str, name: str, start: dict[str, Any], picture: str,
         start: fields that start at another value, as JSON.
         picture: SVG.
         depth: how many folders the page lies below the site's root.
+        soon: whether a reader sees it first, so that its script need not wait for the core's.
     """
     data = {"explorable": module, "name": name, "start": start}
     attributes = "".join(
         f' data-{key}="{html.escape(value)}"' for key, value in data.items() if value
     )
-    script = f"{'../' * depth}_static/explorables/explorables.js"
+    folder = f"{'../' * depth}_static/explorables"
+    early = f'<link rel="preload" as="script" href="{folder}/{module}.js">\n' if soon else ""
     return (
-        f'<div class="bnn-lab-explorable-here"{attributes}>{picture}</div>\n'
-        f'<script defer src="{script}"></script>'
+        f'{early}<div class="bnn-lab-explorable-here"{attributes}>{picture}</div>\n'
+        f'<script defer src="{folder}/explorables.js"></script>'
     )
 
 

@@ -41,6 +41,7 @@ def make_lessons() -> None:
         old.unlink()
     for source in sorted(NOTEBOOKS.glob("[0-9]*.ipynb")):
         notebook = nbformat.read(source, 4)
+        seen = False
         for number, cell in enumerate(notebook.cells):
             if cell.cell_type == "markdown":
                 cell.source = site_links(cell.source)
@@ -52,7 +53,10 @@ def make_lessons() -> None:
                     output.data = {"text/html": shown}
                 elif MIME in output.get("data", {}):
                     picture = "".join(output.data["image/svg+xml"])
-                    shown = explorable_html(**output.data[MIME], picture=picture, depth=1)
+                    shown = explorable_html(
+                        **output.data[MIME], picture=picture, depth=1, soon=not seen
+                    )
+                    seen = True
                     output.data = {"text/html": shown}
         nbformat.write(notebook, target / source.name)
     bundled = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"

@@ -14,6 +14,8 @@
   function start() {
     look();
     new ResizeObserver(look).observe(document.body);
+    addEventListener("load", look);
+    document.fonts.ready.then(look); // letters of another width move no edge of the page
     document.addEventListener("toggle", look, true); // a fold has been opened
   }
 

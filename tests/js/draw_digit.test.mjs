@@ -7,7 +7,7 @@ import { pageKernel } from "../../bnn_lab/widgets/js/core/page_kernel.js";
 import { scriptKernel } from "../../bnn_lab/widgets/js/core/script_kernel.js";
 import { greyOf, levelsOf, PAPER } from "../../bnn_lab/widgets/js/core/strokes.js";
 import made, { compute } from "../../bnn_lab/widgets/js/draw_digit.js";
-import { initialState } from "../../bnn_lab/widgets/js/core/state.js";
+import { fromParameters, initialState, toParameters } from "../../bnn_lab/widgets/js/core/state.js";
 
 const read = (path) => JSON.parse(readFileSync(new URL(path, import.meta.url)));
 const packed = read("../../bnn_lab/widgets/js/nets/drawn_digits.json");
@@ -95,6 +95,21 @@ test("dots, long lines and nonsense are drawn or left out", () => {
   assert.ok(greyOf([[0, 0, PAPER, PAPER]]).some((grey) => grey > 0));
   assert.ok(greyOf([[1e6, 5, -1e6, 7]]).some((grey) => grey > 0));
   assert.equal(compute(start({ strokes: [["x"], null, [NaN, 1]] })).lines.length, 0);
+});
+
+test("a drawing and its flips can be sent as a link", () => {
+  const { schema } = made.definition;
+  const net = new DigitNet(packed);
+  const flips = [net.flipOf(0, 0, 0, 0), net.flipOf(2, 63, 8, 63)];
+  for (const { strokes } of Object.values(vectors)) {
+    if (strokes.flat().some((v) => v < 0 || v > PAPER)) continue; // no pen leaves the paper
+    const moved = start({ strokes, flips });
+    const text = toParameters(schema, "draw-digit", moved, start()).toString();
+    assert.deepEqual(start(fromParameters(schema, "draw-digit", text)), moved);
+  }
+  const odd = start(fromParameters(schema, "draw-digit", "draw-digit.strokes=1.2.3_4.5"));
+  assert.deepEqual(compute(odd).lines, [[4, 5]]);
+  assert.ok(compute(start(fromParameters(schema, "draw-digit", "draw-digit.flips=110591.7"))).logits);
 });
 
 test("the pen is moved by mouse and by keys", () => {

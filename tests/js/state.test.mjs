@@ -76,6 +76,31 @@ test("a link holds what differs, and gives it back", () => {
   assert.deepEqual({ ...moved, ...state.fromParameters(schema, "test", off) }, start);
 });
 
+test("a link holds small whole numbers of data that allow it, and nothing else", () => {
+  const fields = {
+    strokes: { kind: "data", default: [[7, 8]], link: { lists: true, high: 280, most: 6 } },
+    flips: { kind: "data", default: [], link: { lists: false, high: 99, most: 3 } },
+    blob: { kind: "data", default: [1] },
+  };
+  const schema2 = { name: "test", fields };
+  const start = state.initialState(schema2);
+  const moved = { strokes: [[0, 280, 3], [4]], flips: [99, 0], blob: [1] };
+  const text = state.toParameters(schema2, "a", moved, start).toString();
+  assert.equal(text, "a.strokes=0.280.3_4&a.flips=99.0");
+  assert.deepEqual(state.fromParameters(schema2, "a", text), { strokes: moved.strokes, flips: moved.flips });
+  const empty = state.toParameters(schema2, "a", { ...start, strokes: [] }, start).toString();
+  assert.deepEqual(state.fromParameters(schema2, "a", empty), { strokes: [] });
+  // What a link could not give back, it does not take.
+  for (const strokes of [[[]], [[1.5]], [[-1]], [[281]], [[1, 2, 3, 4, 5, 6, 7]], ["x"], null, 3]) {
+    assert.equal(state.toParameters(schema2, "a", { ...start, strokes }, start).toString(), "");
+  }
+  assert.equal(state.toParameters(schema2, "a", { ...start, blob: [2] }, start).toString(), "");
+  const bad = ["strokes=281", "strokes=1._2", "strokes=1e2", "strokes=x", "flips=1_2", "flips=1.2.3.4", "blob=2"];
+  for (const one of [...bad, `strokes=${"0".repeat(99)}`]) {
+    assert.deepEqual(state.fromParameters(schema2, "a", `a.${one}`), {}, one);
+  }
+});
+
 test("numbers as readers write them", () => {
   const shown = [0, 1, 0.05, 1 / 3, 123.4, 1e-6].map(state.format);
   assert.deepEqual(shown, ["0", "1", "0.05", "0.333", "123", "1.0e-6"]);

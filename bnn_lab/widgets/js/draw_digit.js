@@ -37,7 +37,8 @@ export function network() {
 
 export function compute({ strokes, flips }) {
   const net = network();
-  const lines = strokes.filter((stroke) => Array.isArray(stroke) && stroke.every(Number.isFinite));
+  const points = (stroke) => Array.isArray(stroke) && stroke.length % 2 === 0 && stroke.every(Number.isFinite);
+  const lines = strokes.filter(points);
   const levels = levelsOf(greyOf(lines));
   const run = (weights) => {
     net.use(weights);

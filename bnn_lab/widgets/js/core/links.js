@@ -2,7 +2,8 @@
 
 import { fromParameters, same, toParameters } from "./state.js";
 
-const QUIET = 120; // milliseconds between two messages to the kernel, or changes of the link
+const QUIET = 120; // milliseconds between two messages to the kernel
+const QUIET_LINK = 400; // and between changes of the link; Safari allows 100 in 30 seconds
 
 /**
  * Keep a store and an anywidget model equal. The page owns the state: Python hears of changes when
@@ -56,7 +57,7 @@ export function linkAddress(store, name) {
   const take = () => store.set(fromParameters(store.schema, name, location.hash.slice(1)), "link");
   take();
   globalThis.addEventListener("hashchange", take);
-  const write = throttled(() => history.replaceState(history.state, "", address(store, name, start)));
+  const write = throttled(() => history.replaceState(history.state, "", address(store, name, start)), QUIET_LINK);
   const off = store.on((_, source) => source !== "link" && write());
   return () => {
     off();
@@ -76,8 +77,8 @@ export function address(store, name, start) {
   return `${location.pathname}${location.search}${text && `#${text}`}`;
 }
 
-/** Calls at once, then at most every QUIET milliseconds, and the last one always. */
-export function throttled(act) {
+/** Calls at once, then at most every `quiet` milliseconds, and the last one always. */
+export function throttled(act, quiet = QUIET) {
   let timer = null;
   let again = false;
   const due = () => {
@@ -91,7 +92,7 @@ export function throttled(act) {
       again = true;
       return;
     }
-    timer = setTimeout(due, QUIET);
+    timer = setTimeout(due, quiet);
     act();
   };
   return call;

@@ -1,7 +1,7 @@
 // The classic build for pages without a kernel: explorables register themselves, and each element
 //   <div class="bnn-lab-explorable-here" data-explorable="ball-and-lamp" data-start='{"drift": 0.5}'>
 // becomes one when it comes near the window. The script of each lies beside this one. What the
-// element holds, such as a picture, is shown until then.
+// element holds, such as a picture, is shown until then, and in print.
 
 const SOON = "600px"; // how near the window an element is when its script is loaded
 const here = globalThis.document?.currentScript?.src ?? "";
@@ -37,7 +37,10 @@ function mountOne(element) {
     const box = document.createElement("div");
     const options = { start: JSON.parse(start), name, address: true };
     registry.explorables[module].mount(box, options);
-    element.replaceChildren(box);
+    box.className = "bnn-lab-alive";
+    element.querySelector(":scope > .bnn-lab-alive")?.remove();
+    element.prepend(box);
+    element.classList.add("bnn-lab-awake");
   };
   if (registry.explorables[module]) return begin();
   if (!registry.waiting[module]) {

@@ -1,7 +1,7 @@
 // An explorable's state: a handful of named values, described by its schema (a JSON file that
 // Python reads, too). A field is one of
 //   {kind: "number", low, high, step?, log?, whole?, optional?}   optional: null is allowed, "off"
-//   {kind: "toggle"}   {kind: "choice", options}   {kind: "data"}   any JSON value
+//   {kind: "toggle"}   {kind: "choice", options}   {kind: "data", link?}   any JSON value
 // with default, label, and if wanted symbol, unit, help, digits, hidden (no control below the
 // figure), more (control in the fold), view (changes only how things are shown, not what is
 // computed).
@@ -119,8 +119,9 @@ export function same(a, b) {
 export function toParameters(schema, name, state, start) {
   const parameters = new URLSearchParams();
   for (const [key, field] of Object.entries(schema.fields)) {
-    if (field.kind === "data" || same(state[key], start[key])) continue;
-    parameters.set(`${name}.${key}`, state[key] === null ? "off" : String(state[key]));
+    if (same(state[key], start[key])) continue;
+    const text = field.kind === "data" ? listsToText(field, state[key]) : String(state[key] ?? "off");
+    if (text !== null) parameters.set(`${name}.${key}`, text);
   }
   return parameters;
 }
@@ -132,11 +133,33 @@ export function fromParameters(schema, name, text) {
     if (!key.startsWith(`${name}.`)) continue;
     const key2 = key.slice(name.length + 1);
     const field = schema.fields[key2];
-    if (!field || field.kind === "data") continue;
+    if (!field) continue;
     if (field.kind === "toggle") changes[key2] = value === "true";
     else if (field.kind === "choice") {
       changes[key2] = field.options.find((option) => String(option) === value);
+    } else if (field.kind === "data") {
+      const lists = listsOf(field, value);
+      if (lists) changes[key2] = lists;
     } else changes[key2] = value === "off" ? null : Number(value);
   }
   return clean(schema, changes);
+}
+
+/** Data with `link: {lists, high, most}` as text: numbers joined by "." and, if `lists`, lists by "_". */
+function listsToText({ link }, value) {
+  if (!link || !Array.isArray(value)) return null;
+  const text = link.lists ? value.map((list) => [list].flat().join(".")).join("_") : value.join(".");
+  const back = listsOf({ link }, text); // what no link can hold is left out
+  return back && same(back, value) ? text : null;
+}
+
+/** Data from a link, or null: whole numbers in 0..high, at most `most` of them. */
+function listsOf({ link }, text) {
+  if (!link || text.length > 10 * link.most || !/^[\d._]*$/.test(text)) return null;
+  const lists = text === "" ? [] : text.split("_").map((part) => part.split("."));
+  if (!link.lists && lists.length > 1) return null;
+  const all = lists.flat();
+  if (all.length > link.most || !all.every((v) => v !== "" && Number(v) <= link.high)) return null;
+  const numbers = lists.map((list) => list.map(Number));
+  return link.lists ? numbers : (numbers[0] ?? []);
 }
