@@ -43,6 +43,7 @@ myst_heading_anchors = 3
 # Lessons are run and checked by nbval; here their stored outputs are shown.
 nb_execution_mode = "off"
 nb_merge_streams = True
+nb_render_markdown_format = "myst"  # the scores at the end of a lesson are a table
 
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"

@@ -23,6 +23,7 @@ from bnn_lab.widgets.explorable import MIME
 DOCS = Path(__file__).resolve().parents[1]
 NOTEBOOKS = DOCS.parent / "notebooks" / "lessons"
 PLOTLY = "application/vnd.plotly.v1+json"
+FROZEN = "This figure stands still here. In the notebook its controls have Python draw it anew."
 
 
 def make_pages(app: Sphinx) -> None:
@@ -45,6 +46,12 @@ def make_lessons() -> None:
         for number, cell in enumerate(notebook.cells):
             if cell.cell_type == "markdown":
                 cell.source = site_links(cell.source)
+            outputs = cell.get("outputs", [])
+            drawn = any(PLOTLY in output.get("data", {}) for output in outputs)
+            if drawn:
+                cell.outputs = [_wrapped(output) for output in outputs]
+                if moved_by_python(cell.source):
+                    cell.outputs.append(_paragraph("figure-frozen", FROZEN))
             for output in cell.get("outputs", ()):
                 if PLOTLY in output.get("data", {}):
                     name = f"figure-{source.stem}-{number}"
@@ -61,6 +68,30 @@ def make_lessons() -> None:
         nbformat.write(notebook, target / source.name)
     bundled = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
     shutil.copyfile(bundled, DOCS / "_static" / "plotly.min.js")
+
+
+def moved_by_python(source: str) -> bool:
+    """Whether a cell shows a figure whose controls need a kernel."""
+    from bnn_lab import widgets
+
+    names = [
+        name
+        for name in widgets.__all__
+        if isinstance(kind := getattr(widgets, name), type) and issubclass(kind, widgets.Explorer)
+    ]
+    return re.search(rf"\b({'|'.join(names)})\(", source) is not None
+
+
+def _wrapped(output: Any) -> Any:
+    """What is printed below a figure are sentences, which may wrap."""
+    if output.output_type != "stream" or not output.text.strip():
+        return output
+    return _paragraph("figure-words", output.text.strip())
+
+
+def _paragraph(kind: str, text: str) -> Any:
+    data = {"text/html": f'<p class="{kind}">{html.escape(text)}</p>'}
+    return nbformat.v4.new_output("display_data", data=data)
 
 
 def site_links(text: str) -> str:

@@ -102,8 +102,8 @@ test("a link holds small whole numbers of data that allow it, and nothing else",
 });
 
 test("numbers as readers write them", () => {
-  const shown = [0, 1, 0.05, 1 / 3, 123.4, 1e-6].map(state.format);
-  assert.deepEqual(shown, ["0", "1", "0.05", "0.333", "123", "1.0e-6"]);
+  const shown = [0, 1, 0.05, 1 / 3, 123.4, 1e-6, 1e-4, 1.5e-4, 2e5].map(state.format);
+  assert.deepEqual(shown, ["0", "1", "0.05", "0.333", "123", "1e-6", "1e-4", "1.5e-4", "2e+5"]);
   assert.equal(state.show(fields.clip, null), "off");
   assert.equal(state.show({ unit: "ms" }, 2), "2 ms");
 });

@@ -31,7 +31,7 @@ function layout({ data, width, narrow }) {
   const all = count * side + (count - 1) * gap;
   const top = narrow ? 40 : 26;
   const panels = data.films.map((_, i) => [(width - all) / 2 + i * (side + gap), top]);
-  const left = narrow ? 40 : 62;
+  const left = narrow ? 48 : 62;
   const right = width - (narrow ? 14 : 62);
   const pi = [top + side + (narrow ? 52 : 58), top + side + (narrow ? 118 : 146)];
   const accuracy = [pi[1] + 36, pi[1] + (narrow ? 86 : 106)];
@@ -90,7 +90,9 @@ function drawCharts(pen, { data, colours: c, layout: l, step, narrow }, frame) {
   });
   const flips = narrow ? "" : ": the share of weights that flip in a step, as a logarithm";
   pen.text(`flip measure \u03c0${flips}`, l.left + 2, l.pi[0] - 8, title);
-  pen.text("accuracy", l.left + 2, l.accuracy[0] - 9, title);
+  const away = 2 * frame < data.frames; // from the knob
+  const end = away ? { align: "right" } : {};
+  pen.text("accuracy", away ? l.right : l.left + 2, l.accuracy[0] - 9, { ...title, ...end });
   data.films.forEach((film, i) => {
     const colour = colourOf(c, i);
     const line = { stroke: colour, width: 2.2, dash: DASHES[i % DASHES.length] };

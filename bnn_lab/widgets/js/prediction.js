@@ -82,8 +82,11 @@ function withUnit(state, value) {
 function draw(pen, scene) {
   const { state, data, colours: c, layout: l, width } = scene;
   pen.rect(1, 1, width - 2, scene.height - 2, { fill: c.panel, stroke: c.faint }, 12);
+  const style = { size: 15, weight: 600 };
+  const longest = Math.max(...l.lines.map((line) => pen.measure(line, style)));
+  style.size *= Math.min((width - 30) / longest, 1); // where letters are wider than those counted
   l.lines.forEach((line, i) => {
-    pen.text(line, 16, 28 + i * LINE, { fill: c.ink, size: 15, weight: 600 });
+    pen.text(line, 16, 28 + i * LINE, { fill: c.ink, ...style });
   });
   pen.line(l.x(0), l.y, l.x(1), l.y, { stroke: c.soft, width: 3, cap: "round" });
   for (const value of data.marks) {

@@ -81,7 +81,7 @@ export function show(field, value) {
 export function format(value) {
   if (value === 0) return "0";
   const size = Math.abs(value);
-  if (size >= 1e5 || size < 1e-4) return value.toExponential(1);
+  if (size >= 1e5 || size < 1e-3) return value.toExponential(1).replace(".0e", "e");
   if (size >= 100) return String(Math.round(value));
   return String(Number(value.toPrecision(3)));
 }
