@@ -271,6 +271,35 @@ def test_the_front_page_is_small_and_answers(browser: Any, served: str) -> None:
     page.mouse.move(box["x"] + 0.48 * box["width"], box["y"] + 0.85 * box["height"], steps=9)
     page.mouse.up()
     page.wait_for_function(f"{shown}.explorable.scene().data.answer === 1")
+    # What was drawn goes with the link, which opens to the same drawing.
+    page.wait_for_function("location.hash.includes('strokes=')")
+    drawn = page.evaluate(f"JSON.stringify({shown}.explorable.state.strokes)")
+    page.wait_for_timeout(500)  # the link is written a moment later than the drawing
+    other = browser.new_page()
+    other.goto(page.url)
+    other.wait_for_function(f"{shown}?.explorable.scene().data.answer === 1")
+    assert other.evaluate(f"JSON.stringify({shown}.explorable.state.strokes)") == drawn
+    # On paper, a picture stands in for what moves.
+    still = other.locator(".bnn-lab-explorable-here > svg")
+    assert not still.is_visible()
+    other.emulate_media(media="print")
+    assert still.is_visible() and not other.locator(".bnn-lab-alive").is_visible()
+    other.close()
+    page.close()
+
+
+def test_a_figure_fits_a_phone(browser: Any, served: str) -> None:
+    page = browser.new_page(viewport={"width": 390, "height": 800})
+    page.goto(f"{served}lessons/{LESSONS[0]}.html")
+    page.wait_for_function("document.querySelectorAll('.figure .main-svg').length > 2")
+    for figure in page.locator(".figure").all():
+        box, drawn = figure.bounding_box(), figure.locator(".main-svg").first.bounding_box()
+        assert drawn["x"] >= box["x"] - 1 and drawn["width"] <= box["width"] + 1
+        assert drawn["height"] <= box["height"] + 1
+    assert "which" in page.locator(".figure-title").first.inner_text()
+    # What only Python can redraw is said to stand still, and a table of scores is one.
+    assert page.locator(".figure-frozen").count() == 1
+    assert page.locator("table", has_text="your guess").count() == 1
     page.close()
 
 
