@@ -1,6 +1,7 @@
-"""Latency explorer: models of several devices as points; a click shows a model's ops.
+"""Latency explorer: models or layers of several devices as points; a click shows a model's ops.
 
-Measured points are filled and come from reports of `bnn-lab bench`. Cited ones are hollow, and come
+Layers are those of `bnn-lab bench kernels` and of the site's page "Measure your device". Measured
+points are filled and come from reports of `bnn-lab bench`. Cited ones are hollow, and come
 with their source from `models/data/cited.json`. Accuracies are always cited.
 """
 
@@ -16,7 +17,7 @@ import plotly.graph_objects as go
 from bnn_lab.bench import report as bench_report
 from bnn_lab.bench.baselines import LCE_DEFAULT, LCE_INDIRECT, UNFUSED, baseline, ours
 from bnn_lab.bench.model_bench import profile_of
-from bnn_lab.bench.report import Model, Report
+from bnn_lab.bench.report import Entry, Model, Report
 from bnn_lab.controls import check_state, choice, toggle
 from bnn_lab.figures import theme
 from bnn_lab.figures.drawing import Drawing
@@ -27,6 +28,9 @@ from bnn_lab.models.registry import NETWORKS
 from bnn_lab.tflite.forms import BINARY, FLOAT32, INT8
 
 OURS, OURS_UNFUSED = "bnn_lab, fastest", "bnn_lab, unfused"
+NETWORKS_OF, LAYERS_OF = "whole networks", "single layers"
+# What the site's page measures beside the layers: `docs/_static/measure/worker.js`.
+PAGE_PEERS = ("float32 LiteRT.js", "int8 LiteRT.js")
 LATENCY = "latency"
 ACCURACY = "top-1 accuracy"
 MACS = "MACs"
@@ -41,6 +45,7 @@ RUNTIMES = (
     baseline(INT8),
     LCE_INDIRECT,
     LCE_DEFAULT,
+    *PAGE_PEERS,
 )
 _TITLES = {
     LATENCY: "latency, ms",
@@ -58,6 +63,7 @@ class LatencyState:
     """What is shown.
 
     Attributes:
+        of: whole networks or single layers.
         x: quantity on the horizontal axis.
         y: quantity on the vertical axis.
         runtime: what runs the models; `OURS` is the fused run on each device's fastest backend.
@@ -68,6 +74,7 @@ class LatencyState:
         profile_of: (device, model) whose ops are shown; empty strings mean none.
     """
 
+    of: str = choice(NETWORKS_OF, options=(NETWORKS_OF, LAYERS_OF), label="show")
     x: str = choice(LATENCY, options=AXES, label="horizontal axis")
     y: str = choice(ACCURACY, options=AXES, label="vertical axis")
     runtime: str = choice(
@@ -120,7 +127,7 @@ def models_of(reports: Sequence[Report]) -> tuple[str, ...]:
 
 
 def measured_points(reports: Sequence[Report], state: LatencyState) -> list[Point]:
-    """Points of the chosen devices, models, runtime and threads.
+    """Points of the chosen devices, models or layers, runtime and threads.
 
     Args:
         reports: from `read_report` or `merge_reports`.
@@ -132,6 +139,9 @@ def measured_points(reports: Sequence[Report], state: LatencyState) -> list[Poin
     points = []
     for report in reports:
         if state.devices and report.device not in state.devices:
+            continue
+        if state.of == LAYERS_OF:
+            points += _layer_points(report, state)
             continue
         for entry in report.models:
             chosen = not state.models or entry.name in state.models
@@ -152,9 +162,23 @@ def measured_points(reports: Sequence[Report], state: LatencyState) -> list[Poin
     return points
 
 
+def _layer_points(report: Report, state: LatencyState) -> list[Point]:
+    """A report's layers, all of whose multiply-accumulates are binary in our runtimes."""
+    points = []
+    for layer in report.layers:
+        times = layer.of(_name_of(state.runtime, layer))
+        if times is not None and layer.num_threads == int(state.threads):
+            values = {LATENCY: times.median_s * 1e3, MACS: layer.macs / 1e6}
+            points.append(Point(report.device, layer.name, values))
+    return points
+
+
 def cited_points(state: LatencyState) -> list[Point]:
-    """Points that others have published; none if they are switched off or not for these threads."""
-    if not state.cited:
+    """Points that others have published; none if they are switched off or not for these threads.
+
+    Nobody has published single layers.
+    """
+    if not state.cited or state.of == LAYERS_OF:
         return []
     points = []
     for device in cited_latencies()["devices"]:
@@ -177,6 +201,8 @@ def cited_points(state: LatencyState) -> list[Point]:
 def draw_latencies(reports: Sequence[Report], state: LatencyState) -> Drawing:
     """The scatter plot: a trace per measured device, then one per cited device.
 
+    Single layers have a row each in place of a vertical axis.
+
     Args:
         reports: from `read_report` or `merge_reports`.
         state: what is shown.
@@ -197,16 +223,22 @@ def draw_latencies(reports: Sequence[Report], state: LatencyState) -> Drawing:
         points = [point for point in cited if (point.device, point.runtime) == key]
         marker = {"color": theme.TEXT, "symbol": f"{_SYMBOLS[index]}-open", "line": {"width": 2}}
         figure.add_trace(_trace(points, state, f"{key[0]}, {key[1]} (cited)", marker))
+    shown = [*measured, *cited]
+    rows = state.of == LAYERS_OF
+    x = _horizontal(state)
     figure.update_layout(
-        **theme.layout(f"{state.y} over {state.x}", showlegend=True),
+        **theme.layout(f"{x} of {LAYERS_OF}" if rows else f"{state.y} over {x}", showlegend=True),
         legend={"orientation": "h", "x": 0, "xanchor": "left", "y": -0.2, "yanchor": "top"},
-        height=500,
+        height=max(500, 200 + 24 * len({point.model for point in shown})) if rows else 500,
         margin={"l": 10, "r": 30, "t": 60, "b": 60},
-        xaxis=_axis(state.x, [*measured, *cited]),
-        yaxis=_axis(state.y, [*measured, *cited]),
+        xaxis=_axis(x, shown),
+        yaxis=theme.axis("", type="category", autorange="reversed", ticksuffix="  ")
+        if rows
+        else _axis(state.y, shown),
         clickmode="event",
     )
-    place_labels(figure)
+    if not rows:
+        place_labels(figure)
     if not any(trace.x for trace in figure.data):
         figure.add_annotation(
             text="nothing was measured so: choose another runtime, device or number of threads",
@@ -220,9 +252,10 @@ def draw_latencies(reports: Sequence[Report], state: LatencyState) -> Drawing:
 
 
 def _summary(measured: Sequence[Point], cited: Sequence[Point], state: LatencyState) -> str:
+    kind = "layer" if state.of == LAYERS_OF else "model"
     if not measured:
         return (
-            f"No model was measured on {state.runtime} with {state.threads} thread(s) on the "
+            f"No {kind} was measured on {state.runtime} with {state.threads} thread(s) on the "
             f"chosen devices. {_cited_words(cited)}"
         )
     fastest = min(measured, key=lambda point: point.values[LATENCY])
@@ -230,9 +263,19 @@ def _summary(measured: Sequence[Point], cited: Sequence[Point], state: LatencySt
     return (
         f"{len(measured)} measured points on {state.runtime} with {state.threads} thread(s), from "
         f"{fastest.model} with {fastest.values[LATENCY]:.3g} ms on {fastest.device} to "
-        f"{slowest.model} with {slowest.values[LATENCY]:.3g} ms on {slowest.device}. Accuracies "
-        f"are cited, not reproduced. {_cited_words(cited)}"
+        f"{slowest.model} with {slowest.values[LATENCY]:.3g} ms on {slowest.device}."
+        + (
+            ""
+            if kind == "layer"
+            else f" Accuracies are cited, not reproduced. {_cited_words(cited)}"
+        )
     )
+
+
+def _horizontal(state: LatencyState) -> str:
+    """The horizontal quantity: of layers only two are known."""
+    known = state.of == NETWORKS_OF or state.x in (LATENCY, MACS)
+    return state.x if known else LATENCY
 
 
 def profiled_model(reports: Sequence[Report], state: LatencyState) -> Model | None:
@@ -279,13 +322,14 @@ def draw_ops(reports: Sequence[Report], state: LatencyState) -> Drawing:
 def _trace(
     points: Sequence[Point], state: LatencyState, name: str, marker: dict[str, Any]
 ) -> go.Scatter:
-    shown = [p for p in points if state.x in p.values and state.y in p.values]
+    x, rows = _horizontal(state), state.of == LAYERS_OF
+    shown = [p for p in points if x in p.values and (rows or state.y in p.values)]
     return go.Scatter(
         name=name,
-        x=[point.values[state.x] for point in shown],
-        y=[point.values[state.y] for point in shown],
+        x=[point.values[x] for point in shown],
+        y=[point.model if rows else point.values[state.y] for point in shown],
         text=[point.model for point in shown],
-        mode="markers+text",
+        mode="markers" if rows else "markers+text",
         textfont={"size": 10},
         cliponaxis=False,
         marker={"size": 12, **marker},
@@ -369,7 +413,7 @@ def _axis(quantity: str, points: Sequence[Point]) -> dict[str, Any]:
     return axis
 
 
-def _name_of(runtime: str, entry: Model) -> str:
+def _name_of(runtime: str, entry: Entry) -> str:
     """What the times of a runtime are called in an entry."""
     if runtime == OURS:
         return entry.reference

@@ -23,7 +23,15 @@ from bnn_lab.bench.report import (
     write_report,
 )
 from bnn_lab.cli.main import app
-from bnn_lab.figures.latency_explorer import LatencyState, devices_of, measured_points
+from bnn_lab.figures.latency_explorer import (
+    LATENCY,
+    LAYERS_OF,
+    OURS,
+    PAGE_PEERS,
+    LatencyState,
+    devices_of,
+    measured_points,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 PEERS = ("float32 LiteRT.js", "int8 LiteRT.js")
@@ -116,6 +124,11 @@ def test_its_report_is_one_of_bnn_lab(saved: Path, tmp_path: Path) -> None:
     assert devices_of(merged) == (example.device, "A test's device")
     assert measured_points([report], LatencyState()) == []  # it has layers, no models
     assert measured_points(merged, LatencyState()) == measured_points([example], LatencyState())
+    for runtime, name in ((OURS, report.layers[0].reference), *zip(PAGE_PEERS, PEERS, strict=True)):
+        points = measured_points(merged, LatencyState(of=LAYERS_OF, runtime=runtime))
+        here = [point for point in points if point.device == report.device]
+        assert [point.model for point in here] == [layer.name for layer in report.layers]
+        assert here[0].values[LATENCY] == 1e3 * report.layers[0].of(name).median_s
     write_report(report, tmp_path / "again.json")
     done = CliRunner().invoke(app, ["bench", "merge", str(saved), str(EXAMPLE)])
     assert done.exit_code == 0 and "A test's device" in done.output, done.output

@@ -16,8 +16,10 @@ from bnn_lab.figures.latency_explorer import (
     AXES,
     BINARY_MACS,
     LATENCY,
+    LAYERS_OF,
     MACS,
     OURS,
+    PAGE_PEERS,
     RUNTIMES,
     SIZE,
     LatencyState,
@@ -91,6 +93,26 @@ def test_cited_points_have_a_source_and_are_of_one_number_of_threads() -> None:
     assert not any(SIZE in p.values for p in points)
     assert cited_points(LatencyState(cited=False)) == cited_points(LatencyState(threads="2")) == []
     assert {p.model for p in cited_points(LatencyState(models=("quicknet",)))} == {"quicknet"}
+
+
+def test_layers_have_rows_and_come_from_pages_too() -> None:
+    (example,) = example_reports()
+    state = LatencyState(of=LAYERS_OF, x=SIZE)  # layers have no files: latency is shown
+    points = measured_points([example, *REPORTS], state)
+    single = [layer for layer in example.layers if layer.num_threads == 1]
+    assert [p.model for p in points][: len(single)] == [layer.name for layer in single]
+    for point, layer in zip(points, single, strict=False):
+        fastest = layer.of(layer.reference)
+        assert fastest is not None
+        assert point.values == {LATENCY: fastest.median_s * 1e3, MACS: layer.macs / 1e6}
+    drawing = draw_latencies([example], state)
+    assert drawing.figure.layout.title.text == "latency of single layers"
+    assert list(drawing.figure.data[0].y) == [layer.name for layer in single]
+    assert cited_points(state) == [] and "cited" not in drawing.words
+    for peer in PAGE_PEERS:  # no native report has them
+        assert measured_points([example], LatencyState(of=LAYERS_OF, runtime=peer)) == []
+    nothing = draw_latencies([example], LatencyState(of=LAYERS_OF, threads="8"))
+    assert nothing.words.startswith("No layer was measured")
 
 
 def test_measured_and_cited_look_different() -> None:
