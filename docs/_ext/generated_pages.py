@@ -15,6 +15,7 @@ from typing import Any
 
 import nbformat
 import plotly
+import recorded
 from explorables import explorable_html
 from sphinx.application import Sphinx
 
@@ -47,16 +48,20 @@ def make_lessons() -> None:
             if cell.cell_type == "markdown":
                 cell.source = site_links(cell.source)
             outputs = cell.get("outputs", [])
-            drawn = any(PLOTLY in output.get("data", {}) for output in outputs)
-            if drawn:
+            recording = None
+            if any(PLOTLY in output.get("data", {}) for output in outputs):
                 cell.outputs = [_wrapped(output) for output in outputs]
+                recording = recorded.name_of(cell.source)
+                if recording:
+                    recorded.write(recording)
                 if moved_by_python(cell.source):
-                    cell.outputs.append(_paragraph("figure-frozen", FROZEN))
+                    more = recorded.RECORDINGS[recording].more if recording else FROZEN
+                    cell.outputs += [_paragraph("figure-frozen", more)] if more else []
             for output in cell.get("outputs", ()):
                 if PLOTLY in output.get("data", {}):
                     name = f"figure-{source.stem}-{number}"
                     picture = "".join(output.data["image/svg+xml"])
-                    shown = figure_html(output.data[PLOTLY], name, picture)
+                    shown = figure_html(output.data[PLOTLY], name, picture, recording or "")
                     output.data = {"text/html": shown}
                 elif MIME in output.get("data", {}):
                     picture = "".join(output.data["image/svg+xml"])
@@ -99,13 +104,14 @@ def site_links(text: str) -> str:
     return re.sub(r"\]\((?:\.\./)+docs/([^)]+)\)", r"](../\1)", text)
 
 
-def figure_html(figure: dict[str, Any], name: str, picture: str = "") -> str:
+def figure_html(figure: dict[str, Any], name: str, picture: str = "", recording: str = "") -> str:
     """A figure with alternative text.
 
     Args:
         figure: plotly's JSON.
         name: unique on the page.
         picture: SVG, which stands there until plotly draws, and without scripts.
+        recording: name of what `recorded.py` writes for it, if its controls are recorded.
     """
     layout = figure.get("layout", {})
     title = layout.get("title", {})
@@ -117,7 +123,8 @@ def figure_html(figure: dict[str, Any], name: str, picture: str = "") -> str:
     return (
         f'<div id="{name}" class="figure" role="img" aria-label="{html.escape(alt)}">'
         f"{picture}</div>\n"
-        f'<script type="application/json" class="figure-data" data-for="{name}">{content}</script>'
+        f'<script type="application/json" class="figure-data" data-for="{name}"'
+        f' data-recorded="{recording}">{content}</script>'
     )
 
 
