@@ -4,8 +4,8 @@
 #include <utility>
 #include <vector>
 
-#include "bnn/flush_denormals.h"
 #include "bnn/row_split.h"
+#include "flush_denormals.h"
 #include "op_checks.h"
 #include "ops.h"
 

@@ -58,7 +58,9 @@ def test_floor_from_known_times() -> None:
         )
     )
     share = np.array([0.5, 0.5, 0.6])
-    found = overhead.columns(table, "n", share, Counter({small: 2, large: 1}))
+    found = overhead.columns(
+        Run(seconds=1, quick=True), table, "n", share, Counter({small: 2, large: 1})
+    )
     assert found == pytest.approx(
         {
             "ms": 1.2,
@@ -67,7 +69,11 @@ def test_floor_from_known_times() -> None:
             "best_rate_ms": 0.3,  # MACs of 1.5 large ones, which are faster for their size
             "beyond_floor_ms": 0.6,
             "ratio": 1.5,  # of 1.25, 1.5 and 1.6
+            "ratio_low": 1.25,
+            "ratio_high": 1.6,
             "ratio_best_rate": 1.5 / 0.9,  # of 5/3, 2 and 4/3
+            "ratio_best_rate_low": 4 / 3,
+            "ratio_best_rate_high": 2,
         }
     )
 

@@ -36,7 +36,9 @@ def known() -> pd.DataFrame:
                     "speedup": value / ms[BEST],
                 }
             )
-    return pd.DataFrame(rows)
+    frame = pd.DataFrame(rows)
+    ends = {f"{c}{end}": frame[c] for c in ("over_bound", "speedup") for end in ("_low", "_high")}
+    return frame.assign(**ends)
 
 
 def test_finding() -> None:
@@ -82,7 +84,7 @@ def test_calls_take_turns() -> None:
 def test_generation_finding_and_figure() -> None:
     rows = [
         {"width": w, "depth": 2, "form": form, "ms": ms, "characters_per_s": 1e3 / ms}
-        | {"file_bytes": size, "speedup": ms}
+        | {"file_bytes": size, "speedup": ms, "speedup_low": ms - 0.1, "speedup_high": ms + 0.1}
         for w in (8, 16)
         for form, ms, size in (
             (FLOAT32, 4.0, 1600),
@@ -93,7 +95,8 @@ def test_generation_finding_and_figure() -> None:
     frame = pd.DataFrame(rows)
     text = generation.finding(frame, Run(seconds=1, quick=True))
     assert "With 8 channels and 2 blocks it writes 1,000 characters a second with ternary" in text
-    assert "500 with int8 and 250 with float ones, from a file 16.0 times smaller" in text
+    assert "500 with int8 and 250 with float ones: it is 2.0 (1.9 to 2.1) times faster" in text
+    assert "4.0 (3.9 to 4.1) times faster than float, from a file 16.0 times smaller" in text
     drawing = draw_generation(frame)
     assert [list(trace.y) for trace in drawing.figure.data] == [[250.0, 500.0, 1000.0]] * 2
     assert "8 channels, 2 blocks: float32 250, int8 500, ternary 1,000; 16" in drawing.words

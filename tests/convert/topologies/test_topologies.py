@@ -188,13 +188,16 @@ def test_the_file_counts_as_larq_and_as_the_kernels_do(converted, topology):
 def test_files_of_published_networks_count_as_published(entry, monkeypatch):
     if not entry.published.macs[0]:
         pytest.skip("no layer is binary")
-    # Ones, not random numbers, which for 60 million weights take longer than all the rest. Not
-    # zeros: ReActNet's kernels have the mean size of their weights as scale.
-    ones = tf.keras.initializers.Ones()
+    # Not random numbers, which for 60 million weights take longer than all the rest. Nor zeros or
+    # the same for all: the mean size of ReActNet's weights is their scale, and equal layers of
+    # one input become one.
+    number = itertools.count(1)
     for name in ("GlorotUniform", "GlorotNormal", "HeNormal"):
         initializer = getattr(tf.keras.initializers, name)
         monkeypatch.setattr(
-            initializer, "__call__", lambda self, shape, dtype=None, **more: ones(shape, dtype)
+            initializer,
+            "__call__",
+            lambda self, shape, dtype=None, **more: tf.fill(shape, float(next(number))),
         )
     assert counts(convert_keras_model(entry.build())) == entry.published.macs
     tf.keras.backend.clear_session()

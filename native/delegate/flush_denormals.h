@@ -1,6 +1,6 @@
 // While one of these lives, denormal floats of this thread count as zero, as XNNPACK has it.
-#ifndef BNN_FLUSH_DENORMALS_H_
-#define BNN_FLUSH_DENORMALS_H_
+#ifndef BNN_DELEGATE_FLUSH_DENORMALS_H_
+#define BNN_DELEGATE_FLUSH_DENORMALS_H_
 
 #include <cstdint>
 
@@ -54,4 +54,4 @@ class FlushDenormals {
 };
 
 }  // namespace bnn
-#endif  // BNN_FLUSH_DENORMALS_H_
+#endif  // BNN_DELEGATE_FLUSH_DENORMALS_H_
