@@ -17,6 +17,9 @@ from bnn_lab.tflite.forms import BINARY, FLOAT32, INT8, KINDS
 from bnn_lab.training import set_binary_signs
 
 IMAGES = load_digits().train_images[:20]
+needs_lce = pytest.mark.skipif(
+    not baselines.lce_installed(), reason="larq-compute-engine has no wheel for this Python"
+)
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +43,7 @@ def test_files_hold_the_same_network(files: dict[str, bytes]) -> None:
     assert b"LceBconv2d" not in files[FLOAT32] + files[INT8]
 
 
+@needs_lce
 def test_everything_gets_the_number_of_threads(
     files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -74,6 +78,7 @@ def test_everything_gets_the_number_of_threads(
         assert seen[-1] == ("lce", 2, indirect)
 
 
+@needs_lce
 def test_samples_and_made_up_values(files: dict[str, bytes]) -> None:
     for kind in KINDS:
         for x in (IMAGES[0], [IMAGES[:1]], None):
@@ -82,6 +87,7 @@ def test_samples_and_made_up_values(files: dict[str, bytes]) -> None:
     np.testing.assert_allclose(lce_call(files[BINARY], IMAGES[0])()[0], logits, atol=1e-5)
 
 
+@needs_lce
 def test_lce_is_optional(files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(lce_calls(files[BINARY])) == [LCE_DEFAULT, LCE_INDIRECT]
     assert lce_calls(files[BINARY], wanted=False) == {}
@@ -92,6 +98,7 @@ def test_lce_is_optional(files: dict[str, bytes], monkeypatch: pytest.MonkeyPatc
         lce_calls(files[BINARY], wanted=True)
 
 
+@needs_lce
 def test_what_lce_cannot_run_is_left_out_or_refused() -> None:
     import larq as lq
 
