@@ -23,7 +23,7 @@ from bnn_lab.errors import InputError
 from bnn_lab.measure.host import Host, real_host
 from bnn_lab.measure.noise import Noise
 from bnn_lab.measure.timing import Times
-from bnn_lab.measure.units import AtLeastOne, Count, NotNegative, Positive
+from bnn_lab.measure.units import AtLeastOne, Count, NotNegative, Positive, off_by
 from bnn_lab.tflite.layer_shapes import LayerShape
 
 SCHEMA = "bnn_lab.bench/2"
@@ -62,8 +62,7 @@ class Entry(_Part, kw_only=True):
     def uncertainty(self) -> float | None:
         """How far, as a share, the worst known of the ratios may be off; None if nobody looked."""
         found = [
-            max(high / self.speedup_over[name] - 1, 1 - low / self.speedup_over[name])
-            for name, (low, high) in self.speedup_interval.items()
+            off_by(self.speedup_over[name], *ends) for name, ends in self.speedup_interval.items()
         ]
         return max(found, default=None)
 

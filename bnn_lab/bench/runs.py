@@ -151,28 +151,20 @@ def expand_models(names: Sequence[str] | None) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def require_model(model: str) -> None:
-    """Refuse what `files_of` would refuse, before anything takes time.
-
-    Raises:
-        ModelFileError: the file cannot be read.
-        InputError: there is no such network.
-    """
-    if _is_file(model):
-        _read(Path(model))
-    elif not _is_folder(model):
-        _network_name(model)
+Files = tuple[str, dict[str, bytes]]
 
 
-def files_of(
+def find_files(
     model: str,
     *,
     float_file: Path | None = None,
     int8_file: Path | None = None,
     kinds: Sequence[str] = KINDS,
-    progress: Callable[[str], None] = lambda text: None,
-) -> tuple[str, dict[str, bytes]]:
+) -> Callable[[Callable[[str], None]], Files]:
     """A model's name and files, from a `.tflite` file or from the name of a network.
+
+    What is wrong with the name or a file is said at once; what takes long, the conversion of a
+    network, is left to the call of what is returned.
 
     Args:
         model: a path if there is such a file or it ends in .tflite; a folder with binary.tflite
@@ -180,39 +172,39 @@ def files_of(
         float_file: the same network as float32 TFLite; only with a path.
         int8_file: the same network as int8 TFLite; only with a path.
         kinds: kinds of files that a network's name stands for.
-        progress: told what is being converted.
 
     Returns:
-        Name, and kind to contents.
+        Called with what is told what is being converted, it gives name, and kind to contents; it
+        raises a `ConversionError` if the network cannot be converted.
 
     Raises:
         ModelFileError: a file cannot be read.
         InputError: there is no such network.
-        ConversionError: it cannot be converted.
     """
-    if _is_file(model):
-        given = {BINARY: Path(model), FLOAT32: float_file, INT8: int8_file}
-        return Path(model).stem, {k: _read(path) for k, path in given.items() if path is not None}
-    if _is_folder(model):
-        folder = {kind: Path(model) / file_name(kind) for kind in KINDS}
-        return Path(model).name, {k: _read(path) for k, path in folder.items() if path.is_file()}
-    name = _network_name(model)
-    return name, cached_files(name, kinds, progress=progress)
-
-
-def _is_file(model: str) -> bool:
-    return model.endswith(".tflite") or Path(model).is_file()
-
-
-def _is_folder(model: str) -> bool:
-    return (Path(model) / file_name(BINARY)).is_file()
-
-
-def _network_name(model: str) -> str:
+    path = Path(model)
+    if model.endswith(".tflite") or path.is_file():
+        given = {BINARY: path, FLOAT32: float_file, INT8: int8_file}
+        found = path.stem, {k: _read(file) for k, file in given.items() if file is not None}
+        return lambda progress: found
+    if (path / file_name(BINARY)).is_file():
+        folder = {kind: path / file_name(kind) for kind in KINDS}
+        found = path.name, {k: _read(file) for k, file in folder.items() if file.is_file()}
+        return lambda progress: found
     try:
-        return network(model).name
+        name = network(model).name
     except InputError as error:
         raise InputError(f"there is no file {model!r}, and {error}") from error
+    return lambda progress: (name, cached_files(name, kinds, progress=progress))
+
+
+def files_of(
+    model: str,
+    *,
+    progress: Callable[[str], None] = lambda text: None,
+    **options: Any,
+) -> Files:
+    """What `find_files` finds, converted at once; `options` and errors are its own."""
+    return find_files(model, **options)(progress)
 
 
 def _read(path: Path) -> bytes:

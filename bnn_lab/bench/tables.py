@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from bnn_lab.bench.baselines import ours
 from bnn_lab.bench.report import Entry, Layer, Model, Report, by_threads
 from bnn_lab.measure.noise import Noise
+from bnn_lab.measure.units import off_by
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,7 +93,7 @@ def report_parts(report: Report, draw: Draw = lambda what, entries: None) -> lis
         Device, what disturbed the measurement, models, layers, and where the models' time goes.
     """
     parts: list[Part | None] = [Heading(report.device), Text(_origin(report), QUIET)]
-    parts.append(Text(_int8_unit(report.host.flags), QUIET))
+    parts.append(Text(int8_unit(report.host.flags), QUIET))
     parts += noise_parts(report.noise, widest([*report.models, *report.layers]))
     for count, models in by_threads(report.models).items():
         parts += [Heading(f"Models, {count} thread(s)", 3), draw(MODELS, models)]
@@ -175,7 +176,7 @@ def _origin(report: Report) -> str:
     )
 
 
-def _int8_unit(flags: Sequence[str]) -> str:
+def int8_unit(flags: Sequence[str]) -> str:
     """What int8 TFLite computes with: a binary kernel is judged by it on x86."""
     if "amx_int8" in flags:
         return "int8 TFLite has AMX tiles here."
@@ -263,8 +264,7 @@ def _ratio(entry: Entry, name: str) -> str:
         return NOTHING
     if interval is None:
         return f"{factor:.1f}×"
-    off = max(interval[1] / factor - 1, 1 - interval[0] / factor)
-    return f"{factor:.1f}× ±{percent(off)}"
+    return f"{factor:.1f}× ±{percent(off_by(factor, *interval))}"
 
 
 def _caption(entries: Sequence[Entry]) -> str:
@@ -285,8 +285,7 @@ def _cell(row: pd.Series, column: str) -> str:
     text = _number(row[column])
     if not all(end in row for end in ends) or not row[column]:
         return text
-    off = max(abs(row[end] / row[column] - 1) for end in ends)
-    return f"{text} ±{percent(off)}"
+    return f"{text} ±{percent(off_by(row[column], *(row[end] for end in ends)))}"
 
 
 def _number(value: Any) -> str:

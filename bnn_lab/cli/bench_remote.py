@@ -28,9 +28,9 @@ def measure_there(
 
     Args:
         context: typer's, of a command with the options `--ssh`, `--ssh-option` and `--ssh-command`.
-        models: see `runs.files_of`.
-        float_file: see `runs.files_of`.
-        int8_file: as for `runs.files_of`.
+        models: see `runs.find_files`.
+        float_file: see `runs.find_files`.
+        int8_file: as for `runs.find_files`.
 
     Returns:
         The report that the command wrote there.

@@ -104,15 +104,10 @@ def model_command(
         report = measure_there(context, [model], float_file=float_file, int8_file=int8_file)
         return finish(report, json_file, html_file)
     counts = threads or ([1] if pin is not None else runs.default_threads())
-    runs.require_model(model)
+    find = runs.find_files(model, float_file=float_file, int8_file=int8_file)
     watch = _start(counts, pin, force)
     with console().status("") as status:
-        name, files = runs.files_of(
-            model,
-            float_file=float_file,
-            int8_file=int8_file,
-            progress=status.update,
-        )
+        name, files = find(status.update)
     with _progress(console(), len(counts)) as advance:
         measured = runs.run_models(
             {name: files}, counts, watch, rounds=rounds, with_lce=lce, advance=advance
@@ -146,15 +141,10 @@ def suite_command(
     if ssh is not None:
         return finish(measure_there(context, runs.expand_models(model)), json_file, html_file)
     counts = threads or ([1] if pin is not None else runs.default_threads())
-    entries = runs.expand_models(model)
-    for entry in entries:
-        runs.require_model(entry)
+    finds = [runs.find_files(entry) for entry in runs.expand_models(model)]
     watch = _start(counts, pin, force)
-    files = {}
     with console().status("") as status:
-        for entry in entries:
-            name, found = runs.files_of(entry, progress=status.update)
-            files[name] = found
+        files = dict(find(status.update) for find in finds)
     steps = runs.kernel_steps(counts) + len(files) * len(counts)
     with _progress(console(), steps) as advance:
         measured = runs.run_kernels(counts, watch, rounds=rounds, advance=advance)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bnn_lab.cli.terminal import console, write_file
+from bnn_lab.cli.terminal import console, say_noise, write_file
 
 _SHOWN_ROWS = 60
 
@@ -46,6 +46,7 @@ def study_command(
             quick=quick,
             force=force,
             progress=lambda text: status.update(text),
+            noisy=say_noise,
         )
     measured = frame_table(study.frame, study.question, _SHOWN_ROWS)
     noise = noise_parts(study.noise, study.uncertainty)

@@ -120,12 +120,12 @@ def _shortcuts() -> dict[str, float]:
 
 
 def _finding(study: str) -> Callable[[], str]:
-    def measure() -> str:
+    def found() -> str:
         from bnn_lab.experiments.latency import run_study
 
         return run_study(study, seconds=_STUDY_SECONDS, force=True).finding
 
-    return measure
+    return found
 
 
 _RUNS: dict[str, Callable[[], Any]] = {
@@ -138,7 +138,6 @@ _RUNS: dict[str, Callable[[], Any]] = {
 
 def main() -> None:
     """Measure everything and write the file."""
-
     runs = {}
     for name, run in _RUNS.items():
         runs[name] = run()

@@ -235,6 +235,7 @@ def measure(
     needed = {
         name: _calls_needed(call, warmup, round_seconds, clock) for name, call in calls.items()
     }
+    samples: dict[str, list[float]] = {name: [] for name in calls}
     kept: list[bool] = []
 
     def take(name: str) -> tuple[float, bool]:
@@ -250,7 +251,6 @@ def measure(
         usual = min([seconds, *samples[name]]) * needed[name]
         return seconds, lost <= usual / _INTERRUPTION_EVERY
 
-    samples: dict[str, list[float]] = {name: [] for name in calls}
     order = list(calls)
     shuffler = random.Random(seed)
     collecting = gc.isenabled()

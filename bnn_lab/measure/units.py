@@ -25,6 +25,11 @@ def format_factor(factor: float) -> str:
     return f"{factor:.1f}" if factor < 9.95 else f"{factor:.0f}"
 
 
+def off_by(middle: float, low: float, high: float) -> float:
+    """How far the ends of an interval lie from a figure above 0, as a share of it: the farther."""
+    return max(high / middle - 1, 1 - low / middle)
+
+
 def _three_digits(value: float) -> str:
     if value >= 99.95:
         return f"{value:.0f}"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bnn_lab.bench.tables import _int8_unit
+from bnn_lab.bench.tables import int8_unit
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -32,4 +32,4 @@ def test_tables_are_those_of_the_reports() -> None:
     ],
 )
 def test_the_unit_of_the_int8_peer_is_named(flags: list[str], words: str) -> None:
-    assert words in _int8_unit(flags)
+    assert words in int8_unit(flags)

@@ -77,6 +77,7 @@ def run_study(
     quick: bool = False,
     force: bool = False,
     progress: Callable[[str], None] = lambda text: None,
+    noisy: Callable[[str | None], None] = lambda problem: None,
 ) -> Study:
     """Measure and answer.
 
@@ -87,6 +88,7 @@ def run_study(
         quick: few small cases, in seconds; the answer is then not worth much.
         force: answer even if no round was quiet.
         progress: told what is being done.
+        noisy: told before the measurement what it will suffer from, None if from nothing.
 
     Returns:
         The answer.
@@ -103,8 +105,7 @@ def run_study(
         raise InputError(f"run_study: seconds must be above 0, not {seconds}.")
     host = real_host("run_study")
     watch = NoiseWatch(max(threads.usable_counts()) if name == "threads" else 1, force=force)
-    if problem := watch.before():
-        progress(f"noisy: {problem}")
+    noisy(watch.before())
     run = Run(seconds=seconds, quick=quick, watch=watch, progress=progress)
     entry = STUDIES[name]
     frame = entry.measure(run)

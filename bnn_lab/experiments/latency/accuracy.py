@@ -82,4 +82,4 @@ def finding(frame: pd.DataFrame, run: Run) -> str:
             f" Farthest behind is {who}: a network of at least its accuracy is "
             f"{known(last, 'behind')} times faster."
         )
-    return text + "".join(f" Left out: {name} ({why})." for name, why in run.skipped.items())
+    return text + run.left_out()

@@ -16,6 +16,7 @@ from bnn_lab.errors import NoBinaryLayerError
 from bnn_lab.measure.host import Host
 from bnn_lab.measure.noise import MOST_TRIES, Noise, NoiseWatch, measure_watched
 from bnn_lab.measure.timing import TimingTable, median_interval
+from bnn_lab.measure.units import off_by
 from bnn_lab.models.registry import networks
 from bnn_lab.profiling.model_profile import Profile, profile
 from bnn_lab.tflite.forms import BINARY
@@ -114,13 +115,13 @@ class Run:
         """The median of a ratio that each round gives, and its 95 % interval, as columns."""
         middle = float(np.median(per_round))
         low, high = median_interval(per_round)
-        self._note(middle, low, high)
+        if middle > 0:
+            self.uncertainty = max(off_by(middle, low, high), self.uncertainty or 0.0)
         return {column: middle, f"{column}_low": low, f"{column}_high": high}
 
-    def _note(self, middle: float, low: float, high: float) -> None:
-        if middle > 0:
-            off = max(high / middle - 1, 1 - low / middle)
-            self.uncertainty = max(off, self.uncertainty or 0.0)
+    def left_out(self) -> str:
+        """What was left out and why, to put behind a finding; "" if nothing was."""
+        return "".join(f" Left out: {name} ({why})." for name, why in self.skipped.items())
 
     def profiles(self, files: Mapping[str, bytes], rounds: int) -> dict[str, list[Profile]]:
         """Profiles of models, each several times in turn, while the machine was quiet.

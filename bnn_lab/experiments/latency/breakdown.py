@@ -84,12 +84,11 @@ def finding(frame: pd.DataFrame, run: Run) -> str:
         largest.append((first.share.iloc[0], f"{name}: {either(first.category, 'kinds of op')}"))
     others = "; ".join(f"{who} {share:.0%}" for share, who in sorted(largest, reverse=True))
     mean = frame.groupby("category").share.mean()
-    left = "".join(f" Left out: {name} ({why})." for name, why in run.skipped.items())
     return (
         f"Binary convolutions, with what is fused into them, take {binary.min():.0%} "
         f"({least}) to {binary.max():.0%} ({most}) of the time of "
         f"{len(binary)} models, on average {mean[BINARY]:.0%}; float convolutions take "
         f"{mean[FLOAT_CONV]:.0%} on average, element-wise ops {mean[ELEMENTWISE]:.0%}, pooling "
         f"{mean[POOLING]:.0%}, bitpacking {mean[PACKING]:.0%}. The largest part beside the binary "
-        f"convolutions is, in each model: {others}.{left}"
+        f"convolutions is, in each model: {others}.{run.left_out()}"
     )

@@ -89,7 +89,6 @@ def finding(frame: pd.DataFrame, run: Run) -> str:
     speed = frame.macs / frame.ms / 1e6
     fast, slow = frame.name[speed.idxmax()], frame.name[speed.idxmin()]
     equivalent = frame.equivalent_macs / frame.ms / 1e6
-    left = "".join(f" Left out: {name} ({why})." for name, why in run.skipped.items())
     first = frame.iloc[0]
     if first.gain_low > 0:
         better = "better than plain MACs"
@@ -106,5 +105,5 @@ def finding(frame: pd.DataFrame, run: Run) -> str:
         f"millisecond {fast} does {speed.max() / speed.min():.1f} times as many as {slow}. Even "
         f"of equivalent MACs the models do from {equivalent.min():.1f} to {equivalent.max():.1f} "
         "million per millisecond, because memory, element-wise ops and calls cost time that no "
-        f"MAC counts.{left}"
+        f"MAC counts.{run.left_out()}"
     )

@@ -49,7 +49,7 @@ def measure(run: Run) -> pd.DataFrame:
     Each is one op inside LiteRT, one thread; the binary one reads bits and writes floats.
     """
     cases, rows = grid(run.quick), []
-    refusal = NoisyMachineError("")
+    refusal: NoisyMachineError | None = None
     for paper, kernel, size, channels in cases:
         run.progress(f"{kernel}x{kernel}, {size} pixels, {channels} channels")
         sizes = (size, size, channels, channels, (kernel, kernel))
@@ -77,7 +77,7 @@ def measure(run: Run) -> pd.DataFrame:
                 **run.ratio(table, "over_int8", "binary", "int8"),
             }
         )
-    if not any(row["paper"] for row in rows):
+    if refusal is not None and not any(row["paper"] for row in rows):
         raise refusal
     return to_frame(rows)
 
@@ -106,8 +106,7 @@ def finding(frame: pd.DataFrame, run: Run) -> str:
         f"{span(frame.over_int8)}, median {frame.over_int8.median():.1f}. Least is gained at "
         f"{least}, most at {most}. With {narrow} channels the median over float32 is "
         f"{frame[frame.channels == narrow].over_float.median():.1f}, with {wide} channels "
-        f"{frame[frame.channels == wide].over_float.median():.1f}."
-        + "".join(f" Left out: {name} ({why})." for name, why in run.skipped.items())
+        f"{frame[frame.channels == wide].over_float.median():.1f}." + run.left_out()
     )
 
 

@@ -112,7 +112,6 @@ def finding(frame: pd.DataFrame, run: Run) -> str:
         }
         for most in (False, True)
     )
-    left = "".join(f" Left out: {name} ({why})." for name, why in run.skipped.items())
     return (
         f"First layers take {stem.ms.min():.2f} ms ({first['stem']}; {stem.macs[cheap] / 1e6:.0f} "
         f"million float MACs, {stem.share[cheap]:.0%} of the time) to {stem.ms.max():.2f} ms "
@@ -120,7 +119,7 @@ def finding(frame: pd.DataFrame, run: Run) -> str:
         f"Transitions take {between.ms.min():.2f} ms ({first['between']}) to "
         f"{between.ms.max():.2f} ms ({last['between']}). Together they are {share.min():.0%} "
         f"({first['both']}) to {share.max():.0%} ({last['both']}) of a network's time, though only "
-        f"{_mac_share(frame):.1%} of all MACs.{left}"
+        f"{_mac_share(frame):.1%} of all MACs.{run.left_out()}"
     )
 
 
