@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bnn_lab.cli.terminal import console, say, write_file
+from bnn_lab.cli.terminal import console, list_questions, say, write_file
 
 _SHOWN_ROWS = 60
 
@@ -43,12 +43,7 @@ def experiment_command(
         from bnn_lab.figures import draw
 
     if name is None:
-        from rich.table import Table
-
-        table = Table("experiment", "question")
-        for key, entry in EXPERIMENTS.items():
-            table.add_row(key, entry.question)
-        console().print(table)
+        list_questions("experiment", {key: entry.question for key, entry in EXPERIMENTS.items()})
         return
     started = time.perf_counter()
     result = run_experiment(

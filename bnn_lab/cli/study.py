@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bnn_lab.cli.terminal import console, say_noise, write_file
+from bnn_lab.cli.terminal import console, list_questions, say_noise, write_file
 
 _SHOWN_ROWS = 60
 
@@ -32,12 +32,7 @@ def study_command(
     from bnn_lab.experiments.latency import STUDIES, run_study
 
     if name is None:
-        from rich.table import Table
-
-        table = Table("study", "question")
-        for key, entry in STUDIES.items():
-            table.add_row(key, entry.question)
-        console().print(table)
+        list_questions("study", {key: entry.question for key, entry in STUDIES.items()})
         return
     with console().status("") as status:
         study = run_study(

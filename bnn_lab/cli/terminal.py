@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
@@ -26,6 +27,21 @@ def say(text: str, style: str = "", *, stderr: bool = False) -> None:
 def warn(problem: str, kind: str = "warning", *, stderr: bool = False) -> None:
     """One yellow line."""
     say(f"{kind}: {problem}", "yellow", stderr=stderr)
+
+
+def list_questions(what: str, questions: Mapping[str, str]) -> None:
+    """A table of what may be asked for.
+
+    Args:
+        what: a name stands for, such as "study".
+        questions: name to the question it answers.
+    """
+    from rich.table import Table
+
+    table = Table(what, "question")
+    for name, question in questions.items():
+        table.add_row(name, question)
+    console().print(table)
 
 
 def say_noise(problem: str | None) -> None:

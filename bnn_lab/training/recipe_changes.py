@@ -6,7 +6,7 @@ import difflib
 import inspect
 import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -71,6 +71,19 @@ def parse_setting(setting: str) -> tuple[str, Any]:
         return key.strip(), text.strip()  # what fits no key is refused with the key's name
 
 
+def near_names(name: str, known: Sequence[str], short: Mapping[str, str] = {}) -> str:
+    """A question for an unknown name: did you mean those most like it? "" if none is.
+
+    Args:
+        name: the unknown one.
+        known: those that there are.
+        short: other spellings of some of them.
+    """
+    found = difflib.get_close_matches(name, [*known, *short], n=3)
+    near = [*dict.fromkeys(short.get(key, key) for key in found)]
+    return f"did you mean {' or '.join(near)}?" if near else ""
+
+
 def folder_name(recipe: str, changes: dict[str, Any]) -> str:
     """A folder's name that differs between the points of a sweep.
 
@@ -117,7 +130,5 @@ def _find(recipe: str, name: str, keys: list[str]) -> str:
             f"{' or '.join(found)}."
         )
     lasts = {key.rpartition(".")[2]: key for key in reversed(keys)}
-    near = difflib.get_close_matches(name, [*keys, *lasts], n=3, cutoff=0.6)
-    near = [*dict.fromkeys(lasts.get(key, key) for key in near)]
-    fix = f"did you mean {' or '.join(near)}?" if near else f"use one of {', '.join(keys)}."
+    fix = near_names(name, keys, lasts) or f"use one of {', '.join(keys)}."
     raise InputError(f"--set {name}: recipe {recipe} has no such key. Fix: {fix}")

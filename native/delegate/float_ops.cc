@@ -1,24 +1,16 @@
 // The float ops that the delegate claims: what it fuses into convolutions, as ops of their own for
 // where that fails, and the average over the image.
 #include <algorithm>
+#include <optional>
 #include <utility>
 #include <vector>
 
+#include "channel_step.h"
 #include "op_checks.h"
 #include "ops.h"
 
 namespace bnn {
 namespace {
-
-// NaN stays NaN.
-struct Bounds {
-  explicit Bounds(Activation activation) : low(info(activation).low), high(info(activation).high) {}
-  float operator()(float x) const {
-    x = x < low ? low : x;
-    return x > high ? high : x;
-  }
-  float low, high;
-};
 
 class Sum final : public Op {
  public:
@@ -46,16 +38,19 @@ class Sum final : public Op {
 class ChannelOp final : public Op {
  public:
   ChannelOp(EpilogueStep step, Activation activation)
-      : step_(std::move(step)), bounds_(activation) {}
+      : given_(std::move(step)),
+        clamp_({BNN_STEP_CLAMP, {}, activation}, 0),
+        clamps_(activation != Activation::kNone) {}
 
   Shape prepare(const OpTensors& tensors) override {
     for (const TensorView& input : tensors.inputs) {
       if (input.constant) continue;
       require(
-          !input.shape.empty() && (step_.values.size() == 1 ||
-                                   step_.values.size() == static_cast<size_t>(input.shape.back())),
-          std::to_string(step_.values.size()) + " constants do not fit an input of shape " +
+          !input.shape.empty() && (given_.values.size() == 1 ||
+                                   given_.values.size() == static_cast<size_t>(input.shape.back())),
+          std::to_string(given_.values.size()) + " constants do not fit an input of shape " +
               text(input.shape));
+      step_.emplace(given_, input.shape.back());
       return input.shape;
     }
     fail("needs an input that is not a constant");
@@ -66,26 +61,17 @@ class ChannelOp final : public Op {
     const auto* x = static_cast<const float*>(input.data);
     auto* y = static_cast<float*>(tensors.output.data);
     const auto [rows, channels] = rows_and_channels(input.shape);
-    const size_t step = step_.values.size() == 1 ? 0 : 1;
     for (int64_t row = 0; row < rows; ++row, x += channels, y += channels) {
-      const float* value = step_.values.data();
-      for (int64_t c = 0; c < channels; ++c, value += step) {
-        y[c] = bounds_(apply(x[c], *value));
-      }
+      step_->run(x, 0, channels, y);
+      if (clamps_) clamp_.run(y, 0, channels, y);
     }
   }
 
  private:
-  float apply(float x, float value) const {
-    switch (step_.kind) {
-      case BNN_STEP_ADD: return x + value;
-      case BNN_STEP_PRELU: return x < 0 ? x * value : x;
-      default: return x * value;
-    }
-  }
-
-  const EpilogueStep step_;
-  const Bounds bounds_;
+  const EpilogueStep given_;
+  std::optional<ChannelStep> step_;
+  const ChannelStep clamp_;
+  const bool clamps_;
 };
 
 class Clamp final : public Op {

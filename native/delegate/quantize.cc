@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "bnn/row_split.h"
+#include "channel_step.h"
 #include "flush_denormals.h"
 #include "op_checks.h"
 #include "ops.h"
@@ -46,44 +47,6 @@ Shape joined(const std::vector<TensorView>& parts) {
   }
   return shape;
 }
-
-// One value of a step for each channel.
-struct ChannelStep {
-  ChannelStep(const EpilogueStep& step, int64_t channels)
-      : kind(step.kind), low(info(step.activation).low), high(info(step.activation).high) {
-    if (kind == BNN_STEP_CLAMP) return;
-    require(step.values.size() == 1 || step.values.size() == static_cast<size_t>(channels),
-            std::to_string(step.values.size()) + " constants do not fit " +
-                std::to_string(channels) + " channels");
-    values.resize(static_cast<size_t>(channels), step.values[0]);
-    if (step.values.size() > 1) values = step.values;
-  }
-
-  // Of the channels from `first` on. y may be x.
-  void run(const float* x, int64_t first, int64_t count, float* y) const {
-    const float* value = values.data() + (kind == BNN_STEP_CLAMP ? 0 : first);
-    switch (kind) {
-      case BNN_STEP_ADD:
-        for (int64_t c = 0; c < count; ++c) y[c] = x[c] + value[c];
-        break;
-      case BNN_STEP_MULTIPLY:
-        for (int64_t c = 0; c < count; ++c) y[c] = x[c] * value[c];
-        break;
-      case BNN_STEP_PRELU:
-        for (int64_t c = 0; c < count; ++c) y[c] = x[c] < 0 ? x[c] * value[c] : x[c];
-        break;
-      default:  // NaN stays NaN
-        for (int64_t c = 0; c < count; ++c) {
-          const float v = x[c] < low ? low : x[c];
-          y[c] = v > high ? high : v;
-        }
-    }
-  }
-
-  decltype(EpilogueStep::kind) kind;
-  float low, high;
-  std::vector<float> values;
-};
 
 class Quantize final : public Op {
  public:

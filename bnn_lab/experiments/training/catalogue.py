@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import typing
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -45,7 +44,8 @@ from bnn_lab.experiments.training.latents import LatentApproximation, latent_app
 from bnn_lab.experiments.training.memory import OptimizerMemory, optimizer_memory
 from bnn_lab.experiments.training.noise import NoiseFlips, noise_flips
 from bnn_lab.experiments.training.quantizers import PseudoGradients, pseudo_gradients
-from bnn_lab.training.recipe_changes import parse_setting
+from bnn_lab.experiments.training.ternary_bop import TernaryBop, ternary_bop
+from bnn_lab.training.recipe_changes import near_names, parse_setting
 
 
 @dataclass(frozen=True)
@@ -109,6 +109,12 @@ EXPERIMENTS: dict[str, Entry] = {
         inertia_knobs,
         _knob("learning rate falls"),
         {"epochs": 6},
+    ),
+    "ternary-bop": Entry(
+        "Can Bop train ternary weights, without latent ones?",
+        ternary_bop,
+        TernaryBop(),
+        {"thresholds": (1e-5,), "epochs": 1},
     ),
     "pretraining": Entry(
         "What is left of starting from a float network's weights?",
@@ -225,8 +231,7 @@ def _changes(name: str, config: Any, settings: Sequence[str]) -> dict[str, Any]:
     for setting in settings:
         key, value = parse_setting(setting)
         if key not in fields:
-            near = difflib.get_close_matches(key, fields, n=3)
-            fix = f"did you mean {' or '.join(near)}?" if near else f"use {', '.join(fields)}."
+            fix = near_names(key, fields) or f"use {', '.join(fields)}."
             raise InputError(f"--set {key}: experiment {name} has no such setting. Fix: {fix}")
         if key in changes:
             raise InputError(f"--set {setting}: {key} is given twice. Fix: leave one out.")
