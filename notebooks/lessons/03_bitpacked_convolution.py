@@ -85,7 +85,7 @@ guess_kernel
 a = np.array([+1, -1, -1, +1, +1, -1, +1, -1])
 w = np.array([+1, +1, -1, -1, +1, -1, -1, -1])
 products = a * w
-products, products.sum()
+products, int(products.sum())
 
 # %% [markdown]
 # Now as bits. **-1 is bit 1, +1 is bit 0.** XOR gives 1 where two bits differ, and so does
@@ -94,7 +94,7 @@ products, products.sum()
 # %%
 a_bits, w_bits = a < 0, w < 0
 differ = a_bits ^ w_bits
-differ.astype(int), differ.sum()  # the number of ones is called popcount
+differ.astype(int), int(differ.sum())  # the number of ones is called popcount
 
 # %% [markdown]
 # Of $K$ products, $p$ are -1 and $K - p$ are +1, where $p$ is the popcount. So
