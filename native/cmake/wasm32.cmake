@@ -11,5 +11,10 @@ set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
 set(CMAKE_EXECUTABLE_SUFFIX .wasm)
 
 set(CMAKE_CXX_FLAGS_INIT "-stdlib=libc++ -mbulk-memory")
-# A reactor has no main. Any wasm-opt that clang finds would make other bytes.
-set(CMAKE_EXE_LINKER_FLAGS_INIT "-mexec-model=reactor --no-wasm-opt -Wl,--strip-all,--gc-sections,-z,stack-size=65536")
+# A reactor has no main.
+set(CMAKE_EXE_LINKER_FLAGS_INIT "-mexec-model=reactor -Wl,--strip-all,--gc-sections,-z,stack-size=65536")
+
+# Linked without -O, which the flags of a build type would add: given one, clang has any wasm-opt that
+# it finds make other bytes. Its --no-wasm-opt came with clang 18, and 19 then leaves out linking.
+set(CMAKE_CXX_FLAGS_RELEASE -DNDEBUG CACHE STRING "")
+add_compile_options(-O2)

@@ -26,7 +26,7 @@ MODULES = ROOT / "docs/_static/measure"
 # module that has it anywhere; with it, popcount may still be the better one, as on ARM.
 KERNELS = {"kernels.wasm": "scalar;wasm_relaxed", "kernels_relaxed.wasm": "scalar"}
 SOURCES = MODULES / "kernels.json"  # of what they were built
-VERSIONS = range(30, 17, -1)  # of clang; --no-wasm-opt came with 18
+VERSIONS = range(30, 13, -1)  # of clang
 PREFERRED = 19  # the one whose bytes are stored
 PACKAGES = (
     f"clang-{PREFERRED} lld-{PREFERRED} libclang-rt-{PREFERRED}-dev-wasm32 wasi-libc "
@@ -51,6 +51,28 @@ def find_clang() -> str:
     )
 
 
+def run(command: list[str], written: Path) -> bytes:
+    """Run a command that writes a module.
+
+    Args:
+        command: program and arguments.
+        written: the file it is to write.
+
+    Returns:
+        What the file holds.
+
+    Raises:
+        SystemExit: the command failed, or succeeded without writing the file, as a compiler's
+            driver does that leaves out linking; says the command and what it printed.
+    """
+    written.unlink(missing_ok=True)
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode or not written.is_file():
+        reason = "" if done.returncode else f"\nIt succeeded, but wrote no {written}."
+        raise SystemExit(f"error: {' '.join(command)}\n{done.stdout[-4000:]}{reason}")
+    return written.read_bytes()
+
+
 def build_small(clang: str) -> bytes:
     """Compile the small kernel.
 
@@ -61,13 +83,14 @@ def build_small(clang: str) -> bytes:
         The module.
     """
     # The tiles are unrolled by -O2; -O3 adds a third of the size and no speed.
-    flags = ["--target=wasm32", "-msimd128", "-O2", "-ffreestanding", "-ffp-contract=off"]
-    flags += ["-Wall", "-Wextra", "-Werror", "-nostdlib"]
-    link = "-Wl,--no-entry,--strip-all,--export=__heap_base,-z,stack-size=4096"
+    target = ["--target=wasm32"]
+    flags = ["-msimd128", "-O2", "-ffreestanding", "-ffp-contract=off", "-Wall", "-Wextra"]
+    link = ["-nostdlib", "-Wl,--no-entry,--strip-all,--export=__heap_base,-z,stack-size=4096"]
     with tempfile.TemporaryDirectory() as folder:
-        target = Path(folder) / "small.wasm"
-        subprocess.run([clang, *flags, link, "-o", str(target), str(SMALL)], check=True)
-        return target.read_bytes()
+        compiled, linked = Path(folder) / "small.o", Path(folder) / "small.wasm"
+        run([clang, *target, *flags, "-Werror", "-c", str(SMALL), "-o", str(compiled)], compiled)
+        # A step of its own: given -O, it would have any wasm-opt it finds make other bytes.
+        return run([clang, *target, *link, str(compiled), "-o", str(linked)], linked)
 
 
 def small_module(code: bytes) -> str:
@@ -101,30 +124,49 @@ def sources_digest() -> str:
     return digest.hexdigest()
 
 
+def has_relaxed_simd(clang: str) -> bool:
+    """Whether a clang knows the instructions that one of the modules needs; clang 14 does not.
+
+    Args:
+        clang: see `find_clang`.
+
+    Returns:
+        Whether it compiles one of them.
+    """
+    source = (
+        "#include <wasm_simd128.h>\n"
+        "v128_t f(v128_t a, v128_t b) { return wasm_i8x16_relaxed_swizzle(a, b); }\n"
+    )
+    command = [clang, "--target=wasm32", "-ffreestanding", "-msimd128", "-mrelaxed-simd"]
+    command += ["-Werror", "-fsyntax-only", "-x", "c", "-"]
+    return not subprocess.run(command, input=source, text=True, capture_output=True).returncode
+
+
 def build_kernels(clang: str, folder: Path) -> dict[str, bytes]:
     """Compile the kernels' modules.
 
     Args:
         clang: see `find_clang`.
-        folder: for CMake.
+        folder: for CMake; what it held is removed.
 
     Returns:
-        File name to module.
+        File name to module; without those that this clang has no instructions for.
     """
     built = {}
+    relaxed = has_relaxed_simd(clang)
     for name, without in KERNELS.items():
+        if not relaxed and "wasm_relaxed" not in without.split(";"):
+            continue
         build = folder / Path(name).stem
+        shutil.rmtree(
+            build, ignore_errors=True
+        )  # the flags of an earlier toolchain file stay in it
         options = [f"-DCMAKE_TOOLCHAIN_FILE={NATIVE / 'cmake/wasm32.cmake'}", "-DBNN_WERROR=ON"]
         options += [f"-DCMAKE_CXX_COMPILER={clang.replace('clang', 'clang++')}"]
-        options += ["-DCMAKE_CXX_FLAGS_RELEASE=-O2 -DNDEBUG", f"-DBNN_WITHOUT={without}"]
-        configure = ["cmake", "-S", str(NATIVE), "-B", str(build), *options]
-        for command in (configure, ["cmake", "--build", str(build), "--target", "bnn_page", "-j2"]):
-            done = subprocess.run(
-                command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-            )
-            if done.returncode:
-                raise SystemExit(f"error: {' '.join(command)}\n{done.stdout[-4000:]}")
-        built[name] = (build / "bnn_page").read_bytes()
+        options += [f"-DBNN_WITHOUT={without}"]
+        run(["cmake", "-S", str(NATIVE), "-B", str(build), *options], build / "CMakeCache.txt")
+        make = ["cmake", "--build", str(build), "--target", "bnn_page", "-j2"]
+        built[name] = run(make, build / "bnn_page")
     return built
 
 
@@ -142,9 +184,15 @@ def main() -> None:
     if arguments.small:
         return
     digest = sources_digest()
-    for name, module in build_kernels(clang, ROOT / "build/wasm").items():
+    built = build_kernels(clang, ROOT / "build/wasm")
+    for name, module in built.items():
         (MODULES / name).write_bytes(module)
         print(f"{(MODULES / name).relative_to(ROOT)}: {len(module):,} bytes")
+    if missing := ", ".join(set(KERNELS) - set(built)):
+        raise SystemExit(
+            f"error: {clang} knows no relaxed SIMD and left {missing} as before; "
+            f"on Debian: apt-get install {PACKAGES}"
+        )
     SOURCES.write_text(json.dumps({"sources": digest}) + "\n", encoding="utf-8")
 
 

@@ -5,7 +5,7 @@
 #include <typeinfo>
 
 // Throws an Error with that message, and so never returns.
-extern "C" __attribute__((import_module("page"), import_name("fail"))) [[noreturn]] void page_fail(
+extern "C" [[noreturn]] __attribute__((import_module("page"), import_name("fail"))) void page_fail(
     const char* message);
 
 extern "C" void* __cxa_allocate_exception(size_t size) { return std::malloc(size); }

@@ -58,7 +58,9 @@ def test_the_stored_small_kernel_is_that_of_its_source(clang: str) -> None:
 
 
 def check_rebuilt(clang: str) -> None:
-    for name, code in build_wasm.build_kernels(clang, ROOT / "build/wasm").items():
+    built = build_wasm.build_kernels(clang, ROOT / "build/wasm")
+    assert set(built) == set(BACKENDS)
+    for name, code in built.items():
         assert (MODULES / name).read_bytes() == code, f"{name} is out of date. Fix: make wasm"
 
 
@@ -74,6 +76,44 @@ def test_the_stored_modules_are_those_of_their_sources(
 @pytest.mark.exhaustive
 def test_all_modules_are_built_again_to_the_same_bytes(clang: str) -> None:
     check_rebuilt(clang)
+
+
+@pytest.mark.parametrize("written_before", [False, True], ids=["none", "stale"])
+def test_a_linker_that_writes_nothing_and_says_nothing_is_an_error(
+    tmp_path: Path, written_before: bool
+) -> None:
+    """As clang 19 behaves when it is given --no-wasm-opt."""
+    module = tmp_path / "module.wasm"
+    if written_before:
+        module.write_bytes(b"of an earlier run")
+    with pytest.raises(SystemExit, match=f"echo linked(.|\n)*linked(.|\n)*wrote no {module}"):
+        build_wasm.run(["echo", "linked"], module)
+
+
+def test_a_failure_is_shown_with_what_it_printed(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match=r"error: sh -c(.|\n)*out of nails"):
+        build_wasm.run(["sh", "-c", "echo out of nails >&2; exit 3"], tmp_path / "module.wasm")
+
+
+def test_a_clang_of_each_age_is_found_and_asked_for_relaxed_simd(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Compilers are stand-ins: one that knows all instructions, one that is too old."""
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    for version, status in ((14, 1), (18, 0)):
+        for tool in ("clang", "wasm-ld"):
+            script = tmp_path / f"{tool}-{version}"
+            script.write_text(f"#!/bin/sh\ncat > /dev/null\nexit {status}\n")
+            script.chmod(0o755)
+    assert not build_wasm.has_relaxed_simd("clang-14")
+    assert build_wasm.has_relaxed_simd("clang-18")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert build_wasm.find_clang() == "clang-18"
+    (tmp_path / "wasm-ld-18").unlink()
+    assert build_wasm.find_clang() == "clang-14"
+    (tmp_path / "clang-14").unlink()
+    with pytest.raises(SystemExit, match=f"apt-get install clang-{build_wasm.PREFERRED} "):
+        build_wasm.find_clang()
 
 
 def test_modules_are_small() -> None:
