@@ -30,6 +30,21 @@ class CitedTraining:
     source: str
 
 
+@dataclass(frozen=True)
+class CitedClaim:
+    """A published statement with figures that a page or a lesson repeats.
+
+    Attributes:
+        source: where it was published.
+        says: the statement, in words of our own.
+        numbers: its figures, in the units of the statement.
+    """
+
+    source: str
+    says: str
+    numbers: tuple[float, ...]
+
+
 @cache
 def _content() -> dict[str, Any]:
     content: dict[str, Any] = json.loads(CITED_FILE.read_text(encoding="utf-8"))
@@ -52,3 +67,11 @@ def cited_trainings() -> list[CitedTraining]:
 def cited_training(recipe: str) -> CitedTraining | None:
     """The published result of one recipe, None if there is none."""
     return next((entry for entry in cited_trainings() if entry.recipe == recipe), None)
+
+
+def cited_claims() -> list[CitedClaim]:
+    """Published statements that pages and lessons repeat."""
+    return [
+        CitedClaim(entry["source"], entry["says"], tuple(entry["numbers"]))
+        for entry in _content()["claims"]
+    ]
