@@ -19,9 +19,17 @@ _FIX = (
 
 # larq's metadata ask for NumPy 1, which has no wheel for Python 3.13: a command of its own there.
 LARQ = "pip install --no-deps larq==0.14.0"
-INSTALL_TRAINING = 'pip install "bnn-lab[train]"' + (
-    f" && {LARQ}" if sys.version_info >= (3, 13) else ""
-)
+# TensorFlow has no wheel from here on.
+NO_TENSORFLOW = (3, 14)
+
+
+def install_training(python: tuple[int, ...] = sys.version_info[:2]) -> str:
+    """How one gets TensorFlow and larq on a Python of this version, such as (3, 13)."""
+    if python >= NO_TENSORFLOW:
+        return "use Python 3.11 to 3.13; TensorFlow has no wheel for Python " + ".".join(
+            map(str, python)
+        )
+    return 'pip install "bnn-lab[train]"' + (f" && {LARQ}" if python >= (3, 13) else "")
 
 
 def _is_on(value: str | None) -> bool:
@@ -73,10 +81,10 @@ def require_tensorflow() -> ModuleType:
     except ImportError as error:
         raise BnnLabError(
             f"{error.name or error} is not installed; training and conversion need TensorFlow. "
-            f"Fix: {INSTALL_TRAINING}"
+            f"Fix: {install_training()}"
         ) from error
     if find_spec("larq") is None:
-        raise BnnLabError(f"larq is not installed. Fix: {INSTALL_TRAINING}")
+        raise BnnLabError(f"larq is not installed. Fix: {install_training()}")
     if tf.keras.Model is not tf_keras.Model:
         raise LegacyKerasError(f"tf.keras is Keras {tf.keras.__version__}. Fix: {_FIX}.")
     return tf

@@ -8,10 +8,11 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bnn_lab._keras import INSTALL_TRAINING
+from bnn_lab._keras import NO_TENSORFLOW, install_training
 from bnn_lab.errors import BackendError, BnnLabError
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 OK, NOTE, WRONG = "ok", "note", "wrong"
 _SECONDS = 120  # for TensorFlow's first import on a slow machine
-_NO_TENSORFLOW = (3, 14)
 _WIDGETS = "@jupyter-widgets/jupyterlab-manager"
 
 
@@ -75,9 +75,8 @@ def table(checks: list[Check]) -> Table:
 
 def _python() -> Check:
     found = ".".join(map(str, sys.version_info[:3]))
-    if sys.version_info >= _NO_TENSORFLOW:
-        fix = "to train and convert: Python 3.11 to 3.13; TensorFlow has no wheel for this one"
-        return Check("Python", NOTE, found, fix)
+    if sys.version_info >= NO_TENSORFLOW:
+        return Check("Python", NOTE, found, f"to train and convert: {install_training()}")
     return Check("Python", OK, found)
 
 
@@ -123,6 +122,8 @@ def _delegate() -> Check:
 def _training() -> Check:
     """In a process of its own: TensorFlow takes seconds and can end a process that loads it."""
     name = "TensorFlow, larq"
+    if sys.version_info >= NO_TENSORFLOW and find_spec("tensorflow") is None:
+        return Check(name, NOTE, "not installed", "only to train and convert")
     code = (
         "import bnn_lab\n"
         "from bnn_lab._keras import require_tensorflow\n"
@@ -131,7 +132,7 @@ def _training() -> Check:
         "print(f'TensorFlow {tf.__version__}, tf_keras {tf_keras.__version__}, '"
         " f'larq {larq.__version__}')\n"
     )
-    fix = f"{INSTALL_TRAINING}; see the message on the left"
+    fix = f"{install_training()}; see the message on the left"
     try:
         run = subprocess.run(
             [sys.executable, "-c", code],

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from bnn_lab import doctor, kernels
+from bnn_lab import _keras, doctor, kernels
 
 
 def by_name(**which: bool) -> dict[str, doctor.Check]:
@@ -28,6 +28,17 @@ def test_tensorflow_is_started_in_a_process_of_its_own() -> None:
     check = by_name(notebooks=False)["TensorFlow, larq"]
     assert check.status == doctor.OK
     assert "larq 0.14" in check.found
+
+
+def test_a_python_that_tensorflow_has_no_wheel_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is wrong there, and no command that cannot work is named."""
+    monkeypatch.setattr(doctor, "NO_TENSORFLOW", (3, 11))
+    monkeypatch.setattr(doctor, "find_spec", lambda name: None)
+    checks = by_name(notebooks=False)
+    assert checks["Python"].status == checks["TensorFlow, larq"].status == doctor.NOTE
+    assert _keras.install_training((3, 14)).startswith("use Python 3.11 to 3.13")
+    assert "larq==" in _keras.install_training((3, 13))
+    assert _keras.install_training((3, 12)) == 'pip install "bnn-lab[train]"'
 
 
 def test_a_forced_backend_that_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
