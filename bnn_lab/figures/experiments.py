@@ -25,6 +25,7 @@ from bnn_lab.figures.bop_experiments import DRAWN as BOP_DRAWN
 from bnn_lab.figures.drawing import Drawing
 from bnn_lab.figures.latent_experiments import DRAWN as LATENT_DRAWN
 from bnn_lab.figures.low_bit import DRAWN as LOW_BIT_DRAWN
+from bnn_lab.figures.quantizer_experiments import DRAWN as QUANTIZER_DRAWN
 from bnn_lab.training.uncertainty import difference_uncertainty
 
 if TYPE_CHECKING:
@@ -274,6 +275,7 @@ _DRAWN: dict[type, Callable[[Any], Drawing]] = {
     **BOP_DRAWN,
     ShortcutsAndEnds: draw_shortcuts_and_ends,
     **LOW_BIT_DRAWN,
+    **QUANTIZER_DRAWN,
     ScalingInvariance: _invariance,
     LearningRateIsInertia: _inertia,
     ClipAndDecay: _clip,

@@ -19,6 +19,7 @@ from bnn_lab.models.reactnet import filter_mean_sign, reactnet_a, rprelu, rsign
 from bnn_lab.models.real_to_binary import real_to_binary
 from bnn_lab.models.registry import NETWORKS, Network, Published, network, networks
 from bnn_lab.models.resnet_e import resnet_e18
+from bnn_lab.models.weight_quantizers import channel_scale, ede_sign, libra_sign, recu_sign
 from bnn_lab.models.zoo_weights import load_larq_zoo_weights
 
 __all__ = [
@@ -36,11 +37,14 @@ __all__ = [
     "binarynet_small",
     "birealnet",
     "birealnet_small",
+    "channel_scale",
     "count",
     "digits_bnn",
     "digits_mlp",
     "dorefanet",
+    "ede_sign",
     "filter_mean_sign",
+    "libra_sign",
     "load_larq_zoo_weights",
     "meliusnet22",
     "models_table",
@@ -52,6 +56,7 @@ __all__ = [
     "quicknet_small",
     "reactnet_a",
     "real_to_binary",
+    "recu_sign",
     "resnet_e18",
     "rprelu",
     "rsign",

@@ -19,6 +19,7 @@ from .history import TrainingHistory as TrainingHistory
 from .loop import train as train
 from .loop import train_digits as train_digits
 from .loop import update_steps as update_steps
+from .quantizer_schedule import QuantizerSchedule as QuantizerSchedule
 from .recording import Recording as Recording
 from .statistics import adjust_statistics as adjust_statistics
 from .sweeps import sweep as sweep

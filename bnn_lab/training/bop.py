@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bnn_lab._keras import require_tensorflow
 from bnn_lab.errors import InputError
@@ -199,6 +200,22 @@ def set_binary_signs(model: Any) -> int:
 def latent_value(variable: Any) -> np.ndarray:
     """Value that the optimizer works on: NumPy array in the variable's shape and dtype."""
     return np.asarray(getattr(variable, "latent_variable", variable).numpy())
+
+
+def negative(variable: Any) -> NDArray[np.bool_]:
+    """Which weights the forward pass uses as -1, bool in the variable's shape.
+
+    That is the sign of the latent weight, unless the quantizer has a ``negative`` of its own: those
+    of IR-Net and ReCU subtract each filter's mean first.
+    """
+    own = own_negative(variable)
+    value = latent_value(variable)
+    return np.less(value, 0.0) if own is None else np.asarray(own(value).numpy())
+
+
+def own_negative(variable: Any) -> Any:
+    """The quantizer's function that says which latent weights become -1; None: their sign."""
+    return getattr(getattr(variable, "quantizer", None), "negative", None)
 
 
 def _check_hyperparameter(

@@ -16,7 +16,13 @@ from numpy.typing import NDArray
 
 from bnn_lab._keras import require_tensorflow
 from bnn_lab.errors import InputError
-from bnn_lab.training.bop import binary_variables, is_bop, latent_value
+from bnn_lab.training.bop import (
+    binary_variables,
+    is_bop,
+    latent_value,
+    negative,
+    own_negative,
+)
 from bnn_lab.training.flip_statistics import flip_measure
 from bnn_lab.training.recording import INTERVAL_BINS, RATIO_EDGES, Recording, ratio_histogram
 
@@ -125,7 +131,10 @@ class FlipRecorder(_KerasCallback):
 
     def _note(self, row: int) -> None:
         for variable, out in zip(self._variables, self._rows[row], strict=True):
-            np.less(_peek(variable), 0.0, out=out)
+            if own_negative(variable) is None:
+                np.less(_peek(variable), 0.0, out=out)
+            else:
+                out[...] = negative(variable)
 
     def _look(self, step: int, where: NDArray[np.intp]) -> None:
         """For subclasses: indices among all weights of those that flipped in a step, from 1."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,7 @@ def train(
     seed: int = 0,
     on_epoch: Callable[[EpochResult], None] | None = None,
     recorder: FlipRecorder | None = None,
+    callbacks: Sequence[Any] = (),
 ) -> TrainingHistory:
     """Train a classifier that ends in logits, with cross-entropy.
 
@@ -54,6 +55,7 @@ def train(
         on_epoch: called with each epoch's result, e.g. to print it.
         recorder: a fresh one of your own, such as `InertiaRecorder`, to look into afterwards or,
             by its own `on_epoch`, at each epoch's end.
+        callbacks: other Keras callbacks, such as `QuantizerSchedule`.
 
     Returns:
         The history.
@@ -109,7 +111,11 @@ def train(
         validation_data=(data.test_images, data.test_labels),
         validation_batch_size=len(data.test_labels),
         verbose=0,
-        callbacks=[recorder, tf.keras.callbacks.LambdaCallback(on_epoch_end=end_epoch)],
+        callbacks=[
+            *callbacks,
+            recorder,
+            tf.keras.callbacks.LambdaCallback(on_epoch_end=end_epoch),
+        ],
     )
     history.total_weights = recorder.total_weights
     history.step_flips = {

@@ -15,7 +15,7 @@ from bnn_lab._arrays import read_arrays, write_arrays
 from bnn_lab._files import locked, write_whole
 from bnn_lab._keras import require_tensorflow
 from bnn_lab.errors import BnnLabError, InputError
-from bnn_lab.training.bop import binary_variables
+from bnn_lab.training.bop import binary_variables, negative
 from bnn_lab.training.flip_statistics import flip_measure
 from bnn_lab.training.flips import FlipRecorder
 from bnn_lab.training.latent_weights import latent_scope, save_latents
@@ -289,8 +289,7 @@ def _saver_class(tf: Any) -> Any:
                 for name, value in record.items():
                     tf.summary.scalar(name, value)
                 for name, variable in binary_variables(self.model).items():
-                    latent = getattr(variable, "latent_variable", variable)
-                    tf.summary.scalar(f"share_plus_one/{name}", np.mean(latent.numpy() >= 0))
+                    tf.summary.scalar(f"share_plus_one/{name}", np.mean(~negative(variable)))
             self.writer.flush()
             write_whole(self.folder / HISTORY, json.dumps(self.history, indent=1))
             self._save()

@@ -14,6 +14,7 @@ from bnn_lab.experiments.training.curves import (
     batch_against_gamma,
     figure2,
 )
+from bnn_lab.experiments.training.dead_weights import DeadWeights, dead_weights
 from bnn_lab.experiments.training.factors import ScalingFactors, scaling_factors
 from bnn_lab.experiments.training.films import bop_films, film_of
 from bnn_lab.experiments.training.inertia import (
@@ -52,6 +53,7 @@ __all__ = [
     "BopGrid",
     "BopVsLatent",
     "ClipAndDecay",
+    "DeadWeights",
     "Entry",
     "ExperimentResult",
     "Figure2",
@@ -76,6 +78,7 @@ __all__ = [
     "bop_grid",
     "bop_vs_latent",
     "clip_and_decay",
+    "dead_weights",
     "figure2",
     "film_of",
     "forward_and_backward",

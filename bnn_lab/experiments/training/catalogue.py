@@ -24,6 +24,7 @@ from bnn_lab.experiments.training.curves import (
     batch_against_gamma,
     figure2,
 )
+from bnn_lab.experiments.training.dead_weights import DeadWeights, dead_weights
 from bnn_lab.experiments.training.factors import ScalingFactors, scaling_factors
 from bnn_lab.experiments.training.inertia import (
     ClipAndDecay,
@@ -133,6 +134,12 @@ EXPERIMENTS: dict[str, Entry] = {
         pseudo_gradients,
         PseudoGradients(),
         _SHORT,
+    ),
+    "dead-weights": Entry(
+        "How many weights never flip, and do ReCU and IR-Net revive them?",
+        dead_weights,
+        DeadWeights(),
+        {"seeds": (0,), "epochs": 2},
     ),
     "shortcuts": Entry(
         "How much accuracy do full-precision shortcuts bring? (Latency: bench study shortcuts.)",

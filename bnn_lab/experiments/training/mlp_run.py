@@ -14,7 +14,7 @@ from bnn_lab.data import load_named
 from bnn_lab.errors import InputError
 from bnn_lab.experiments.training.mlp_parts import build, create_slots, make_optimizer, split
 from bnn_lab.experiments.training.mlp_settings import MlpRun
-from bnn_lab.training.bop import binary_variables
+from bnn_lab.training.bop import binary_variables, own_negative
 from bnn_lab.training.flip_statistics import flip_measure
 
 LAST_EPOCHS = 5
@@ -138,7 +138,8 @@ def train_mlp_run(run: MlpRun, *, keep_signs: bool = False, keep_model: bool = F
     x_test, y_test = tf.constant(data.test_images), tf.constant(data.test_labels)
 
     def signs() -> list[Any]:
-        return [tf.reshape(value < 0, [-1]) for value in latents]
+        own = [own_negative(variable) or (lambda w: w < 0) for variable in binary.values()]
+        return [tf.reshape(f(value), [-1]) for f, value in zip(own, latents, strict=True)]
 
     def joined(parts: list[Any]) -> Any:
         return tf.concat(parts, 0) if parts else tf.zeros((0,), tf.bool)

@@ -1,0 +1,71 @@
+"""Figures of experiments on quantizers of kernels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from plotly.subplots import make_subplots
+
+from bnn_lab.experiments.training.dead_weights import DeadWeights
+from bnn_lab.figures import theme
+from bnn_lab.figures.drawing import Drawing
+from bnn_lab.training.uncertainty import difference_uncertainty
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_DASHES = ("solid", "dash", "dot")
+
+
+def _dead_weights(frame: pd.DataFrame) -> Drawing:
+    """Weights that never flipped and accuracy over the epochs, a line for each quantizer.
+
+    Args:
+        frame: of `bnn_lab.experiments.training.dead_weights`.
+
+    Returns:
+        A static figure of means over the seeds, and both in the last epoch in words.
+    """
+    titles = ("weights that never flipped, %", "test accuracy, %")
+    figure = make_subplots(rows=1, cols=2, subplot_titles=titles, horizontal_spacing=0.1)
+    means = frame.groupby(["quantizer", "epoch"], sort=False).mean(numeric_only=True).reset_index()
+    told = []
+    for number, (name, rows) in enumerate(means.groupby("quantizer", sort=False)):
+        for column, values in enumerate((rows.never_flipped, rows.accuracy), start=1):
+            figure.add_scatter(
+                x=rows.epoch,
+                y=100 * values,
+                mode="lines+markers",
+                name=str(name),
+                legendgroup=str(name),
+                showlegend=column == 1,
+                line={"color": theme.COLOURS[number], "dash": _DASHES[number], "width": 2.5},
+                marker={"size": 5},
+                hovertemplate=f"epoch %{{x}}<br>%{{y:.1f}} %<extra>{name}</extra>",
+                row=1,
+                col=column,
+            )
+        last = rows.iloc[-1]
+        told.append(
+            f"{name}: {100 * last.never_flipped:.1f} % of the weights never flipped, "
+            f"{100 * last.accuracy:.1f} % right"
+        )
+    figure.update_layout(
+        **theme.layout("Which weights never change their sign?", showlegend=True),
+        height=400,
+        legend={"orientation": "h", "y": -0.22},
+        margin={"l": 10, "r": 10, "t": 80},
+    )
+    figure.update_xaxes(theme.axis("epoch"))
+    figure.update_yaxes(theme.axis(""))
+    accuracy = float(means.accuracy.iloc[-1])
+    apart = difference_uncertainty(accuracy, accuracy, int(frame.images.iloc[0]))
+    return Drawing(
+        figure,
+        f"Lines over {means.epoch.max()} epochs. At the end, {'; '.join(told)}. A difference of "
+        f"two accuracies of one run each is uncertain by {100 * apart:.1f} points.",
+    )
+
+
+# Type of an experiment's settings to what draws its frame.
+DRAWN = {DeadWeights: _dead_weights}
