@@ -17,10 +17,6 @@ from bnn_lab.experiments.training.base import ExperimentResult, Running, configu
 from bnn_lab.models._common import without_clip_advice
 from bnn_lab.models.digits_mlp import digits_mlp
 from bnn_lab.models.weight_quantizers import libra_sign, recu_sign
-from bnn_lab.training.flips import InertiaRecorder
-from bnn_lab.training.loop import train
-from bnn_lab.training.optimizers import BinaryAndRest
-from bnn_lab.training.quantizer_schedule import QuantizerSchedule
 
 PLAIN, RECU, IR_NET = "sign", "ReCU", "IR-Net"
 QUANTIZERS = (PLAIN, RECU, IR_NET)
@@ -108,6 +104,11 @@ def train_quantizer(
     """One run: lists with one value an epoch, see `dead_weights`."""
     legacy = require_tensorflow().keras.optimizers.legacy
     import larq as lq
+
+    from bnn_lab.training.flips import InertiaRecorder
+    from bnn_lab.training.loop import train
+    from bnn_lab.training.optimizers import BinaryAndRest
+    from bnn_lab.training.quantizer_schedule import QuantizerSchedule
 
     loaded = load_named(data)
     made = {PLAIN: lq.quantizers.SteSign, RECU: recu_sign, IR_NET: libra_sign}[quantizer]
