@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from plotly.subplots import make_subplots
 
@@ -68,4 +69,4 @@ def _dead_weights(frame: pd.DataFrame) -> Drawing:
 
 
 # Type of an experiment's settings to what draws its frame.
-DRAWN = {DeadWeights: _dead_weights}
+DRAWN: dict[type, Callable[[Any], Drawing]] = {DeadWeights: _dead_weights}
