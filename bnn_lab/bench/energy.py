@@ -44,3 +44,24 @@ def conv_energy(case: ConvCase, form: str, byte: float = DRAM_BYTE) -> tuple[flo
     """
     bits, output_bits, each = FORMS[form]
     return case.macs * each / 1e6, conv_bytes(case, bits, output_bits) * byte / 1e6
+
+
+def network_energy(macs: int, binary_macs: int, file_bytes: int, form: str) -> float:
+    """Energy of one inference of a network by the cited table, at least.
+
+    The arithmetic, and each byte of the file read once from DRAM. Activations are not counted: a
+    report does not hold their sizes, and they may stay in a cache.
+
+    Args:
+        macs: multiply-accumulates of one inference.
+        binary_macs: those of ±1 with ±1 where the network runs in a binary form.
+        file_bytes: size of the file in this form.
+        form: a key of `FORMS`; of a binary form, the MACs that are not binary are float ones.
+
+    Returns:
+        Millijoules.
+    """
+    each = FORMS[form][2]
+    float_macs = macs - binary_macs if FORMS[form][0] == 1 else 0
+    work = (macs - float_macs) * each + float_macs * FORMS[FLOAT][2]
+    return (work + file_bytes * DRAM_BYTE) / 1e9

@@ -19,6 +19,7 @@ from msgspec import Meta
 
 from bnn_lab import __version__, kernels
 from bnn_lab._files import parse_json, write_whole
+from bnn_lab.bench.labels import check_label, default_label
 from bnn_lab.errors import InputError
 from bnn_lab.measure.host import Host, real_host
 from bnn_lab.measure.noise import Noise
@@ -150,7 +151,7 @@ class Report(_Part, kw_only=True, tag_field="schema", tag=SCHEMA):
         command: that measured, in words, such as bench kernels.
         time: when the report was made, UTC, ISO 8601.
         host: the machine.
-        device: what to call the machine.
+        device: what to call the machine: as the user names it, or its host and CPU.
         active_backend: the kernel backend that bnn_lab chose.
         noise: whether the machine was quiet, null if nobody looked.
         layers: single layers.
@@ -177,6 +178,7 @@ def make_report(
     models: Sequence[Model] = (),
     noise: Noise | None = None,
     bitpack: dict[str, float] | None = None,
+    label: str | None = None,
 ) -> Report:
     """Put measurements and what is needed to judge them into one report.
 
@@ -186,20 +188,23 @@ def make_report(
         models: from `ModelResult.entry()`.
         noise: from `NoiseWatch.after()`.
         bitpack: backend to GB/s.
+        label: what to call this device; None makes it of host and CPU.
 
     Returns:
         The report.
 
     Raises:
+        InputError: the label cannot be one.
         EmulatedError: this CPU is emulated.
     """
     host = real_host("bench")
+    device = default_label(host.cpu) if label is None else check_label(label)
     return Report(
         bnn_lab=__version__,
         command=list(command),
         time=datetime.now(UTC).isoformat(timespec="seconds"),
         host=host,
-        device=host.cpu,
+        device=device,
         active_backend=kernels.active_backend(),
         noise=noise,
         layers=list(layers),
@@ -241,17 +246,12 @@ def check_report(content: bytes, name: str) -> Report:
     Raises:
         InputError: see `read_report`.
     """
-    found = parse_json(content, name, "measure again with bnn-lab bench ... --json FILE")
-    schema = found.get("schema") if isinstance(found, dict) else type(found).__name__
-    if schema != SCHEMA:
-        raise InputError(
-            f"{name} is not a benchmark report of this version ({SCHEMA}), but {schema!r}. Fix: "
-            "measure again with bnn-lab bench ... --json FILE"
-        )
     try:
-        report = msgspec.convert(found, Report)
-    except msgspec.ValidationError as error:
-        raise InputError(f"{name} is not a whole report: {error}") from error
+        if msgspec.json.decode(content, type=_Named).schema != SCHEMA:
+            raise msgspec.ValidationError("another schema")
+        report = msgspec.json.decode(content, type=Report)
+    except msgspec.MsgspecError as error:
+        raise _unreadable(content, name, error) from error
     if report.host.emulated:
         raise InputError(
             f"{name} was measured on an emulated CPU ({report.host.emulated}); its times are not "
@@ -260,10 +260,35 @@ def check_report(content: bytes, name: str) -> Report:
     return report
 
 
+class _Named(msgspec.Struct):
+    """What says of which kind a file is; msgspec would take a report without it."""
+
+    schema: str | None = None
+
+
+def _unreadable(content: bytes, name: str, error: msgspec.MsgspecError) -> InputError:
+    """Why a text is not a report, or is the report of another version."""
+    again = "measure again with bnn-lab bench ... --json FILE"
+    found = parse_json(content, name, again)
+    schema = found.get("schema") if isinstance(found, dict) else type(found).__name__
+    if schema == SCHEMA:
+        return InputError(f"{name} is not a whole report: {error}")
+    kind, _, version = str(schema).partition("/")
+    mine, _, newest = SCHEMA.partition("/")
+    fix = again
+    if kind == mine and version.isdecimal() and int(version) > int(newest):
+        fix = "a newer bnn_lab wrote it: pip install --upgrade bnn-lab"
+    return InputError(
+        f"{name} is not a benchmark report of this version ({SCHEMA}), but {schema!r}. Fix: {fix}"
+    )
+
+
 def merge_reports(reports: Sequence[Report]) -> list[Report]:
     """One report per device: entries of the same device, layer and threads, the newest counts.
 
-    Devices stay apart, because times of different machines do not belong into one table.
+    Devices stay apart, because times of different machines do not belong into one table. Two
+    machines that differ in CPU or system are two devices though they may be called the same: then
+    each is called after its CPU, too.
 
     Args:
         reports: from `read_report`.
@@ -271,18 +296,40 @@ def merge_reports(reports: Sequence[Report]) -> list[Report]:
     Returns:
         The merged reports, in the order in which the devices first appear.
     """
-    devices: dict[str, list[Report]] = {}
+    devices: dict[tuple[str, ...], list[Report]] = {}
     for report in sorted(reports, key=lambda report: report.time):
-        devices.setdefault(report.device, []).append(report)
-    order = dict.fromkeys(report.device for report in reports)
+        devices.setdefault(_identity(report), []).append(report)
+    order = list(dict.fromkeys(map(_identity, reports)))
+    labels = _distinct([(key[0], devices[key][-1].host.cpu) for key in order])
     return [
         msgspec.structs.replace(
-            devices[device][-1],
-            layers=_newest(report.layers for report in devices[device]),
-            models=_newest(report.models for report in devices[device]),
+            devices[key][-1],
+            device=label,
+            layers=_newest(report.layers for report in devices[key]),
+            models=_newest(report.models for report in devices[key]),
         )
-        for device in order
+        for key, label in zip(order, labels, strict=True)
     ]
+
+
+def _identity(report: Report) -> tuple[str, ...]:
+    """What two reports of one device have in common."""
+    host = report.host
+    return report.device, host.cpu, str(host.cpus), host.machine, host.system
+
+
+def _distinct(devices: Sequence[tuple[str, str]]) -> list[str]:
+    """Labels of (label, CPU), each another one."""
+    labels = [label for label, _cpu in devices]
+    found: list[str] = []
+    for label, cpu in devices:
+        wanted = label if labels.count(label) == 1 or cpu in label else f"{label}, {cpu}"
+        number, name = 1, wanted
+        while name in found:
+            number += 1
+            name = f"{wanted} ({number})"
+        found.append(name)
+    return found
 
 
 def _newest(parts: Iterable[list[_Entry]]) -> list[_Entry]:

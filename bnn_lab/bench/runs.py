@@ -38,11 +38,17 @@ class Measured:
     models: list[ModelResult] = field(default_factory=list)
     bitpack: dict[str, float] = field(default_factory=dict)
 
-    def report(self, command: Sequence[str], watch: NoiseWatch) -> Report:
+    def report(self, command: Sequence[str], watch: NoiseWatch, label: str | None = None) -> Report:
         """Judge the machine and make the report.
+
+        Args:
+            command: see `make_report`.
+            watch: looked at the machine's noise meanwhile.
+            label: see `make_report`.
 
         Raises:
             EmulatedError: the CPU is emulated.
+            InputError: the label cannot be one.
         """
         return make_report(
             command,
@@ -50,6 +56,7 @@ class Measured:
             models=[result.entry() for result in self.models],
             noise=watch.after(),
             bitpack=self.bitpack,
+            label=label,
         )
 
 

@@ -37,7 +37,9 @@ def compare_command(
 
 @app.command("merge")
 def merge_command(
-    files: Annotated[list[Path], typer.Argument(help="Reports of bnn-lab bench --json.")],
+    files: Annotated[
+        list[str], typer.Argument(help="Reports of bnn-lab bench --json, and folders of them.")
+    ],
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Folder for one merged report per device.")
     ] = None,
@@ -47,13 +49,17 @@ def merge_command(
     html_file: Annotated[Path | None, typer.Option("--html", help="Page with all devices.")] = None,
 ) -> None:
     """Put reports together: one per device, the newest figure of each layer and model."""
+    from bnn_lab.bench.collect import collect
     from bnn_lab.bench.render import to_markdown, to_terminal
-    from bnn_lab.bench.report import merge_reports, read_report, write_report
+    from bnn_lab.bench.report import write_report
     from bnn_lab.bench.tables import report_parts
 
-    merged = merge_reports([read_report(file) for file in files])
+    found = collect(files)
+    merged = found.reports
     parts = [part for report in merged for part in report_parts(report)]
     to_terminal(console(), parts)
+    if found.remarks:
+        say(found.remarks)
     for number, report in enumerate(merged):
         if json_file is not None:
             name = "".join(c if c.isalnum() else "-" for c in report.device).strip("-").lower()

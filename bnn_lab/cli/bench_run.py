@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from bnn_lab.cli.bench_remote import measure_there
-from bnn_lab.cli.terminal import console, say_noise, written
+from bnn_lab.cli.terminal import console, say, say_noise, written
 from bnn_lab.errors import InputError
 
 if TYPE_CHECKING:
@@ -35,6 +35,10 @@ Lce = Annotated[
     bool | None,
     typer.Option("--lce/--no-lce", help="Also LCE's kernels. Default: if it is installed."),
 ]
+Name = Annotated[
+    str | None,
+    typer.Option(help="What to call this device in the report. Default: its host name and CPU."),
+]
 Ssh = Annotated[
     str | None,
     typer.Option(metavar="USER@HOST", help="Measure on this machine, which has bnn-lab, by SSH."),
@@ -54,6 +58,7 @@ def kernels_command(
     json_file: Json = None,
     html_file: Html = None,
     float_baselines: Annotated[bool, typer.Option(help="Also float32 and int8 TFLite.")] = True,
+    name: Name = None,
     force: Force = False,
     ssh: Ssh = None,
     ssh_option: SshOption = None,
@@ -65,12 +70,12 @@ def kernels_command(
     if ssh is not None:
         return finish(measure_there(context), json_file, html_file)
     counts = threads or [1]
-    watch = _start(counts, pin, force)
+    watch = _start(counts, pin, force, name)
     with _progress(console(), runs.kernel_steps(counts)) as advance:
         measured = runs.run_kernels(
             counts, watch, rounds=rounds, float_baselines=float_baselines, advance=advance
         )
-    finish(measured.report(["bench", "kernels"], watch), json_file, html_file)
+    finish(measured.report(["bench", "kernels"], watch, name), json_file, html_file, name)
 
 
 def model_command(
@@ -88,6 +93,7 @@ def model_command(
     lce: Lce = None,
     json_file: Json = None,
     html_file: Html = None,
+    name: Name = None,
     force: Force = False,
     ssh: Ssh = None,
     ssh_option: SshOption = None,
@@ -105,14 +111,15 @@ def model_command(
         return finish(report, json_file, html_file)
     counts = threads or ([1] if pin is not None else runs.default_threads())
     find = runs.find_files(model, float_file=float_file, int8_file=int8_file)
-    watch = _start(counts, pin, force)
+    watch = _start(counts, pin, force, name)
     with console().status("") as status:
-        name, files = find(status.update)
+        called, files = find(status.update)
     with _progress(console(), len(counts)) as advance:
         measured = runs.run_models(
-            {name: files}, counts, watch, rounds=rounds, with_lce=lce, advance=advance
+            {called: files}, counts, watch, rounds=rounds, with_lce=lce, advance=advance
         )
-    finish(measured.report(["bench", "model", name], watch), json_file, html_file)
+    words = ["bench", "model", called]
+    finish(measured.report(words, watch, name), json_file, html_file, name)
 
 
 def suite_command(
@@ -130,6 +137,7 @@ def suite_command(
     lce: Lce = None,
     json_file: Json = None,
     html_file: Html = None,
+    name: Name = None,
     force: Force = False,
     ssh: Ssh = None,
     ssh_option: SshOption = None,
@@ -142,7 +150,7 @@ def suite_command(
         return finish(measure_there(context, runs.expand_models(model)), json_file, html_file)
     counts = threads or ([1] if pin is not None else runs.default_threads())
     finds = [runs.find_files(entry) for entry in runs.expand_models(model)]
-    watch = _start(counts, pin, force)
+    watch = _start(counts, pin, force, name)
     with console().status("") as status:
         files = dict(find(status.update) for find in finds)
     steps = runs.kernel_steps(counts) + len(files) * len(counts)
@@ -150,11 +158,13 @@ def suite_command(
         measured = runs.run_kernels(counts, watch, rounds=rounds, advance=advance)
         models = runs.run_models(files, counts, watch, rounds=rounds, with_lce=lce, advance=advance)
     measured.models.extend(models.models)
-    finish(measured.report(["bench", "suite"], watch), json_file, html_file)
+    finish(measured.report(["bench", "suite"], watch, name), json_file, html_file, name)
 
 
-def finish(report: Report, json_file: Path | None, html_file: Path | None) -> None:
-    """Show a report and write the files that were asked for."""
+def finish(
+    report: Report, json_file: Path | None, html_file: Path | None, name: str | None = None
+) -> None:
+    """Show a report and write the files that were asked for; say what the device is called."""
     from bnn_lab.bench.render import to_terminal
     from bnn_lab.bench.report import write_report
     from bnn_lab.bench.tables import report_parts
@@ -163,17 +173,22 @@ def finish(report: Report, json_file: Path | None, html_file: Path | None) -> No
     if json_file is not None:
         write_report(report, json_file)
         written(json_file, "figures")
+        if name is None:
+            say(f'In it this device is called "{report.device}"; --name gives it another name.')
     if html_file is not None:
         from bnn_lab.cli.page import write_page
 
         write_page([report], html_file)
 
 
-def _start(threads: list[int], pin: int | None, force: bool) -> NoiseWatch:
-    """Pin the process, look at the machine, and say what the figures will suffer from."""
+def _start(threads: list[int], pin: int | None, force: bool, name: str | None) -> NoiseWatch:
+    """Check the name, pin the process, look at the machine, and say what figures will suffer."""
+    from bnn_lab.bench.labels import check_label
     from bnn_lab.measure.host import pin_to_cpu
     from bnn_lab.measure.noise import NoiseWatch
 
+    if name is not None:
+        check_label(name)
     if pin is not None:
         if max(threads) > 1:
             raise InputError("--pin keeps all threads on one CPU; use it with --threads 1")

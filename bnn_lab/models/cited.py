@@ -45,6 +45,29 @@ class CitedClaim:
     numbers: tuple[float, ...]
 
 
+@dataclass(frozen=True)
+class CitedSpeedup:
+    """How many times faster than others a publication found binary convolutions.
+
+    Attributes:
+        name: device.
+        runtime: what ran the binary ones.
+        over: "float32" or "int8".
+        low: least, None where only the greatest was published.
+        high: greatest.
+        layers: names of the convolutions, as in reports of `bnn-lab bench`.
+        source: where it was published.
+    """
+
+    name: str
+    runtime: str
+    over: str
+    low: float | None
+    high: float
+    layers: tuple[str, ...]
+    source: str
+
+
 @cache
 def _content() -> dict[str, Any]:
     content: dict[str, Any] = json.loads(CITED_FILE.read_text(encoding="utf-8"))
@@ -57,6 +80,20 @@ def cited_latencies() -> dict[str, Any]:
     """
     latencies: dict[str, Any] = _content()["latency"]
     return latencies
+
+
+def cited_layers() -> list[dict[str, Any]]:
+    """Published latencies of single layers on one thread: ``name``, ``runtime``, ``source`` and
+    ``latency_ms``, by name of the layer in reports.
+    """
+    layers: list[dict[str, Any]] = _content()["layers"]
+    return layers
+
+
+def cited_speedups() -> list[CitedSpeedup]:
+    """Published speed-ups of single layers."""
+    found = _content()["speedups"]
+    return [CitedSpeedup(**{**entry, "layers": tuple(entry["layers"])}) for entry in found]
 
 
 def cited_trainings() -> list[CitedTraining]:

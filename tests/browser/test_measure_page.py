@@ -23,7 +23,7 @@ from bnn_lab.bench.report import (
     write_report,
 )
 from bnn_lab.cli.main import app
-from bnn_lab.figures.latency_explorer import (
+from bnn_lab.figures.latency_points import (
     LATENCY,
     LAYERS_OF,
     OURS,

@@ -11,28 +11,32 @@ import pytest
 
 from bnn_lab.errors import InputError
 from bnn_lab.figures.bench_figures import draw_models, draw_speedups
-from bnn_lab.figures.latency_explorer import (
+from bnn_lab.figures.latency_explorer import draw_latencies, draw_ops, profiled_model
+from bnn_lab.figures.latency_points import (
     ACCURACY,
     AXES,
     BINARY_MACS,
+    ENERGY,
+    EQUIVALENT,
     LATENCY,
     LAYERS_OF,
     MACS,
     OURS,
+    OVER_FLOAT,
+    OVER_INT8,
     PAGE_PEERS,
     RUNTIMES,
     SIZE,
+    THREADS,
     LatencyState,
     cited_points,
     devices_of,
-    draw_latencies,
-    draw_ops,
     example_reports,
+    mac_ratios,
     measured_points,
     models_of,
-    place_labels,
-    profiled_model,
 )
+from bnn_lab.figures.point_labels import place_labels
 
 _path = Path(__file__).parents[1] / "bench" / "reports.py"
 _spec = importlib.util.spec_from_file_location("reports", _path)
@@ -56,7 +60,14 @@ def test_values_of_a_point() -> None:
         BINARY_MACS: 1.9995,
         SIZE: 4.0,
         ACCURACY: 63.3,
+        THREADS: 1.0,
+        OVER_FLOAT: 20.0,
+        OVER_INT8: 5.0,
+        # 500 float MACs, the others binary, 4 MB from memory; 20 binary MACs for a float one.
+        ENERGY: pytest.approx((500 * 4.6 + 1_999_500 * 0.3 / 32 + 4e6 * 160) / 1e9),
+        EQUIVALENT: pytest.approx((500 + 1_999_500 / 20) / 1e6),
     }
+    assert known.spread == {LATENCY: (pytest.approx(0.9), pytest.approx(1.2))}
     assert ACCURACY not in own.values  # nobody published one
     assert known.source == ""
 
@@ -104,11 +115,15 @@ def test_layers_have_rows_and_come_from_pages_too() -> None:
     for point, layer in zip(points, single, strict=False):
         fastest = layer.of(layer.reference)
         assert fastest is not None
-        assert point.values == {LATENCY: fastest.median_s * 1e3, MACS: layer.macs / 1e6}
+        assert point.values[LATENCY] == fastest.median_s * 1e3
+        assert point.values[MACS] == layer.macs / 1e6 and SIZE not in point.values
+        assert point.values[OVER_FLOAT] == layer.speedup_over["float32 TFLite"]
     drawing = draw_latencies([example], state)
     assert drawing.figure.layout.title.text == "latency of single layers"
     assert list(drawing.figure.data[0].y) == [layer.name for layer in single]
-    assert cited_points(state) == [] and "cited" not in drawing.words
+    assert {(p.device, p.runtime) for p in cited_points(state)} == {
+        ("Pixel 1", "dabnn"), ("Pixel 1 and Raspberry Pi 4B", "LCE")
+    }  # fmt: skip
     for peer in PAGE_PEERS:  # no native report has them
         assert measured_points([example], LatencyState(of=LAYERS_OF, runtime=peer)) == []
     nothing = draw_latencies([example], LatencyState(of=LAYERS_OF, threads="8"))
@@ -124,7 +139,11 @@ def test_measured_and_cited_look_different() -> None:
         "Raspberry Pi 4B, LCE (cited)",
         "Mac mini M1, LCE (cited)",
         "Pixel 1, dabnn (cited)",
+        "Pixel 1 and Raspberry Pi 4B, LCE (cited)",
+        "A",
+        "B",
     ]
+    assert [trace.mode for trace in figure.data][-2:] == ["lines", "lines"]
     measured, cited = figure.data[0], figure.data[2]
     assert not measured.marker.symbol.endswith("-open")
     assert cited.marker.symbol.endswith("-open")
@@ -234,3 +253,82 @@ def test_figures_of_reports() -> None:
     figure, words = drawing.figure, drawing.words
     assert [trace.name for trace in figure.data] == ["quicknet", "mine"]
     assert "quicknet takes 1.00 ms, 20 times faster than float32 TFLite" in words
+
+
+def test_cited_layers_are_those_of_the_publications() -> None:
+    points = cited_points(LatencyState(of=LAYERS_OF))
+    dabnn = {p.model: p.values[LATENCY] for p in points if p.runtime == "dabnn"}
+    assert dabnn == {
+        "3x3 56,64": 1.286,
+        "3x3 28,128": 0.989,
+        "3x3 14,256": 1.019,
+        "3x3 7,512": 1.226,
+    }
+    over = [p for p in points if p.runtime == "LCE"]
+    assert {p.model for p in over} == set(dabnn)
+    assert {p.spread[OVER_FLOAT] for p in over if OVER_FLOAT in p.values} == {(12.0, 17.0)}
+    assert {p.values[OVER_INT8] for p in over if OVER_INT8 in p.values} == {12.0}
+    assert not any(OVER_INT8 in p.spread for p in over)  # only "up to" was published
+    assert all("https://" in p.source or "arXiv:2011.09398" in p.source for p in points)
+    assert cited_points(LatencyState(of=LAYERS_OF, threads="4")) == []
+    figure = draw_latencies(example_reports(), LatencyState(of=LAYERS_OF, x=OVER_FLOAT)).figure
+    (trace,) = (t for t in figure.data if t.name.startswith("Pixel 1 and") and t.x)
+    assert trace.error_x.visible and list(trace.error_x.arrayminus) == [5.0] * 4
+
+
+def test_latency_has_bars_from_the_fastest_round_to_the_90th_percentile() -> None:
+    trace = draw_latencies(REPORTS, LatencyState()).figure.data[0]
+    assert trace.error_x.visible and not trace.error_y.visible
+    assert trace.error_x.arrayminus[0] == pytest.approx(0.1)
+    assert trace.error_x.array[0] == pytest.approx(0.2)
+
+
+def test_lines_lead_from_float_over_int8_to_binary() -> None:
+    drawing = draw_latencies(REPORTS, LatencyState(lines=True, models=("quicknet",)))
+    points, line = drawing.figure.data[0], drawing.figure.data[-2]
+    assert list(points.x) == pytest.approx([20.0, 5.0, 1.0])
+    assert list(line.x[:3]) == list(points.x) and line.x[3] is None
+    assert "without a whole line" not in drawing.words
+    report = made_up.report(models=[made_up.model("quicknet"), made_up.model("mine")])
+    for times in report.models[1].times:
+        if times.name == "int8 TFLite":
+            report.models[1].times.remove(times)
+    words = draw_latencies([report], LatencyState(lines=True)).words
+    assert "without a whole line: mine on Board A (int8)." in words
+
+
+def test_an_axis_of_threads_shows_all_and_joins_them() -> None:
+    both = [made_up.model("quicknet", 2, times=0.6), made_up.model("quicknet", 1)]
+    figure = draw_latencies(
+        [made_up.report(models=both)], LatencyState(x=THREADS, y=LATENCY)
+    ).figure
+    assert sorted(figure.data[0].x) == [1.0, 2.0]
+    assert list(figure.data[-1].x) == [1.0, 2.0, None]
+    assert list(figure.layout.xaxis.ticktext) == ["1", "2", "4"]  # cited ones have 4
+    assert {p.values[THREADS] for p in cited_points(LatencyState(x=THREADS))} == {1.0, 4.0}
+
+
+def test_what_an_axis_leaves_out_is_named() -> None:
+    bare = made_up.report(layers=[], models=[made_up.model("mine")])
+    assert mac_ratios(bare) == {}
+    words = draw_latencies([bare], LatencyState(y=EQUIVALENT)).words
+    assert "no convolutions beside float32), so left out: mine on Board A." in words
+    words = draw_latencies(REPORTS, LatencyState()).words
+    assert "Without a value of top-1 accuracy, so left out: mine on A." in words
+    assert "Energy is a model" in draw_latencies(REPORTS, LatencyState(x=ENERGY)).words
+    assert (
+        "x.json is no report"
+        in draw_latencies(REPORTS, LatencyState(), "x.json is no report").words
+    )
+    many = [made_up.report(f"D{i}", models=[made_up.model("mine")]) for i in range(30)]
+    drawing = draw_latencies(many, LatencyState())
+    assert "and 26 more" in drawing.words
+    looks = {(t.marker.color, t.marker.symbol) for t in drawing.figure.data[:30]}
+    assert len(looks) == 30
+
+
+def test_equivalent_macs_of_each_form() -> None:
+    (report,) = [made_up.report(models=[made_up.model("quicknet")])]
+    assert mac_ratios(report) == {"binary": 20.0, "int8": 4.0, "float32": 1.0}
+    points = measured_points([report], LatencyState(lines=True))
+    assert [p.values[EQUIVALENT] for p in points] == pytest.approx([2.0, 0.5, 0.100475])

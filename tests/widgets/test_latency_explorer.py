@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bnn_lab.errors import InputError
-from bnn_lab.figures.latency_explorer import AXES, RUNTIMES
+from bnn_lab.figures.latency_points import AXES, RUNTIMES
 from bnn_lab.widgets.latency_explorer import LatencyExplorer
 
 _path = Path(__file__).parents[1] / "bench" / "reports.py"
@@ -30,9 +30,9 @@ def shown(tmp_path: Path) -> LatencyExplorer:
 
 
 def test_controls_move_the_figure(shown: LatencyExplorer) -> None:
-    assert [len(trace.x or ()) for trace in shown.figure.data] == [2, 2, 4, 3, 3, 1]
+    assert [len(trace.x or ()) for trace in shown.figure.data][:6] == [2, 2, 4, 3, 3, 1]
     shown.inputs["cited"].value = False
-    assert [len(trace.x or ()) for trace in shown.figure.data] == [2, 2, 0, 0, 0, 0]
+    assert [len(trace.x or ()) for trace in shown.figure.data][:6] == [2, 2, 0, 0, 0, 0]
     shown.devices.value = ("B",)
     assert [len(trace.x or ()) for trace in shown.figure.data][:2] == [0, 2]
     shown.models.value = ("quicknet_small",)
@@ -97,3 +97,47 @@ def test_wrong_files(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text("{}")
     with pytest.raises(InputError, match="not a benchmark report"):
         LatencyExplorer(tmp_path / "x.json")
+
+
+def test_dropped_reports_join_and_what_is_none_is_named(shown: LatencyExplorer) -> None:
+    def drop(name: str, content: bytes) -> None:
+        """As the browser sends it."""
+        shown.drop._on_message(None, {"kind": "file", "name": name}, [memoryview(content)])
+
+    shown.devices.value = ("B",)
+    shown.pick.value = ("B", "quicknet")
+    new = made_up.content("C", models=[made_up.model("mine")])
+    drop("c.json", json.dumps(new).encode())
+    assert shown.devices.options == ("A", "B", "C") and shown.devices.value == ("B",)
+    assert "mine" in shown.models.options and ("mine, C", ("C", "mine")) in shown.pick.options
+    assert shown.pick.value == ("B", "quicknet") and "C is shown" in shown.drop.note
+    nan = json.dumps(new).replace('"macs": 2000000', '"macs": NaN')
+    for name, content, problem in (
+        ("cat.png", b"\x89PNG", "cat.png is not JSON"),
+        ("other.json", b"[]", "other.json is not a benchmark report"),
+        ("new.json", b'{"schema": "bnn_lab.bench/99"}', "a newer bnn_lab wrote it"),
+        (
+            "nan.json",
+            json.dumps(new).replace('"macs": 2000000', '"macs": NaN').encode(),
+            "not a whole report",
+        ),
+    ):
+        drop(name, content)
+        assert problem in shown.drop.note and problem in shown.words.value
+    message = {"kind": "too large", "name": "film.json", "size": 5e8}
+    shown.drop._on_message(None, message, [])
+    assert "film.json has 500 MB" in shown.words.value
+    drop("c.json", json.dumps(new).encode())
+    assert "2 reports of C measured the same; the newest counts" in shown.words.value
+    assert shown.devices.options == ("A", "B", "C") and shown.errors.outputs == ()
+
+
+def test_folders_patterns_and_labels(tmp_path: Path) -> None:
+    content = json.dumps(made_up.content("Xeon", models=[made_up.model("quicknet")]))
+    for name in ("ann", "ben"):
+        (tmp_path / f"{name}.json").write_text(content)
+    (tmp_path / "notes.json").write_text("{}")
+    shown = LatencyExplorer(tmp_path, name="")
+    assert shown.devices.options == ("Xeon",) and "notes.json" in shown.words.value
+    names = {name: tmp_path / f"{name}.json" for name in ("ann", "ben")}
+    assert LatencyExplorer(names, name="").devices.options == ("ann", "ben")

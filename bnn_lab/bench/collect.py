@@ -1,0 +1,158 @@
+"""The reports of a class: from files, folders and patterns, and what of them could not be read."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from bnn_lab.bench.labels import check_label
+from bnn_lab.bench.report import Report, check_report, merge_reports, read_report
+from bnn_lab.errors import InputError
+
+MOST_BYTES = 32_000_000  # of one file: fifty times the largest report we know
+Source = str | os.PathLike[str] | Mapping[str, str | os.PathLike[str]]
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Reports of several devices.
+
+    Attributes:
+        reports: one per device, see `merge_reports`.
+        left_out: name of a file to why it is not among them, which names it, too.
+        notes: what a reader should know of how they were put together.
+    """
+
+    reports: list[Report]
+    left_out: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def remarks(self) -> str:
+        """What was left out and what is to be known, in sentences; "" if nothing."""
+        found = [f"Left out: {reason.rstrip('.')}." for reason in self.left_out.values()]
+        return " ".join([*self.notes, *found])
+
+
+def collect(sources: Iterable[Source]) -> Collection:
+    """Reports from files, folders and patterns.
+
+    A file that is named by itself must be a report. Of a folder's `*.json` files and of those that
+    a pattern matches, the ones that are not are left out.
+
+    Args:
+        sources: paths of files or folders, patterns such as "class/*/*.json", or mappings of labels
+            to paths of files, which rename the devices.
+
+    Returns:
+        The merged reports.
+
+    Raises:
+        InputError: a file that was named is not a report, a pattern matches nothing, or no file of
+            all is a report.
+    """
+    reports: list[Report] = []
+    left_out: dict[str, str] = {}
+    for source in sources:
+        if isinstance(source, Mapping):
+            reports += [rename(read_report(path), label) for label, path in source.items()]
+            continue
+        found = _files(str(source))
+        if found is None:
+            reports.append(read_report(source))
+            continue
+        for path in found:
+            try:
+                reports.append(_read(path))
+            except InputError as error:
+                left_out[str(path)] = str(error)
+    if left_out and not reports:
+        raise InputError("none of these files is a report: " + "; ".join(left_out.values()))
+    return gathered(reports, left_out)
+
+
+def gathered(reports: Sequence[Report], left_out: Mapping[str, str] | None = None) -> Collection:
+    """Reports put together, with a note where several measured the same under one label.
+
+    Args:
+        reports: in any order.
+        left_out: see `Collection`.
+    """
+    notes = []
+    for label, count in _repeated(reports).items():
+        notes.append(
+            f"{count} reports of {label} measured the same; the newest counts. If they are of "
+            "several devices, give each a name of its own: bnn-lab bench ... --name, or "
+            'LatencyExplorer({"Alice": "alice.json", "Bob": "bob.json"}).'
+        )
+    return Collection(merge_reports(reports), dict(left_out or {}), tuple(notes))
+
+
+def rename(report: Report, label: str) -> Report:
+    """The report of a device that is called otherwise.
+
+    Raises:
+        InputError: the label cannot be one.
+    """
+    return msgspec.structs.replace(report, device=check_label(label))
+
+
+def _files(source: str) -> list[Path] | None:
+    """The files of a folder or pattern, None for the name of a single file."""
+    path = Path(source).expanduser()
+    if path.is_dir():
+        found = sorted(path.glob("*.json"))
+        if not found:
+            raise InputError(f"{source} has no file *.json. Fix: name a folder with reports")
+        return found
+    if path.exists() or not glob.has_magic(source):
+        return None
+    found = sorted(Path(name) for name in glob.glob(str(path), recursive=True))
+    if not found:
+        raise InputError(f"no file matches {source!r}")
+    return [file for file in found if file.is_file()]
+
+
+def _read(path: Path) -> Report:
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    if size > MOST_BYTES:
+        raise InputError(f"{path} has {size / 1e6:.0f} MB: too large for a report")
+    return read_report(path)
+
+
+def check_dropped(name: str, content: bytes) -> Report:
+    """The report in a file that a page has sent.
+
+    Raises:
+        InputError: it is too large, or not a report.
+    """
+    if len(content) > MOST_BYTES:
+        raise InputError(f"{name} has {len(content) / 1e6:.0f} MB: too large for a report")
+    return check_report(content, name)
+
+
+def _repeated(reports: Sequence[Report]) -> dict[str, int]:
+    """Label to the number of reports that have an entry in common with another of its host."""
+    by_host: dict[tuple[str, str, int], list[Report]] = {}
+    for report in reports:
+        key = (report.device, report.host.cpu, report.host.cpus)
+        by_host.setdefault(key, []).append(report)
+    found = {}
+    for (label, _cpu, _cpus), of_host in by_host.items():
+        entries = Counter(
+            key
+            for report in of_host
+            for key in {(e.name, e.num_threads) for e in (*report.layers, *report.models)}
+        )
+        if most := max(entries.values(), default=1) - 1:
+            found[label] = most + 1
+    return found
