@@ -80,14 +80,16 @@ def draw_latencies(reports: Sequence[Report], state: LatencyState, remarks: str 
     figure = go.Figure()
     measured, cited = measured_points(reports, state), cited_points(state)
     x, y = _axes(state)
-    names = devices_of(reports)
+    cited = _shown(cited, x, y)
+    names, labelled = devices_of(reports), _labelled(_shown(measured, x, y), x, y)
     for index, device in enumerate(names):
         points = [point for point in measured if point.device == device]
-        figure.add_trace(_trace(points, x, y, device, _marker(index)))
+        figure.add_trace(_trace(points, x, y, device, _marker(index), labelled))
     for index, key in enumerate(cited_devices()):
         points = [point for point in cited if (point.device, point.runtime) == key]
         marker = {"color": theme.TEXT, "symbol": f"{_SYMBOLS[index]}-open", "line": {"width": 2}}
-        figure.add_trace(_trace(points, x, y, f"{key[0]}, {key[1]} (cited)", marker))
+        name = f"{key[0]}, {key[1]} (cited)"
+        figure.add_trace(_trace(points, x, y, name, marker, _labelled(points, x, y)))
     for index, device in enumerate(names):
         points = [point for point in measured if point.device == device]
         figure.add_trace(_line(points, x, y, device, _marker(index)["color"]))
@@ -163,7 +165,7 @@ def _absent(reports: Sequence[Report], measured: Sequence[Point], state: Latency
         lacking = [point for point in measured if quantity not in point.values]
         if quantity in (OVER_FLOAT, OVER_INT8):  # a form is not compared with itself
             lacking = [point for point in lacking if point.form == BINARY]
-        names = [f"{_called(point)} on {point.device}" for point in lacking]
+        names = list(dict.fromkeys(point.model for point in lacking))
         why = " (the report has no convolutions beside float32)" if quantity == EQUIVALENT else ""
         if names:
             found.append(f"Without a value of {quantity}{why}, so left out: {_some(names)}.")
@@ -241,8 +243,28 @@ def _shown(points: Sequence[Point], x: str, y: str | None) -> list[Point]:
     return [p for p in points if x in p.values and (y is None or y in p.values)]
 
 
+def _labelled(points: Sequence[Point], x: str, y: str | None) -> set[int]:
+    """Ids of the points that get a name: of many that have the same one, the first in its place.
+
+    With few devices each network has its name on each device. An axis of threads has many points of
+    one network, and a line three forms of it.
+    """
+    many = len({point.device for point in points}) > _MANY
+    rank = THREADS if THREADS in (x, y) else LATENCY
+    found: dict[tuple[str, ...], Point] = {}
+    for point in sorted(points, key=lambda p: p.values.get(rank, 0.0), reverse=rank == THREADS):
+        binary = (point.model, "" if many else point.device)
+        found.setdefault(binary if point.form == BINARY else (point.form, ""), point)
+    return {id(point) for point in found.values()}
+
+
 def _trace(
-    points: Sequence[Point], x: str, y: str | None, name: str, marker: dict[str, Any]
+    points: Sequence[Point],
+    x: str,
+    y: str | None,
+    name: str,
+    marker: dict[str, Any],
+    labelled: set[int],
 ) -> go.Scatter:
     shown = _shown(points, x, y)
     forms = {FLOAT32: 9, INT8: 9, BINARY: 12}
@@ -255,7 +277,9 @@ def _trace(
         name=name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…",
         x=[point.values[x] for point in shown],
         y=[point.model if y is None else point.values[y] for point in shown],
-        text=[point.model if point.form == BINARY else point.form for point in shown],
+        text=[
+            "" if id(p) not in labelled else p.model if p.form == BINARY else p.form for p in shown
+        ],
         mode="markers" if y is None else "markers+text",
         textfont={"size": 10},
         cliponaxis=False,

@@ -33,6 +33,8 @@ def place_labels(figure: go.Figure) -> None:
     count = len(points)
     taken[:count] = [(x, y, _MARKER, _MARKER) for _, _, x, y in points] or 0
     for number, at, x, y in points:
+        if not texts[number][at]:
+            continue
         half = (len(texts[number][at]) * _LETTER / 2, _LINE / 2)
         away_x, away_y = _MARKER + half[0] + 1, _MARKER + half[1] + 1
         tries = {

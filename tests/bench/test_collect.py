@@ -66,7 +66,7 @@ def test_same_label_on_other_machines(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert gathered([one, two]).remarks == ""
     assert "2 reports of Lab PC measured the same" in gathered([one, one]).remarks
-    parts = msgspec.structs.replace(one, models=[made_up_model("mine")])
+    parts = msgspec.structs.replace(one, layers=[], models=[made_up_model("mine")])
     assert gathered([one, parts]).remarks == ""  # of one device, layers then networks
 
 

@@ -9,6 +9,9 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
+from bnn_lab.bench.collect import rename
+from bnn_lab.bench.report import EXAMPLE, read_report, write_report
+
 CODE = """
 from bnn_lab.widgets.latency_explorer import LatencyExplorer
 explorer = LatencyExplorer()
@@ -46,6 +49,14 @@ def test_controls_and_a_click(
     plot.locator(".hoverlayer .hovertext").first.wait_for()
     notebook.page.mouse.click(x, y)
     explorer.view.locator("p[role=status]", has_text="for one inference").wait_for()
+    # Files by the place to drop them: a report joins, anything else is named.
+    other = jupyter.root / "other.json"
+    write_report(rename(read_report(EXAMPLE), "Ann's laptop"), other)
+    (jupyter.root / "text.json").write_text("hello")
+    chooser = explorer.view.locator(".bnn-lab-drop input[type=file]")
+    chooser.set_input_files([str(other), str(jupyter.root / "text.json")])
+    explorer.view.locator(".bnn-lab-drop", has_text="text.json is not JSON").wait_for()
+    explorer.view.locator("option", has_text="Ann's laptop").first.wait_for(state="attached")
     if frontend == "lab":
         notebook.use_theme("JupyterLab Dark")
     notebook.screenshot("dark", explorer.view)

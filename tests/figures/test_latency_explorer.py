@@ -312,17 +312,18 @@ def test_what_an_axis_leaves_out_is_named() -> None:
     bare = made_up.report(layers=[], models=[made_up.model("mine")])
     assert mac_ratios(bare) == {}
     words = draw_latencies([bare], LatencyState(y=EQUIVALENT)).words
-    assert "no convolutions beside float32), so left out: mine on Board A." in words
+    assert "no convolutions beside float32), so left out: mine." in words
     words = draw_latencies(REPORTS, LatencyState()).words
-    assert "Without a value of top-1 accuracy, so left out: mine on A." in words
+    assert "Without a value of top-1 accuracy, so left out: mine." in words
     assert "Energy is a model" in draw_latencies(REPORTS, LatencyState(x=ENERGY)).words
     assert (
         "x.json is no report"
         in draw_latencies(REPORTS, LatencyState(), "x.json is no report").words
     )
     many = [made_up.report(f"D{i}", models=[made_up.model("mine")]) for i in range(30)]
-    drawing = draw_latencies(many, LatencyState())
-    assert "and 26 more" in drawing.words
+    drawing = draw_latencies(many, LatencyState(y=MACS))
+    texts = [text for trace in drawing.figure.data[:30] for text in trace.text]
+    assert len(texts) == 30 and sum(map(bool, texts)) == 1  # a name is not written 30 times
     looks = {(t.marker.color, t.marker.symbol) for t in drawing.figure.data[:30]}
     assert len(looks) == 30
 
