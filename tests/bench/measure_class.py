@@ -1,4 +1,4 @@
-"""How long a class of 30 reports takes to read and to draw: `python tests/bench/measure_class.py`."""
+"""How long 30 reports take to read and to draw: `python tests/bench/measure_class.py`."""
 
 from __future__ import annotations
 
