@@ -15,10 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from bnn_lab._files import write_whole
+from bnn_lab.bench.baselines import baseline
 from bnn_lab.controls import controls
-from bnn_lab.figures import latency_explorer as latency
+from bnn_lab.figures import latency_points as latency
 from bnn_lab.figures.drawing import Drawing
+from bnn_lab.figures.latency_explorer import draw_latencies
 from bnn_lab.figures.packed_sizes import PackedSizes, draw_packed_sizes
+from bnn_lab.tflite.forms import FLOAT32, INT8
 
 FOLDER = "recorded"
 STATIC = Path(__file__).resolve().parents[1] / "_static" / FOLDER
@@ -44,7 +47,7 @@ class Recording:
 
 
 def _draw_latencies(state: latency.LatencyState) -> Drawing:
-    return latency.draw_latencies(latency.example_reports(), state)
+    return draw_latencies(latency.example_reports(), state)
 
 
 RECORDINGS = {
@@ -64,8 +67,8 @@ RECORDINGS = {
             "y": (latency.LATENCY, latency.ACCURACY),
             "runtime": (
                 latency.OURS,
-                latency.baseline(latency.FLOAT32),
-                latency.baseline(latency.INT8),
+                baseline(FLOAT32),
+                baseline(INT8),
             ),
         },
         "In the notebook, more can be chosen, and a click on a point shows where its time goes.",
