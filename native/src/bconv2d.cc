@@ -30,6 +30,7 @@ struct BConv2D::Parts {
   ConvPlan plan;
   ConvBorder border;
   AlignedBuffer<uint32_t> copy;  // of the input, padded and, if needed, rearranged
+  AlignedBuffer<uint8_t> bytes;  // the same with each bit a byte, for a backend that wants it
 };
 
 BConv2D::BConv2D(const bnn_backend& backend, const BConv2DParams& params, const uint32_t* filters,
@@ -59,9 +60,11 @@ void BConv2D::resize(int64_t height, int64_t width, const Windows& ys, const Win
   ConvPlan plan(parts.layer, height, width, ys, xs);
   ConvBorder border(parts.layer, parts.constants, plan);
   AlignedBuffer<uint32_t> copy(plan.copied_words(parts.layer));
+  AlignedBuffer<uint8_t> bytes(plan.byte_image(parts.backend, parts.layer));
   parts.plan = std::move(plan);
   parts.border = std::move(border);
   parts.copy = std::move(copy);
+  parts.bytes = std::move(bytes);
 }
 
 Frame BConv2D::frame() const { return parts_->plan.frame(parts_->layer); }
@@ -71,13 +74,16 @@ void BConv2D::take_framed(const Frame& frame) {
   parts.plan.take_framed(parts.layer, frame);
   const size_t words = parts.plan.copied_words(parts.layer);
   if (parts.copy.size() != words) parts.copy = AlignedBuffer<uint32_t>(words);
+  const size_t bytes = parts.plan.byte_image(parts.backend, parts.layer);
+  if (parts.bytes.size() != bytes) parts.bytes = AlignedBuffer<uint8_t>(bytes);
 }
 
 void BConv2D::run(const uint32_t* x, int64_t batch, const OutputView& output, ThreadPool* pool,
                   int threads) {
   Parts& p = *parts_;
   const ConvParts parts{p.backend, p.layer, p.constants, p.plan, p.border};
-  run_convolution(parts, x, batch, output, p.copy.data(), pool, threads);
+  const ConvMemory memory{p.copy.data(), p.bytes.size() > 0 ? p.bytes.data() : nullptr};
+  run_convolution(parts, x, batch, output, memory, pool, threads);
 }
 
 }  // namespace bnn

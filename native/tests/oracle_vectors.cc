@@ -23,6 +23,7 @@
 #include "bnn/btransposeconv2d.h"
 #include "bnn/dispatch.h"
 #include "bnn/ternary.h"
+#include "emulated.h"
 #include "several_rows.h"
 
 namespace {
@@ -313,10 +314,20 @@ int run(const std::string& path) {
     if (backend.table == nullptr) continue;
     fastest = backend.table;
     tally.check_all({fastest});
+    if (fastest->layer_takes_bytes != nullptr) {
+      const bnn_backend always = wherever_possible(*fastest);
+      tally.check_all({&always});
+    }
     names += std::string(" ") + backend.name;
     if (fastest->name != std::string(backend.name)) {
       throw std::runtime_error("the table of " + names + " is called " + fastest->name);
     }
+  }
+  std::string emulated;
+  for (const bnn_backend* backend : emulated_backends()) {
+    tally.check_all({backend});
+    run_on_two_threads(*backend);
+    emulated += std::string(" ") + backend->name;
   }
   using Few = SeveralRows<3>;
   using All = SeveralRows<std::numeric_limits<int32_t>::max()>;
@@ -328,6 +339,7 @@ int run(const std::string& path) {
   All::wait_for_threads(2);
   run_on_two_threads(all);
   std::printf("backends covered:%s\n", names.c_str());
+  std::printf("emulated:%s\n", emulated.c_str());
   const bool rows = Few::report() && All::report();
   return tally.report() && rows ? 0 : 1;
 }

@@ -73,6 +73,11 @@ typedef struct {
    * input_row_step is a multiple of input_step, windows may be counted on over the end of a row. */
   int32_t rows;
   ptrdiff_t input_row_step, output_row_step, shortcut_row_step, signs_row_step;
+
+  /* The input once more, each bit a byte of 0 or 1, so that positions are BNN_WORD_BITS times those
+   * in words. Behind its last window 15 * input_step + 1 further words' worth of bytes may be read,
+   * of any value. NULL unless the backend's layer_takes_bytes and span_takes_bytes agree. */
+  const uint8_t* bytes;
 } bnn_span;
 
 /* One span of a product of ternary weights with int8 activations: some samples x one block. The
@@ -105,6 +110,14 @@ typedef struct {
    * functions of this table. */
   void (*thread_begin)(void);
   void (*thread_end)(void);
+
+  /* Of a backend that multiplies bytes; all NULL for others. Whether a convolution of such windows,
+   * output pixels and output channels (depthwise ones are not asked about) is worth expanding its
+   * input to bytes for; whether a span of it, complete but for `bytes`, is worth reading them; and
+   * the expansion. */
+  int (*layer_takes_bytes)(int32_t run_count, int32_t run_words, int64_t pixels, int64_t channels);
+  int (*span_takes_bytes)(const bnn_span* span);
+  void (*expand)(const uint32_t* words, int64_t count, uint8_t* bytes);
 
   /* Weights of one block. `filter` holds `channels` rows of run_count * run_words words, one
    * every `row_words`. */

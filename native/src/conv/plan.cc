@@ -12,6 +12,9 @@ int64_t end_of(const Windows& w, int64_t stride, int64_t kernel, int64_t dilatio
   return w.out == 0 ? 0 : w.start + (w.out - 1) * stride + (kernel - 1) * dilation + 1;
 }
 
+// The largest image that is expanded to bytes.
+constexpr size_t kMaxByteImage = size_t{1} << 26;
+
 }  // namespace
 
 ConvPlan::ConvPlan(const ConvLayer& layer, int64_t input_height, int64_t input_width,
@@ -43,6 +46,17 @@ void ConvPlan::place_runs(const ConvLayer& layer) {
       runs.push_back((row + kx * p.dilation_width) * layer.pixel_words);
     }
   }
+}
+
+size_t ConvPlan::byte_image(const bnn_backend& backend, const ConvLayer& layer) const {
+  const BConv2DParams& p = layer.params;
+  if (backend.layer_takes_bytes == nullptr || p.depthwise || layer.straddle) return 0;
+  const int64_t pixels = ys.out * xs.out;
+  if (!backend.layer_takes_bytes(layer.run_count, layer.run_words, pixels, p.channels_out))
+    return 0;
+  const int64_t behind = 15 * p.stride_width * layer.pixel_words + 1;
+  const size_t bytes = (image_words(layer) + static_cast<size_t>(behind)) * BNN_WORD_BITS;
+  return pixels > 0 && bytes <= kMaxByteImage ? bytes : 0;
 }
 
 Frame ConvPlan::frame(const ConvLayer& layer) const {

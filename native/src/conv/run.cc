@@ -59,7 +59,7 @@ void pack_signs(const ConvParts& parts, const OutputView& view, uint32_t* signs)
   }
 }
 
-void run_piece(const ConvParts& parts, const uint32_t* image, const OutputView& view,
+void run_piece(const ConvParts& parts, const ConvImage& image, const OutputView& view,
                const RowSplit::Piece& piece) {
   // Blocks that share output words stay together.
   const bool all = parts.layer.straddle;
@@ -72,7 +72,7 @@ void run_piece(const ConvParts& parts, const uint32_t* image, const OutputView& 
 }  // namespace
 
 void run_convolution(const ConvParts& parts, const uint32_t* x, int64_t batch, OutputView view,
-                     uint32_t* copy, ThreadPool* pool, int threads) {
+                     const ConvMemory& memory, ThreadPool* pool, int threads) {
   check(parts, view);
   complete(parts, &view);
   const ConvLayer& layer = parts.layer;
@@ -89,10 +89,14 @@ void run_convolution(const ConvParts& parts, const uint32_t* x, int64_t batch, O
   const ThreadHooks hooks{parts.backend.thread_begin, parts.backend.thread_end};
 
   for (int64_t n = 0; n < batch; ++n) {
-    const uint32_t* image = x + n * plan.input_words(layer);
+    ConvImage image{x + n * plan.input_words(layer), memory.bytes};
     if (plan.copies()) {
-      fill_image(layer, plan, image, copy);
-      image = copy;
+      fill_image(layer, plan, image.words, memory.copy);
+      image.words = memory.copy;
+    }
+    if (memory.bytes != nullptr) {
+      const auto words = static_cast<int64_t>(plan.image_words(layer));
+      parts.backend.expand(image.words, words, memory.bytes);
     }
     if (layer.straddle) clear_words(parts, view);
     const auto run_task = [parts, image, view, split](int64_t index) {

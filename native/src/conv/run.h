@@ -9,9 +9,12 @@
 
 namespace bnn {
 
-// `copy`: memory of plan.image_words(), its border zero; unused unless the plan copies.
+struct ConvMemory {
+  uint32_t* copy;  // of plan.image_words(), its border zero; unused unless the plan copies
+  uint8_t* bytes;  // of plan.byte_image(), null if that is 0
+};
 void run_convolution(const ConvParts& parts, const uint32_t* x, int64_t batch, OutputView view,
-                     uint32_t* copy, ThreadPool* pool, int threads);
+                     const ConvMemory& memory, ThreadPool* pool, int threads);
 
 }  // namespace bnn
 #endif  // BNN_CONV_RUN_H_

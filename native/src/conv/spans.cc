@@ -4,7 +4,7 @@
 
 namespace bnn {
 
-BlockRun::BlockRun(const ConvParts& parts, const uint32_t* image, const OutputView& output,
+BlockRun::BlockRun(const ConvParts& parts, const ConvImage& image, const OutputView& output,
                    int64_t block)
     : parts_(parts),
       output_(output),
@@ -16,8 +16,10 @@ BlockRun::BlockRun(const ConvParts& parts, const uint32_t* image, const OutputVi
   const ConvPlan& plan = parts_.plan;
   const int64_t group = block / layer.blocks;
   const int64_t row = plan.ys.start + plan.top, column = plan.xs.start + plan.left;
-  origin_ = image + (row * plan.image_width + column) * layer.pixel_words +
-            (layer.params.depthwise ? block : group * layer.group_words);
+  const int64_t origin = (row * plan.image_width + column) * layer.pixel_words +
+                         (layer.params.depthwise ? block : group * layer.group_words);
+  origin_ = image.words + origin;
+  if (image.bytes != nullptr) byte_origin_ = image.bytes + origin * BNN_WORD_BITS;
   set_constants(block);
   set_epilogue();
   set_steps();
@@ -100,6 +102,9 @@ void BlockRun::place(int64_t y, const ConvBorder::Segment& segment) {
       static_cast<char*>(output_.data) +
       (y * output_.row_step + segment.begin * output_.pixel_step + first) * parts_.layer.element;
   if (fused_) place_fused(y, segment);
+  if (byte_origin_ == nullptr) return;
+  const bool taken = parts_.backend.span_takes_bytes(&span_) != 0;
+  span_.bytes = taken ? byte_origin_ + (span_.input - origin_) * BNN_WORD_BITS : nullptr;
 }
 
 void BlockRun::place_fused(int64_t y, const ConvBorder::Segment& segment) {

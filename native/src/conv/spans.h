@@ -20,10 +20,16 @@ struct ConvParts {
   const ConvBorder& border;
 };
 
+// What windows are read from.
+struct ConvImage {
+  const uint32_t* words;
+  const uint8_t* bytes;  // the same, each bit a byte, or null
+};
+
 // One block of one image. No step of the view is 0.
 class BlockRun {
  public:
-  BlockRun(const ConvParts& parts, const uint32_t* image, const OutputView& output, int64_t block);
+  BlockRun(const ConvParts& parts, const ConvImage& image, const OutputView& output, int64_t block);
   void run_rows(int64_t first_row, int64_t last_row);
 
  private:
@@ -42,6 +48,7 @@ class BlockRun {
   const int64_t channel_;         // the first of the block
   const int64_t sign_words_;      // of a pixel
   const uint32_t* origin_;        // of the first window of row 0
+  const uint8_t* byte_origin_ = nullptr;
   bool even_ = false, unclamped_ = false, fused_ = false;
   bnn_span span_{};
 };

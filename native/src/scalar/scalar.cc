@@ -6,10 +6,10 @@
  * keeps popcnt (one per cycle on Intel before Ice Lake) the bottleneck rather than loads.
  * Compiled with the vectorizer off: serial stays truly serial, as the honest rung of the ladder.
  */
-#include <math.h>
 #include <string.h>
 
 #include "bnn/backend.h"
+#include "results.h"
 
 namespace {
 
@@ -18,9 +18,6 @@ inline uint64_t load64(const uint32_t* p) {
   memcpy(&value, p, sizeof(value));
   return value;
 }
-
-inline int32_t min32(int32_t a, int32_t b) { return a < b ? a : b; }
-inline int32_t max32(int32_t a, int32_t b) { return a > b ? a : b; }
 
 size_t packed_words(int32_t run_count, int32_t run_words) {
   return static_cast<size_t>(BNN_BLOCK) * run_count * run_words;
@@ -65,61 +62,6 @@ inline void popcounts(const bnn_span& s, const uint32_t* input, const uint32_t* 
     weights += s.run_words;
   }
 }
-
-inline float affine(const bnn_span& s, int32_t c, int32_t x) {
-  x = max32(min32(x, s.clamp_max), s.clamp_min);
-  const float product = static_cast<float>(x) * s.factor[c];
-  return product + s.shift[c];
-}
-
-struct StoreFloat {
-  static void store(const bnn_span& s, int32_t p, int32_t c, int32_t x) {
-    static_cast<float*>(s.output)[p * s.output_step + c] = affine(s, c, x);
-  }
-};
-
-inline float clamp(float y, float low, float high) {
-  y = y < low ? low : y;  // NaN stays
-  return y > high ? high : y;
-}
-
-struct StoreFused {
-  static void store(const bnn_span& s, int32_t p, int32_t c, int32_t x) {
-    float y = affine(s, c, x);
-    for (int32_t i = 0; i < s.step_count; ++i) {
-      const bnn_step& step = s.steps[i];
-      switch (step.kind) {
-        case BNN_STEP_MULTIPLY: y *= step.values[c]; break;
-        case BNN_STEP_ADD: y += step.values[c]; break;
-        case BNN_STEP_CLAMP: y = clamp(y, step.min, step.max); break;
-        case BNN_STEP_PRELU: y = y < 0 ? y * step.values[c] : y; break;
-        default: y += s.shortcut[p * s.shortcut_step + c];
-      }
-    }
-    static_cast<float*>(s.output)[p * s.output_step + c] = y;
-    if (s.signs == nullptr) return;
-    uint32_t* word = s.signs + p * s.signs_step;
-    if (c == 0) *word = 0;
-    *word |= static_cast<uint32_t>(y < 0.0f) << c;
-  }
-};
-
-struct StoreInt8 {
-  static void store(const bnn_span& s, int32_t p, int32_t c, int32_t x) {
-    float y = roundf(affine(s, c, x));  // halves away from zero
-    y = y < 127.0f ? y : 127.0f;
-    y = y > -128.0f ? y : -128.0f;
-    static_cast<int8_t*>(s.output)[p * s.output_step + c] = static_cast<int8_t>(y);
-  }
-};
-
-struct StoreBit {
-  static void store(const bnn_span& s, int32_t p, int32_t c, int32_t x) {
-    uint32_t* word = static_cast<uint32_t*>(s.output) + p * s.output_step;
-    if (c == 0) *word = 0;
-    *word |= static_cast<uint32_t>(x > s.threshold[c]) << c;
-  }
-};
 
 template <class Store, int kPixels, int kChannels>
 inline void tile(const bnn_span& s, int32_t pixel, int32_t channel) {
@@ -266,10 +208,10 @@ constexpr bnn_backend make_table() {
   table.bconv_f32 = bconv<StoreFloat>;
   table.bconv_f32_fused = bconv<StoreFused>;
   table.bconv_i8 = bconv<StoreInt8>;
-  table.bconv_bits = bconv<StoreBit>;
+  table.bconv_bits = bconv<StoreBits>;
   table.dwconv_f32 = dwconv<StoreFloat>;
   table.dwconv_i8 = dwconv<StoreInt8>;
-  table.dwconv_bits = dwconv<StoreBit>;
+  table.dwconv_bits = dwconv<StoreBits>;
   table.bitpack_f32 = bitpack_f32;
   table.bitpack_i8 = bitpack_i8;
   table.bitpack_bool = bitpack_bool;
