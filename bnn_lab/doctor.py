@@ -96,7 +96,7 @@ def _kernels() -> list[Check]:
         fix = "unset BNN_LAB_BACKEND, or name one of: " + ", ".join(available)
         return [*checks, Check("backend in use", WRONG, str(error), fix)]
     if forced and active != available[-1]:
-        fix = f"unset BNN_LAB_BACKEND to use {available[-1]}, which is faster"
+        fix = f"unset BNN_LAB_BACKEND to use the default, {available[-1]}"
         return [*checks, Check("backend in use", NOTE, f"{active}, forced", fix)]
     return [*checks, Check("backend in use", OK, active)]
 

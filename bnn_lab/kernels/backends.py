@@ -34,7 +34,7 @@ class BackendInfo:
 
 
 def all_backends() -> tuple[BackendInfo, ...]:
-    """Every kernel backend, those of other architectures too, slowest first."""
+    """Every kernel backend, those of other architectures too, in the order of the table."""
     return tuple(
         BackendInfo(name, architecture, tuple(features.split()), description, built, available)
         for name, architecture, features, description, built, available in _native.all_backends()
@@ -42,12 +42,15 @@ def all_backends() -> tuple[BackendInfo, ...]:
 
 
 def available_backends() -> list[str]:
-    """Names of the kernel backends that this build has and this CPU can run, slowest first."""
+    """Names of the kernel backends that this build has and this CPU can run, the default last.
+
+    They stand slowest first, but for amx, which is the fastest or not by what else its core does.
+    """
     return [backend.name for backend in all_backends() if backend.available]
 
 
 def active_backend() -> str:
-    """Name of the backend in use: $BNN_LAB_BACKEND, or the fastest available one.
+    """Name of the backend in use: $BNN_LAB_BACKEND, or the last available one.
 
     Raises:
         BackendError: BNN_LAB_BACKEND names a backend that is unknown or that this CPU lacks.

@@ -36,6 +36,19 @@ def test_every_backend_equals_the_oracle(compared: str) -> None:
     assert covered(compared, "backends covered") == set(kernels.available_backends())
 
 
+def emulated_here() -> set[str]:
+    """Forms of the amx backend that run without tiles: one anywhere, one on vector registers."""
+    amx = next(backend for backend in kernels.all_backends() if backend.name == "amx")
+    vectors = {feature for feature in amx.features if not feature.startswith("amx_")}
+    have = any(b.available and vectors <= set(b.features) for b in kernels.all_backends())
+    return {"amx_portable", *(["amx_emulated"] if have else [])}
+
+
+def test_the_logic_of_tiles_equals_the_oracle_on_any_cpu(compared: str) -> None:
+    """It is not counted as covering amx: that takes the tiles."""
+    assert covered(compared, "\nemulated") == emulated_here()
+
+
 @pytest.mark.parametrize("build", ["sanitized", "as shipped"])
 def test_every_backend_equals_scalar_within_guard_pages(
     sanitized: Path, build_programs: Callable[..., Path], build: str
@@ -45,6 +58,7 @@ def test_every_backend_equals_scalar_within_guard_pages(
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     others = set(kernels.available_backends()) - {"scalar"}
     assert covered(done.stdout, "compared with scalar") >= others
+    assert covered(done.stdout, "\nemulated") == emulated_here()
 
 
 def test_spans_of_several_rows_and_set_up_of_threads(compared: str) -> None:

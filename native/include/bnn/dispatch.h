@@ -22,13 +22,13 @@ struct BackendInfo {
   const bnn_backend* table;  // null if it is not in this build or this CPU cannot run it
 };
 
-// All of them, of other architectures too, slowest first.
+// All of them, of other architectures too, in the order of backends.def.
 const std::vector<BackendInfo>& all_backends();
 
-// Names of the backends that were built and that this CPU can run, slowest first.
+// Names of the backends that were built and that this CPU can run, the default last.
 std::vector<std::string> available_backends();
 
-// The named backend; an empty name means $BNN_LAB_BACKEND, or the fastest available one if that is
+// The named backend; an empty name means $BNN_LAB_BACKEND, or the last available one if that is
 // unset. Throws BackendError.
 const bnn_backend& select_backend(const std::string& name);
 
