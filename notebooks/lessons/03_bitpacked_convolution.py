@@ -327,8 +327,8 @@ checks.check_zero_padded(zero_padded)
 # * **scalar**: XOR and popcount of one 64-bit word at a time.
 # * **avx2**: 256-bit registers, but no popcount for them. A table look-up of half-bytes
 #   (`vpshufb`) counts instead.
-# * **amx**: a unit that multiplies tiles of *bytes*, in some server processors. A bit becomes a byte
-#   of 0 or 1, a weight +1 or -1. *Why can a machine for bytes beat popcount?* (One of its
+# * **amx**: a unit that multiplies tiles of *bytes*, in some server processors. A bit becomes a
+#   byte of 0 or 1, a weight +1 or -1. *Why can a machine for bytes beat popcount?* (One of its
 #   instructions is 16 384 products and their sums; XOR, popcount and add are 512.)
 # * **avx512vpopcntdq**: 512-bit registers *with* a popcount: XOR, popcount, add are 512 products.
 # * **neon**: the 128-bit registers of ARM processors, which count the bits of each byte (`cnt`).

@@ -53,7 +53,11 @@ def test_unsupported_backend_is_refused(backend: kernels.BackendInfo) -> None:
     assert result.returncode != 0
     assert "BackendError: environment variable BNN_LAB_BACKEND" in result.stderr
     assert backend.name in result.stderr and "available here: scalar" in result.stderr
-    reason = "needs instructions that this CPU or its operating system lacks" if backend.built else "is not in this build"
+    reason = (
+        "needs instructions that this CPU or its operating system lacks"
+        if backend.built
+        else "is not in this build"
+    )
     assert reason in result.stderr
 
 
@@ -120,6 +124,8 @@ def test_no_other_file_names_a_backend() -> None:
         path
         for folder in ("bnn_lab", "native", "tests")
         for path in (ROOT / folder).rglob("*")
-        if path.suffix in suffixes and own.isdisjoint({path, *path.parents}) and name in path.read_text()
+        if path.suffix in suffixes
+        and own.isdisjoint({path, *path.parents})
+        and name in path.read_text()
     ]
     assert found == [TABLE, Path(__file__)]
