@@ -73,7 +73,8 @@ const bnn_backend& select_backend(const std::string& requested) {
   if (named != nullptr) {
     throw BackendError(
         source + ": kernel backend '" + name + "' " +
-        (named->built ? "needs instructions that this CPU or its operating system lacks" : "is not in this build") +
+        (named->built ? "needs instructions that this CPU or its operating system lacks"
+                      : "is not in this build") +
         available);
   }
   if (!name.empty())
