@@ -43,7 +43,12 @@ def experiment_command(
         from bnn_lab.figures import draw
 
     if name is None:
-        list_questions("experiment", {key: entry.question for key, entry in EXPERIMENTS.items()})
+        from bnn_lab.experiments.training.seconds import recorded_seconds
+
+        cost = {key: f"{value:g}" for key, value in recorded_seconds().items()}
+        questions = {key: entry.question for key, entry in EXPERIMENTS.items()}
+        list_questions("experiment", questions, {"CPU s": cost})
+        say("CPU s: measured once, with Python's start, on the machine of the documentation.")
         return
     started = time.perf_counter()
     result = run_experiment(

@@ -29,18 +29,21 @@ def warn(problem: str, kind: str = "warning", *, stderr: bool = False) -> None:
     say(f"{kind}: {problem}", "yellow", stderr=stderr)
 
 
-def list_questions(what: str, questions: Mapping[str, str]) -> None:
+def list_questions(
+    what: str, questions: Mapping[str, str], more: Mapping[str, Mapping[str, str]] = {}
+) -> None:
     """A table of what may be asked for.
 
     Args:
         what: a name stands for, such as "study".
         questions: name to the question it answers.
+        more: further columns: title to a text for each name that has one.
     """
     from rich.table import Table
 
-    table = Table(what, "question")
+    table = Table(what, "question", *more)
     for name, question in questions.items():
-        table.add_row(name, question)
+        table.add_row(name, question, *(texts.get(name, "") for texts in more.values()))
     console().print(table)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
 from bnn_lab.figures import theme
 from bnn_lab.figures.drawing import Drawing
@@ -58,14 +59,17 @@ def draw_shortcuts_and_ends(frame: Any) -> Drawing:
     """A dot for each run, a line for each variant's mean.
 
     Args:
-        frame: of `bnn_lab.experiments.training.shortcuts_and_ends`: ``variant``, ``accuracy``.
+        frame: of `bnn_lab.experiments.training.shortcuts_and_ends`: ``variant``, ``accuracy``,
+            and if they were timed ``fused_us`` and ``unfused_us``, which get a panel of their own.
 
     Returns:
         A figure, and the means in a sentence.
     """
     means = 100 * frame.groupby("variant", sort=False).accuracy.mean()
-    figure = go.Figure()
+    timed = "fused_us" in frame
+    figure = make_subplots(rows=1, cols=1 + timed, shared_yaxes=True, horizontal_spacing=0.06)
     figure.add_scatter(
+        showlegend=False,
         x=100 * frame.accuracy,
         y=frame.variant,
         mode="markers",
@@ -73,6 +77,7 @@ def draw_shortcuts_and_ends(frame: Any) -> Drawing:
         hovertemplate="%{y}<br>one run: %{x:.1f} %<extra></extra>",
     )
     figure.add_scatter(
+        showlegend=False,
         x=means,
         y=means.index,
         mode="markers",
@@ -82,7 +87,47 @@ def draw_shortcuts_and_ends(frame: Any) -> Drawing:
     figure.update_layout(
         **theme.layout(""), height=90 + 50 * len(means), margin={"l": 10, "r": 20, "t": 10, "b": 50}
     )
-    figure.update_xaxes(theme.axis("test images right, %"))
+    figure.update_xaxes(theme.axis("test images right, %"), row=1, col=1)
     figure.update_yaxes(theme.axis("", autorange="reversed", ticksuffix="  "))
     told = ", ".join(f"{name}: {mean:.1f} %" for name, mean in means.items())
-    return Drawing(figure, f"Test accuracy, mean of the runs. {told[0].upper()}{told[1:]}.")
+    words = f"Test accuracy, mean of the runs. {told[0].upper()}{told[1:]}."
+    return Drawing(figure, words + (_add_times(figure, frame) if timed else ""))
+
+
+def _add_times(figure: Any, frame: Any) -> str:
+    """Bars of each variant's time, fused and not, beside the accuracies; the same in words."""
+    times = frame.groupby("variant", sort=False)[["fused_us", "unfused_us"]].first()
+    for column, name, colour in (
+        ("unfused_us", "additions as ops of their own", theme.GREEN),
+        ("fused_us", "additions fused", theme.BLUE),
+    ):
+        figure.add_bar(
+            x=times[column],
+            y=times.index,
+            name=name,
+            orientation="h",
+            marker={"color": colour},
+            text=[f"{value:.0f}" for value in times[column]],
+            textposition="outside",
+            cliponaxis=False,
+            hovertemplate=f"%{{y}}<br>{name}: %{{x:.1f}} µs<extra></extra>",
+            showlegend=True,
+            row=1,
+            col=2,
+        )
+    figure.update_layout(
+        showlegend=True,
+        height=160 + 60 * len(times),
+        margin={"l": 10, "r": 20, "t": 10, "b": 100},
+        legend={"orientation": "h", "x": 0, "y": -0.35, "traceorder": "reversed"},
+    )
+    figure.update_xaxes(
+        theme.axis("time for one image, µs", range=[0, 1.2 * float(times.max().max())]),
+        row=1,
+        col=2,
+    )
+    told = "; ".join(
+        f"{row.Index} {row.fused_us:.0f} µs fused, {row.unfused_us:.0f} µs unfused"
+        for row in times.itertuples()
+    )
+    return f" Time for one image: {told}."

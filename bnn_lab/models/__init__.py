@@ -18,6 +18,7 @@ from bnn_lab.models.quicknet import quicknet, quicknet_cifar, quicknet_large, qu
 from bnn_lab.models.reactnet import filter_mean_sign, reactnet_a, rprelu, rsign
 from bnn_lab.models.real_to_binary import real_to_binary
 from bnn_lab.models.registry import NETWORKS, Network, Published, network, networks
+from bnn_lab.models.resnet import resnet18, resnet34
 from bnn_lab.models.resnet_e import resnet_e18
 from bnn_lab.models.weight_quantizers import channel_scale, ede_sign, libra_sign, recu_sign
 from bnn_lab.models.zoo_weights import load_larq_zoo_weights
@@ -57,6 +58,8 @@ __all__ = [
     "reactnet_a",
     "real_to_binary",
     "recu_sign",
+    "resnet18",
+    "resnet34",
     "resnet_e18",
     "rprelu",
     "rsign",

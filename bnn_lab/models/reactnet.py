@@ -26,6 +26,7 @@ def reactnet_a(
     classes: int = IMAGENET_CLASSES,
     *,
     channels: Sequence[int] = CHANNELS,
+    binary_kernels: bool = True,
     latent_weights: bool = True,
 ) -> Any:
     """Build ReActNet-A after the authors' public code.
@@ -40,6 +41,7 @@ def reactnet_a(
         classes: at least 2.
         channels: of the first, float convolution and of each block; each is the one before or
             twice as many.
+        binary_kernels: False leaves the kernels as they are: the first step of training.
         latent_weights: False for Bop.
 
     Returns:
@@ -61,7 +63,9 @@ def reactnet_a(
 
     def conv(x: Any, filters: int, size: int, strides: int = 1) -> Any:
         kernel = binary_kernel(False)
-        if latent_weights:
+        if not binary_kernels:
+            kernel = {}
+        elif latent_weights:
             kernel = {
                 "kernel_quantizer": filter_mean_sign(),
                 "kernel_constraint": lq.constraints.WeightClip(1.0),

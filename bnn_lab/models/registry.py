@@ -24,6 +24,7 @@ from bnn_lab.models.meliusnet import meliusnet22
 from bnn_lab.models.quicknet import quicknet, quicknet_cifar, quicknet_large, quicknet_small
 from bnn_lab.models.reactnet import reactnet_a
 from bnn_lab.models.real_to_binary import real_to_binary
+from bnn_lab.models.resnet import resnet18, resnet34
 from bnn_lab.models.resnet_e import resnet_e18
 from bnn_lab.models.variants import without_shortcuts
 
@@ -77,6 +78,7 @@ class Network:
         bop: whether it can be trained by Bop.
         published: figures; None for our own small networks and for variants.
         variant_of: the network that this one is a changed copy of, "" if none.
+        teacher: whether it is a float network, which binary ones learn from.
     """
 
     name: str
@@ -88,6 +90,7 @@ class Network:
     bop: bool = True
     published: Published | None = None
     variant_of: str = ""
+    teacher: bool = False
 
     @property
     def imagenet(self) -> bool:
@@ -207,8 +210,10 @@ _ALL = (
         binary_densenet37_dilated,
         published=Published(
             (7_774_470_144, 8_227_095_552),
-            "larq-zoo 2.4 has the network; no figures of it were seen",
+            "larq documentation, Larq Zoo, table of models",
             zoo_name="binary_densenet_37_dilated",
+            parameters=8_734_120,
+            top1=64.34,
         ),
     ),
     _DENSENET(
@@ -323,20 +328,28 @@ NETWORKS: dict[str, Network] = {
     entry.name: entry
     for entry in (*_ALL, *(_plain(entry) for entry in _ALL if entry.build in _WITH_SHORTCUTS))
 }
+# Float networks, which recipes know, but no table of binary ones.
+_TEACHER = partial(
+    Network, family="resnet", paper="arXiv:1512.03385", latent=False, bop=False, teacher=True
+)
+TEACHERS: dict[str, Network] = {
+    entry.name: entry for entry in (_TEACHER("resnet18", resnet18), _TEACHER("resnet34", resnet34))
+}
 
 
 def network(name: str) -> Network:
     """Look a network up.
 
     Args:
-        name: a key of `NETWORKS`, also written with hyphens.
+        name: a key of `NETWORKS` or `TEACHERS`, also written with hyphens.
 
     Raises:
         InputError: there is none of this name.
     """
-    found = NETWORKS.get(name.replace("-", "_"))
+    known = {**NETWORKS, **TEACHERS}
+    found = known.get(name.replace("-", "_"))
     if found is None:
-        raise InputError(f"there is no network {name!r}. Fix: use one of {', '.join(NETWORKS)}.")
+        raise InputError(f"there is no network {name!r}. Fix: use one of {', '.join(known)}.")
     return found
 
 

@@ -21,7 +21,7 @@ def bop_optimizer(
     relative_threshold: bool = False,
     order: int = 1,
     sigma: float | Any = 1e-3,
-    unbiased: bool = False,
+    correction: str = "none",
 ) -> Any:
     """Bop for the binary weights and another optimizer for all the rest.
 
@@ -44,7 +44,7 @@ def bop_optimizer(
         order: 1, or 2 for `bnn_lab.training.optimizers.Bop2ndOrder` (arXiv:2104.05124), whose tau
             has no unit.
         sigma: rate of the squared gradient's average in (0, 1]; for order 2 only.
-        unbiased: correct both averages' start from 0; for order 2 only.
+        correction: of both averages' start from 0, see `Bop2ndOrder`; for order 2 only.
 
     Returns:
         A `larq.optimizers.CaseOptimizer`, for `model.compile` or `bnn_lab.training.train`. Its
@@ -64,8 +64,8 @@ def bop_optimizer(
     _check_hyperparameter(tf, "threshold", threshold, low=0.0, low_included=True, high=math.inf)
     if order not in (1, 2):
         raise InputError(f"bop_optimizer({order=}): must be 1 or 2.")
-    if order == 1 and unbiased:
-        raise InputError("bop_optimizer(unbiased=True): needs order=2.")
+    if order == 1 and correction != "none":
+        raise InputError(f"bop_optimizer({correction=}): needs order=2.")
     if order == 2 and relative_threshold:
         raise InputError(
             "bop_optimizer(relative_threshold=True): needs order=1; at order 2 the threshold is "
@@ -75,7 +75,7 @@ def bop_optimizer(
         other = tf.keras.optimizers.legacy.Adam(0.01)
     check_legacy_optimizer(other, "other")
     if order == 2:
-        flipper = optimizers.Bop2ndOrder(threshold, gamma, sigma, unbiased)
+        flipper = optimizers.Bop2ndOrder(threshold, gamma, sigma, correction)
     elif relative_threshold:
         flipper = optimizers.Bop(threshold, gamma, relative_threshold=True)
     else:
@@ -152,13 +152,28 @@ def binary_variables(model: Any) -> dict[str, Any]:
         InputError: the model is not built or has no such weights.
     """
     require_tensorflow()
-    import larq as lq
-
     if not model.built:
         raise InputError(
             f"model '{model.name}' is not built, so it has no weights yet. Fix: give its first "
             "layer an input_shape, or call model.build(input_shape)."
         )
+    found = _binary_variables(model)
+    if not found:
+        raise InputError(
+            f"model '{model.name}' has no trainable binary weights. Fix: give its larq layers a "
+            "kernel_quantizer of precision 1, such as larq.quantizers.NoOp(precision=1)."
+        )
+    return found
+
+
+def has_binary_weights(model: Any) -> bool:
+    """Whether a built Keras model has weights that are used as ±1 values."""
+    return bool(_binary_variables(model))
+
+
+def _binary_variables(model: Any) -> dict[str, Any]:
+    import larq as lq
+
     found: dict[str, Any] = {}
     # _flatten_layers reaches layers of nested models and wrappers, which model.layers does not.
     for layer in model._flatten_layers(recursive=True, include_self=False):
@@ -166,11 +181,6 @@ def binary_variables(model: Any) -> dict[str, Any]:
         for variable in own:
             short = variable.name.split("/")[-1].split(":")[0]
             found[layer.name if len(own) == 1 else f"{layer.name}/{short}"] = variable
-    if not found:
-        raise InputError(
-            f"model '{model.name}' has no trainable binary weights. Fix: give its larq layers a "
-            "kernel_quantizer of precision 1, such as larq.quantizers.NoOp(precision=1)."
-        )
     return found
 
 

@@ -16,6 +16,9 @@ from bnn_lab.errors import InputError
 tf: Any = require_tensorflow()
 import larq as lq  # noqa: E402  (needs legacy Keras, which the line above makes sure of)
 
+# What `Bop2ndOrder` does about averages that start at 0.
+CORRECTIONS = ("none", "start", "rates")
+
 _Optimizer: Any = tf.keras.optimizers.legacy.Optimizer
 _Schedule: Any = tf.keras.optimizers.schedules.LearningRateSchedule
 
@@ -117,20 +120,26 @@ class Bop2ndOrder(_SignFlipper):
     """Bop on m / (sqrt(v) + epsilon), so that tau has no unit (arXiv:2104.05124).
 
     m averages the gradient with rate gamma, v its square with rate sigma; w flips where
-    w m / (sqrt(v) + epsilon) > tau. The unbiased form divides m by 1 - (1 - gamma)^t and v by
-    1 - (1 - sigma)^t first, as Adam does.
+    w m / (sqrt(v) + epsilon) > tau. Both averages start at 0, and `correction` says what is done
+    about that first:
+
+    * ``none``: nothing, the paper's biased form.
+    * ``start``: m is divided by 1 - (1 - gamma)^t and v by 1 - (1 - sigma)^t, as Adam does, so that
+      each is a mean of the gradients seen; with schedules, by 1 minus the product of 1 - rate.
+    * ``rates``: m is divided by gamma and v by sigma, which is what the authors' code does under
+      the name "unbiased". It is right at the first step only; the quotient is always sqrt(sigma) /
+      gamma times the biased one, so tau means something else.
 
     Args:
         threshold: tau, at least 0, or a `LearningRateSchedule`.
-        gamma: rate of the gradient's average in (0, 1], or a `LearningRateSchedule`; the unbiased
-            form needs it constant.
+        gamma: rate of the gradient's average in (0, 1], or a `LearningRateSchedule`.
         sigma: rate of the squared gradient's average, likewise.
-        unbiased: see above.
+        correction: see above.
         epsilon: above 0.
         name: name of the optimizer.
 
     Raises:
-        InputError: `unbiased` with a schedule for gamma or sigma.
+        InputError: there is no such correction.
     """
 
     def __init__(
@@ -138,24 +147,42 @@ class Bop2ndOrder(_SignFlipper):
         threshold: Any = 1e-6,
         gamma: Any = 1e-7,
         sigma: Any = 1e-3,
-        unbiased: bool = False,
+        correction: str = "none",
         epsilon: float = 1e-10,
         name: str = "Bop2ndOrder",
         **kwargs: Any,
     ) -> None:
         super().__init__(name=name, **kwargs)
-        if unbiased and (isinstance(gamma, _Schedule) or isinstance(sigma, _Schedule)):
-            raise InputError(
-                "Bop2ndOrder(unbiased=True): 1 - (1 - rate)^t holds for constant rates only. Fix: "
-                "pass numbers for gamma and sigma, or unbiased=False."
-            )
+        if correction not in CORRECTIONS:
+            raise InputError(f"Bop2ndOrder({correction=}): must be one of {CORRECTIONS}.")
         self._add_hyper(threshold=threshold, gamma=gamma, sigma=sigma)
-        self.unbiased, self.epsilon = unbiased, epsilon
+        self.correction, self.epsilon = correction, epsilon
+
+    def _scheduled(self, name: str) -> bool:
+        return isinstance(self._get_hyper(name), _Schedule)
 
     def _create_slots(self, var_list: Any) -> None:
         for var in var_list:
             self.add_slot(var, "m")
             self.add_slot(var, "v")
+            for name in ("gamma", "sigma") if self.correction == "start" else ():
+                if self._scheduled(name):  # the logarithm of the product of 1 - rate
+                    self.add_slot(var, f"log_{name}", shape=())
+                    self.add_slot(var, f"lost_{name}", shape=())
+
+    def _seen(self, var: Any, name: str, rate: Any) -> Any:
+        """Share of an average that is gradients, not the zero that it started from."""
+        if not self._scheduled(name):
+            step = tf.cast(self.iterations + 1, rate.dtype)
+            # expm1 and log1p: 1 - (1 - 1e-7)^t is lost in float32 otherwise.
+            return -tf.math.expm1(step * tf.math.log1p(-rate))
+        # Summed with what rounding lost kept apart: 1e-7 would soon add nothing.
+        total, lost = self.get_slot(var, f"log_{name}"), self.get_slot(var, f"lost_{name}")
+        more = tf.math.log1p(-rate) - lost
+        after = total + more
+        lost = lost.assign((after - total) - more)
+        with tf.control_dependencies([lost]):
+            return -tf.math.expm1(total.assign(after))
 
     def _resource_apply_dense(self, grad: Any, var: Any, apply_state: Any = None) -> Any:
         dtype = var.dtype.base_dtype
@@ -163,16 +190,15 @@ class Bop2ndOrder(_SignFlipper):
         m, v = self.get_slot(var, "m"), self.get_slot(var, "v")
         m = m.assign_add(gamma * (grad - m))
         v = v.assign_add(sigma * (grad * grad - v))
-        if self.unbiased:
-            step = tf.cast(self.iterations + 1, dtype)
-            # expm1 and log1p: 1 - (1 - 1e-7)^t is lost in float32 otherwise.
-            m = m / -tf.math.expm1(step * tf.math.log1p(-gamma))
-            v = v / -tf.math.expm1(step * tf.math.log1p(-sigma))
+        if self.correction == "start":
+            m, v = m / self._seen(var, "gamma", gamma), v / self._seen(var, "sigma", sigma)
+        elif self.correction == "rates":
+            m, v = m / gamma, v / sigma
         return self._flip(var, m / (tf.sqrt(v) + self.epsilon), self._now("threshold", dtype))
 
     def get_config(self) -> dict[str, Any]:
         """Configuration from which `from_config` makes an equal optimizer."""
-        return {**super().get_config(), "unbiased": self.unbiased, "epsilon": self.epsilon}
+        return {**super().get_config(), "correction": self.correction, "epsilon": self.epsilon}
 
 
 class BinaryAndRest(lq.optimizers.CaseOptimizer):

@@ -6,7 +6,7 @@ import inspect
 import tomllib
 import typing
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -14,77 +14,19 @@ from bnn_lab._keras import require_tensorflow
 from bnn_lab.data.named import LOADERS
 from bnn_lab.errors import InputError
 from bnn_lab.models.registry import network
-from bnn_lab.training.bop import bop_optimizer
-from bnn_lab.training.schedules import (
-    exponential_decay,
-    linear_decay,
-    step_decay,
-    warmup_cosine,
-)
+from bnn_lab.training.bop import bop_optimizer, has_binary_weights
+from bnn_lab.training.recipe_schedules import Section, Value
 
 FOLDER = Path(__file__).parent / "recipes"
 DATA = (*LOADERS, "imagenet")
 AtLeastOne = Annotated[int, msgspec.Meta(ge=1)]
+NotNegative = Annotated[float, msgspec.Meta(ge=0)]
+StageName = Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9_-]*$")]
+# Files that a teacher may be, beside an earlier stage.
+MODEL_FILES = (".keras", ".h5")
 
 
-class _Section(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """A table of the file: other keys than its fields are refused."""
-
-
-class _Schedule(_Section, tag_field="schedule"):
-    """A hyper-parameter that changes with the step; see `bnn_lab.training.schedules`."""
-
-
-class Step(_Schedule, tag="step"):
-    """Multiplied by `factor` after every `every_epochs` epochs."""
-
-    start: float
-    factor: float
-    every_epochs: float
-
-    def build(self, steps: int, total: int) -> Any:
-        """The schedule, for this many steps in an epoch and altogether."""
-        return step_decay(self.start, self.factor, max(1, round(self.every_epochs * steps)))
-
-
-class Linear(_Schedule, tag="linear"):
-    """From `start` to `end`, straight, over the whole training."""
-
-    start: float
-    end: float
-
-    def build(self, steps: int, total: int) -> Any:
-        """See `Step.build`."""
-        return linear_decay(self.start, self.end, total)
-
-
-class Exponential(_Schedule, tag="exponential"):
-    """From `start` to `end` by the same factor in each step, over the whole training."""
-
-    start: float
-    end: float
-
-    def build(self, steps: int, total: int) -> Any:
-        """See `Step.build`."""
-        return exponential_decay(self.start, self.end, total)
-
-
-class WarmupCosine(_Schedule, tag="warmup_cosine"):
-    """From 0 to `peak` in `warmup_epochs`, then down to 0 as a cosine."""
-
-    peak: float
-    warmup_epochs: float
-
-    def build(self, steps: int, total: int) -> Any:
-        """See `Step.build`."""
-        warmup = min(max(1, round(self.warmup_epochs * steps)), max(1, total - 1))
-        return warmup_cosine(self.peak, warmup, max(total, warmup + 1))
-
-
-Value = float | Step | Linear | Exponential | WarmupCosine
-
-
-class _Optimizer(_Section, tag_field="optimizer"):
+class _Optimizer(Section, tag_field="optimizer"):
     """The optimizer of one kind of weights."""
 
 
@@ -101,7 +43,7 @@ class Bop2(_Optimizer, tag="bop2"):
     gamma: Value
     threshold: Value
     sigma: Value
-    unbiased: bool = False
+    correction: Literal["none", "start", "rates"] = "none"
 
 
 class _Keras(_Optimizer):
@@ -120,14 +62,14 @@ class Sgd(_Keras, tag="sgd"):
     """Plain gradient descent."""
 
 
-class Model(_Section):
+class Model(Section):
     """A network of `bnn_lab.models.NETWORKS`, and options of the function that builds it."""
 
     name: str
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
-class Data(_Section):
+class Data(Section):
     """A data set of `bnn_lab.data`, whether images are changed at random, and ImageNet's side."""
 
     name: str
@@ -135,15 +77,48 @@ class Data(_Section):
     size: AtLeastOne | None = None
 
 
-class Training(_Section):
-    """How long; `batch` is the number of images a step, over all devices."""
+class Training(Section, omit_defaults=True):
+    """How long; `batch` is the number of images a step, over all devices.
+
+    `weight_decay` times the float or latent kernel is added to each convolution's gradient.
+    """
 
     epochs: AtLeastOne
     batch: AtLeastOne
+    weight_decay: NotNegative = 0.0
 
 
-class Recipe(_Section):
-    """One training.
+class Distill(Section, omit_defaults=True):
+    """A teacher, and the weights of the loss's parts (`bnn_lab.training.distillation`).
+
+    `teacher` is the name of an earlier stage, or the path of a .keras or .h5 file of a Keras model.
+    """
+
+    teacher: str
+    labels: NotNegative = 1.0
+    logits: NotNegative = 0.0
+    temperature: Annotated[float, msgspec.Meta(gt=0)] = 1.0
+    attention: NotNegative = 0.0
+    layers: list[str] = msgspec.field(default_factory=list)
+
+
+class Stage(Section, omit_defaults=True):
+    """One of several trainings in a row: what differs from the recipe's own tables.
+
+    `start` names the earlier stage whose weights this one begins with.
+    """
+
+    name: StageName
+    start: str = ""
+    model: Model | None = None
+    training: Training | None = None
+    binary: Bop | Bop2 | Adam | Momentum | Sgd | None = None
+    rest: Adam | Momentum | Sgd | None = None
+    distill: Distill | None = None
+
+
+class Recipe(Section, omit_defaults=True):
+    """One training, or several in a row.
 
     Attributes:
         model: the network.
@@ -151,6 +126,8 @@ class Recipe(_Section):
         training: how long.
         binary: optimizer of the binary weights.
         rest: optimizer of all other weights.
+        distill: whom it learns from, beside the labels.
+        stages: trainings in a row, each with what differs from the tables above; empty: one.
         name: name of the recipe's file.
         description: in a line.
         source: source of the settings.
@@ -161,6 +138,8 @@ class Recipe(_Section):
     training: Training
     binary: Bop | Bop2 | Adam | Momentum | Sgd
     rest: Adam | Momentum | Sgd
+    distill: Distill | None = None
+    stages: list[Stage] = msgspec.field(default_factory=list)
     name: str = ""
     description: str = ""
     source: str = ""
@@ -172,8 +151,20 @@ class Recipe(_Section):
 
     def with_training(self, **changes: int) -> Recipe:
         """The same recipe with other epochs or batch; schedules keep their proportions."""
-        training = msgspec.structs.replace(self.training, **changes)
-        return msgspec.structs.replace(self, training=training)
+        replace = msgspec.structs.replace
+        stages = [
+            replace(stage, training=replace(stage.training, **changes)) if stage.training else stage
+            for stage in self.stages
+        ]
+        return replace(self, training=replace(self.training, **changes), stages=stages)
+
+    def of_stage(self, stage: Stage) -> Recipe:
+        """The recipe of one stage alone."""
+        own = {
+            name: getattr(stage, name) or getattr(self, name)
+            for name in ("model", "training", "binary", "rest")
+        }
+        return msgspec.structs.replace(self, **own, distill=stage.distill, stages=[])
 
 
 def recipe_names() -> list[str]:
@@ -227,7 +218,11 @@ def convert_recipe(content: dict[str, Any], place: str) -> Recipe:
         recipe = msgspec.convert(content, Recipe)
     except msgspec.ValidationError as error:
         raise InputError(f"{place}: {_explain(str(error))}.") from error
-    _check(recipe)
+    for number, stage in enumerate(recipe.stages):
+        _check_stage(recipe, stage, [earlier.name for earlier in recipe.stages[:number]])
+    if not recipe.stages:
+        _check(recipe, f"recipe {recipe.name}")
+        _check_teacher(recipe.distill, [], f"recipe {recipe.name}")
     return recipe
 
 
@@ -236,8 +231,10 @@ def _explain(problem: str) -> str:
     text, _, path = problem.partition(" - at `$")
     keys = [key for key in path.strip("`").split(".") if key]
     kind: Any = Recipe
-    for key in keys:
-        structs = [k for k in _alternatives(kind) if issubclass(k, msgspec.Struct)]
+    for key in (key.partition("[")[0] for key in keys):  # `stages[0]` is one of `stages`
+        structs = [
+            k for k in _alternatives(kind) if isinstance(k, type) and issubclass(k, msgspec.Struct)
+        ]
         fields = {k: v for struct in structs for k, v in typing.get_type_hints(struct).items()}
         if key not in fields:  # such as `schedule`, which chooses among the alternatives
             break
@@ -255,6 +252,8 @@ def _alternatives(kind: Any) -> tuple[Any, ...]:
 
 def _form(kind: Any) -> str:
     """What a type takes, in words."""
+    if isinstance(kind, str):  # of a `Literal`
+        return repr(kind)
     if issubclass(kind, msgspec.Struct):
         fields, tag = ", ".join(kind.__struct_encode_fields__), kind.__struct_config__.tag
         return f"{tag!r} with {fields}" if tag else f"the keys {fields}"
@@ -262,7 +261,47 @@ def _form(kind: Any) -> str:
     return words.get(kind, "nothing")
 
 
-def _check(recipe: Recipe) -> None:
+def _check_stage(recipe: Recipe, stage: Stage, earlier: list[str]) -> None:
+    place = f"recipe {recipe.name}, stage {stage.name}"
+    _check(recipe.of_stage(stage), place)
+    _check_teacher(stage.distill, earlier, place)
+    before = f"Fix: name one of {', '.join(earlier)}" if earlier else "Fix: leave it out"
+    if recipe.distill is not None:
+        raise InputError(f"{place}: with stages, [distill] belongs into one of them.")
+    if stage.name in earlier:
+        raise InputError(f"{place}: there are two stages of this name. Fix: rename one.")
+    if stage.start and stage.start not in earlier:
+        raise InputError(f"{place}: start = {stage.start!r} is no earlier stage. {before}.")
+
+
+def _check_teacher(distill: Distill | None, earlier: list[str], place: str) -> None:
+    if distill is None:
+        return
+    if distill.teacher not in earlier and not distill.teacher.endswith(MODEL_FILES):
+        stages = f"an earlier stage ({', '.join(earlier)})" if earlier else "an earlier stage"
+        raise InputError(
+            f"{place}: there is no teacher {distill.teacher!r}. Fix: name {stages} or a file that "
+            f"ends in {' or '.join(MODEL_FILES)}."
+        )
+    if not distill.logits and not distill.attention:
+        raise InputError(
+            f"{place}: nothing is learned from the teacher. Fix: give logits or attention a weight."
+        )
+    if bool(distill.attention) != bool(distill.layers):
+        raise InputError(
+            f"{place}: attention and layers go together. Fix: give attention a weight and name the "
+            "layers to compare, or leave both out."
+        )
+
+
+def float_kernels(recipe: Recipe) -> bool:
+    """Whether the network has no binary weights, as a teacher or a first stage."""
+    return network(recipe.model.name).teacher or not recipe.model.options.get(
+        "binary_kernels", True
+    )
+
+
+def _check(recipe: Recipe, place: str) -> None:
     """What no type says: which networks go with which optimizer and data."""
     entry = network(recipe.model.name)
     problem = ""
@@ -270,14 +309,18 @@ def _check(recipe: Recipe) -> None:
         problem = f"there is no data set {recipe.data.name!r}; use one of {', '.join(DATA)}"
     elif entry.variant_of:
         problem = f"{entry.name} is for comparing speed and is not trained; use {entry.variant_of}"
+    elif recipe.bop and float_kernels(recipe):
+        problem = f"{entry.name} has float weights here; use adam, momentum or sgd"
+    elif recipe.bop and recipe.training.weight_decay:
+        problem = "weight_decay makes kernels smaller, and signs have no size; leave it out"
     elif recipe.bop and not entry.bop:
         problem = f"{entry.name} is built with latent weights; use adam, momentum or sgd"
-    elif not recipe.bop and not entry.latent:
+    elif not recipe.bop and not entry.latent and not float_kernels(recipe):
         problem = f"{entry.name} has no latent weights; use bop"
     elif entry.family == "digits" and recipe.data.name != "digits":
         problem = f"{entry.name} is for digits, not {recipe.data.name}"
     if problem:
-        raise InputError(f"recipe {recipe.name}: {problem}.")
+        raise InputError(f"{place}: {problem}.")
 
 
 def build_model(recipe: Recipe, input_shape: tuple[int, ...], classes: int, seed: int) -> Any:
@@ -312,6 +355,8 @@ def build_optimizer(recipe: Recipe, model: Any, steps_per_epoch: int) -> Any:
         `larq.optimizers.CaseOptimizer`.
     """
     legacy = require_tensorflow().keras.optimizers.legacy
+    from larq.optimizers import CaseOptimizer
+
     from bnn_lab.training.optimizers import BinaryAndRest
 
     def value(of: Value) -> Any:
@@ -326,6 +371,8 @@ def build_optimizer(recipe: Recipe, model: Any, steps_per_epoch: int) -> Any:
         return legacy.SGD(value(of.learning_rate), momentum=momentum)
 
     rest = optimizer(recipe.rest)
+    if not has_binary_weights(model):
+        return CaseOptimizer(default_optimizer=rest)
     if isinstance(recipe.binary, Bop):
         gamma, threshold = value(recipe.binary.gamma), value(recipe.binary.threshold)
         return bop_optimizer(gamma, threshold, rest, model=model)
@@ -337,6 +384,6 @@ def build_optimizer(recipe: Recipe, model: Any, steps_per_epoch: int) -> Any:
             model=model,
             order=2,
             sigma=value(recipe.binary.sigma),
-            unbiased=recipe.binary.unbiased,
+            correction=recipe.binary.correction,
         )
     return BinaryAndRest(optimizer(recipe.binary), rest)

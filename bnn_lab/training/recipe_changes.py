@@ -46,7 +46,12 @@ def change_recipe(recipe: Recipe, settings: Sequence[str]) -> tuple[Recipe, dict
         *path, last = key.split(".")
         table = content
         for part in path:
-            table = table[part]
+            if isinstance(table, list):
+                table = next(stage for stage in table if stage["name"] == part)
+            else:
+                table = table[part]
+            if isinstance(table, list):
+                continue
             if not isinstance(table, dict):
                 raise InputError(
                     f"--set {setting}: another --set has made {part} a single value. Fix: leave "
@@ -108,14 +113,28 @@ def _keys(recipe: Recipe) -> Iterator[str]:
             if isinstance(inner, msgspec.Struct):
                 yield from below(inner, f"{prefix}{name}.")
 
+    def options(model: Any, prefix: str) -> Iterator[str]:
+        for name in inspect.signature(network(model.name).build).parameters:
+            if name not in _SET_BY_RECIPE:
+                yield f"{prefix}options.{name}"
+
     for name in ("description", "source"):
         yield name
     for name in ("model", "data", "training", "binary", "rest"):
         yield name
         yield from below(getattr(recipe, name), f"{name}.")
-    for name in inspect.signature(network(recipe.model.name).build).parameters:
-        if name not in _SET_BY_RECIPE:
-            yield f"model.options.{name}"
+    yield from options(recipe.model, "model.")
+    for stage in recipe.stages:
+        for name in ("start", "model", "training", "binary", "rest", "distill"):
+            yield f"stages.{stage.name}.{name}"
+            inner = getattr(stage, name)
+            if isinstance(inner, msgspec.Struct):
+                yield from below(inner, f"stages.{stage.name}.{name}.")
+        if stage.model is not None:
+            yield from options(stage.model, f"stages.{stage.name}.model.")
+    if recipe.distill is not None:
+        yield "distill"
+        yield from below(recipe.distill, "distill.")
 
 
 def _find(recipe: str, name: str, keys: list[str]) -> str:

@@ -15,11 +15,12 @@ from bnn_lab._arrays import read_arrays, write_arrays
 from bnn_lab._files import locked, write_whole
 from bnn_lab._keras import require_tensorflow
 from bnn_lab.errors import BnnLabError, InputError
-from bnn_lab.training.bop import binary_variables, negative
+from bnn_lab.training.bop import binary_variables, has_binary_weights, negative
+from bnn_lab.training.distillation import Lesson, logits_of, with_lesson
 from bnn_lab.training.flip_statistics import flip_measure
 from bnn_lab.training.flips import FlipRecorder
 from bnn_lab.training.latent_weights import latent_scope, save_latents
-from bnn_lab.training.recipe import Recipe, build_model, build_optimizer
+from bnn_lab.training.recipe import MODEL_FILES, Recipe, build_model, build_optimizer
 from bnn_lab.training.recipe_data import SMOKE_BATCH, open_data
 
 STRATEGIES = ("none", "mirrored", "multiworker")
@@ -53,7 +54,9 @@ def run_recipe(
         recipe: what to do.
         folder: gets the checkpoint, ``history.json`` (a record an epoch; an epoch that was
             interrupted has the loss of its last part), TensorBoard logs (``tb``), ``weights.h5``
-            (latent weights, at the end) and ``settings.json``.
+            (latent weights, at the end) and ``settings.json``. A recipe of several stages has a
+            folder for each, ``1-NAME`` and so on; its ``history.json`` has all their records, and
+            ``weights.h5`` is the last one's.
         data_folder: folder of CIFAR-10's or ImageNet's files.
         seed: seed of weights, order and augmentation.
         smoke: the same code in seconds: two epochs of a few small batches, synthetic images in
@@ -66,7 +69,7 @@ def run_recipe(
             ``settings.json``; `recipe` is the changed one.
 
     Returns:
-        The trained Keras model.
+        The trained Keras model, of the last stage.
 
     Raises:
         InputError: the folder holds another training, another process trains in it, it cannot be
@@ -91,17 +94,36 @@ def run_recipe(
     with locked(folder, "trains"):
         settings = {"recipe": msgspec.to_builtins(recipe), "seed": seed, "smoke": smoke}
         _claim(folder, settings | ({"changes": dict(changes)} if changes else {}))
-        return _train(
-            tf,
-            recipe,
-            folder,
-            data_folder=data_folder,
-            seed=seed,
-            smoke=smoke,
-            strategy=strategy,
-            checkpoint_steps=checkpoint_steps,
-            report=report,
+        options: dict[str, Any] = {
+            "data_folder": data_folder,
+            "seed": seed,
+            "smoke": smoke,
+            "strategy": strategy,
+            "checkpoint_steps": checkpoint_steps,
+            "report": report,
+        }
+        if recipe.stages:
+            return _train_stages(tf, recipe, folder, options)
+        return _train(tf, recipe, folder, trained={}, start="", **options)
+
+
+def _train_stages(tf: Any, recipe: Recipe, folder: Path, options: dict[str, Any]) -> Any:
+    """One after the other; a stage that is done only loads its last checkpoint."""
+    trained: dict[str, Any] = {}
+    history: list[dict[str, Any]] = []
+    count = len(recipe.stages)
+    for number, stage in enumerate(recipe.stages, start=1):
+        options["report"](f"stage {number} of {count}: {stage.name}")
+        own = folder / f"{number}-{stage.name}"
+        own.mkdir(exist_ok=True)
+        trained[stage.name] = _train(
+            tf, recipe.of_stage(stage), own, trained=trained, start=stage.start, **options
         )
+        records = json.loads((own / HISTORY).read_text())
+        history += [{"stage": stage.name, **record} for record in records]
+        write_whole(folder / HISTORY, json.dumps(history, indent=1))
+    save_latents(trained[stage.name], folder / WEIGHTS)
+    return trained[stage.name]
 
 
 def _train(
@@ -109,6 +131,8 @@ def _train(
     recipe: Recipe,
     folder: Path,
     *,
+    trained: Mapping[str, Any],
+    start: str,
     data_folder: str | Path | None,
     seed: int,
     smoke: bool,
@@ -119,12 +143,17 @@ def _train(
     with _strategy(tf, strategy).scope():
         batches = open_data(recipe, folder=data_folder, seed=seed, smoke=smoke)
         report(f"data: {batches.name}; {batches.steps_per_epoch} steps an epoch")
-        model = build_model(recipe, batches.input_shape, batches.classes, seed)
-        optimizer = build_optimizer(recipe, model, batches.steps_per_epoch)
-        logits = model.layers[-1].__class__.__name__ not in ("Activation", "Softmax")
+        built = build_model(recipe, batches.input_shape, batches.classes, seed)
+        if start:
+            _begin_with(trained[start], built, start)
+        optimizer = build_optimizer(recipe, built, batches.steps_per_epoch)
+        lesson = _lesson(tf, recipe, trained)
+        model = built if lesson is None else with_lesson(built, lesson)
+        logits = logits_of(built) is built.output
         model.compile(
             optimizer,
             tf.keras.losses.SparseCategoricalCrossentropy(from_logits=logits),
+            loss_weights=None if lesson is None else [lesson.labels],
             metrics=["accuracy"],
         )
     saver = _saver_class(tf)(folder, batches.steps_per_epoch, checkpoint_steps, report)
@@ -139,10 +168,52 @@ def _train(
         _fit(model, batches, saver, done, epoch, epoch + 1, rest)
         epoch += 1
     if epoch < epochs:
-        start = epoch * batches.steps_per_epoch
-        _fit(model, batches, saver, start, epoch, epochs, batches.steps_per_epoch)
-    save_latents(model, folder / WEIGHTS)
-    return model
+        steps = batches.steps_per_epoch
+        _fit(model, batches, saver, epoch * steps, epoch, epochs, steps)
+    save_latents(built, folder / WEIGHTS)
+    return built
+
+
+def _begin_with(before: Any, model: Any, stage: str) -> None:
+    """Give a network the weights of the stage before, whose kernels may be of another kind."""
+    with latent_scope():
+        values = before.get_weights()
+        shapes = [value.shape for value in model.get_weights()]
+        if [value.shape for value in values] != shapes:
+            raise InputError(
+                f"start = {stage!r}: that stage's {before.name} has other weights than this "
+                f"{model.name}. Fix: give both stages the same [model] but for kernels and signs."
+            )
+        model.set_weights(values)
+
+
+def _lesson(tf: Any, recipe: Recipe, trained: Mapping[str, Any]) -> Lesson | None:
+    """What a training learns from beside the labels; None: nothing."""
+    distill, decay = recipe.distill, recipe.training.weight_decay
+    if distill is None:
+        return Lesson(weight_decay=decay) if decay else None
+    teacher = trained.get(distill.teacher)
+    if teacher is None:
+        teacher = _load_teacher(tf, Path(distill.teacher))
+    return Lesson(
+        teacher,
+        distill.labels,
+        distill.logits,
+        distill.temperature,
+        distill.attention,
+        tuple(distill.layers),
+        decay,
+    )
+
+
+def _load_teacher(tf: Any, path: Path) -> Any:
+    try:
+        return tf.keras.models.load_model(str(path), compile=False)
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(
+            f"the teacher {path} cannot be loaded ({error}). Fix: give a file that tf_keras has "
+            f"saved, ending in {' or '.join(MODEL_FILES)}."
+        ) from error
 
 
 def _fit(
@@ -269,9 +340,16 @@ def _saver_class(tf: Any) -> Any:
             arrays["state"] = np.array(json.dumps(state))
             write_arrays(self.folder / CHECKPOINT, arrays, compress=False)
 
+        def on_train_begin(self, logs: Any = None) -> None:
+            """Remember signs, if there are any: a teacher's weights are floats."""
+            self.flipping = has_binary_weights(self.model)
+            if self.flipping:
+                super().on_train_begin(logs)
+
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
             """Count flips; save if it is time."""
-            super().on_train_batch_end(batch, logs)
+            if self.flipping:
+                super().on_train_batch_end(batch, logs)
             self.step += 1
             if self.step % self.every == 0 and self.step % self.steps:
                 self._count()
@@ -280,22 +358,25 @@ def _saver_class(tf: Any) -> Any:
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
             """Record, log, save."""
             self._count()
-            total = self.total_weights
             record = {name: float(value) for name, value in (logs or {}).items()}
-            record |= {"flips": self.flips, "pi": flip_measure(self.flips / self.steps, total)}
+            if self.flipping:
+                rate = flip_measure(self.flips / self.steps, self.total_weights)
+                record |= {"flips": self.flips, "pi": rate}
             self.history.append({"epoch": epoch + 1, **record})
             self.flips = 0
             with self.writer.as_default(step=epoch + 1):
                 for name, value in record.items():
                     tf.summary.scalar(name, value)
-                for name, variable in binary_variables(self.model).items():
+                kernels = binary_variables(self.model) if self.flipping else {}
+                for name, variable in kernels.items():
                     tf.summary.scalar(f"share_plus_one/{name}", np.mean(~negative(variable)))
             self.writer.flush()
             write_whole(self.folder / HISTORY, json.dumps(self.history, indent=1))
             self._save()
+            flips = f", {record['flips']:,} flips, π {record['pi']:.2f}" if self.flipping else ""
             self.report(
                 f"epoch {epoch + 1}: loss {record['loss']:.4f}, test accuracy "
-                f"{record['val_accuracy']:.1%}, {record['flips']:,} flips, π {record['pi']:.2f}"
+                f"{record['val_accuracy']:.1%}{flips}"
             )
 
         def _count(self) -> None:

@@ -6,6 +6,8 @@ All are plain Keras schedules, so they serialize with the optimizer.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from bnn_lab._keras import require_tensorflow
@@ -95,6 +97,59 @@ def warmup_cosine(peak: float, warmup_steps: int, steps: int) -> Any:
     return schedules.CosineDecay(
         0.0, steps - warmup_steps, warmup_target=peak, warmup_steps=warmup_steps
     )
+
+
+def warmup_steps(peak: float, warmup: int, factor: float, falls: Sequence[int]) -> Any:
+    """From 0 to `peak` on a line, then a fall at each given step: Real-to-Binary Net's schedule.
+
+    Args:
+        peak: highest value, above 0.
+        warmup: steps up, at least 1.
+        factor: by which the value is multiplied at each fall, above 0.
+        falls: steps of the falls, rising, none before `warmup`.
+
+    Returns:
+        A Keras `LearningRateSchedule`.
+
+    Raises:
+        InputError: a value is out of range.
+    """
+    _check("warmup_steps", peak=peak, factor=factor)
+    _check_steps("warmup_steps", "warmup", warmup)
+    if list(falls) != sorted(set(falls)) or (falls and falls[0] < warmup):
+        raise InputError(f"warmup_steps({falls=}): must rise, and begin at {warmup=} or later.")
+    return _warmup_steps_class()(peak, warmup, factor, list(falls))
+
+
+@cache
+def _warmup_steps_class() -> Any:
+    tf = require_tensorflow()
+    base: Any = tf.keras.optimizers.schedules.LearningRateSchedule
+
+    @tf.keras.utils.register_keras_serializable("bnn_lab")
+    class WarmupSteps(base):
+        """See `warmup_steps`."""
+
+        def __init__(self, peak: float, warmup: int, factor: float, falls: list[int]) -> None:
+            super().__init__()
+            self.settings: dict[str, Any] = {
+                "peak": peak,
+                "warmup": warmup,
+                "factor": factor,
+                "falls": falls,
+            }
+
+        def __call__(self, step: Any) -> Any:
+            step = tf.cast(step, tf.float32)
+            rising = self.settings["peak"] * tf.minimum(step / self.settings["warmup"], 1.0)
+            past = [tf.cast(step >= fall, tf.float32) for fall in self.settings["falls"]]
+            return rising * self.settings["factor"] ** (tf.add_n(past) if past else 0.0)
+
+        def get_config(self) -> dict[str, Any]:
+            """What `from_config` takes."""
+            return dict(self.settings)
+
+    return WarmupSteps
 
 
 def _check(function: str, **values: float) -> None:

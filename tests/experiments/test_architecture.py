@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+from bnn_lab._pandas import to_frame
 from bnn_lab.errors import InputError
 from bnn_lab.experiments.training import (
+    ExperimentResult,
     ShortcutsAndEnds,
     recorded_shortcuts_and_ends,
     shortcuts_and_ends,
 )
-from bnn_lab.experiments.training.architecture import VARIANTS
+from bnn_lab.experiments.training.architecture import VARIANTS, latencies
 from bnn_lab.experiments.training.base import Running
+from bnn_lab.figures import draw
 from bnn_lab.models.deep_digits import deep_digits
 
 
@@ -51,3 +54,14 @@ def test_a_hasty_run_of_two_variants() -> None:
     assert list(result.frame.variant) == list(settings["variants"])
     assert all(len(accuracies) == 2 for accuracies in result.frame.accuracies)
     assert result.frame.accuracy.between(0, 1).all()
+
+
+def test_the_same_networks_are_timed_fused_and_not() -> None:
+    variants = tuple(VARIANTS)[:2]
+    found = latencies(ShortcutsAndEnds(variants=variants, depth=2))
+    assert list(found) == list(variants)
+    assert all(row["fused_us"] > 0 and row["unfused_us"] > 0 for row in found.values())
+    rows = [{"variant": name, "seed": 0, "accuracy": 0.5, **found[name]} for name in variants]
+    drawing = draw(ExperimentResult(ShortcutsAndEnds(), to_frame(rows)))
+    assert len(drawing.figure.data) == 4 and "µs fused" in drawing.words
+    assert list(drawing.figure.data[3].x) == [row["fused_us"] for row in found.values()]

@@ -28,6 +28,8 @@ NAMES = {
     "Riptide": "jwfromm/Riptide",
     "bitnet.cpp": "microsoft/BitNet",
     "T-MAC": "microsoft/T-MAC",
+    "larq-zoo": "larq/zoo",
+    "AdamBNN": "AdamBNN",
     "larq's": "docs.larq.dev",
     "Horowitz": "Horowitz",
 }

@@ -50,6 +50,7 @@ def test_names_are_those_of_public_functions() -> None:
     builders = {name for name in models.__all__ if hasattr(getattr(models, name), "__code__")}
     others = {"count", "load_larq_zoo_weights", "models_table", "network", "networks"}
     others |= {"filter_mean_sign", "rprelu", "rsign"}
+    others |= {"resnet18", "resnet34"}  # teachers
     others |= {"channel_scale", "ede_sign", "libra_sign", "recu_sign"}
     assert builders - others - {"binary_densenet"} == {entry.name for entry in networks()}
 
@@ -73,6 +74,8 @@ def test_whoever_names_networks_names_these() -> None:
     for name in recipe_names():
         entry = network(load_recipe(name).model.name)
         assert entry.bop if load_recipe(name).bop else entry.latent
+        for stage in load_recipe(name).stages:
+            assert stage.model is None or network(stage.model.name)
     for device in cited_latencies()["devices"]:
         for of_threads in device["latency_ms"].values():
             assert all(network(name).published for name in of_threads)
@@ -84,6 +87,7 @@ def test_whoever_names_networks_names_these() -> None:
 
 def test_looking_up() -> None:
     assert network("quicknet-small") is NETWORKS["quicknet_small"]
+    assert network("resnet18").teacher and "resnet18" not in NETWORKS
     with pytest.raises(InputError, match=r"no network 'quicknet-tiny'. Fix: use one of quicknet_"):
         network("quicknet-tiny")
     assert [entry.name for entry in networks(family="digits")] == ["digits_bnn", "digits_mlp"]

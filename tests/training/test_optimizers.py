@@ -61,13 +61,13 @@ def test_bop_equals_the_simulator() -> None:
     assert np.mean(ours == trajectory.signs[1:]) > 0.9999  # float32 against float64
 
 
-@pytest.mark.parametrize("unbiased", [False, True])
-def test_second_order_bop_equals_the_papers_formula(unbiased: bool) -> None:
+@pytest.mark.parametrize("correction", ["none", "start"])
+def test_second_order_bop_equals_the_papers_formula(correction: str) -> None:
     gamma, sigma, threshold = 0.05, 0.01, 0.1
-    rule = simulate.Bop2ndOrder(gamma, sigma, threshold, unbiased)
+    rule = simulate.Bop2ndOrder(gamma, sigma, threshold, unbiased=correction == "start")
     trajectory = simulate.simulate_weights(rule, steps=200)
     gradients = trajectory.gradients.astype(np.float32)
-    ours = run(Bop2ndOrder(threshold, gamma, sigma, unbiased), gradients, np.ones(64, np.float32))
+    ours = run(Bop2ndOrder(threshold, gamma, sigma, correction), gradients, np.ones(64, np.float32))
     assert np.mean(ours == trajectory.signs[1:]) > 0.999
     assert trajectory.flips.sum() > 100
 
@@ -80,10 +80,55 @@ def test_second_order_bop_ignores_the_losss_scale() -> None:
 
 def test_unbiased_rates_as_small_as_the_papers_keep_their_digits() -> None:
     # After one step the corrected averages are g and g^2, so their ratio is 1 whatever the rate.
-    ours = run(Bop2ndOrder(0.999, 1e-7, 1e-3, unbiased=True), np.full((1, 2), 3.0, np.float32))
+    ours = run(Bop2ndOrder(0.999, 1e-7, 1e-3, correction="start"), np.full((1, 2), 3.0, np.float32))
     assert ours.tolist() == [[-1.0, -1.0]]
-    ours = run(Bop2ndOrder(1.001, 1e-7, 1e-3, unbiased=True), np.full((1, 2), 3.0, np.float32))
+    ours = run(Bop2ndOrder(1.001, 1e-7, 1e-3, correction="start"), np.full((1, 2), 3.0, np.float32))
     assert ours.tolist() == [[-1.0, 1.0]]
+
+
+def test_the_correction_holds_for_schedules() -> None:
+    """Each average is divided by 1 minus the product of 1 - rate over the steps so far."""
+    gradients, steps = noise(200), 200
+    gammas, sigmas = np.linspace(1e-2, 1e-5, steps + 1), np.linspace(1e-7, 1e-2, steps + 1)
+    w, m, v = signs().astype(np.float64), 0.0, 0.0
+    left = np.ones(2)
+    wanted = []
+    for gradient, gamma, sigma in zip(gradients.astype(np.float64), gammas, sigmas, strict=False):
+        m, v = m + gamma * (gradient - m), v + sigma * (gradient**2 - v)
+        left *= [1 - gamma, 1 - sigma]
+        w = np.where(w * (m / (1 - left[0])) / np.sqrt(v / (1 - left[1])) > 0.3, -w, w)
+        wanted.append(w)
+    ours = run(
+        Bop2ndOrder(
+            0.3,
+            schedules.linear_decay(1e-2, 1e-5, steps),
+            schedules.linear_decay(1e-7, 1e-2, steps),
+            "start",
+        ),
+        gradients,
+    )
+    assert np.mean(ours == wanted) > 0.999
+    assert (ours[1:] != ours[:-1]).sum() > 20
+
+
+def test_tiny_rates_add_up_in_a_schedule() -> None:
+    """3e-8 is lost in a plain float32 sum of 1; the correction keeps it."""
+    weights = tf.Variable([1.0, -1.0])
+    optimizer = Bop2ndOrder(0.0, schedules.linear_decay(3e-8, 3e-8, 9), 0.5, "start")
+    optimizer.apply_gradients([(tf.ones(2), weights)])
+    total = optimizer.get_slot(weights, "log_gamma")
+    total.assign(-1.0)
+    for _ in range(40):
+        optimizer._seen(weights, "gamma", tf.constant(3e-8))
+    assert float(total) == pytest.approx(-1 - 40 * 3e-8, abs=1.3e-7)
+
+
+def test_the_authors_correction_divides_by_the_rates() -> None:
+    gradients = noise(100)
+    gamma, sigma = 1e-3, 1e-2
+    by_rates = run(Bop2ndOrder(0.5, gamma, sigma, "rates", epsilon=0.0), gradients)
+    scaled = run(Bop2ndOrder(0.5 * gamma / sigma**0.5, gamma, sigma, epsilon=0.0), gradients)
+    assert np.mean(by_rates == scaled) > 0.999 and (by_rates[-1] != by_rates[0]).any()
 
 
 def test_relative_threshold_follows_the_gradients_size() -> None:
@@ -101,7 +146,7 @@ def test_optimizers_survive_saving() -> None:
     for make in (
         lambda: Bop(schedules.linear_decay(1e-4, 1e-6, 10), 1e-3, relative_threshold=True),
         lambda: Bop2ndOrder(1e-4, 1e-3, schedules.step_decay(1e-2, 0.1, 5)),
-        lambda: Bop2ndOrder(unbiased=True, epsilon=1e-8),
+        lambda: Bop2ndOrder(correction="start", epsilon=1e-8),
     ):
         config = make().get_config()
         again = type(make()).from_config(config)
@@ -119,8 +164,8 @@ def test_optimizers_survive_saving() -> None:
 def test_bop_optimizer_chooses_the_algorithm() -> None:
     assert isinstance(bop_optimizer().optimizers[0], lq.optimizers.Bop)
     assert bop_optimizer(relative_threshold=True).optimizers[0].relative_threshold
-    second = bop_optimizer(order=2, sigma=0.5, unbiased=True).optimizers[0]
-    assert second.unbiased and second.get_config()["sigma"] == 0.5
+    second = bop_optimizer(order=2, sigma=0.5, correction="start").optimizers[0]
+    assert second.correction == "start" and second.get_config()["sigma"] == 0.5
     model = digits_bnn(64)
     bop_optimizer(model=model)
     assert (
@@ -133,10 +178,10 @@ def test_bop_optimizer_chooses_the_algorithm() -> None:
     ("make", "words"),
     [
         (lambda: bop_optimizer(order=3), "order"),
-        (lambda: bop_optimizer(unbiased=True), "order=2"),
+        (lambda: bop_optimizer(correction="start"), "order=2"),
         (lambda: bop_optimizer(order=2, relative_threshold=True), "order=1"),
         (lambda: bop_optimizer(order=2, sigma=0.0), "sigma"),
-        (lambda: Bop2ndOrder(gamma=schedules.step_decay(1, 0.1, 5), unbiased=True), "constant"),
+        (lambda: Bop2ndOrder(correction="both"), "must be one of"),
         (lambda: schedules.step_decay(0.0, 0.1, 5), "start"),
         (lambda: schedules.linear_decay(-1.0, 0.1, 5), "at least 0"),
         (lambda: schedules.exponential_decay(1.0, 0.0, 5), "end"),

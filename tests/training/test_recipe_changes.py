@@ -8,8 +8,9 @@ import pytest
 
 from bnn_lab.cli.main import main
 from bnn_lab.errors import InputError
-from bnn_lab.training.recipe import Bop2, Step, load_recipe, recipe_names
+from bnn_lab.training.recipe import Bop2, load_recipe, recipe_names
 from bnn_lab.training.recipe_changes import change_recipe, folder_name
+from bnn_lab.training.recipe_schedules import Step
 
 
 @pytest.mark.parametrize(
@@ -42,10 +43,10 @@ def test_sections_and_schedules_are_changed() -> None:
     recipe = load_recipe("bop-cifar10")
     changed, _ = change_recipe(recipe, ["gamma.start=1e-3", "every_epochs=5"])
     assert changed.binary.gamma == Step(start=1e-3, factor=0.1, every_epochs=5)
-    second = 'binary={optimizer="bop2", gamma=1e-3, threshold=0.01, sigma=0.01, unbiased=true}'
+    second = 'binary={optimizer="bop2", gamma=1e-3, threshold=0.01, sigma=1, correction="start"}'
     changed, _ = change_recipe(recipe, [second])
     assert changed.bop and changed.binary == Bop2(
-        gamma=1e-3, threshold=0.01, sigma=0.01, unbiased=True
+        gamma=1e-3, threshold=0.01, sigma=1, correction="start"
     )
 
 

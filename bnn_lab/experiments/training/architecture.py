@@ -15,6 +15,7 @@ from bnn_lab._keras import require_tensorflow
 from bnn_lab._pandas import to_frame
 from bnn_lab.data import load_named
 from bnn_lab.experiments.training.base import ExperimentResult, Running, configure, needs
+from bnn_lab.measure.timing import measure
 from bnn_lab.models.deep_digits import BINARY, BINARY_WEIGHTS, FLOAT, deep_digits
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ class ShortcutsAndEnds:
         data: name of the images, see `bnn_lab.data.load_named`.
         images: the first so many training images; None for all.
         batch: images a step.
+        latency: also time the networks, one image at a time on this machine, with additions fused
+            into the convolutions before them and as ops of their own.
     """
 
     variants: tuple[str, ...] = tuple(VARIANTS)
@@ -53,6 +56,7 @@ class ShortcutsAndEnds:
     data: str = "mnist5k"
     images: int | None = None
     batch: int = 50
+    latency: bool = False
 
 
 def shortcuts_and_ends(
@@ -67,7 +71,8 @@ def shortcuts_and_ends(
 
     Returns:
         Its frame has a row for each run: ``variant``, ``seed``, ``accuracy`` (of the test images,
-        in 0..1, after the last epoch) and ``accuracies`` (a list, one an epoch).
+        in 0..1, after the last epoch) and ``accuracies`` (a list, one an epoch). With `latency`
+        also ``fused_us`` and ``unfused_us``, a variant's median time in microseconds.
 
     Raises:
         InputError: a setting is out of range.
@@ -86,7 +91,36 @@ def shortcuts_and_ends(
     ]
     rows = (running or Running()).points(_train, points, "shortcuts and ends")
     kept = ("variant", "seed", "accuracy", "accuracies")
-    return ExperimentResult(chosen, to_frame([{k: row[k] for k in kept} for row in rows]))
+    times = latencies(chosen) if chosen.latency else {}
+    return ExperimentResult(
+        chosen,
+        to_frame([{k: row[k] for k in kept} | times.get(row["variant"], {}) for row in rows]),
+    )
+
+
+def latencies(chosen: ShortcutsAndEnds) -> dict[str, dict[str, float]]:
+    """Times of untrained networks of these settings, which are those of trained ones.
+
+    Args:
+        chosen: variants, depth, channels and images count.
+
+    Returns:
+        Variant to ``fused_us`` and ``unfused_us``: medians of samples taken in turn, one thread.
+    """
+    from bnn_lab.bench.baselines import litert_call
+    from bnn_lab.convert import convert_keras_model
+
+    calls = {}
+    for variant in chosen.variants:
+        file = convert_keras_model(_network(variant, chosen.data, chosen.depth, chosen.channels, 0))
+        for column, fuse in (("fused_us", True), ("unfused_us", False)):
+            calls[variant, column] = litert_call(file, fuse=fuse)
+    names = {f"{variant} {column}": (variant, column) for variant, column in calls}
+    table = measure({name: calls[key] for name, key in names.items()})
+    found: dict[str, dict[str, float]] = {variant: {} for variant in chosen.variants}
+    for name, (variant, column) in names.items():
+        found[variant][column] = 1e6 * table[name].median
+    return found
 
 
 @cache
@@ -118,17 +152,7 @@ def _train(
     loaded = load_named(data)
     x, y = loaded.train_images[:images], loaded.train_labels[:images]
     tf.keras.utils.set_random_seed(seed)
-    shortcuts, ends = VARIANTS[variant]
-    height, width, colors = loaded.train_images.shape[1:]
-    model = deep_digits(
-        shortcuts,
-        ends,
-        depth=depth,
-        channels=channels,
-        input_shape=(height, width, colors),
-        classes=loaded.classes,
-        seed=seed,
-    )
+    model = _network(variant, data, depth, channels, seed)
     steps = epochs * -(-len(x) // batch)
     rate = tf.keras.optimizers.schedules.CosineDecay(5e-3, steps)
     model.compile(
@@ -147,6 +171,20 @@ def _train(
     )
     accuracies = [round(float(value), 6) for value in history.history["val_accuracy"]]
     return {"accuracy": accuracies[-1], "accuracies": accuracies}
+
+
+def _network(variant: str, data: str, depth: int, channels: int, seed: int) -> Any:
+    loaded = load_named(data)
+    shortcuts, ends = VARIANTS[variant]
+    return deep_digits(
+        shortcuts,
+        ends,
+        depth=depth,
+        channels=channels,
+        input_shape=loaded.input_shape,
+        classes=loaded.classes,
+        seed=seed,
+    )
 
 
 if __name__ == "__main__":

@@ -142,15 +142,15 @@ EXPERIMENTS: dict[str, Entry] = {
         {"seeds": (0,), "epochs": 2},
     ),
     "shortcuts": Entry(
-        "How much accuracy do full-precision shortcuts bring? (Latency: bench study shortcuts.)",
+        "How much accuracy do full-precision shortcuts bring, and what do they cost in time?",
         shortcuts_and_ends,
-        ShortcutsAndEnds(variants=_SHORTCUTS, seeds=(0,)),
+        ShortcutsAndEnds(variants=_SHORTCUTS, seeds=(0,), latency=True),
         {"epochs": 1, "depth": 2, "images": 500},
     ),
     "ends": Entry(
-        "What does it cost to binarize the first and the last layer too?",
+        "What does it cost to binarize the first and the last layer too, and what does it save?",
         shortcuts_and_ends,
-        ShortcutsAndEnds(variants=_ENDS, seeds=(0,)),
+        ShortcutsAndEnds(variants=_ENDS, seeds=(0,), latency=True),
         {"epochs": 1, "depth": 2, "images": 500},
     ),
     "latents": Entry(
