@@ -160,10 +160,11 @@ endif
 
 setup: $(VENV)/.installed-all
 
-# Jupyter refuses root, whom a container has, unless told. LAB_OPTIONS=--no-browser for a server.
+# Jupyter refuses root, whom a container has, unless told. No news: they are a question over the
+# lesson, and come from another host. LAB_OPTIONS=--no-browser for a server.
 ALLOW_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 lab: $(VENV)/.installed-lab
-	$(BIN)/jupyter lab $(ALLOW_ROOT) $(LAB_OPTIONS) notebooks/lessons/00_start_here.ipynb
+	$(BIN)/jupyter lab $(ALLOW_ROOT) --LabApp.news_url=None $(LAB_OPTIONS) notebooks/lessons/00_start_here.ipynb
 
 demo: $(VENV)/.installed-demo
 	@$(BIN)/bnn-lab demo

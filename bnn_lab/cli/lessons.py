@@ -62,6 +62,8 @@ def lessons_command(
     command = [sys.executable, "-m", module, START, *(options or [])]
     if not browser:
         command.append("--no-browser")
+    if app is App.LAB:
+        command.append("--LabApp.news_url=None")  # a question over the lesson, and another host
     # Jupyter refuses root, whom a container has, unless told.
     if getattr(os, "geteuid", lambda: 1)() == 0:
         command.append("--allow-root")
