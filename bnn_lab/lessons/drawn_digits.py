@@ -25,10 +25,8 @@ from bnn_lab import reference
 from bnn_lab.data import load_mnist5k
 from bnn_lab.data.images import ImageData
 from bnn_lab.errors import InputError
-from bnn_lab.models import digits_bnn
 from bnn_lab.runtime import Interpreter
 from bnn_lab.tflite.reader import ModelFile
-from bnn_lab.training.bop import bop_optimizer, gamma_decay, set_binary_signs
 from bnn_lab.training.statistics import adjust_statistics
 
 SIDE = 14  # height and width of what the network sees
@@ -150,15 +148,17 @@ def train(copies: int = COPIES, epochs: int = EPOCHS, seed: int = SEED) -> bytes
         InputError: a count is too small.
     """
     from bnn_lab.convert.keras import convert_keras_model
-    from bnn_lab.training.loop import train as fit
-    from bnn_lab.training.loop import update_steps
+    from bnn_lab.training.loop import train_digits
 
     data = load_images(copies, seed)
-    model = digits_bnn(CHANNELS, seed, input_shape=data.input_shape, classes=data.classes)
-    set_binary_signs(model)
-    steps = epochs * update_steps(data, _BATCH)
-    optimizer = bop_optimizer(gamma=gamma_decay(1e-3, 2e-5, steps), threshold=1e-6)
-    fit(model, data, optimizer, epochs=epochs, batch_size=_BATCH, seed=seed)
+    model, _ = train_digits(
+        epochs=epochs,
+        seed=seed,
+        data=data,
+        channels=CHANNELS,
+        gamma=(1e-3, 2e-5),
+        batch_size=_BATCH,
+    )
     adjust_statistics(model, data.train_images)
     return convert_keras_model(model)
 

@@ -129,6 +129,9 @@ def train_digits(
     epochs: int = EPOCHS,
     seed: int = 0,
     data: ImageData | None = None,
+    channels: int = 128,
+    gamma: tuple[float, float] = (1e-2, 5e-4),
+    batch_size: int = BATCH_SIZE,
     on_epoch: Callable[[EpochResult], None] | None = None,
     recorder: FlipRecorder | None = None,
 ) -> tuple[Any, TrainingHistory]:
@@ -141,6 +144,9 @@ def train_digits(
         epochs: passes over the training images, at least 1.
         seed: seed of initialisation and shuffling.
         data: images of at least 2×2 pixels; default `bnn_lab.data.load_digits()`.
+        channels: see `bnn_lab.models.digits_bnn`.
+        gamma: Bop's gamma in the first step and in the last one.
+        batch_size: images a step, at least 1.
         on_epoch: called with each epoch's result.
         recorder: see `train`.
 
@@ -148,15 +154,22 @@ def train_digits(
         (trained Keras model, history).
 
     Raises:
-        InputError: `epochs` is below 1.
+        InputError: `epochs` or `batch_size` is below 1, or there is no such network.
     """
     data = load_digits() if data is None else data
-    model = digits_bnn(seed=seed, input_shape=data.input_shape, classes=data.classes)
+    model = digits_bnn(channels, seed, input_shape=data.input_shape, classes=data.classes)
     set_binary_signs(model)
-    steps = max(1, epochs) * update_steps(data, BATCH_SIZE)
-    optimizer = bop_optimizer(gamma=gamma_decay(1e-2, 5e-4, steps), threshold=1e-6)
+    steps = max(1, epochs) * update_steps(data, max(1, batch_size))
+    optimizer = bop_optimizer(gamma=gamma_decay(*gamma, steps), threshold=1e-6)
     history = train(
-        model, data, optimizer, epochs=epochs, seed=seed, on_epoch=on_epoch, recorder=recorder
+        model,
+        data,
+        optimizer,
+        epochs=epochs,
+        batch_size=batch_size,
+        seed=seed,
+        on_epoch=on_epoch,
+        recorder=recorder,
     )
     return model, history
 

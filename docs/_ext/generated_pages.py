@@ -24,7 +24,10 @@ from bnn_lab.widgets.explorable import MIME
 DOCS = Path(__file__).resolve().parents[1]
 NOTEBOOKS = DOCS.parent / "notebooks" / "lessons"
 PLOTLY = "application/vnd.plotly.v1+json"
-FROZEN = "This figure stands still here. In the notebook its controls have Python draw it anew."
+FROZEN = (
+    "This figure shows one measurement and stands still here. In the notebook it shows your own "
+    "machine's, and has controls."
+)
 
 
 def make_pages(app: Sphinx) -> None:
@@ -61,7 +64,9 @@ def make_lessons() -> None:
                 if PLOTLY in output.get("data", {}):
                     name = f"figure-{source.stem}-{number}"
                     picture = "".join(output.data["image/svg+xml"])
-                    shown = figure_html(output.data[PLOTLY], name, picture, recording or "")
+                    shown = figure_html(
+                        output.data[PLOTLY], name, picture, recording or "", _narrow(cell.source)
+                    )
                     output.data = {"text/html": shown}
                 elif MIME in output.get("data", {}):
                     picture = "".join(output.data["image/svg+xml"])
@@ -104,7 +109,22 @@ def site_links(text: str) -> str:
     return re.sub(r"\]\((?:\.\./)+docs/([^)]+)\)", r"](../\1)", text)
 
 
-def figure_html(figure: dict[str, Any], name: str, picture: str = "", recording: str = "") -> str:
+def _narrow(source: str) -> dict[str, Any] | None:
+    """The figure of a cell as a phone has it, where only another arrangement can be read there."""
+    if re.search(r"\bdraw_lesson_map\(\)", source) is None:
+        return None
+    from bnn_lab.figures.lesson_map import draw_lesson_map
+
+    return json.loads(draw_lesson_map(tall=True).figure.to_json())  # type: ignore[no-any-return]
+
+
+def figure_html(
+    figure: dict[str, Any],
+    name: str,
+    picture: str = "",
+    recording: str = "",
+    narrow: dict[str, Any] | None = None,
+) -> str:
     """A figure with alternative text.
 
     Args:
@@ -112,13 +132,15 @@ def figure_html(figure: dict[str, Any], name: str, picture: str = "", recording:
         name: unique on the page.
         picture: SVG, which stands there until plotly draws, and without scripts.
         recording: name of what `recorded.py` writes for it, if its controls are recorded.
+        narrow: another one for narrow windows, plotly's JSON.
     """
     layout = figure.get("layout", {})
     title = layout.get("title", {})
     alt = layout.get("meta", {}).get("alt") if isinstance(layout.get("meta"), dict) else None
     alt = alt or (title.get("text") if isinstance(title, dict) else title) or ""
     alt = re.sub(r"<[^>]+>", "", alt)
-    content = json.dumps({"data": figure["data"], "layout": {**layout, "autosize": True}})
+    stored = {"data": figure["data"], "layout": {**layout, "autosize": True}}
+    content = json.dumps(stored | ({"narrow": narrow} if narrow else {}))
     content = content.replace("</", "<\\/")  # a text in the figure must not end the script
     return (
         f'<div id="{name}" class="figure" role="img" aria-label="{html.escape(alt)}">'

@@ -1,7 +1,7 @@
 """What each page needs besides its text, and a map of the site.
 
 That is a description and a card for search engines and previews, the link that edits its source,
-and headings that screen readers understand.
+and headings and landmarks that screen readers understand.
 """
 
 from __future__ import annotations
@@ -102,10 +102,34 @@ def write_map(app: Sphinx, error: Exception | None) -> None:
     (app.outdir / "robots.txt").write_text(robots, encoding="utf-8")
 
 
+# The theme's template has two asides without a name, and buttons outside of any landmark.
+LANDMARKS = {
+    '<aside class="sidebar-drawer">': '<aside class="sidebar-drawer" aria-label="Pages">',
+    '<aside class="toc-drawer': '<aside aria-label="On this page" class="toc-drawer',
+    '<div class="content-icon-container">': '<div class="content-icon-container" '
+    'role="navigation" aria-label="This page">',
+}
+
+
+def name_landmarks(app: Sphinx, error: Exception | None) -> None:
+    """Called when all pages are written."""
+    if error is not None or app.builder.format != "html":
+        return
+    for path in app.outdir.rglob("*.html"):
+        if "_static" in path.relative_to(app.outdir).parts:
+            continue
+        text = found = path.read_text(encoding="utf-8")
+        for plain, named in LANDMARKS.items():
+            text = text.replace(plain, named)
+        if text != found:
+            path.write_text(text, encoding="utf-8")
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Sphinx calls it."""
     app.add_config_value("site_repository", "", "html")
     app.connect("html-page-context", add_to_page, priority=900)  # after the theme
     app.add_js_file("reach.js", loading_method="defer")
     app.connect("build-finished", write_map)
+    app.connect("build-finished", name_landmarks)
     return {"parallel_read_safe": True}

@@ -1,7 +1,9 @@
-/* Draws the figures of a lesson. Plotly is large: it loads only on pages that have a figure. */
+/* Draws the figures of a lesson when they come near the window. Plotly is large: it loads with the
+   first of them. Until then, without scripts, and where it cannot be loaded, a still stands there. */
 (() => {
   const here = document.currentScript.src;
-  const NARROWEST = 520; // pixels that a figure's words need; a smaller window shows it smaller
+  const SOON = "600px"; // how near the window a figure is when it is drawn
+  const NARROWEST = 440; // pixels that a figure's words need; a smaller window shows it smaller
   const CROWDED = 700; // and one with many notes
   const TITLE = 30; // pixels that a title takes, which stands above instead, where it can wrap
   const ROW = 24; // of a legend
@@ -10,24 +12,31 @@
     return new DOMParser().parseFromString(text.replaceAll("<br>", " "), "text/html").body.textContent;
   }
 
-  /** A legend beside the points takes half of a narrow figure: it goes below. */
-  function legendBelow(data, layout) {
-    const named = data.filter(({ name, showlegend }) => name && showlegend !== false);
-    if (layout.showlegend === false || named.length < 2 || layout.legend?.orientation === "h") return {};
-    const height = layout.height + ROW * Math.ceil(named.length / 2);
-    const plot = layout.height - layout.margin.t - (layout.margin.b ?? 80);
-    const legend = { ...layout.legend, orientation: "h", x: 0, xanchor: "left", y: -66 / plot, yanchor: "top" };
-    return { height, legend, margin: { ...layout.margin, r: 20 } };
+  /** Rows of a legend whose names stand side by side; letters are about 7 pixels wide. */
+  function rowsOf(names, width) {
+    const widest = 46 + 7 * Math.max(...names.map((name) => plain(name).length));
+    return Math.ceil(names.length / Math.max(Math.floor(width / widest), 1));
+  }
+
+  /** A legend beside the points takes half of a narrow figure: it goes below the axis's title. */
+  function legendBelow(data, layout, width) {
+    const names = data.filter(({ name, showlegend }) => name && showlegend !== false).map(({ name }) => name);
+    if (layout.showlegend === false || names.length < 2 || layout.legend?.orientation === "h") return {};
+    const more = ROW * rowsOf(names, width) + 8;
+    const legend = { ...layout.legend, orientation: "h", x: 0, xanchor: "left" };
+    Object.assign(legend, { yref: "container", y: 0, yanchor: "bottom" });
+    const margin = { ...layout.margin, r: 20, b: (layout.margin.b ?? 80) + more };
+    return { height: layout.height + more, legend, margin };
   }
 
   /** Without its title, which stands above it. */
-  function fitted({ layout }) {
+  function fitted({ layout, least = layout.annotations?.length > 10 ? CROWDED : NARROWEST }) {
     const title = layout.title?.text ?? "";
     const top = layout.margin?.t ?? 100;
     const height = (layout.height ?? 450) - (title ? Math.min(TITLE, top) : 0);
     const whole = { ...layout, title: undefined, autosize: false, height };
     whole.margin = { ...layout.margin, t: title ? Math.max(top - TITLE, 12) : top };
-    return { whole, title: plain(title), least: (layout.annotations?.length ?? 0) > 10 ? CROWDED : NARROWEST };
+    return { whole, title: plain(title), least };
   }
 
   /** Draws a figure at its place; returns what draws another one there. */
@@ -45,8 +54,8 @@
       drawn = room;
       const { data, whole, least } = shown;
       const scale = Math.min(room / least, 1);
-      const fitting = { ...whole, ...(scale < 1 ? legendBelow(data, whole) : {}) };
       const width = Math.max(room, least);
+      const fitting = { ...whole, ...(scale < 1 ? legendBelow(data, whole, width) : {}) };
       Object.assign(box.style, { width: `${width}px`, transform: `scale(${scale})` });
       element.style.height = `${Math.ceil(scale * fitting.height)}px`;
       window.Plotly.react(box, data, { ...fitting, width }, { displayModeBar: false });
@@ -115,25 +124,42 @@
     change();
   }
 
-  function load(file, then) {
-    const script = document.createElement("script");
-    script.src = here.replace(/figures\.js.*$/, file); // beside this file
-    script.onload = then;
-    document.head.append(script);
+  const loaded = new Map();
+
+  /** A script beside this one; the same promise for all who ask. */
+  function load(file) {
+    if (!loaded.has(file)) {
+      const script = document.createElement("script");
+      script.src = here.replace(/figures\.js.*$/, file);
+      loaded.set(file, new Promise((done, failed) => Object.assign(script, { onload: done, onerror: failed })));
+      document.head.append(script);
+    }
+    return loaded.get(file);
   }
 
-  function draw() {
-    for (const stored of document.querySelectorAll("script.figure-data")) {
-      const element = document.getElementById(stored.dataset.for);
-      const show = place(element, JSON.parse(stored.textContent));
-      const name = stored.dataset.recorded;
-      if (name) load(`recorded/${name}.js`, () => control(element, globalThis.bnnLabRecorded[name], show));
-    }
+  async function draw(element, stored) {
+    const { recorded } = stored.dataset;
+    await Promise.all(["plotly.min.js", ...(recorded ? [`recorded/${recorded}.js`] : [])].map(load));
+    const { narrow, ...wide } = JSON.parse(stored.textContent);
+    const show = place(element, narrow && element.clientWidth < NARROWEST ? { ...narrow, least: 0 } : wide);
+    if (recorded) control(element, globalThis.bnnLabRecorded[recorded], show);
   }
 
   function start() {
-    if (!document.querySelector("script.figure-data")) return;
-    load("plotly.min.js", draw);
+    const stored = new Map();
+    for (const script of document.querySelectorAll("script.figure-data")) {
+      stored.set(document.getElementById(script.dataset.for), script);
+    }
+    const sight = new IntersectionObserver(
+      (entries) => {
+        for (const { target } of entries.filter(({ isIntersecting }) => isIntersecting)) {
+          sight.unobserve(target);
+          draw(target, stored.get(target)).catch((error) => console.error(error));
+        }
+      },
+      { rootMargin: SOON },
+    );
+    for (const element of stored.keys()) sight.observe(element);
   }
 
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);

@@ -171,59 +171,61 @@ def test_every_page_can_be_edited(pages: dict[Path, Page]) -> None:
 
 SAMPLE = ["index", "start"]
 LOOKS = [(390, "light"), (1440, "dark")]
-ALL_LOOKS = [(width, theme) for width in (390, 1100, 1440) for theme in ("light", "dark")]
+MORE_LOOKS = [(390, "dark"), (1100, "light"), (1440, "light")]
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js")
+CHECKS = Path(__file__).with_name("page_checks.js").read_text()
 
 
-def check_page(browser: Any, served: str, name: str, width: int, theme: str, folder: Path) -> None:
-    """No request leaves the site, nothing is wider than the window, axe finds nothing serious."""
-    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=theme)
+def ask(page: Any, what: str) -> Any:
+    """Call one of the functions of page_checks.js."""
+    return page.evaluate(f"({CHECKS}).{what}()")
+
+
+def check_page(page: Any, served: str, name: str, folder: Path, axe: bool) -> None:
+    """No request leaves the site, all is drawn, nothing is cut, axe finds nothing serious."""
     asked: list[str] = []
     errors: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("requestfailed", lambda request: errors.append(request.url))
     page.goto(f"{served}{name}.html")
-    page.evaluate(THROUGH)
+    ask(page, "through")
     page.wait_for_load_state("networkidle")
-    page.wait_for_function(ALL_DRAWN)
+    page.wait_for_function(f"({CHECKS}).drawn()")
+    width = page.viewport_size["width"]
+    theme = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'")
     page.screenshot(path=folder / f"{name.replace('/', '-')}-{width}-{theme}.png", full_page=True)
-    assert not errors
-    assert not [url for url in asked if not url.startswith((served, "data:", "blob:"))]
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert not errors, name
+    assert not [url for url in asked if not url.startswith((served, "data:", "blob:"))], name
+    assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+    assert not ask(page, "cut"), name
+    if axe:
+        assert not violations(page), name
+
+
+def violations(page: Any) -> list[Any]:
+    """What axe finds on a page, with examples."""
     page.evaluate(AXE.read_text())
-    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-    assert found["passes"], "axe looked at nothing"
-    serious = [
-        (rule["id"], [node["html"][:200] for node in rule["nodes"]][:4])
-        for rule in found["violations"]
-        if rule["impact"] in ("serious", "critical")
-    ]
-    assert not serious
-    page.close()
+    passes, found = ask(page, "violations")
+    assert passes, "axe looked at nothing"
+    return list(found)
 
 
-# Explorables begin when they come near the window, of which a browser tells once a frame. The theme
-# scrolls smoothly, which would end wherever the next step begins.
-THROUGH = """async () => {
-  const frame = () => new Promise((done) => requestAnimationFrame(done));
-  for (let y = 0; y < document.body.scrollHeight; y += 700) {
-    scrollTo({ top: y, behavior: 'instant' });
-    await frame();
-    await frame();
-  }
-  scrollTo({ top: 0, behavior: 'instant' });
-}"""
-ALL_DRAWN = """() => ![...document.querySelectorAll('.bnn-lab-explorable-here')]
-  .some((place) => place.offsetParent && !place.querySelector('.bnn-lab-explorable'))"""
+def look_at(browser: Any, served: str, names: list[str], folder: Path, more: bool) -> None:
+    """Pages of one look share a browser context, which keeps what they share."""
+    for looks, axe in ((LOOKS, True), (MORE_LOOKS if more else [], False)):
+        for width, theme in looks:
+            view = {"width": width, "height": 900}
+            context = browser.new_context(viewport=view, color_scheme=theme)
+            for name in names:
+                page = context.new_page()
+                check_page(page, served, name, folder, axe)
+                page.close()
+            context.close()
 
 
-@pytest.mark.parametrize("name", SAMPLE)
-def test_a_page_is_open_to_every_reader(
-    browser: Any, served: str, name: str, screenshots: Path
-) -> None:
-    for width, theme in LOOKS:
-        check_page(browser, served, name, width, theme, screenshots)
+def test_a_page_is_open_to_every_reader(browser: Any, served: str, screenshots: Path) -> None:
+    look_at(browser, served, SAMPLE, screenshots, more=False)
 
 
 PARTS = 12  # of all pages, so that each part ends long before a test counts as hanging
@@ -239,10 +241,8 @@ def test_all_pages_are_open_to_every_reader(
     pages: dict[Path, Page],
     screenshots: Path,
 ) -> None:
-    for path in sorted(pages)[part::PARTS]:
-        name = path.relative_to(site).with_suffix("").as_posix()
-        for width, theme in ALL_LOOKS if name.startswith("lessons/") else LOOKS:
-            check_page(browser, served, name, width, theme, screenshots)
+    names = [path.relative_to(site).with_suffix("").as_posix() for path in sorted(pages)]
+    look_at(browser, served, names[part::PARTS], screenshots, more=True)
 
 
 def test_the_latency_explorer_is_recorded(browser: Any, served: str) -> None:
@@ -262,14 +262,24 @@ def test_the_latency_explorer_is_recorded(browser: Any, served: str) -> None:
     page.close()
 
 
-def test_what_axe_must_find_is_found(browser: Any) -> None:
+def test_what_must_be_found_is_found(browser: Any) -> None:
     """The checks above can fail."""
     page = browser.new_page()
-    page.set_content("<html><body><img src='data:,'><p style='color: #ddd'>pale</p></body></html>")
-    page.evaluate(AXE.read_text())
-    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+    page.set_content(
+        "<html lang='en'><title>wrong</title><body><main><h1>One</h1><img src='data:,'>"
+        "<p style='color: #ddd'>pale</p><p>good</p>"
+        "<p style='background: #fff'><span style='color: #ddd'>pale, too</span></p>"
+        "<div class='figure' id='f' style='width: 90px'>"
+        "<svg class='main-svg' width='90' height='60'>"
+        "<text x='0' y='20' font-size='6'>small</text><text x='80' y='40'>cut off</text>"
+        "<text x='0' y='55'>fits</text></svg></div></main></body></html>"
+    )
+    found = dict(violations(page))
+    small, cut = ask(page, "cut")
     page.close()
-    assert {"image-alt", "color-contrast"} <= {rule["id"] for rule in found}
+    assert set(found) == {"image-alt", "color-contrast"}
+    assert len(found["color-contrast"]) == 2
+    assert "small" in small and "cut off" in cut
 
 
 def test_the_front_page_is_small_and_answers(browser: Any, served: str, site: Path) -> None:

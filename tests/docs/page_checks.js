@@ -1,0 +1,81 @@
+// What tests/docs/test_site.py asks of an open page: an expression, an object of functions.
+({
+  // Explorables and figures begin when they come near the window, of which a browser tells once a
+  // frame. The theme scrolls smoothly, which would end wherever the next step begins.
+  async through() {
+    const frame = () => new Promise((done) => requestAnimationFrame(done));
+    for (let y = 0; y < document.body.scrollHeight; y += 700) {
+      scrollTo({ top: y, behavior: "instant" });
+      await frame();
+      await frame();
+    }
+    scrollTo({ top: 0, behavior: "instant" });
+  },
+
+  drawn() {
+    const shown = (selector) =>
+      [...document.querySelectorAll(selector)].filter((place) => place.offsetParent);
+    return (
+      shown(".bnn-lab-explorable-here").every((place) => {
+        const alive = place.querySelector(".bnn-lab-explorable")?.explorable;
+        return alive && (alive.frames === undefined || alive.frames > 0);
+      }) && shown(".figure").every((place) => place.querySelector(".main-svg"))
+    );
+  },
+
+  /** Letters of figures that lie outside of their picture, or are below 8 pixels. */
+  cut() {
+    const wrong = [];
+    for (const figure of document.querySelectorAll(".figure")) {
+      const box = figure.getBoundingClientRect();
+      for (const text of box.width ? figure.querySelectorAll(".main-svg text") : []) {
+        const { left, right, height } = text.getBoundingClientRect();
+        if (!height || !text.textContent.trim() || !text.checkVisibility()) continue;
+        const { a, b } = text.getScreenCTM();
+        const size = parseFloat(getComputedStyle(text).fontSize) * Math.hypot(a, b);
+        if (left < box.left - 2 || right > box.right + 2 || size < 8) {
+          const ends = [left - box.left, box.right - right].map(Math.round);
+          wrong.push(`${figure.id}: ${text.textContent}: ${ends}, ${size.toFixed(1)} pixels`);
+        }
+      }
+    }
+    return wrong;
+  },
+
+  /**
+   * What axe finds but what it calls minor. The contrast of letters of one look on one ground is
+   * looked at once: on a page of thousands of names it takes most of a minute otherwise.
+   */
+  async violations() {
+    const run = (what, options) => axe.run(what, { resultTypes: ["violations"], ...options });
+    const all = await run(document, { rules: { "color-contrast": { enabled: false } } });
+    const contrast = await run({ include: distinct() }, { runOnly: ["color-contrast"] });
+    const found = [...all.violations, ...contrast.violations]
+      .filter(({ impact }) => impact !== "minor")
+      .map(({ id, nodes }) => [id, nodes.slice(0, 4).map(({ html }) => html.slice(0, 200))]);
+    return [all.passes.length, found];
+
+    function distinct() {
+      const seen = new Map();
+      for (const element of document.body.querySelectorAll("*")) {
+        const own = [...element.childNodes].some((n) => n.nodeType === 3 && n.data.trim());
+        if (own && element.checkVisibility({ visibilityProperty: true })) {
+          const key = look(element).join();
+          if (!seen.has(key)) seen.set(key, element);
+        }
+      }
+      return [...seen.values()];
+    }
+
+    function look(element) {
+      const { color, fill, fontSize, fontWeight } = getComputedStyle(element);
+      const found = [color, fill, fontSize, fontWeight, element.closest("svg") !== null];
+      for (let box = element; box; box = box.parentElement) {
+        const { backgroundColor, backgroundImage, opacity } = getComputedStyle(box);
+        found.push(opacity, backgroundImage, backgroundColor);
+        if (backgroundColor.startsWith("rgb(")) break; // it covers what is below
+      }
+      return found.filter((value) => !["1", "none", "rgba(0, 0, 0, 0)"].includes(value));
+    }
+  },
+})
