@@ -48,13 +48,13 @@ def draw_lesson_map(tall: bool = False) -> Drawing:
         for number in lesson.helped_by:
             _arrow(figure, _place(LESSONS[number], tall), (x, y), half, tall)
     for row, label in _ROWS.items():
-        above = 1 if row or tall else -1
+        at_right = tall and row == 0
         figure.add_annotation(
-            x=(1 - row if tall else 1) - half[0],
-            y=(-1 if tall else row) + above * (half[1] + 0.08),
+            x=(1 + half[0]) if at_right else (0 if tall else 1) - half[0],
+            y=-half[1] - 0.12 if tall else row + (1 if row else -1) * (half[1] + 0.08),
             text=label,
             showarrow=False,
-            xanchor="left",
+            xanchor="right" if at_right else "left",
             font={"size": 13, "color": theme.VERMILION if row else theme.BLUE},
         )
     figure.update_layout(

@@ -4,39 +4,96 @@
   const here = document.currentScript.src;
   const SOON = "600px"; // how near the window a figure is when it is drawn
   const NARROWEST = 440; // pixels that a figure's words need; a smaller window shows it smaller
+  const PANEL = 120; // and each of several panels side by side
+  const SMALLEST = 80; // of its axes
+  const PANELS = 600; // but all of them no more than that
+  const MOST = 520; // pixels if words are cut otherwise
+  const ROW = 20; // of a legend
   const CROWDED = 700; // and one with many notes
   const TITLE = 30; // pixels that a title takes, which stands above instead, where it can wrap
-  const ROW = 24; // of a legend
 
   function plain(text) {
     return new DOMParser().parseFromString(text.replaceAll("<br>", " "), "text/html").body.textContent;
   }
 
-  /** Rows of a legend whose names stand side by side; letters are about 7 pixels wide. */
-  function rowsOf(names, width) {
-    const widest = 46 + 7 * Math.max(...names.map((name) => plain(name).length));
-    return Math.ceil(names.length / Math.max(Math.floor(width / widest), 1));
-  }
-
-  /** A legend beside the points takes half of a narrow figure: it goes below the axis's title. */
-  function legendBelow(data, layout, width) {
-    const names = data.filter(({ name, showlegend }) => name && showlegend !== false).map(({ name }) => name);
-    if (layout.showlegend === false || names.length < 2 || layout.legend?.orientation === "h") return {};
-    const more = ROW * rowsOf(names, width) + 8;
+  /**
+   * A legend beside the points takes half of a narrow figure: it goes below, at first in much room.
+   * So does one that is below already, where it may lie on the axis's title.
+   */
+  function legendBelow(data, layout, narrow) {
+    const named = data.filter(({ name, showlegend }) => name && showlegend !== false);
+    const { orientation, y } = layout.legend ?? {};
+    const wanted = orientation === "h" ? y < 0 : narrow;
+    if (layout.showlegend === false || named.length < 2 || !wanted) return {};
     const legend = { ...layout.legend, orientation: "h", x: 0, xanchor: "left" };
     Object.assign(legend, { yref: "container", y: 0, yanchor: "bottom" });
-    const margin = { ...layout.margin, r: 20, b: (layout.margin.b ?? 80) + more };
-    return { height: layout.height + more, legend, margin };
+    const height = layout.height + ROW * named.length;
+    return { height, legend, margin: { ...layout.margin, r: 20 } };
+  }
+
+  /** Pixels that are missing below an axis's words: to the legend, or to the edge. */
+  function missing(box) {
+    const whole = box.querySelector(".main-svg").getBoundingClientRect();
+    const legend = box.querySelector(".legend")?.getBoundingClientRect();
+    const floor = legend?.height && legend.top > whole.top + whole.height / 2 ? legend.top - 4 : whole.bottom;
+    const words = [...box.querySelectorAll(".xtick text, .infolayer [class^=g-x] text")];
+    const lowest = Math.max(...words.map((word) => word.getBoundingClientRect().bottom), 0);
+    return Math.max(Math.ceil(((lowest - floor) * box.offsetWidth) / whole.width), 0);
+  }
+
+  /** Pixels of letters that lie outside of the picture: on its left, on its right. */
+  function cut(box) {
+    const { left, right, width } = box.getBoundingClientRect();
+    const words = [...box.querySelectorAll(".main-svg text")].map((word) => word.getBoundingClientRect());
+    const shown = words.filter((word) => word.width);
+    const sides = [shown.map((word) => left - word.left), shown.map((word) => word.right - right)];
+    return sides.map((found) => Math.max(Math.ceil((Math.max(...found, 0) * box.offsetWidth) / width) - 1, 0));
+  }
+
+  function panelsOf(layout) {
+    const axes = Object.entries(layout).filter(([name]) => /^xaxis\d*$/.test(name));
+    const domains = axes.map(([, { domain = [0, 1] }]) => domain);
+    return domains.filter(([start], i) => domains.findIndex((other) => other[0] === start) === i);
+  }
+
+  const isHeading = ({ yref, y, showarrow }) => yref === "paper" && y >= 1 && !showarrow;
+
+  /** Headings of panels, in as many lines as they need where the axes are so wide. */
+  function wrapped(layout, wide) {
+    const panels = panelsOf(layout);
+    if (panels.length < 2) return layout;
+    let more = 0;
+    const annotations = layout.annotations?.map((note) => {
+      const domain = isHeading(note) && panels.find(([start, end]) => start <= note.x && note.x <= end);
+      if (!domain) return note;
+      const size = note.font?.size ?? 16;
+      const letters = ((domain[1] - domain[0]) * wide + 16) / (0.6 * size);
+      const lines = [];
+      for (const line of note.text.split("<br>")) {
+        lines.push("");
+        for (const word of line.split(" ")) {
+          if (lines.at(-1) && plain(`${lines.at(-1)} ${word}`).length > letters) lines.push("");
+          lines.push(`${lines.pop()} ${word}`.trim());
+        }
+      }
+      more = Math.max(more, (lines.length - note.text.split("<br>").length) * 1.3 * size);
+      return { ...note, text: lines.join("<br>") };
+    });
+    const margin = { ...layout.margin, t: layout.margin.t + more };
+    return { ...layout, annotations, margin, height: layout.height + more };
   }
 
   /** Without its title, which stands above it. */
-  function fitted({ layout, least = layout.annotations?.length > 10 ? CROWDED : NARROWEST }) {
+  function fitted({ layout, least }) {
     const title = layout.title?.text ?? "";
     const top = layout.margin?.t ?? 100;
-    const height = (layout.height ?? 450) - (title ? Math.min(TITLE, top) : 0);
-    const whole = { ...layout, title: undefined, autosize: false, height };
-    whole.margin = { ...layout.margin, t: title ? Math.max(top - TITLE, 12) : top };
-    return { whole, title: plain(title), least };
+    const above = layout.annotations?.some(isHeading) || layout.legend?.y >= 1;
+    const t = title ? Math.max(above ? top - TITLE : 0, 12) : top;
+    const height = (layout.height ?? 450) - top + t;
+    const whole = { ...layout, title: undefined, autosize: false, height, margin: { ...layout.margin, t } };
+    const notes = layout.annotations?.filter(({ showarrow }) => showarrow).length ?? 0;
+    const words = Math.min(Math.max(NARROWEST, PANEL * panelsOf(layout).length), PANELS);
+    return { whole, title: plain(title), least: least ?? (notes > 5 ? CROWDED : words) };
   }
 
   /** Draws a figure at its place; returns what draws another one there. */
@@ -48,20 +105,51 @@
     element.replaceChildren(box); // in place of the still
     let drawn = 0;
     let shown = null;
-    const fit = () => {
+    const fit = async () => {
       const room = element.clientWidth;
       if (!room || room === drawn) return;
       drawn = room;
-      const { data, whole, least } = shown;
-      const scale = Math.min(room / least, 1);
-      const width = Math.max(room, least);
-      const fitting = { ...whole, ...(scale < 1 ? legendBelow(data, whole, width) : {}) };
-      Object.assign(box.style, { width: `${width}px`, transform: `scale(${scale})` });
-      element.style.height = `${Math.ceil(scale * fitting.height)}px`;
-      window.Plotly.react(box, data, { ...fitting, width }, { displayModeBar: false });
+      const now = shown;
+      const { data, whole, least } = now;
+      const narrow = room < least;
+      const panels = panelsOf(whole).length;
+      let layout = { ...whole, ...legendBelow(data, whole, narrow) };
+      let width = Math.max(room, least);
+      let wide = width;
+      const draw = async () => {
+        const scale = Math.min(room / width, 1);
+        const fitting = wrapped(layout, wide);
+        Object.assign(box.style, { width: `${width}px`, transform: `scale(${scale})` });
+        element.style.height = `${Math.ceil(scale * fitting.height)}px`;
+        await window.Plotly.react(box, data, { ...fitting, width }, { displayModeBar: false });
+        wide = box._fullLayout._size.w;
+        return shown === now && drawn === room;
+      };
+      if (!(await draw())) return;
+      if (narrow && wide < SMALLEST * panels) width = Math.max(width, PANELS);
+      if (panels > 1 && !(await draw())) return;
+      for (let tries = 0; tries < 8 && Math.max(...cut(box)); tries++) {
+        if (narrow && width < MOST) width = Math.min(width + 40, MOST);
+        else {
+          const { l, r } = box._fullLayout._size;
+          const [left, right] = cut(box);
+          layout = { ...layout, margin: { ...layout.margin, l: l + left, r: r + right } };
+        }
+        if (!(await draw())) return;
+      }
+      // The axes keep their height, whatever stands below them.
+      const more = missing(box);
+      if (!more && !layout.legend?.yref) return;
+      const b = box._fullLayout._size.b + more;
+      const height = whole.height - (whole.margin.b ?? 80) + b;
+      layout = { ...layout, margin: { ...layout.margin, b }, height };
+      await draw();
     };
     const show = (next) => {
-      shown = { data: next.data, ...fitted(next) };
+      // A number at the edge of the axes is no longer cut there.
+      const hasText = ({ mode, text, textposition }) => mode?.includes("text") || (text && textposition === "outside");
+      const data = next.data.map((one) => (hasText(one) ? { ...one, cliponaxis: false } : one));
+      shown = { data, ...fitted(next) };
       heading.textContent = shown.title;
       heading.hidden = !shown.title;
       drawn = 0;

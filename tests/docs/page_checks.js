@@ -23,7 +23,7 @@
     );
   },
 
-  /** Letters of figures that lie outside of their picture, or are below 8 pixels. */
+  /** Letters of figures that lie outside of their picture, or are below 7 pixels. */
   cut() {
     const wrong = [];
     for (const figure of document.querySelectorAll(".figure")) {
@@ -33,7 +33,7 @@
         if (!height || !text.textContent.trim() || !text.checkVisibility()) continue;
         const { a, b } = text.getScreenCTM();
         const size = parseFloat(getComputedStyle(text).fontSize) * Math.hypot(a, b);
-        if (left < box.left - 2 || right > box.right + 2 || size < 8) {
+        if (left < box.left - 2 || right > box.right + 2 || size < 7) {
           const ends = [left - box.left, box.right - right].map(Math.round);
           wrong.push(`${figure.id}: ${text.textContent}: ${ends}, ${size.toFixed(1)} pixels`);
         }
