@@ -249,6 +249,7 @@ def test_the_latency_explorer_is_recorded(browser: Any, served: str) -> None:
     page = browser.new_page(viewport={"width": 390, "height": 800})
     (lesson,) = [name for name in LESSONS if name.startswith("05")]
     page.goto(f"{served}lessons/{lesson}.html")
+    ask(page, "through")
     show, x, y, runtime = (page.locator(".figure-controls select").nth(i) for i in range(4))
     x.select_option("MACs")
     y.select_option("latency")
@@ -256,7 +257,7 @@ def test_the_latency_explorer_is_recorded(browser: Any, served: str) -> None:
     runtime.select_option("int8 TFLite")
     page.locator("[aria-live]", has_text="on int8 TFLite").first.wait_for()
     show.select_option("single layers")
-    page.locator(".figure-title", has_text="MACs of single layers").wait_for()
+    page.locator("[aria-live]", has_text="dense 4096x4096").first.wait_for()
     # Others say that they stand still.
     assert "a click on a point" in page.locator(".figure-frozen").last.inner_text()
     page.close()
@@ -321,7 +322,8 @@ def test_the_front_page_is_small_and_answers(browser: Any, served: str, site: Pa
 def test_a_figure_fits_a_phone(browser: Any, served: str) -> None:
     page = browser.new_page(viewport={"width": 390, "height": 800})
     page.goto(f"{served}lessons/{LESSONS[0]}.html")
-    page.wait_for_function("document.querySelectorAll('.figure .main-svg').length > 2")
+    ask(page, "through")
+    page.wait_for_function(f"({CHECKS}).drawn()")
     for figure in page.locator(".figure").all():
         box, drawn = figure.bounding_box(), figure.locator(".main-svg").first.bounding_box()
         assert drawn["x"] >= box["x"] - 1 and drawn["width"] <= box["width"] + 1
