@@ -12,25 +12,66 @@
 namespace bnn {
 namespace {
 
+// Of two tensors of one rank; where their sizes differ, the one of size 1 is repeated.
 class Sum final : public Op {
  public:
   explicit Sum(Activation activation) : bounds_(activation) {}
 
   Shape prepare(const OpTensors& tensors) override {
-    require(tensors.inputs.size() == 2 && tensors.inputs[0].shape == tensors.inputs[1].shape,
-            "the two inputs must have the same shape");
-    return tensors.inputs[0].shape;
+    require(tensors.inputs.size() == 2, "needs two inputs");
+    const Shape &a = tensors.inputs[0].shape, &b = tensors.inputs[1].shape;
+    bool fit = a.size() == b.size();
+    Shape sum = a;
+    for (size_t i = 0; fit && i < a.size(); ++i) {
+      fit = a[i] == b[i] || a[i] == 1 || b[i] == 1;
+      if (a[i] == 1) sum[i] = b[i];
+    }
+    require(fit, "inputs of the shapes " + text(a) + " and " + text(b) + " cannot be added");
+    return sum;
   }
 
   void run(const OpTensors& tensors, const OpContext&) override {
-    const auto* a = static_cast<const float*>(tensors.inputs[0].data);
-    const auto* b = static_cast<const float*>(tensors.inputs[1].data);
+    const TensorView &a = tensors.inputs[0], &b = tensors.inputs[1];
+    const Shape& shape = tensors.output.shape;
+    if (element_count(shape) == 0) return;
     auto* sum = static_cast<float*>(tensors.output.data);
-    const int64_t count = element_count(tensors.output.shape);
-    for (int64_t i = 0; i < count; ++i) sum[i] = bounds_(a[i] + b[i]);
+    add({shape.data(), shape.size()}, {a.shape.data(), static_cast<const float*>(a.data)},
+        {b.shape.data(), static_cast<const float*>(b.data)}, sum);
   }
 
  private:
+  struct Sizes {
+    const int64_t* sizes;
+    size_t rank;
+  };
+  struct Part {
+    const int64_t* sizes;
+    const float* data;
+  };
+
+  // One dimension after the other, until the rest is one block in all three.
+  void add(const Sizes& sum, const Part& a, const Part& b, float* out) const {
+    const auto count = [&](const int64_t* sizes) {
+      int64_t product = 1;
+      for (size_t i = 0; i < sum.rank; ++i) product *= sizes[i];
+      return product;
+    };
+    const int64_t total = count(sum.sizes);
+    if (count(a.sizes) == total && count(b.sizes) == total) {
+      for (int64_t i = 0; i < total; ++i) out[i] = bounds_(a.data[i] + b.data[i]);
+      return;
+    }
+    const int64_t length = sum.sizes[0];
+    const auto step = [&](const Part& part) {
+      return part.sizes[0] == 1 ? 0 : count(part.sizes) / part.sizes[0];
+    };
+    const int64_t step_a = step(a), step_b = step(b), step_out = total / length;
+    for (int64_t i = 0; i < length; ++i) {
+      add({sum.sizes + 1, sum.rank - 1}, {a.sizes + 1, a.data + i * step_a},
+          {b.sizes + 1, b.data + i * step_b}, out + i * step_out);
+    }
+  }
+
   const Bounds bounds_;
 };
 

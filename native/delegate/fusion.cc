@@ -11,9 +11,9 @@ namespace {
 
 class Fusion {
  public:
-  Fusion(const tfl::Context* context, const tfl::DelegateParams& params,
+  Fusion(const tfl::Context* context, const tfl::DelegateParams& params, bool shortcuts,
          std::vector<PartitionNode>* nodes)
-      : context_(context), params_(params), nodes_(*nodes) {}
+      : context_(context), params_(params), shortcuts_(shortcuts), nodes_(*nodes) {}
 
   // Fuses into the node at `at` what can be; returns where it then stands.
   size_t fuse_into(size_t at) {
@@ -109,7 +109,9 @@ class Fusion {
     PartitionNode &node = nodes_[*at], &taken = nodes_[next];
     const bool sum = is_sum(taken.steps);
     steps_ += taken.steps.size();
-    if (steps_ > BNN_MAX_STEPS || (sum && node.shortcut != tfl::kNoTensor)) return false;
+    if (steps_ > BNN_MAX_STEPS || (sum && (!shortcuts_ || node.shortcut != tfl::kNoTensor))) {
+      return false;
+    }
     for (EpilogueStep& step : taken.steps) node.op->fuse(std::move(step));
     if (sum) node.shortcut = taken.inputs[taken.inputs[0] == node.output ? 1 : 0];
     node.output = taken.output;
@@ -158,15 +160,16 @@ class Fusion {
 
   const tfl::Context* context_;
   const tfl::DelegateParams& params_;
+  const bool shortcuts_;
   std::vector<PartitionNode>& nodes_;
   size_t steps_ = 0;
 };
 
 }  // namespace
 
-void fuse_nodes(const tfl::Context* context, const tfl::DelegateParams& params,
+void fuse_nodes(const tfl::Context* context, const tfl::DelegateParams& params, bool shortcuts,
                 std::vector<PartitionNode>* nodes) {
-  Fusion fusion(context, params, nodes);
+  Fusion fusion(context, params, shortcuts, nodes);
   for (size_t i = 0; i < nodes->size(); ++i) {
     const PartitionNode& node = (*nodes)[i];
     if (!node.op->fuses() || !is_float(context, node.output)) continue;

@@ -13,7 +13,8 @@ namespace bnn {
 // it: MUL and ADD with a constant for each channel, activations, the addition of one shortcut; and
 // an LceQuantize of the result, whose bits are written in the same pass. Values are those of the
 // ops one by one, since every rounding stays.
-void fuse_nodes(const tfl::Context* context, const tfl::DelegateParams& params,
+// shortcuts: false leaves the additions of a shortcut on their own.
+void fuse_nodes(const tfl::Context* context, const tfl::DelegateParams& params, bool shortcuts,
                 std::vector<PartitionNode>* nodes);
 
 }  // namespace bnn

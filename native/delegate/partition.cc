@@ -36,19 +36,37 @@ ThreadPool* DelegateState::pool_of(int wanted) {
 }
 
 Partition::Partition(tfl::Context* context, const tfl::DelegateParams& params, DelegateState* state)
-    : state_(state) {
-  for (int index : *params.nodes_to_replace) nodes_.push_back(make_node(context, index));
-  if (state_->fuse) fuse_nodes(context, params, &nodes_);
+    : state_(state),
+      outputs_(std::as_const(*params.output_tensors).begin(),
+               std::as_const(*params.output_tensors).end()),
+      group_(state->groups.size()),
+      in_main_graph_(context == state->main_graph) {
+  if (in_main_graph_) state_->groups.emplace_back();
+  const auto made = [&](bool shortcuts) {
+    std::vector<PartitionNode> nodes;
+    for (int index : *params.nodes_to_replace) nodes.push_back(make_node(context, index));
+    if (state_->fuse) fuse_nodes(context, params, shortcuts, &nodes);
+    return nodes;
+  };
+  take_nodes(made(true));
+  const auto adds = [](const PartitionNode& node) { return node.shortcut != tfl::kNoTensor; };
+  if (std::any_of(nodes_.begin(), nodes_.end(), adds)) without_shortcuts_ = made(false);
+}
+
+void Partition::take_nodes(std::vector<PartitionNode> nodes) {
+  nodes_ = std::move(nodes);
+  internal_.clear();
   for (const PartitionNode& node : nodes_) {
     internal_[node.output];
     if (node.signs != tfl::kNoTensor) internal_[node.signs];
   }
-  for (int tensor : *params.output_tensors) internal_.erase(tensor);
-  if (context != state_->main_graph) return;
-  state_->groups.emplace_back();
+  for (int tensor : outputs_) internal_.erase(tensor);
+  if (!in_main_graph_ || group_ >= state_->groups.size()) return;
+  std::vector<std::vector<int>>& groups = state_->groups[group_];
+  groups.clear();
   for (const PartitionNode& node : nodes_) {
-    state_->groups.back().push_back(node.graph_nodes);
-    std::sort(state_->groups.back().back().begin(), state_->groups.back().back().end());
+    groups.push_back(node.graph_nodes);
+    std::sort(groups.back().begin(), groups.back().end());
   }
 }
 
@@ -134,9 +152,7 @@ void Partition::prepare(tfl::Context* context) {
   context_.backend = state_->backend;
   context_.threads = std::min(threads, kMaxThreads);
   context_.pool = state_->pool_of(context_.threads);
-  for (PartitionNode& node : nodes_) {
-    guarded(context, node, [&] { prepare_node(context, &node); });
-  }
+  prepare_nodes(context);
   plan_frames(nodes_, context_.threads, &internal_);
   const std::vector<BufferPlan> plans = plan_buffers(nodes_, &internal_);
   buffers_.resize(plans.size());
@@ -148,7 +164,19 @@ void Partition::prepare(tfl::Context* context) {
   lay_out();
 }
 
-void Partition::prepare_node(tfl::Context* context, PartitionNode* node) {
+void Partition::prepare_nodes(tfl::Context* context) {
+  for (PartitionNode& node : nodes_) {
+    bool as_fused = true;
+    guarded(context, node, [&] { as_fused = prepare_node(context, &node); });
+    if (as_fused) continue;
+    take_nodes(std::exchange(without_shortcuts_, {}));  // which have none, so this ends
+    prepare_nodes(context);
+    return;
+  }
+}
+
+// False if the shortcut does not have the shape of what it is added to.
+bool Partition::prepare_node(tfl::Context* context, PartitionNode* node) {
   OpTensors& tensors = node->tensors;
   tensors.inputs.clear();
   for (int index : node->inputs) {
@@ -159,8 +187,7 @@ void Partition::prepare_node(tfl::Context* context, PartitionNode* node) {
   tensors.shortcut = view(context, node->shortcut);
   tensors.signs = view(context, node->signs);
   const Shape shape = node->op->prepare(tensors);
-  require(node->shortcut == tfl::kNoTensor || tensors.shortcut.shape == shape,
-          "the shortcut that is added has another shape");
+  if (node->shortcut != tfl::kNoTensor && tensors.shortcut.shape != shape) return false;
   tensors.output.shape = shape;
   set_shape(context, node->output, shape, tensors.output.type);
   if (node->signs != tfl::kNoTensor) {
@@ -169,6 +196,7 @@ void Partition::prepare_node(tfl::Context* context, PartitionNode* node) {
     tensors.signs.shape = words;
     set_shape(context, node->signs, words, tfl::kInt32);
   }
+  return true;
 }
 
 void Partition::lay_out() {

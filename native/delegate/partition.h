@@ -48,13 +48,21 @@ class Partition {
   TensorView view(const tfl::Context* context, int index) const;
   void set_shape(tfl::Context* context, int index, const Shape& shape, tfl::Type type);
   PartitionNode make_node(tfl::Context* context, int index) const;
-  void prepare_node(tfl::Context* context, PartitionNode* node);
+  void take_nodes(std::vector<PartitionNode> nodes);
+  void prepare_nodes(tfl::Context* context);
+  bool prepare_node(tfl::Context* context, PartitionNode* node);
   void lay_out();
   void point(const tfl::Context* context, TensorView* view) const;
 
   DelegateState* state_;
   OpContext context_;
   std::vector<PartitionNode> nodes_;
+  // If shortcuts were fused: the nodes without that. In sizes other than the file's an addition may
+  // turn out to repeat the smaller of its inputs, and only here can the graph be read.
+  std::vector<PartitionNode> without_shortcuts_;
+  std::vector<int> outputs_;  // tensors that others read
+  size_t group_;              // its position in state_->groups, if it is of the main graph
+  bool in_main_graph_;
   InternalTensors internal_;
   std::vector<AlignedBuffer<char>> buffers_;
 };

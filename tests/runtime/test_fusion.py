@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from bnn_lab import Interpreter, kernels, reference
+from bnn_lab.errors import InputError
 from bnn_lab.profiling.node_clock import NodeClock
 
 SIZE = (1, 6, 5)
@@ -406,3 +407,46 @@ def test_a_constant_is_no_shortcut_when_the_batch_changes(graph, build):
     want = Interpreter(content, fuse=False).predict(x)
     got = Interpreter(content, resize=x.shape).predict(x)
     np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("first", [False, True], ids=["added", "first"])
+@pytest.mark.parametrize("after", ["", "RELU", "signs"])
+@pytest.mark.parametrize(
+    ("shape", "other"),
+    [((3, 6, 5), (1, 6, 5)), ((1, 6, 5), (3, 6, 5)), ((2, 6, 5), (2, 1, 1)), ((1, 6, 1), (4, 1, 5))],
+    ids=["its batch stays 1", "only its batch grows", "one pixel", "each is repeated"],
+)  # fmt: skip
+def test_sizes_in_which_a_shortcut_is_repeated(graph, shape, other, after, first):
+    """In the file both have one shape; asked for others, LiteRT repeats the smaller."""
+    c = graph.channels
+    graph.tensors["y"] = graph.tensor((*SIZE, c))
+    ends = ["c", "y"] if first else ["y", "c"]
+    graph.conv(graph.quantize("x", "q"), "c")
+    last = graph.float_op("ADD", ends, "s", activation=3)
+    if after == "RELU":
+        last = graph.float_op("MUL", [last, graph.constant("m")], "t", activation=1)
+    elif after == "signs":
+        last = graph.conv(graph.quantize(last, "q2"), "d")
+    content = graph.build_model(graph.tensors, graph.ops, ["x", "y"], [last, "s"])
+    rng = np.random.default_rng(4)
+    x = rng.normal(size=(*shape, c)).astype(np.float32)
+    y = rng.normal(size=(*other, c)).astype(np.float32)
+
+    def run(x, y, **options):
+        return Interpreter(content, resize=[x.shape, y.shape], **options).predict([x, y])
+
+    want = run(x, y, fuse=False)  # LiteRT adds
+    assert want[1].shape == np.broadcast_shapes(x.shape, y.shape)
+    for threads in (1, 2):
+        for found, wanted in zip(run(x, y, num_threads=threads), want, strict=True):
+            np.testing.assert_array_equal(found, wanted)
+
+
+def test_shapes_that_cannot_be_added(graph):
+    graph.tensors["y"] = graph.tensor((*SIZE, graph.channels))
+    graph.conv(graph.quantize("x", "q"), "c")
+    graph.float_op("ADD", ["c", "y"], "s")
+    content = graph.build_model(graph.tensors, graph.ops, ["x", "y"], ["s"])
+    sizes = [(3, 6, 5, graph.channels), (2, 6, 5, graph.channels)]
+    with pytest.raises(InputError, match=r"ADD \(output 's'\): inputs of the shapes .3, 6, 5"):
+        Interpreter(content, resize=sizes)
