@@ -156,7 +156,11 @@ class Bounds:
             if self.trained:
                 step = getattr(layer, "int8_step", 0.0)
             own[layer.name] = float(step)
-            if isinstance(layer, moves):
+            # TensorFlow gives what is averaged the scale of the average, and rounds twice.
+            averaged = hasattr(layer, "int8_step") and isinstance(
+                self.model.get_layer(self._before(layer)[0]), layers.AvgPool2D
+            )
+            if isinstance(layer, moves) or averaged:
                 for name in self._before(layer):
                     group[root(name)] = root(layer.name)
         widest: dict[str, float] = {}

@@ -64,7 +64,8 @@ class BinarizeOtherConvs(Pass):
         if filters is None or filters.ndim != 4 or not is_binary(source):
             return Refusal("its input or its filter is not a float32 tensor of ±1")
         magnitudes = channel_magnitudes(np.moveaxis(filters, where.axis, 0))
-        assert magnitudes is not None
+        if magnitudes is None:
+            return Refusal("its filter is not a float32 constant")
         bias = bias_or_zeros(op, len(magnitudes), at=where.bias)
         if bias is None:
             return Refusal("its bias is computed at run time")

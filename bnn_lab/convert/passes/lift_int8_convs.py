@@ -8,6 +8,10 @@
 =>
     x -> tfl.dequantize -> tfl.conv_2d float -> tfl.quantize
 
+    x (float, of two values) -> tfl.conv_2d with an int8 filter, whose result is float ("hybrid")
+=>
+    x -> tfl.conv_2d float
+
 The scale of a binary filter's channel is c / 127, so its int8 values are 127 and -127 throughout
 and c comes back exactly. Binary the layer needs no int8 at all; its result stays quantized.
 """
@@ -62,12 +66,15 @@ class LiftInt8Convs(Pass):
             return None
         layer: Any = op
         source = layer.operands[where.source]
-        if not is_int8(layer.results[0]) or not is_int8(source):
+        if _is_float(layer.results[0]) and _is_float(source):
+            known = is_binary(source)
+        elif is_int8(layer.results[0]) and is_int8(source):
+            quantize: Any = producer(source)
+            known = is_tfl(quantize, "quantize") and is_binary(quantize.operands[0])
+            source = quantize.operands[0] if known else source
+        else:
             return None
-        quantize: Any = producer(source)
-        if is_tfl(quantize, "quantize") and is_binary(quantize.operands[0]):
-            source = quantize.operands[0]
-        elif step_of(two_values_behind(source)[1]) is None:
+        if not known and step_of(two_values_behind(source)[1]) is None:
             return None
         filters = dequantized(layer.operands[where.filter])
         if filters is None:
@@ -77,7 +84,7 @@ class LiftInt8Convs(Pass):
         bias = None
         if len(layer.operands) > where.bias and not is_absent(layer.operands[where.bias]):
             bias = dequantized(layer.operands[where.bias])
-            if bias is None:
+            if bias is None and not _is_float(layer.operands[where.bias]):
                 return None
         return _Match(source, filters, bias)
 
@@ -100,7 +107,15 @@ class LiftInt8Convs(Pass):
             operands[where.bias] = bias.result
         name = op.tensor_name()
         result = tensor_type(F32, shape_of(op.results[0]))
+        if not is_int8(op.results[0]):
+            layer = with_operands(op, operands, result, name)
+            rewriter.replace(op, [*new_ops, layer])
+            return "input and filter are binary: the filter need not be int8"
         layer = with_operands(op, operands, result, f"{name}/float")
         quantize = make_tfl("quantize", [layer.results[0]], op.result_types, names=op.names)
         rewriter.replace(op, [*new_ops, layer, quantize])
         return "input and filter are binary: no int8 values are multiplied"
+
+
+def _is_float(value: SSAValue) -> bool:
+    return value.type.element_type == F32  # type: ignore[attr-defined]

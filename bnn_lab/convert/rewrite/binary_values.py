@@ -76,9 +76,11 @@ def channel_magnitudes(filters: NDArray) -> NDArray[np.float32] | None:
         filters: float32, output channel first.
 
     Returns:
-        float32 (O,), or None if some channel holds two magnitudes. A channel of zeros has c = 0
-        (a BatchNorm scale of 0 folded into it).
+        float32 (O,), or None if some channel holds two magnitudes, or the values are those of int8
+        without their scale. A channel of zeros has c = 0 (a BatchNorm scale of 0 folded into it).
     """
+    if filters.dtype != np.float32:
+        return None
     magnitude = np.abs(filters.reshape(filters.shape[0], -1))
     if not magnitude.size or not np.all(np.isfinite(magnitude)):
         return None

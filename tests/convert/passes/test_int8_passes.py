@@ -18,6 +18,8 @@ from bnn_lab.convert.passes.quantize_from_int8 import QuantizeFromInt8
 from bnn_lab.convert.passes.recognize_sign import RecognizeSign
 from bnn_lab.convert.passes.remove_dead_ops import RemoveDeadOps
 from bnn_lab.convert.passes.round_before_sign import RoundBeforeSign
+from bnn_lab.convert.pipeline import make_pipeline, run_pipeline
+from bnn_lab.convert.rewrite.int8_values import dequantized
 
 SHAPE = (1, 1, 1, 8)
 STEP = 0.25
@@ -188,3 +190,66 @@ def test_lift_int8_convs(graph, op_names, signs):
     lifted = [operand.owner.value.values for operand in conv.operands[1:]]
     np.testing.assert_allclose(lifted[0], values, rtol=1e-6)
     np.testing.assert_allclose(lifted[1], np.arange(8), rtol=1e-6)
+
+
+KINDS = {
+    # Axis of the output channels, and the table of the options.
+    "conv_2d": (0, "Conv2DOptions"),
+    "depthwise_conv_2d": (3, "DepthwiseConv2DOptions"),
+    "transpose_conv": (0, "TransposeConvOptions"),
+    "fully_connected": (0, "FullyConnectedOptions"),
+}
+
+
+def hybrid(graph, kind, values, source, *, as_floats=False):
+    """A layer of floats whose filter is int8, as TensorFlow writes it where an output is float."""
+    axis, table = KINDS[kind]
+    channels = values.shape[axis]
+    scales = tuple(float(scale) for scale in 0.01 * np.arange(1, channels + 1))
+    quant = QuantParams(scales, (0,) * channels, axis)
+    filters = Const.of(values.astype(np.int8), "filter", tensor_type(I8, values.shape, quant))
+    if as_floats:
+        filters = Const.of(dequantized(filters.result), "filter")
+    graph.block.add_op(filters)
+    bias = graph.const(np.arange(channels, dtype=np.float32))
+    operands = [source, filters.result, bias]
+    options = {"padding": "valid", "strideH": 1, "strideW": 1}
+    if kind == "fully_connected":
+        return graph.op(kind, *operands, shape=(1, channels), table=table)
+    if kind == "transpose_conv":
+        operands = [graph.const(np.int32([1, 7, 7, channels])), filters.result, source, bias]
+        return graph.op(kind, *operands, shape=(1, 7, 7, channels), table=table, **options)
+    if kind == "depthwise_conv_2d":
+        options["depthMultiplier"] = 1
+    return graph.op(kind, *operands, shape=(1, 3, 3, channels), table=table, **options)
+
+
+@pytest.mark.parametrize("binary", [True, False], ids=["binary", "three values"])
+@pytest.mark.parametrize("given", ["sign", "0 and 1"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_int8_filter_of_a_float_layer(
+    new_graph, litert, executable, interpreters, op_names, signs, rng, kind, given, binary
+):
+    shape = (1, 32) if kind == "fully_connected" else IMAGE
+    sizes = {"fully_connected": (8, 32), "depthwise_conv_2d": (1, 3, 3, 32)}
+    values = 127 * signs(*sizes.get(kind, (8, 3, 3, 32)))
+    if not binary:
+        values[:, 1::2] = 0
+    data = rng.normal(size=shape).astype(np.float32)
+
+    def network(as_floats=False):
+        graph = new_graph()
+        x = graph.input(*shape)
+        source = graph.sign(x) if given == "sign" else graph.op("sign", graph.op("relu", x))
+        return graph.module(hybrid(graph, kind, values, source, as_floats=as_floats))
+
+    module = network()
+    results = run_pipeline(module, make_pipeline(lce_compatible=False))
+    # A transposed layer of 0 and 1 has another sum at each edge.
+    taken = binary and not (kind == "transpose_conv" and given == "0 and 1")
+    layers = ("lq.Bconv2d", "lq.Depthwise2d", "lq.Transpose2d")
+    assert any(name in layers for name in op_names(module)) is taken, results
+    # LiteRT rounds what such a layer reads, and ±1 is then 1 part in 255 off; bits are not.
+    (want,) = litert(executable(network(as_floats=taken)), data)
+    (got,) = interpreters["bnn_lab"](executable(module), data)
+    np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-3)
