@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import repeat
+
 import numpy as np
+import pandas as pd
 import pytest
 
+from bnn_lab.convert import calibration
 from bnn_lab.convert.calibration import ModelInput, calibration_samples
 from bnn_lab.errors import InputError
 
@@ -12,6 +16,34 @@ IMAGE = ModelInput("image", (1, 4, 4, 3), np.dtype("float32"))
 MASK = ModelInput("mask", (1, 4), np.dtype("float32"))
 IMAGES = np.random.default_rng(0).normal(size=(6, 4, 4, 3)).astype(np.float32)
 MASKS = np.ones((6, 4), np.float32)
+
+
+class Numbered:
+    """As a dataset of PyTorch, or a Keras Sequence."""
+
+    def __init__(self, items):
+        self.items = items
+
+    def __len__(self):
+        return len(self.items)
+
+    def __getitem__(self, index):
+        return self.items[index % len(self.items)]  # iterated, it never ends
+
+
+class NeedsDetach:
+    """As a tensor of PyTorch that takes part in training."""
+
+    shape, dtype = (6, 4, 4, 3), "float32"
+
+    def __array__(self, *args, **options):
+        raise RuntimeError("use tensor.detach().numpy() instead")
+
+
+def as_objects(items):
+    made = np.empty(len(items), object)
+    made[:] = list(items)
+    return made
 
 
 def read(data, *inputs):
@@ -29,6 +61,9 @@ FORMS = {
     "generator": lambda: (image for image in IMAGES),
     "batches": lambda: lambda: iter([IMAGES[:4], IMAGES[4:]]),
     "map": lambda: map(lambda image: image[None], IMAGES),
+    "array of arrays": lambda: as_objects(IMAGES),
+    "series": lambda: pd.Series(list(IMAGES)),
+    "numbered items": lambda: Numbered(IMAGES),
 }
 
 
@@ -94,10 +129,19 @@ BAD = {
     "function of a number": (lambda: 3, "the function for calibration data gives int"),
     "strings": (np.full((2, 4, 4, 3), "a"), "of the type <U1. Fix: pass numbers"),
     "complex": (IMAGES.astype(complex), "of the type complex128"),
-    "labels": (lambda: ((image, np.int64(3)) for image in IMAGES), "holds 2 arrays, .* 1 inputs"),
+    "labels": (lambda: ((image, np.int64(3)) for image in IMAGES), "holds 2 arrays, .* 1 input. "),
+    "labels beside": ((IMAGES, np.arange(6)), "the model's inputs alone.* without labels"),
+    "labels of items": (Numbered([(image, 3) for image in IMAGES]), "perhaps labels"),
+    "one image": (IMAGES[0], r"a single sample. Fix: .*data\[None\]"),
+    "channels first": (np.zeros((2, 3, 4, 4)), "transpose it"),
+    "None": (lambda: iter([None]), "of the type NoneType"),
+    "no end": (lambda: repeat(IMAGES[0]), "perhaps no end. Fix: .*take"),
+    "needs an argument": (lambda number: IMAGES, "it take no argument"),
+    "cannot be read": (NeedsDetach(), "not an array .*detach"),
     "another name": ({"picture": IMAGES}, "lacks the input 'image'; it has picture"),
     "sample of another name": (lambda: iter([{"a": IMAGES[0]}]), "sample 0 lacks the input"),
     "fails": (lambda: (1 / (len(image) - 4) for image in IMAGES), "fails behind 0 samples"),
+    "fails at once": ((1 / (len(image) - 4) for image in IMAGES), "fails behind 0 samples"),
 }
 
 
@@ -117,11 +161,44 @@ def test_refused(case):
         ([IMAGES, MASKS[:3]], r"holds \[3, 6\] samples"),
         (lambda: iter(IMAGES), "sample 0 is one value, and the model has 2 inputs|holds"),
         (lambda: iter([[IMAGES[:2], MASKS[:1]]]), r"batches of \[2, 1\]"),
+        ([MASKS, IMAGES], r"the model reads 'image' \(N, 4, 4, 3\), 'mask' \(N, 4\). Fix"),
+        (lambda: iter([((IMAGES[0], MASKS[0]), 3)]), "perhaps labels. Fix: give only inputs"),
+        (lambda: iter([({"image": IMAGES[0]}, 3)]), "perhaps labels. Fix: give only inputs"),
     ],
 )
 def test_refused_of_two(data, message):
     with pytest.raises(InputError, match=message):
         read(data, IMAGE, MASK)
+
+
+def test_tables():
+    row = ModelInput("row", (1, 3), np.dtype("float32"))
+    frame = pd.DataFrame({"a": [1, 2], "b": [0.5, 1.5], "c": [True, False]})
+    (first,), (second,) = read(frame, row)
+    np.testing.assert_array_equal([first[0], second[0]], [[1, 0.5, 1], [2, 1.5, 0]])
+    with pytest.raises(InputError, match="sample 1, input 'row': it holds nan"):
+        read(frame.assign(b=[1, None]), row)
+    with pytest.raises(InputError, match=r"column that is not of numbers .*Fix: pass the columns"):
+        read(frame.assign(b=["x", "y"]), row)
+    with pytest.raises(InputError, match=r"shape \(1, 2\), and the model reads \(3,\)"):
+        read(frame[["a", "b"]], row)
+
+
+@pytest.mark.parametrize(("value", "fits"), [(255, True), (300, False), (-1, False), (0.5, False)])
+def test_numbers_that_an_integer_input_cannot_hold(value, fits):
+    pixels = ModelInput("pixels", (1, 4), np.dtype("uint8"))
+    if fits:
+        assert read(np.full((2, 4), value), pixels)[1][0].dtype == np.uint8
+        return
+    with pytest.raises(InputError, match=rf"holds {value}, and the model reads uint8. Fix"):
+        read(np.full((2, 4), value), pixels)
+
+
+def test_a_generator_of_much_data_is_not_kept_whole(monkeypatch):
+    monkeypatch.setattr(calibration, "MOST_KEPT", 5 * IMAGES[0].nbytes)
+    with pytest.raises(InputError, match=r"only once takes .* after 6 samples"):
+        read(image for image in IMAGES)
+    assert len(read(lambda: (image for image in IMAGES))) == 6
 
 
 class TestConversion:
@@ -157,6 +234,8 @@ class TestConversion:
             (image for image in IMAGES),
         ):
             assert self.convert(model, data) == whole
+        with pytest.raises(InputError, match=r"perhaps no end. Fix: .*dataset.take\(200\)"):
+            self.convert(model, tf.data.Dataset.from_tensor_slices(IMAGES).repeat())
 
     @pytest.mark.parametrize("value", [np.inf, np.nan])
     def test_what_would_end_the_process(self, model, value):

@@ -30,6 +30,7 @@ from bnn_lab.convert.rewrite.reasons import why_float
 from bnn_lab.convert.rewrite.windows import same_pads_nothing
 from bnn_lab.reference import window_axis
 
+_OWN_OPS = "pass lce_compatible=False for a file that runs on bnn_lab alone"
 _WHAT = {"depthwise_conv_2d": "a depthwise", "transpose_conv": "a transposed"}
 
 
@@ -56,6 +57,9 @@ class BinarizeOtherConvs(Pass):
         depthwise, where = is_tfl(op, "depthwise_conv_2d"), LAYER_OPS[op.MNEMONIC]
         source = op.operands[where.source]
         if refusal := why_float(op):
+            if self.lce_compatible and refusal.advice:
+                also = f"{refusal.advice}, and {_OWN_OPS}, since LCE has no op for it"
+                return Refusal(refusal.reason, also)
             return refusal
         type_: Any = source.type
         if type_.element_type != F32 or len(shape_of(source)) != 4 or min(shape_of(source)) < 0:
@@ -76,7 +80,7 @@ class BinarizeOtherConvs(Pass):
             return Refusal(
                 f"it is {_WHAT[op.MNEMONIC]} convolution on binary values, and LCE has no op for "
                 "it; it computes in float, with the same result",
-                "pass lce_compatible=False for a file that runs on bnn_lab alone",
+                _OWN_OPS,
             )
         after = None if op.activation == "none" else op.activation
         if after is not None and after not in MNEMONICS:

@@ -32,13 +32,14 @@ class ExplainFloatOps(Pass):
         layer = layer_op(op, *_SUBJECTS)
         if layer is None or not isinstance(op, TflOp):
             return None
-        computed = is_tfl(op, "batch_matmul") and constant(op.operands[layer.filter]) is None
-        refusal = None if computed else why_float(op)
+        # Of the others it does not matter: no quantizer would help.
+        refusal = why_float(op) if is_tfl(op, "fully_connected") else None
         if refusal is not None:
             return Refusal(f"it is {layer.what}, and {refusal.reason}", refusal.advice)
-        given = "of two computed values" if computed else "on binary values"
+        computed = is_tfl(op, "batch_matmul") and constant(op.operands[layer.filter]) is None
+        given = " of two computed values" if computed else ""
         return Refusal(
-            f"it is {layer.what} {given}, for which there is no binary kernel; it computes in "
+            f"it is {layer.what}{given}, for which there is no binary kernel; it computes in "
             "float, with the same result"
         )
 

@@ -95,7 +95,7 @@ def describe_filter(filters: NDArray) -> str:
     magnitude = np.abs(filters.reshape(filters.shape[0], -1))
     channel = int(np.argmax(magnitude.min(axis=1) != magnitude.max(axis=1)))
     low, high = magnitude[channel].min(), magnitude[channel].max()
-    if low == 0:
+    if low == 0 and bool(np.isin(magnitude[channel], (low, high)).all()):
         return f"output channel {channel} holds zeros besides ±{high:.6g}"
     return f"output channel {channel} holds magnitudes from {low:.6g} to {high:.6g}"
 

@@ -25,6 +25,10 @@ from bnn_lab.convert.rewrite.pointwise import chain_of
 from bnn_lab.convert.rewrite.steps import Pieces, pieces_of, step_of, two_values_behind
 
 STE_SIGN = 'use input_quantizer="ste_sign"'
+_SPLIT = (
+    'write it as a QuantDepthwiseConv2D and a QuantConv2D of size 1 with input_quantizer="ste_sign"'
+    ' and kernel_quantizer="ste_sign"'
+)
 _IMAGE = (
     "it reads the model's input: binarizing the image costs accuracy, so networks keep such a "
     "layer float"
@@ -51,6 +55,8 @@ def why_float(op: TflOp) -> Refusal | None:
         return (given and _with_place(op, given)) or kernel
     if _is_quantized(op.operands[layer.source]):
         return given
+    if given.advice == _SPLIT:
+        return _with_place(op, given)
     both = f'use input_quantizer="ste_sign" and {layer.larq_option}="ste_sign"'
     reason = f"{given.reason}, and neither is its filter"
     return _with_place(op, Refusal(reason, both))
@@ -120,6 +126,9 @@ def _input_fault(source: SSAValue) -> Refusal | None:
     value = two_values_behind(source)[1]
     if step_of(value) is not None:
         return None
+    # As TensorFlow names the halves of a separable convolution, between which nothing can stand.
+    if is_tfl(maker, "depthwise_conv_2d") and "/separable_conv2d/" in name_of(source):
+        return Refusal("its pointwise half reads the sums of its depthwise half", _SPLIT)
     chain = chain_of(value, through_signs=True)
     pieces = pieces_of(chain) if chain.jumps else None
     if pieces is not None:
