@@ -105,7 +105,7 @@ def test_verdicts(by_name):
     ("name", "reason"),
     [
         ("stem", "a model input"),
-        ("separable", "sums computed by"),
+        ("separable", "its pointwise half reads the sums of its depthwise half"),
         ("kernel_only", "is not binary"),
         ("dorefa", "takes 4 values, 0, 1, 2 and 3, as ternary and DoReFa"),
         ("ternary", "takes 3 values, -1, 0 and 1"),

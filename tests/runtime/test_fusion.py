@@ -413,9 +413,14 @@ def test_a_constant_is_no_shortcut_when_the_batch_changes(graph, build):
 @pytest.mark.parametrize("after", ["", "RELU", "signs"])
 @pytest.mark.parametrize(
     ("shape", "other"),
-    [((3, 6, 5), (1, 6, 5)), ((1, 6, 5), (3, 6, 5)), ((2, 6, 5), (2, 1, 1)), ((1, 6, 1), (4, 1, 5))],
+    [
+        ((3, 6, 5), (1, 6, 5)),
+        ((1, 6, 5), (3, 6, 5)),
+        ((2, 6, 5), (2, 1, 1)),
+        ((1, 6, 1), (4, 1, 5)),
+    ],
     ids=["its batch stays 1", "only its batch grows", "one pixel", "each is repeated"],
-)  # fmt: skip
+)
 def test_sizes_in_which_a_shortcut_is_repeated(graph, shape, other, after, first):
     """In the file both have one shape; asked for others, LiteRT repeats the smaller."""
     c = graph.channels
