@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -89,16 +88,13 @@ def _kernels() -> list[Check]:
         fix = "build it: pip install -e . in the repository, or install a wheel"
         return [Check("compiled kernels", WRONG, f"do not load: {error}", fix)]
     checks = [Check("compiled kernels", OK, ", ".join(available))]
-    forced = os.environ.get("BNN_LAB_BACKEND")
     try:
-        active = kernels.active_backend()
+        choice = kernels.backend_choice()
     except BnnLabError as error:
         fix = "unset BNN_LAB_BACKEND, or name one of: " + ", ".join(available)
         return [*checks, Check("backend in use", WRONG, str(error), fix)]
-    if forced and active != available[-1]:
-        fix = f"unset BNN_LAB_BACKEND to use the default, {available[-1]}"
-        return [*checks, Check("backend in use", NOTE, f"{active}, forced", fix)]
-    return [*checks, Check("backend in use", OK, active)]
+    found = "; ".join(filter(None, (f"{choice.name}: {choice.reason}", choice.problem)))
+    return [*checks, Check("backend in use", NOTE if choice.fix else OK, found, choice.fix)]
 
 
 def _litert() -> Check:

@@ -49,7 +49,7 @@ def litert_call(
             values, which is all the same to most models' speed.
         num_threads: threads of the interpreter and of the binary kernels.
         delegate: load bnn_lab's delegate; without it the file runs as on any LiteRT.
-        backend: kernel backend, default BNN_LAB_BACKEND or the fastest.
+        backend: kernel backend, default the active one.
         fuse: see `bnn_lab.Interpreter`.
 
     Returns:

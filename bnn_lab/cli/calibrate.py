@@ -1,4 +1,4 @@
-"""`bnn-lab calibrate`: fits the cost model to this machine."""
+"""`bnn-lab calibrate`: chooses the kernel backend of this CPU and fits the cost model to it."""
 
 from __future__ import annotations
 
@@ -24,8 +24,46 @@ def calibrate_command(
         Path | None, typer.Option(help="Write here instead of where bnn_lab looks for it.")
     ] = None,
     force: Annotated[bool, typer.Option(help="Write it even if no round was quiet.")] = False,
+    backend_only: Annotated[
+        bool, typer.Option("--backend-only", help="Choose the backend and fit nothing.")
+    ] = False,
 ) -> None:
-    """Measure layers of many shapes and fit the cost model to this machine (about a minute)."""
+    """Choose the kernel backend, where the CPU leaves a choice, and fit the cost model (a minute).
+
+    Where the CPU has tiles (amx), it runs a chain of layers on them and on popcounts for some
+    seconds. What is faster becomes the default on this CPU; BNN_LAB_BACKEND and `backend=` win
+    over it. With --output nothing is chosen.
+    """
+    if output is None:
+        _choose_backend()
+    elif backend_only:
+        raise typer.BadParameter("--backend-only writes no cost model; leave out --output")
+    if backend_only:
+        return
+    _fit(threads, backend, rounds, output, force)
+
+
+def _choose_backend() -> None:
+    from bnn_lab import kernels
+    from bnn_lab.measure.backend_duel import measure_duel, save_duel
+
+    with console().status("choosing the kernel backend"):
+        duel = measure_duel()
+    if duel is not None:
+        written(save_duel(duel), "choice of the kernel backend")
+    choice = kernels.backend_choice()
+    say(f"kernel backend: {choice.name} ({choice.reason})")
+    if duel is not None and choice.source == "environment":
+        say(f"without BNN_LAB_BACKEND: {duel.chosen} ({duel.reason()})")
+
+
+def _fit(
+    threads: list[int] | None,
+    backend: list[str] | None,
+    rounds: int,
+    output: Path | None,
+    force: bool,
+) -> None:
     import msgspec
     from rich.table import Table
 

@@ -15,7 +15,7 @@ def profile_command(
     file: Annotated[Path, typer.Argument(help="A .tflite file.")],
     threads: Annotated[int, typer.Option(min=1, max=256, help="Of the interpreter.")] = 1,
     backend: Annotated[
-        str | None, typer.Option(help="Kernel backend; default BNN_LAB_BACKEND or the fastest.")
+        str | None, typer.Option(help="Kernel backend; default the active one.")
     ] = None,
     fuse: Annotated[
         bool, typer.Option(help="Let binary convolutions take in the float ops around them.")

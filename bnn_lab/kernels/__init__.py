@@ -4,7 +4,7 @@ dense layers.
 Each function equals its namesake in `bnn_lab.reference` or `bnn_lab.ternary_reference` exactly, on
 every backend. A backend is one instruction set, named by `all_backends`; the fastest that this CPU
 supports is used unless the environment variable BNN_LAB_BACKEND or a `backend` argument names
-another.
+another. Which is the fastest is measured where flags of the CPU do not tell (`backend_choice`).
 
 Arrays that are C-contiguous are not copied, and the GIL is released while a kernel runs.
 """
@@ -17,6 +17,7 @@ from bnn_lab.kernels.backends import (
     resolve_backend,
 )
 from bnn_lab.kernels.bits import bitpack, bmaxpool2d, unpack
+from bnn_lab.kernels.choice import BackendChoice, backend_choice
 from bnn_lab.kernels.convolution import (
     BConv2D,
     BDepthwise2D,
@@ -33,11 +34,13 @@ __all__ = [
     "BDense",
     "BDepthwise2D",
     "BTranspose2D",
+    "BackendChoice",
     "BackendInfo",
     "TernaryDense",
     "active_backend",
     "all_backends",
     "available_backends",
+    "backend_choice",
     "bconv2d",
     "bdense",
     "bdepthwise2d",

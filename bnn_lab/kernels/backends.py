@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from bnn_lab import _native
 from bnn_lab.errors import BackendError
 from bnn_lab.kernels._checks import call
+from bnn_lab.kernels.choice import unnamed_backend
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,15 @@ def available_backends() -> list[str]:
 
 
 def active_backend() -> str:
-    """Name of the backend in use: $BNN_LAB_BACKEND, or the last available one.
+    """Name of the backend in use; `backend_choice` says why.
+
+    It is $BNN_LAB_BACKEND, or the one that a stored calibration of this CPU chose, or the last
+    available one.
 
     Raises:
         BackendError: BNN_LAB_BACKEND names a backend that is unknown or that this CPU lacks.
     """
-    return call(_native.active_backend)
+    return resolve_backend(None)
 
 
 def resolve_backend(backend: str | None) -> str:
@@ -68,13 +72,13 @@ def resolve_backend(backend: str | None) -> str:
 
 
 def backend_name(backend: str | None) -> str:
-    """What the compiled module takes for a `backend` argument: "" for None.
+    """What the compiled module takes for a `backend` argument: "" for its default.
 
     Raises:
         BackendError: it is not a name.
     """
     if backend is None:
-        return ""
+        return unnamed_backend()
     if not isinstance(backend, str) or not backend:
         raise BackendError(
             f"backend must be one of {', '.join(available_backends())}, not {backend!r}"

@@ -198,7 +198,7 @@ def profile(
         x: samples as for `Interpreter.predict`; the first batch is used. None makes up normally
             distributed values, which is all the same to most models' speed.
         num_threads: threads of the interpreter, 1 to 256.
-        backend: name of a kernel backend, default BNN_LAB_BACKEND or the fastest.
+        backend: name of a kernel backend, default the active one.
         fuse: see `bnn_lab.Interpreter`. False gives each op a row of its own.
         rounds: timing samples, at least 1.
         signature: which of the file's entry points to run, default its first graph.

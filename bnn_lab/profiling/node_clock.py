@@ -73,7 +73,7 @@ def open_litert(
         content: bytes of a `.tflite` file.
         num_threads: threads of the interpreter.
         delegate: load bnn_lab's delegate.
-        backend: name of a kernel backend, default BNN_LAB_BACKEND or the fastest.
+        backend: name of a kernel backend, default the active one.
         fuse: see `bnn_lab.Interpreter`.
         probe: one more delegate, applied last; gets the partitions of ours.
         xnnpack: run float and int8 ops on XNNPACK.

@@ -102,7 +102,7 @@ def load_delegate(
     experimental_delegates=[bnn_lab.load_delegate()])``; a delegate serves one interpreter.
 
     Args:
-        backend: name of a kernel backend; default BNN_LAB_BACKEND or the fastest available.
+        backend: name of a kernel backend; default the active one.
         num_threads: threads of the binary ops, default those of the interpreter.
         fuse: also take over the float ops that fit into a binary convolution (MUL, ADD, SUB and
             PRELU with a constant for each channel, LEAKY_RELU and the other activations, the

@@ -49,7 +49,7 @@ class Interpreter:
         flatbuffer_model: the model as bytes, or the path of a `.tflite` file.
         num_threads: threads of binary and float ops, 1 to 256.
         backend: name of a kernel backend (see `bnn_lab.kernels.available_backends`), default
-            BNN_LAB_BACKEND or the fastest.
+            the active one.
         fuse: run the float ops around binary convolutions inside them where that is possible (see
             `load_delegate`). Results are the same.
         use_reference: use the plainest code there is, to find out whether a doubtful result comes

@@ -1,14 +1,15 @@
-"""`.tflite` files of single layers, written without TensorFlow: to test or time a layer alone."""
+"""`.tflite` files of one layer or a chain of them, written without TensorFlow: to test or time."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bnn_lab.errors import InputError
-from bnn_lab.reference import WORD_BITS, Words, word_count
+from bnn_lab.reference import WORD_BITS, Words, pack_bits, word_count
 from bnn_lab.tflite import layer_shapes as kinds
 from bnn_lab.tflite.forms import FLOAT32, INT8
 from bnn_lab.tflite.layer_shapes import LayerShape
@@ -69,6 +70,38 @@ def conv_file(
         stride_width=stride,
     )
     writer.op("LceBconv2d", operands, [writer.output(output_shape, np.float32, "y")], options)
+    return writer.finish()
+
+
+def residual_chain_file(stages: Sequence[tuple[int, int]], layers: int) -> bytes:
+    """Chains of binary 3x3 convolutions with a shortcut around each, as in Bi-Real Net.
+
+    Args:
+        stages: (size, channels) of the square images, a chain each, from an input of its own to an
+            output of its own.
+        layers: convolutions of each chain. All have weights of their own, random ones.
+
+    Returns:
+        The file's contents; inputs and outputs are float32 of shape (1, size, size, channels).
+    """
+    random = np.random.default_rng(0)
+    writer = GraphWriter()
+    for size, channels in stages:
+        shape, packed = (1, size, size, channels), (1, size, size, word_count(channels))
+        options = encode("LceBconv2d", channels_in=channels, padding="same", pad_values=1)
+        x = writer.input(shape, np.float32)
+        for layer in range(layers):
+            signs = random.random((channels, 3, 3, channels)) < 0.5
+            bits, y = writer.tensor(packed, np.int32), writer.tensor(shape, np.float32)
+            factors = np.full(channels, 0.01, np.float32)
+            offsets = random.normal(size=channels).astype(np.float32)
+            operands = [bits, *map(writer.constant, (pack_bits(signs), factors, offsets)), -1]
+            writer.op("LceQuantize", [x], [bits], encode("LceQuantize"))
+            writer.op("LceBconv2d", operands, [y], options)
+            last = layer + 1 == layers
+            total = (writer.output if last else writer.tensor)(shape, np.float32)
+            writer.op("ADD", [y, x], [total], builtin("AddOptions"))
+            x = total
     return writer.finish()
 
 

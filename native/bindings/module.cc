@@ -23,6 +23,7 @@
 #include "bnn/dispatch.h"
 #include "bnn/ternary.h"
 #include "core_latency.h"
+#include "cpu_identity.h"
 #include "read_memory.h"
 
 namespace nb = nanobind;
@@ -444,9 +445,12 @@ NB_MODULE(_native, m) {
     }
     return all;
   });
-  m.def("active_backend", [] { return std::string(bnn::select_backend("").name); });
   m.def("select_backend",
         [](const std::string& name) { return std::string(bnn::select_backend(name).name); });
+  m.def("cpu_identity", [] {
+    const bnn::CpuIdentity c = bnn::cpu_identity();
+    return nb::make_tuple(c.vendor, c.name, c.family, c.model, c.stepping);
+  });
   m.def("bitpack", &bitpack);
   m.def("unpack_f32", &unpack_f32);
   m.def("unpack_i8", &unpack_i8);
