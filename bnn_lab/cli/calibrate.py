@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bnn_lab.cli.terminal import console, say, say_noise, written
+from bnn_lab.cli.terminal import console, say, say_noise, warn, written
 
 
 def calibrate_command(
@@ -35,7 +35,7 @@ def calibrate_command(
     over it. With --output nothing is chosen.
     """
     if output is None:
-        _choose_backend()
+        _choose_backend(go_on=not backend_only)
     elif backend_only:
         raise typer.BadParameter("--backend-only writes no cost model; leave out --output")
     if backend_only:
@@ -43,12 +43,19 @@ def calibrate_command(
     _fit(threads, backend, rounds, output, force)
 
 
-def _choose_backend() -> None:
+def _choose_backend(*, go_on: bool) -> None:
     from bnn_lab import kernels
     from bnn_lab.measure.backend_duel import measure_duel, save_duel
+    from bnn_lab.measure.noise import NoisyMachineError
 
-    with console().status("choosing the kernel backend"):
-        duel = measure_duel()
+    duel = None
+    try:
+        with console().status("choosing the kernel backend"):
+            duel = measure_duel()
+    except NoisyMachineError as error:
+        if not go_on:
+            raise
+        warn(str(error))
     if duel is not None:
         written(save_duel(duel), "choice of the kernel backend")
     choice = kernels.backend_choice()

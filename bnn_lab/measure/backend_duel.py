@@ -2,8 +2,8 @@
 
 One hot layer would flatter tiles: they want their weights from the first-level cache and take some
 100 us to reach full speed. So 16 layers run one after the other, each with its own weights, and
-fused as in a network. Every round counts, also those in which other work shares the core, because
-that is what decides.
+fused as in a network. Rounds in which another hyperthread shares the core count, because that is
+what decides; those in which the system took the CPU away say nothing of either backend.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from bnn_lab.errors import BnnLabError, InputError
 from bnn_lab.kernels import choice
 from bnn_lab.kernels.choice_file import SCHEMA, ChoiceFile, Duel, chosen, parse
 from bnn_lab.measure.host import real_host
+from bnn_lab.measure.noise import NoisyMachineError, interruptions
 from bnn_lab.measure.timing import measure
 from bnn_lab.runtime.delegate import load_delegate
 from bnn_lab.runtime.litert import open_litert
@@ -30,6 +31,7 @@ STAGES = ((56, 64), (28, 128), (14, 256), (7, 512))  # size and channels, as in 
 LAYERS = 4  # of each
 LEAST_ROUNDS = 40
 MOST_ROUNDS = 4000
+LEAST_COUNTED = 10
 _WARMUP = 3
 
 
@@ -51,6 +53,7 @@ def measure_duel(
         InputError: `seconds` is negative or not finite.
         BnnLabError: the two compute different results, which is a fault of bnn_lab.
         EmulatedError: this CPU is emulated.
+        NoisyMachineError: other work took the CPU away in nearly every round.
     """
     if not 0 <= seconds < float("inf"):
         raise InputError(f"measure_duel({seconds=}): must be a number, at least 0.")
@@ -69,10 +72,17 @@ def measure_duel(
     first = measure(named, rounds=5, warmup=_WARMUP, round_seconds=0)
     once = sum(timing.median for timing in first.timings)
     rounds = int(np.clip(seconds / once, LEAST_ROUNDS, MOST_ROUNDS))
-    table = measure(named, rounds=rounds, warmup=_WARMUP, round_seconds=0)
-    lower, median, upper = np.percentile(
-        table[pair[0]].seconds / table[pair[1]].seconds, (25, 50, 75)
+    table = measure(
+        named, rounds=rounds, warmup=_WARMUP, round_seconds=0, interruptions=interruptions
     )
+    counted = int(table.counted.sum())
+    if counted < LEAST_COUNTED:
+        raise NoisyMachineError(
+            f"choosing a backend: other work took the CPU away in all but {counted} of {rounds} "
+            f"rounds, so {pair[0]} stays the default. Fix: stop other work and try again"
+        )
+    quotients = table[pair[0]].seconds / table[pair[1]].seconds
+    lower, median, upper = np.percentile(quotients, (25, 50, 75))
     return Duel(
         cpu=cpu,
         bnn_lab=__version__,
@@ -82,7 +92,7 @@ def measure_duel(
         lower_quartile=float(lower),
         median=float(median),
         upper_quartile=float(upper),
-        rounds=rounds,
+        rounds=len(quotients),
         chosen=chosen(*pair, float(lower)),
     )
 

@@ -261,7 +261,7 @@ def measure_watched(
         rounds=rounds,
         between=watch.probe,
         counts=watch.round_is_quiet,
-        interruptions=_interruptions,
+        interruptions=interruptions,
         go_on=lambda counted, tried: _go_on(counted, tried, rounds),
         **options,
     )
@@ -296,7 +296,7 @@ def _all() -> float | None:
     return cpu_seconds_of_all()
 
 
-def _interruptions() -> int:
+def interruptions() -> int:
     """How often the system gave this thread's CPU to others; 0 where it does not tell."""
     try:
         import resource

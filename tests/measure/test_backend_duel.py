@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bnn_lab import _native, doctor, kernels
+from bnn_lab.cli import calibrate as calibrate_module
 from bnn_lab.cli.main import app
 from bnn_lab.errors import BnnLabError, InputError
 from bnn_lab.kernels import choice
@@ -20,6 +21,7 @@ from bnn_lab.kernels.choice_file import Cpu
 from bnn_lab.measure import backend_duel
 from bnn_lab.measure.backend_duel import measure_duel, save_duel
 from bnn_lab.measure.host import EmulatedError
+from bnn_lab.measure.noise import NoisyMachineError
 from bnn_lab.measure.timing import Timing, TimingTable
 
 AVAILABLE = kernels.available_backends()
@@ -47,7 +49,7 @@ def other_cpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
     choice.forget()
 
 
-def pretend(monkeypatch: pytest.MonkeyPatch, gains: list[float]) -> None:
+def pretend(monkeypatch: pytest.MonkeyPatch, gains: list[float], undisturbed: int = 99) -> None:
     """Let the default take these times as long as the other one, in as many rounds."""
     rival = np.linspace(1e-3, 2e-3, len(gains))
     times = {DEFAULT: rival * gains, RIVAL: rival}
@@ -55,15 +57,20 @@ def pretend(monkeypatch: pytest.MonkeyPatch, gains: list[float]) -> None:
     def fake(calls: dict[str, Any], **_: Any) -> TimingTable:
         for call in calls.values():
             call()
-        return TimingTable(tuple(Timing(name, times[name], 1) for name in calls))
+        counted = np.arange(100) < undisturbed
+        return TimingTable(tuple(Timing(name, times[name], 1) for name in calls), counted)
 
     monkeypatch.setattr(backend_duel, "measure", fake)
 
 
-def test_real_rounds_are_measured_and_the_choice_follows_from_them() -> None:
+def test_real_rounds_are_measured_and_the_choice_follows_from_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(backend_duel, "LEAST_COUNTED", 0)  # other tests run beside this one
     duel = measure_duel(**SMALL)
     assert duel is not None
-    assert (duel.default, duel.rival, duel.rounds) == (DEFAULT, RIVAL, backend_duel.LEAST_ROUNDS)
+    assert (duel.default, duel.rival) == (DEFAULT, RIVAL)
+    assert 0 < duel.rounds <= backend_duel.LEAST_ROUNDS
     assert duel.cpu == Cpu("GenuineFake", "Fake 9000", 6, 143, 8)
     assert 0 < duel.lower_quartile <= duel.median <= duel.upper_quartile
     save_duel(duel)
@@ -144,6 +151,20 @@ def test_different_results_choose_nothing(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_duration_that_is_none(seconds: float) -> None:
     with pytest.raises(InputError, match="seconds"):
         measure_duel(seconds)
+
+
+def test_rounds_without_the_cpu_choose_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backend_duel, "measure_duel", functools.partial(measure_duel, **SMALL))
+    pretend(monkeypatch, [1.5] * 4, undisturbed=9)
+    done = CliRunner().invoke(app, ["calibrate", "--backend-only"])
+    assert isinstance(done.exception, NoisyMachineError)
+    assert f"all but 9 of {backend_duel.LEAST_ROUNDS} rounds" in str(done.exception)
+    assert not choice.choice_path().exists()
+    assert kernels.active_backend() == DEFAULT
+
+    monkeypatch.setattr(calibrate_module, "_fit", lambda *_: None)
+    output = calibrate()
+    assert "warning: choosing a backend" in output and f"kernel backend: {DEFAULT}" in output
 
 
 def test_an_emulated_cpu_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:

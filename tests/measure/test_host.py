@@ -127,7 +127,7 @@ def watch(
     monkeypatch.setattr(noise, "_LOOK_SECONDS", 0.01)
     monkeypatch.setattr(noise._Usage, "cpus_of_others", lambda self: others)
     monkeypatch.setattr(noise, "_usable_cpus", lambda: 2)
-    monkeypatch.setattr(noise, "_interruptions", lambda: 0)
+    monkeypatch.setattr(noise, "interruptions", lambda: 0)
     made = NoiseWatch(threads)
     monkeypatch.setattr(made, "_sample", Samples(*seconds))
     return made
