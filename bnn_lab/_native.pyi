@@ -80,6 +80,7 @@ class TernaryDense:
         self,
         weights: NDArray[uint8],
         channels_in: int,
+        trits_per_byte: int,
         scale: float,
         bias: NDArray[float32] | None,
         backend: str,
@@ -88,3 +89,5 @@ class TernaryDense:
     def repeat(self, x: NDArray[float32], repeats: int, num_threads: int) -> None: ...
     @property
     def backend(self) -> str: ...
+    @property
+    def trits_per_byte(self) -> int: ...

@@ -127,6 +127,11 @@ def unpack_base3(packed: NDArray[np.uint8], channels: int) -> Trits:
     return codes.reshape(*packed.shape[:-1], -1)[..., :channels].astype(np.int8) - np.int8(1)
 
 
+# How each packed form is made and undone, by how many trits a byte has.
+PACK = {TRITS_OF_2BIT: pack_2bit, TRITS_OF_BASE3: pack_base3}
+UNPACK = {TRITS_OF_2BIT: unpack_2bit, TRITS_OF_BASE3: unpack_base3}
+
+
 def _in_bytes(trits: Trits, count: int) -> NDArray[np.uint8]:
     """Codes in rows of `count`, shape (..., bytes, count), filled up with 0."""
     fill = -trits.shape[-1] % count

@@ -11,6 +11,7 @@ import typer
 from bnn_lab._files import write_whole
 from bnn_lab.cli.terminal import console, say, write_file
 from bnn_lab.errors import InputError
+from bnn_lab.ternary_reference import TRITS_OF_2BIT
 
 
 def convert_command(
@@ -27,6 +28,9 @@ def convert_command(
     lce_compatible: Annotated[
         bool, typer.Option(help="Use only ops that LCE's interpreter knows.")
     ] = True,
+    trits_per_byte: Annotated[
+        int, typer.Option(help="How many ternary weights a byte of the file holds, 4 or 5.")
+    ] = TRITS_OF_2BIT,
     signature: Annotated[
         str | None, typer.Option(help="Which signature of a SavedModel; default serving_default.")
     ] = None,
@@ -45,6 +49,7 @@ def convert_command(
         "inference_input_type": input_type,
         "inference_output_type": output_type,
         "lce_compatible": lce_compatible,
+        "trits_per_byte": trits_per_byte,
     }
     with console().status("loading TensorFlow") as status:
         # Late: `bnn-lab --help` must not wait for TensorFlow.
@@ -88,10 +93,10 @@ def _convert_keras(
 
     progress(f"loading {path.name}")
     model = load_keras_model(path, trust=trust)
-    lce_compatible = options.pop("lce_compatible")
+    chosen = {name: options.pop(name) for name in ("lce_compatible", "trits_per_byte")}
     return convert_with_progress(
         model,
-        make_pipeline(lce_compatible=lce_compatible),
+        make_pipeline(**chosen),
         Quantization(*options.values()),
         require=True,
         progress=progress,

@@ -13,6 +13,7 @@ from bnn_lab.convert.pipeline import make_pipeline, run_pipeline
 from bnn_lab.convert.stages import SIGNATURE, import_stock, require_binary
 from bnn_lab.convert.stock import FixedFunction, Quantization, RepresentativeData
 from bnn_lab.errors import ConversionError, InputError
+from bnn_lab.ternary_reference import TRITS_OF_2BIT
 
 _KERAS_METADATA = "keras_metadata.pb"
 # A Sequential model says the third where others say the first.
@@ -84,6 +85,7 @@ def convert_saved_model(
     inference_input_type: str = "float32",
     inference_output_type: str = "float32",
     lce_compatible: bool = True,
+    trits_per_byte: int = TRITS_OF_2BIT,
     trust: bool = False,
 ) -> bytes:
     """Convert a signature of a SavedModel to a `.tflite` model with binary ops.
@@ -97,6 +99,7 @@ def convert_saved_model(
         inference_input_type: see `convert_keras_model`.
         inference_output_type: see `convert_keras_model`.
         lce_compatible: see `convert_keras_model`.
+        trits_per_byte: see `convert_keras_model`.
         trust: see `load_keras_model`.
 
     Returns:
@@ -111,7 +114,8 @@ def convert_saved_model(
     path = Path(path)
     quantization = Quantization(representative_dataset, inference_input_type, inference_output_type)
     _, module = import_stock(_signature_function(path, signature, trust), path.name, quantization)
-    results = run_pipeline(module, make_pipeline(lce_compatible=lce_compatible))
+    pipeline = make_pipeline(lce_compatible=lce_compatible, trits_per_byte=trits_per_byte)
+    results = run_pipeline(module, pipeline)
     require_binary(module, results, path.name)
     return export_model(module)
 

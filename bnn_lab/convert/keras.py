@@ -18,6 +18,7 @@ from bnn_lab.convert.rewrite.base import Outcome, Role
 from bnn_lab.convert.stages import import_stock, require_binary
 from bnn_lab.convert.stock import Quantization
 from bnn_lab.convert.tracing import concrete_function, model_name
+from bnn_lab.ternary_reference import TRITS_OF_2BIT
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ def convert_keras_model(
     inference_input_type: str = ...,
     inference_output_type: str = ...,
     lce_compatible: bool = ...,
+    trits_per_byte: int = ...,
     report: Literal[False] = ...,
 ) -> bytes: ...
 
@@ -74,6 +76,7 @@ def convert_keras_model(
     inference_input_type: str = ...,
     inference_output_type: str = ...,
     lce_compatible: bool = ...,
+    trits_per_byte: int = ...,
     report: Literal[True],
 ) -> tuple[bytes, Report]: ...
 
@@ -85,6 +88,7 @@ def convert_keras_model(
     inference_input_type: str = "float32",
     inference_output_type: str = "float32",
     lce_compatible: bool = True,
+    trits_per_byte: int = TRITS_OF_2BIT,
     report: bool = False,
 ) -> bytes | tuple[bytes, Report]:
     """Convert a Keras model with larq layers to a `.tflite` model with binary ops.
@@ -105,6 +109,8 @@ def convert_keras_model(
         inference_output_type: "float32", or "int8" for an int8 model.
         lce_compatible: False also makes depthwise and transposed convolutions binary, and
             `BitLinear` layers ternary, by ops that only bnn_lab's runtime knows.
+        trits_per_byte: how many ternary weights a byte of the file holds. 5 make the file of large
+            models a fifth smaller, and faster where `bnn-lab bench study ternary` says so.
         report: also say what became of each layer.
 
     Returns:
@@ -114,12 +120,12 @@ def convert_keras_model(
         ConversionError: not a tf_keras model, a Keras 3 model, not built, dynamic dimensions,
             mixed precision, or TensorFlow's converter rejects it.
         InputError: `representative_dataset` does not fit the model's inputs, or a type is unknown
-            or int8 for a float model.
+            or int8 for a float model, or `trits_per_byte` is neither 4 nor 5.
         NoBinaryLayerError: no layer of the model can be binary; says why for each. Where a large
             model's Keras layers prove it, before any work.
     """
     quantization = Quantization(representative_dataset, inference_input_type, inference_output_type)
-    pipeline = make_pipeline(lce_compatible=lce_compatible)
+    pipeline = make_pipeline(lce_compatible=lce_compatible, trits_per_byte=trits_per_byte)
     tflite, made = convert_with_progress(model, pipeline, quantization, require=True)
     return (tflite, made()) if report else tflite
 

@@ -41,26 +41,35 @@ from bnn_lab.convert.passes.scale_before_pool import ScaleBeforePool
 from bnn_lab.convert.passes.shrink_filters import ShrinkFilters
 from bnn_lab.convert.passes.ternary_dense import MakeTernaryDense
 from bnn_lab.convert.rewrite.base import Outcome, Pass, Role, Together
-from bnn_lab.errors import BnnLabError, ModelFileError
+from bnn_lab.errors import BnnLabError, InputError, ModelFileError
+from bnn_lab.ternary_reference import PACK, TRITS_OF_2BIT
 
 Step = Pass | Together
 
 
-def make_pipeline(*, lce_compatible: bool = True) -> tuple[Step, ...]:
+def make_pipeline(
+    *, lce_compatible: bool = True, trits_per_byte: int = TRITS_OF_2BIT
+) -> tuple[Step, ...]:
     """The passes in order; `order_faults` checks it against what each needs and gives.
 
     Args:
         lce_compatible: use only what the Larq Compute Engine's own interpreter can run. Otherwise
             depthwise and transposed convolutions become binary ops of bnn_lab's, `BitLinear` layers
             ternary ones, and convolutions padded with zeros may clamp and write bits.
+        trits_per_byte: how the weights of ternary layers are packed, 4 or 5.
 
     Returns:
         The passes.
+
+    Raises:
+        InputError: `trits_per_byte` is neither.
     """
+    if isinstance(trits_per_byte, bool) or trits_per_byte not in PACK:
+        raise InputError(f"trits_per_byte must be 4 or 5, not {trits_per_byte!r}")
     return (
         RemoveDeadOps(),
         FoldConstants(),
-        MakeTernaryDense(lce_compatible),
+        MakeTernaryDense(lce_compatible, trits_per_byte),
         RecognizeSign(),
         QuantizeAfterMoves(),
         LiftInt8Convs(),

@@ -11,7 +11,7 @@ from bnn_lab import _native
 from bnn_lab.errors import InputError
 from bnn_lab.kernels import _checks as checks
 from bnn_lab.kernels.backends import backend_name
-from bnn_lab.ternary_reference import TRITS_OF_2BIT
+from bnn_lab.ternary_reference import PACK, TRITS_OF_2BIT
 
 _OP = "ternary_dense"
 MOST_CHANNELS = 2**22  # sums of codes times activations stay inside int32
@@ -23,15 +23,22 @@ class TernaryDense:
     With one sample (generating a token) it reads each weight once and is bound by memory; with more
     (reading a prompt) the samples share what was read.
 
+    Five weights in a byte are a fifth fewer bytes to read than four, and more work to take out of
+    them: faster where weights come from memory and the backend can do it, slower where a cache
+    holds them.
+
     Args:
-        weights: uint8, shape (O, ceil(channels_in / 4)), of `ternary_reference.pack_2bit`.
+        weights: uint8, shape (O, ceil(channels_in / trits_per_byte)), of
+            `ternary_reference.pack_2bit` or `ternary_reference.pack_base3`.
         channels_in: input channels K, at most 2^22.
+        trits_per_byte: 4 or 5, as the weights are packed.
         scale: of the weights.
         bias: float32 (O,), or None.
         backend: name of a backend, default the active one.
 
     Raises:
-        InputError: a shape, dtype or number does not fit, or the weights hold a code of 3.
+        InputError: a shape, dtype or number does not fit, or a byte of the weights holds a code of
+            3 or is above 242.
         BackendError: `backend` is unknown or not supported.
     """
 
@@ -40,17 +47,20 @@ class TernaryDense:
         weights: NDArray[np.uint8],
         *,
         channels_in: int,
+        trits_per_byte: int = TRITS_OF_2BIT,
         scale: float = 1.0,
         bias: NDArray[np.float32] | None = None,
         backend: str | None = None,
     ) -> None:
         self.channels_in = checks.integer(_OP, "channels_in", channels_in, 1, MOST_CHANNELS)
         packed = checks.array(_OP, "weights", weights, np.uint8, 2)
-        width = -(-self.channels_in // TRITS_OF_2BIT)
+        of_byte = checks.integer(_OP, "trits_per_byte", trits_per_byte, min(PACK), max(PACK))
+        width = -(-self.channels_in // of_byte)
         if not len(packed) or packed.shape[1] != width:
             raise InputError(
-                f"{_OP}: weights for {self.channels_in} input channels have shape (O, {width}) "
-                f"with O at least 1, not {packed.shape}; pack them with ternary_reference.pack_2bit"
+                f"{_OP}: weights for {self.channels_in} input channels, {of_byte} in a byte, have "
+                f"shape (O, {width}) with O at least 1, not {packed.shape}; pack them with "
+                f"ternary_reference.{PACK[of_byte].__name__}"
             )
         if not isinstance(scale, (int, float, np.floating, np.integer)) or not np.isfinite(scale):
             raise InputError(f"{_OP}: scale must be a finite number, not {scale!r}")
@@ -63,6 +73,7 @@ class TernaryDense:
             _native.TernaryDense,
             packed,
             self.channels_in,
+            of_byte,
             float(scale),
             bias,
             backend_name(backend),
@@ -72,6 +83,14 @@ class TernaryDense:
     def backend(self) -> str:
         """Name of the backend that the weights are packed for."""
         return self._dense.backend
+
+    @property
+    def trits_per_byte(self) -> int:
+        """How many weights lie in a byte of what the backend multiplies from.
+
+        4 whatever was given, where the backend has no kernel for 5.
+        """
+        return self._dense.trits_per_byte
 
     def __call__(self, x: NDArray[np.float32], *, num_threads: int = 1) -> NDArray[np.float32]:
         """Quantize `x` and multiply (see `ternary_reference.ternary_dense`).

@@ -62,7 +62,7 @@ def op_macs(
             return prod(output) * source[-2 if options.get("adjX") else -1]
         case "FULLY_CONNECTED":  # the input may have any shape
             return prod(output) * filters[-1]
-        case "BnnLabTernaryDense":  # its weights lie four in a byte
+        case "BnnLabTernaryDense":  # its weights lie several in a byte
             return prod(output) * options["channels_in"]
         case "TRANSPOSE_CONV" | "CONV_3D_TRANSPOSE":
             return over_pixels(source, prod(filters))

@@ -70,8 +70,8 @@ CUSTOM_OPS = {
         ("channels_in", "output_height", "output_width"),
         {**_STRIDES, "padding": "valid", "fused_activation_function": "none"},
     ),
-    # Operands: input, weights of 2 bits, scale.
-    "BnnLabTernaryDense": CustomOp(3, ("channels_in",), {}),
+    # Operands: input, packed weights, scale.
+    "BnnLabTernaryDense": CustomOp(3, ("channels_in",), {"trits_per_byte": 4}),
 }
 
 

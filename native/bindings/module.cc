@@ -351,10 +351,11 @@ class BTransposeConv2D {
 
 class TernaryDense {
  public:
-  TernaryDense(Array<uint8_t, 2> weights, int64_t channels_in, float scale,
+  TernaryDense(Array<uint8_t, 2> weights, int64_t channels_in, int64_t trits_per_byte, float scale,
                std::optional<Array<float, 1>> bias, const std::string& backend)
-      : dense_(bnn::select_backend(backend), checked(weights, channels_in, bias),
-               static_cast<int64_t>(weights.shape(0)), weights.data(), scale,
+      : dense_(bnn::select_backend(backend), checked(weights, channels_in, trits_per_byte, bias),
+               static_cast<int64_t>(weights.shape(0)),
+               static_cast<bnn::TernaryForm>(trits_per_byte), weights.data(), scale,
                bias ? bias->data() : nullptr) {}
 
   // int8 gives int32 accumulators, float32 the layer's result.
@@ -378,12 +379,17 @@ class TernaryDense {
   }
 
   std::string backend() const { return dense_.backend().name; }
+  int trits_per_byte() const { return static_cast<int>(dense_.form()); }
 
  private:
   static int64_t checked(const Array<uint8_t, 2>& weights, int64_t channels_in,
-                         const std::optional<Array<float, 1>>& bias) {
+                         int64_t trits_per_byte, const std::optional<Array<float, 1>>& bias) {
+    if (trits_per_byte != 4 && trits_per_byte != 5) {
+      throw std::invalid_argument("trits_per_byte must be 4 or 5");
+    }
     if (channels_in < 1 || channels_in > bnn::kMaxTernaryChannels ||
-        static_cast<int64_t>(weights.shape(1)) != (channels_in + 3) / 4) {
+        static_cast<int64_t>(weights.shape(1)) !=
+            (channels_in + trits_per_byte - 1) / trits_per_byte) {
       throw std::invalid_argument("the weights' bytes do not fit the number of channels");
     }
     if (bias && bias->shape(0) != weights.shape(0)) {
@@ -481,13 +487,14 @@ NB_MODULE(_native, m) {
       .def("macs", &BConv2D::macs)
       .def_prop_ro("backend", &BConv2D::backend);
   nb::class_<TernaryDense>(m, "TernaryDense")
-      .def(nb::init<Array<uint8_t, 2>, int64_t, float, std::optional<Array<float, 1>>,
+      .def(nb::init<Array<uint8_t, 2>, int64_t, int64_t, float, std::optional<Array<float, 1>>,
                     const std::string&>(),
-           nb::arg("weights"), nb::arg("channels_in"), nb::arg("scale"), nb::arg("bias").none(),
-           nb::arg("backend"))
+           nb::arg("weights"), nb::arg("channels_in"), nb::arg("trits_per_byte"), nb::arg("scale"),
+           nb::arg("bias").none(), nb::arg("backend"))
       .def("run", &TernaryDense::run)
       .def("repeat", &TernaryDense::repeat)
-      .def_prop_ro("backend", &TernaryDense::backend);
+      .def_prop_ro("backend", &TernaryDense::backend)
+      .def_prop_ro("trits_per_byte", &TernaryDense::trits_per_byte);
   nb::class_<BTransposeConv2D>(m, "BTransposeConv2D")
       .def(nb::init<Array<int32_t, 4>, const Options&, const std::string&>())
       .def("run", &BTransposeConv2D::run)

@@ -12,7 +12,8 @@ class TernaryDenseOp final : public Op {
  public:
   TernaryDenseOp(const Options& options, const bnn_backend& backend)
       : backend_(backend),
-        channels_in_(options.get("channels_in", 1, static_cast<int32_t>(kMaxTernaryChannels))) {}
+        channels_in_(options.get("channels_in", 1, static_cast<int32_t>(kMaxTernaryChannels))),
+        form_(static_cast<TernaryForm>(options.get("trits_per_byte", 4, 5))) {}
 
   Shape prepare(const OpTensors& tensors) override {
     const std::vector<TensorView>& inputs = tensors.inputs;
@@ -39,18 +40,20 @@ class TernaryDenseOp final : public Op {
  private:
   void create(const TensorView& weights, const TensorView& scale) {
     require_rank(weights, 2, "the weights");
-    const int64_t width = (channels_in_ + 3) / 4, outputs = weights.shape[0];
+    const int64_t of_byte = static_cast<int64_t>(form_), outputs = weights.shape[0];
+    const int64_t width = (channels_in_ + of_byte - 1) / of_byte;
     require(outputs >= 1 && outputs <= kMaxTernaryChannels,
             "the weights have shape " + text(weights.shape));
     const auto* packed = constant<uint8_t>(weights, tfl::kInt8, {outputs, width}, "the weights");
     const float factor = *constant<float>(scale, tfl::kFloat32, {1}, "the scale");
     require(std::isfinite(factor), "the scale is not finite");
-    dense_ =
-        std::make_unique<TernaryDense>(backend_, channels_in_, outputs, packed, factor, nullptr);
+    dense_ = std::make_unique<TernaryDense>(backend_, channels_in_, outputs, form_, packed, factor,
+                                            nullptr);
   }
 
   const bnn_backend& backend_;
   const int64_t channels_in_;
+  const TernaryForm form_;
   std::unique_ptr<TernaryDense> dense_;
 };
 

@@ -87,16 +87,17 @@ def cases() -> dict[str, bytes]:
         encode("LceBMaxPool2d", filter_height=2, filter_width=3, **window),
         [x, tensor(INT32, 1, 5, 3, 2)],
     )
-    made["ternary"] = case(
-        "BnnLabTernaryDense",
-        encode("BnnLabTernaryDense", channels_in=10),
-        [
-            tensor(FLOAT, 2, 3, 10),
-            tensor(constant(INT8), 5, 3),
-            tensor(f, 1),
-            tensor(FLOAT, 2, 3, 5),
-        ],
-    )
+    for trits_per_byte, width in ((4, 3), (5, 2)):
+        made[f"ternary_{trits_per_byte}"] = case(
+            "BnnLabTernaryDense",
+            encode("BnnLabTernaryDense", channels_in=10, trits_per_byte=trits_per_byte),
+            [
+                tensor(FLOAT, 2, 3, 10),
+                tensor(constant(INT8), 5, width),
+                tensor(f, 1),
+                tensor(FLOAT, 2, 3, 5),
+            ],
+        )
     return made
 
 

@@ -30,6 +30,36 @@ float largest_magnitude(const float* x, int64_t channels) {
   return *std::max_element(largest, largest + kLanes);
 }
 
+constexpr int64_t depth_of(TernaryForm form) {  // of a group
+  return form == TernaryForm::kTwoBits ? BNN_TERNARY_DEPTH : BNN_BASE3_DEPTH;
+}
+
+// The codes of one row.
+template <int kBase, int kOfByte>
+void unpack(const uint8_t* row, int64_t channels, uint8_t* codes) {
+  for (int64_t k = 0; k < channels; k += kOfByte) {
+    int byte = row[k / kOfByte];
+    if (kBase == 3 && byte > 242) {
+      throw std::invalid_argument("ternary: a byte of five weights is above 242; pack it again");
+    }
+    const auto left = static_cast<int>(std::min<int64_t>(kOfByte, channels - k));
+    for (int j = 0; j < left; ++j, byte /= kBase) codes[k + j] = static_cast<uint8_t>(byte % kBase);
+  }
+  if (kBase == 4 && std::find(codes, codes + channels, 3) != codes + channels) {
+    throw std::invalid_argument("ternary: a weight's code is 3; pack it again");
+  }
+}
+
+TernaryForm form_on(const bnn_backend& backend, TernaryForm form) {
+  const bool as_it_is = form == TernaryForm::kTwoBits || backend.ternary_base3 != nullptr;
+  return as_it_is ? form : TernaryForm::kTwoBits;
+}
+
+auto multiply_on(const bnn_backend& backend, TernaryForm form) {
+  if (form == TernaryForm::kBaseThree) return backend.ternary_base3;
+  return backend.ternary != nullptr ? backend.ternary : select_backend("scalar").ternary;
+}
+
 }  // namespace
 
 void quantize_absmax(const float* x, int64_t samples, int64_t channels, int8_t* values,
@@ -57,33 +87,48 @@ void quantize_absmax(const float* x, int64_t samples, int64_t channels, int8_t* 
 }
 
 TernaryDense::TernaryDense(const bnn_backend& backend, int64_t channels_in, int64_t channels_out,
-                           const uint8_t* packed, float scale, const float* bias)
+                           TernaryForm form, const uint8_t* packed, float scale, const float* bias)
     : backend_(&backend),
-      multiply_(backend.ternary != nullptr ? backend.ternary : select_backend("scalar").ternary),
+      form_(form_on(backend, form)),
+      multiply_(multiply_on(backend, form_)),
       channels_in_(channels_in),
       channels_out_(channels_out),
-      groups_((channels_in + BNN_TERNARY_DEPTH - 1) / BNN_TERNARY_DEPTH),
-      step_(groups_ * BNN_TERNARY_DEPTH + kGap),
+      groups_((channels_in + depth_of(form_) - 1) / depth_of(form_)),
+      step_(groups_ * depth_of(form_) + kGap),
       scale_(scale) {
   if (channels_in < 1 || channels_in > kMaxTernaryChannels || channels_out < 1 ||
       channels_out > kMaxTernaryChannels) {
     throw std::invalid_argument("ternary: channels must lie in [1, " +
                                 std::to_string(kMaxTernaryChannels) + "]");
   }
-  const int64_t blocks = (channels_out + BNN_BLOCK - 1) / BNN_BLOCK;
-  const int64_t block_bytes = groups_ * BNN_TERNARY_BYTES, row_bytes = (channels_in + 3) / 4;
+  pack(form, packed);
+  if (bias != nullptr) bias_.assign(bias, bias + channels_out);
+}
+
+void TernaryDense::pack(TernaryForm form, const uint8_t* packed) {
+  const int64_t blocks = (channels_out_ + BNN_BLOCK - 1) / BNN_BLOCK;
+  const int64_t block_bytes = groups_ * BNN_TERNARY_BYTES, depth = depth_of(form_);
+  const int64_t of_byte = static_cast<int64_t>(form);
+  const int64_t row_bytes = (channels_in_ + of_byte - 1) / of_byte;
   weights_ = AlignedBuffer<uint8_t>(static_cast<size_t>(blocks * block_bytes));
-  for (int64_t o = 0; o < channels_out; ++o) {
+  std::vector<uint8_t> codes(static_cast<size_t>(groups_ * depth));  // 0 past the depth
+  for (int64_t o = 0; o < channels_out_; ++o) {
     const uint8_t* row = packed + o * row_bytes;
-    uint8_t* block = weights_.data() + o / BNN_BLOCK * block_bytes + o % BNN_BLOCK * 4;
-    for (int64_t k = 0; k < channels_in; ++k) {
-      const int code = row[k / 4] >> (k % 4 * 2) & 3;
-      if (code == 3) throw std::invalid_argument("ternary: a weight's code is 3; pack it again");
-      block[k / BNN_TERNARY_DEPTH * BNN_TERNARY_BYTES + k % 4] |=
-          static_cast<uint8_t>(code << (k % BNN_TERNARY_DEPTH / 4 * 2));
+    (form == TernaryForm::kTwoBits ? unpack<4, 4> : unpack<3, 5>)(row, channels_in_, codes.data());
+    uint8_t* group = weights_.data() + o / BNN_BLOCK * block_bytes + o % BNN_BLOCK * 4;
+    const uint8_t* code = codes.data();
+    for (int64_t g = 0; g < groups_; ++g, group += BNN_TERNARY_BYTES, code += depth) {
+      for (int i = 0; i < 4; ++i) {
+        const uint8_t* c = code + i;
+        if (form_ == TernaryForm::kTwoBits) {
+          group[i] = static_cast<uint8_t>(c[0] | c[4] << 2 | c[8] << 4 | c[12] << 6);
+        } else {
+          const int value = (((c[0] * 3 + c[4]) * 3 + c[8]) * 3 + c[12]) * 3 + c[16];
+          group[i] = static_cast<uint8_t>((value * 256 + 242) / 243);
+        }
+      }
     }
   }
-  if (bias != nullptr) bias_.assign(bias, bias + channels_out);
 }
 
 void TernaryDense::reserve(int64_t samples) {

@@ -441,9 +441,19 @@ void compare_bits(const std::vector<const bnn_backend*>& backends, int rounds) {
 // --- ternary
 // ----------------------------------------------------------------------------------
 
-void compare_ternary(std::vector<const bnn_backend*> backends, int rounds) {
+// Four codes of 2 bits, or five to the base 3 as a fraction of 256.
+uint8_t random_codes(bool base3, bool largest) {
+  int value = 0;
+  for (int j = 0; j < (base3 ? 5 : 4); ++j) {
+    value = value * (base3 ? 3 : 4) + (largest ? 2 : static_cast<int>(random_int(0, 2)));
+  }
+  return static_cast<uint8_t>(base3 ? (value * 256 + 242) / 243 : value);
+}
+
+void compare_ternary(std::vector<const bnn_backend*> backends, int rounds, bool base3) {
+  const auto kernel = [=](const bnn_backend* b) { return base3 ? b->ternary_base3 : b->ternary; };
   const auto last = std::remove_if(backends.begin(), backends.end(),
-                                   [](const bnn_backend* b) { return b->ternary == nullptr; });
+                                   [=](const bnn_backend* b) { return kernel(b) == nullptr; });
   backends.erase(last, backends.end());
   Guarded input, weights, sums;
   for (int round = 0; round < rounds; ++round) {
@@ -452,19 +462,14 @@ void compare_ternary(std::vector<const bnn_backend*> backends, int rounds) {
     s.groups = static_cast<int32_t>(deep ? random_int(100, 2000) : random_int(1, 40));
     s.samples = static_cast<int32_t>(chance(40) ? 1 : random_int(1, deep ? 4 : 33));
     s.channels = static_cast<int32_t>(chance(40) ? BNN_BLOCK : random_int(1, BNN_BLOCK));
-    const int32_t depth = s.groups * BNN_TERNARY_DEPTH;
+    const int32_t depth = s.groups * (base3 ? BNN_BASE3_DEPTH : BNN_TERNARY_DEPTH);
     s.input_step = static_cast<ptrdiff_t>(depth + random_int(0, 20));
     s.output_step = static_cast<ptrdiff_t>(s.channels + random_int(0, 40));
     std::vector<int8_t> x(static_cast<size_t>((s.samples - 1) * s.input_step + depth));
     const int extreme = deep ? one_of({-128, 127}) : 0;
     for (auto& v : x) v = static_cast<int8_t>(deep ? extreme : random_int(-128, 127));
     std::vector<uint8_t> w(static_cast<size_t>(s.groups) * BNN_TERNARY_BYTES);
-    for (auto& byte : w) {
-      byte = 0;
-      for (int j = 0; j < 4; ++j) {
-        byte |= static_cast<uint8_t>((deep ? 2 : random_int(0, 2)) << 2 * j);
-      }
-    }
+    for (auto& byte : w) byte = random_codes(base3, deep);
     std::vector<int32_t> totals(static_cast<size_t>(s.samples));
     for (auto& v : totals) v = static_cast<int32_t>(random_int(-100000, 100000));
     const bool at_end = chance(50);
@@ -472,10 +477,10 @@ void compare_ternary(std::vector<const bnn_backend*> backends, int rounds) {
     s.weights = weights.place(w, at_end);
     s.sums = sums.place(totals, at_end);
     const auto outputs = static_cast<size_t>((s.samples - 1) * s.output_step + s.channels);
-    compare_outputs<int32_t>("ternary", backends, s.samples, s.groups, outputs, at_end,
-                             [&](const bnn_backend& backend, int32_t* out) {
+    compare_outputs<int32_t>(base3 ? "base3" : "ternary", backends, s.samples, s.groups, outputs,
+                             at_end, [&](const bnn_backend& backend, int32_t* out) {
                                s.output = out;
-                               backend.ternary(&s);
+                               kernel (&backend)(&s);
                              });
   }
 }
@@ -511,7 +516,7 @@ int main(int argc, char** argv) {
   for (const bnn_backend* backend : emulated) printf(" %s", backend->name);
   printf("\n");
   compare_bits(all, rounds);
-  compare_ternary(all, rounds);
+  for (bool base3 : {false, true}) compare_ternary(all, rounds, base3);
   if (failures > 0) fprintf(stderr, "%d mismatches\n", failures);
   return failures > 0 ? 1 : 0;
 }

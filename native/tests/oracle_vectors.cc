@@ -228,7 +228,8 @@ bool check_bmaxpool2d(const bnn_backend& backend, const Case& c) {
 bool check_ternary(const bnn_backend& backend, const Case& c) {
   const int32_t* p = c.parameters.data();
   const Array& x = c.arrays[0];
-  bnn::TernaryDense dense(backend, p[2], p[3], c.arrays[1].as<uint8_t>(), *c.arrays[2].as<float>(),
+  bnn::TernaryDense dense(backend, p[2], p[3], static_cast<bnn::TernaryForm>(p[4]),
+                          c.arrays[1].as<uint8_t>(), *c.arrays[2].as<float>(),
                           c.arrays[3].as<float>());
   static bnn::ThreadPool pool(4);
   for (int threads : kThreads) {

@@ -343,7 +343,8 @@ def ternary_cases(rng: np.random.Generator) -> Iterator[Case]:
     for depth, outputs, samples in itertools.product(depths, [1, 31, 32, 33, 70], [1, 3, 8, 35]):
         trits = rng.integers(-1, 2, (outputs, depth)).astype(np.int8)
         scale = np.float32(rng.uniform(0.01, 2))
-        packed = ternary.pack_2bit(trits)
+        trits_per_byte = int(rng.choice(list(ternary.PACK)))
+        packed = ternary.PACK[trits_per_byte](trits)
         if rng.random() < 0.5:
             x = rng.integers(-128, 128, (samples, depth)).astype(np.int8)
             arrays = [x, packed, np.array([scale]), None, ternary.ternary_gemm(x, trits)]
@@ -352,7 +353,8 @@ def ternary_cases(rng: np.random.Generator) -> Iterator[Case]:
             bias = rng.standard_normal(outputs).astype(np.float32) if rng.random() < 0.5 else None
             expected = ternary.ternary_dense(x, trits, float(scale), bias)
             arrays = [x, packed, np.array([scale]), bias, expected]
-        yield Case("ternary", [DTYPES.index(x.dtype.name), samples, depth, outputs], arrays)
+        parameters = [DTYPES.index(x.dtype.name), samples, depth, outputs, trits_per_byte]
+        yield Case("ternary", parameters, arrays)
 
 
 def encode(case: Case) -> bytes:

@@ -221,8 +221,9 @@ checked("Unpacking gives the trits again", np.array_equal(ternary.unpack_base3(f
 checked.new()
 
 # %% [markdown]
-# Our kernels take the 2 bits. They are cut out by one shift and one AND, for 64 bytes at once;
-# digits to the base 3 need multiplications.
+# Our kernels take either. The 2 bits are cut out by one shift and one AND, for 64 bytes at once.
+# Digits to the base 3 take more work, for a fifth fewer bytes to read. Which of the two is faster?
+# That depends on what a weight waits for: the memory, or the arithmetic.
 
 # %% [markdown]
 # ## Why writing waits for the memory
@@ -246,8 +247,8 @@ from bnn_lab.experiments.latency.base import Run
 from bnn_lab.experiments.latency.ternary import measure_ladder, ternary_name
 
 fastest = ternary_name(kernels.active_backend())
+denser = ternary_name(kernels.active_backend(), trits_per_byte=5)  # AVX-512 alone has such a kernel
 ladder = measure_ladder(Run(seconds=3, quick=False), channels=2048, working_set=96_000_000)
-ladder = ladder[ladder.name != ternary_name("scalar")]  # which is for checking
 figures.draw_token_roofline(ladder)
 
 # %% tags=["hide-input", "nbval-ignore-output"]
@@ -278,7 +279,8 @@ Markdown(
         [
             line("float32, TFLite", floats),
             line("int8, TFLite", int8),
-            line("ternary, ours", fastest),
+            line("ternary, 2 bits, ours", fastest),
+            *([line("ternary, 1.6 bits, ours", denser)] if (denser, 1) in ms else []),
             line("binary, weights *and* activations, ours", "binary"),
         ]
     )

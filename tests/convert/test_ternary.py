@@ -13,7 +13,7 @@ import tensorflow as tf
 import bnn_lab
 from bnn_lab.convert.keras import trace_keras_model
 from bnn_lab.convert.pipeline import make_pipeline
-from bnn_lab.errors import NoBinaryLayerError
+from bnn_lab.errors import InputError, NoBinaryLayerError
 from bnn_lab.models.bit_linear import BitLinear, absmax_int8, absmean_ternary
 from bnn_lab.models.char_transformer import CharTransformer
 from bnn_lab.tflite.ops import ModelOps
@@ -66,6 +66,26 @@ def test_each_layer_becomes_one_op_and_gives_the_same_bits(model: Any, converted
     got = bnn_lab.Interpreter(content).predict(x)
     np.testing.assert_array_equal(got, bnn_lab.Interpreter(stock).predict(x))
     np.testing.assert_allclose(got, model(x), rtol=1e-4, atol=1e-4)
+
+
+def test_five_weights_in_a_byte_make_a_smaller_file_of_the_same_bits(
+    model: Any, converted: Any
+) -> None:
+    content, report = bnn_lab.convert_keras_model(
+        model, lce_compatible=False, trits_per_byte=5, report=True
+    )
+    first = next(layer for layer in report.layers if layer.name == "first")
+    assert first.file_bytes == 24 * 8 + 4
+    x = np.random.default_rng(2).normal(size=(2, 5, 40)).astype(np.float32)
+    for backend in bnn_lab.kernels.available_backends():
+        got = bnn_lab.Interpreter(content, backend=backend).predict(x)
+        np.testing.assert_array_equal(got, bnn_lab.Interpreter(converted[0]).predict(x))
+
+
+@pytest.mark.parametrize("wrong", [3, 6, 4.5, True, "5", None])
+def test_other_numbers_in_a_byte_are_refused(wrong: Any) -> None:
+    with pytest.raises(InputError, match="trits_per_byte must be 4 or 5, not"):
+        make_pipeline(trits_per_byte=wrong)
 
 
 def test_the_report_names_each_layer(converted: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -22,13 +23,34 @@ def trits_of(rng: np.random.Generator, *shape: int) -> ternary.Trits:
     return rng.integers(-1, 2, shape).astype(np.int8)
 
 
-def dense(trits: ternary.Trits, backend: str, **options: Any) -> kernels.TernaryDense:
-    channels = trits.shape[1]
-    packed = ternary.pack_2bit(trits)
-    return kernels.TernaryDense(packed, channels_in=channels, backend=backend, **options)
+@pytest.fixture(params=ternary.PACK)
+def dense(request: pytest.FixtureRequest) -> Callable[..., kernels.TernaryDense]:
+    """Makes a layer of trits, packed as 2 bits or to the base 3."""
+    pack = ternary.PACK[request.param]
+
+    def make(trits: ternary.Trits, backend: str, **options: Any) -> kernels.TernaryDense:
+        options |= {"channels_in": trits.shape[1], "trits_per_byte": request.param}
+        return kernels.TernaryDense(pack(trits), backend=backend, **options)
+
+    return make
 
 
-def test_accumulators_equal_the_oracle(backend: str) -> None:
+Dense = Callable[..., kernels.TernaryDense]
+
+
+def test_both_forms_are_multiplied_as_they_are_or_as_2_bits(backend: str) -> None:
+    """The scalar backend has a kernel for each; another one may leave out base 3."""
+    trits = np.ones((5, 8), np.int8)
+    for count, pack in ternary.PACK.items():
+        layer = kernels.TernaryDense(
+            pack(trits), channels_in=8, trits_per_byte=count, backend=backend
+        )
+        assert layer.trits_per_byte in {4, count}
+        if backend == "scalar":
+            assert layer.trits_per_byte == count
+
+
+def test_accumulators_equal_the_oracle(dense: Dense, backend: str) -> None:
     """Each depth with each number of outputs; samples take turns."""
     rng = np.random.default_rng(0)
     count = 0
@@ -46,7 +68,9 @@ def test_accumulators_equal_the_oracle(backend: str) -> None:
 @pytest.mark.parametrize("value", [-128, 127])
 @pytest.mark.parametrize("trit", [-1, 1])
 @pytest.mark.parametrize("samples", [1, 9])
-def test_the_largest_sums_are_exact(backend: str, value: int, trit: int, samples: int) -> None:
+def test_the_largest_sums_are_exact(
+    dense: Dense, backend: str, value: int, trit: int, samples: int
+) -> None:
     """16-bit sums would overflow, were they not widened in time."""
     depth = 20_011
     x = np.full((samples, depth), value, np.int8)
@@ -55,7 +79,7 @@ def test_the_largest_sums_are_exact(backend: str, value: int, trit: int, samples
     assert (got == value * trit * depth).all()
 
 
-def test_more_depth_than_32_bit_sums_of_a_backend_hold(backend: str) -> None:
+def test_more_depth_than_32_bit_sums_of_a_backend_hold(dense: Dense, backend: str) -> None:
     depth = 600_000
     x = np.full((1, depth), -128, np.int8)
     trits = np.stack([np.full(depth, t, np.int8) for t in (1, 0, -1)])
@@ -67,7 +91,7 @@ def test_more_depth_than_32_bit_sums_of_a_backend_hold(backend: str) -> None:
 @pytest.mark.parametrize("shape", [(33, 257), (64, 512)])
 @pytest.mark.parametrize("with_bias", [False, True])
 def test_float_output_equals_the_oracle(
-    backend: str, samples: int, shape: tuple[int, int], with_bias: bool
+    dense: Dense, backend: str, samples: int, shape: tuple[int, int], with_bias: bool
 ) -> None:
     rng = np.random.default_rng(samples)
     trits, scale = ternary.absmean(rng.normal(size=shape).astype(np.float32))
@@ -83,7 +107,7 @@ def test_float_output_equals_the_oracle(
     assert layer.backend == backend
 
 
-def test_activations_on_the_border_of_two_values(backend: str) -> None:
+def test_activations_on_the_border_of_two_values(dense: Dense, backend: str) -> None:
     """Halves round to even, in C++ as in NumPy, and so does what lies one bit beside them."""
     halves = np.arange(-127, 127, dtype=np.float32) + np.float32(0.5)
     x = np.concatenate([[127.0], halves, np.nextafter(halves, np.float32(1000))])
@@ -94,14 +118,14 @@ def test_activations_on_the_border_of_two_values(backend: str) -> None:
 
 
 @pytest.mark.parametrize("x", [[0.0, 0.0], [1e-30, -1e-38], [3e38, -3e38], [np.nan, np.nan]])
-def test_extreme_activations(backend: str, x: list[float]) -> None:
+def test_extreme_activations(dense: Dense, backend: str, x: list[float]) -> None:
     rows = np.array([x], np.float32)
     trits = np.array([[1, 0], [-1, 1]], np.int8)
     expected = ternary.ternary_dense(rows, trits, 0.5)
     assert np.array_equal(dense(trits, backend, scale=0.5)(rows), expected, equal_nan=True)
 
 
-def test_infinite_activations(backend: str) -> None:
+def test_infinite_activations(dense: Dense, backend: str) -> None:
     rows = np.array([[np.inf, 1.0], [1.0, 2.0]], np.float32)
     trits = np.array([[1, -1]], np.int8)
     with np.errstate(invalid="ignore"):
@@ -109,13 +133,13 @@ def test_infinite_activations(backend: str) -> None:
     assert np.array_equal(dense(trits, backend)(rows), expected, equal_nan=True)
 
 
-def test_no_sample_at_all(backend: str) -> None:
+def test_no_sample_at_all(dense: Dense, backend: str) -> None:
     layer = dense(np.ones((5, 8), np.int8), backend)
     assert layer(np.zeros((0, 8), np.float32)).shape == (0, 5)
     assert layer.accumulators(np.zeros((0, 8), np.int8)).shape == (0, 5)
 
 
-def test_one_layer_serves_several_threads(backend: str) -> None:
+def test_one_layer_serves_several_threads(dense: Dense, backend: str) -> None:
     rng = np.random.default_rng(2)
     trits = trits_of(rng, 65, 300)
     layer = dense(trits, backend)
@@ -126,7 +150,7 @@ def test_one_layer_serves_several_threads(backend: str) -> None:
         assert np.array_equal(got, ternary.ternary_gemm(x, trits))
 
 
-def test_a_view_is_read_as_what_it_shows(backend: str) -> None:
+def test_a_view_is_read_as_what_it_shows(dense: Dense, backend: str) -> None:
     rng = np.random.default_rng(3)
     trits = trits_of(rng, 9, 40)
     x = rng.integers(-128, 128, (80, 6)).astype(np.int8)[::2].T
@@ -141,12 +165,15 @@ PACKED = ternary.pack_2bit(np.zeros((4, 10), np.int8))
     [
         ({"channels_in": 0}, r"channels_in must lie in \[1, 4194304\]"),
         ({"channels_in": 2**22 + 1}, r"channels_in must lie in"),
-        ({"channels_in": 13}, r"weights for 13 input channels have shape \(O, 4\)"),
-        ({"channels_in": 8}, r"weights for 8 input channels have shape \(O, 2\)"),
+        ({"channels_in": 13}, r"weights for 13 input channels, 4 in a byte, have shape \(O, 4\)"),
+        ({"channels_in": 8}, r"weights for 8 input channels, .* shape \(O, 2\).*pack_2bit"),
+        ({"trits_per_byte": 5}, r"5 in a byte, have shape \(O, 2\).*pack_base3"),
+        ({"trits_per_byte": 3}, r"trits_per_byte must lie in \[4, 5\]"),
         ({"weights": PACKED.astype(np.int8)}, "weights must be uint8, not int8"),
         ({"weights": PACKED[0]}, "weights must have 2 dimensions"),
         ({"weights": PACKED[:0]}, "with O at least 1"),
         ({"weights": np.full((4, 3), 255, np.uint8)}, "a weight's code is 3"),
+        ({"weights": np.full((4, 2), 243, np.uint8), "trits_per_byte": 5}, "above 242"),
         ({"scale": float("nan")}, "scale must be a finite number"),
         ({"scale": "1"}, "scale must be a finite number"),
         ({"bias": np.zeros(3, np.float32)}, "bias must have 4 values, not 3"),

@@ -24,17 +24,19 @@ def model(build_model: Any, specs: Any) -> Any:
         shape: tuple[int, ...],
         options: dict[str, Any] | None = None,
         operands: tuple[str, ...] = ("x", "codes", "scale"),
+        trits_per_byte: int = 4,
         **changed: Any,
     ) -> bytes:
         outputs, channels = trits.shape
         tensors = {
             "x": tensor(shape, "float32"),
-            "codes": tensor.constant(ternary.pack_2bit(trits).view(np.int8)),
+            "codes": tensor.constant(ternary.PACK[trits_per_byte](trits).view(np.int8)),
             "scale": tensor.constant(np.array([0.5], np.float32)),
             "y": tensor((*shape[:-1], outputs), "float32"),
             **changed,
         }
-        fields = {"channels_in": channels} if options is None else options
+        fields = {"channels_in": channels, "trits_per_byte": trits_per_byte}
+        fields = fields if options is None else options
         node = op("BnnLabTernaryDense", list(operands), ["y"], fields)
         inputs = [name for name in ("x", "codes", "scale") if tensors[name].value is None]
         return build_model(tensors, [node], inputs, ["y"])
@@ -48,12 +50,16 @@ def trits_of(*shape: int) -> np.ndarray:
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("shape", [(1, 33), (1, 7, 100), (2, 3, 4, 17)])
-def test_equals_the_oracle(model: Any, backend: str, shape: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("trits_per_byte", ternary.PACK)
+def test_equals_the_oracle(
+    model: Any, backend: str, shape: tuple[int, ...], trits_per_byte: int
+) -> None:
     trits = trits_of(70, shape[-1])
     x = np.random.default_rng(1).normal(size=shape).astype(np.float32)
     expected = ternary.ternary_dense(x.reshape(-1, shape[-1]), trits, 0.5)
+    content = model(trits, shape, trits_per_byte=trits_per_byte)
     for threads in (1, 2):
-        got = Interpreter(model(trits, shape), threads, backend=backend).predict(x)
+        got = Interpreter(content, threads, backend=backend).predict(x)
         np.testing.assert_array_equal(got, expected.reshape(*shape[:-1], 70))
 
 
@@ -65,8 +71,18 @@ def test_two_layers_in_a_row_share_memory(build_model: Any, specs: Any) -> None:
         tensors[name] = tensor.constant(ternary.pack_2bit(trits).view(np.int8))
     tensors["scale"] = tensor.constant(np.array([0.25], np.float32))
     nodes = [
-        op("BnnLabTernaryDense", ["x", "a", "scale"], ["h"], {"channels_in": 24}),
-        op("BnnLabTernaryDense", ["h", "b", "scale"], ["y"], {"channels_in": 40}),
+        op(
+            "BnnLabTernaryDense",
+            ["x", "a", "scale"],
+            ["h"],
+            {"channels_in": 24, "trits_per_byte": 4},
+        ),
+        op(
+            "BnnLabTernaryDense",
+            ["h", "b", "scale"],
+            ["y"],
+            {"channels_in": 40, "trits_per_byte": 4},
+        ),
     ]
     interpreter = Interpreter(build_model(tensors, nodes, ["x"], ["y"]))
     x = np.random.default_rng(1).normal(size=(5, 24)).astype(np.float32)
@@ -77,11 +93,16 @@ def test_two_layers_in_a_row_share_memory(build_model: Any, specs: Any) -> None:
 def bad_cases(tensor: Any) -> list[tuple[dict[str, Any], str]]:
     codes = ternary.pack_2bit(trits_of(5, 10)).view(np.int8)
     constant = tensor.constant
+    above = constant(np.full((5, 2), 243, np.uint8).view(np.int8))
     return [
         ({"options": {}}, "channels_in"),
-        ({"options": {"channels_in": 0}}, "channels_in"),
-        ({"options": {"channels_in": 11}}, "channels_in = 11"),
-        ({"options": {"channels_in": 2**23}}, "outside"),
+        ({"options": {"channels_in": 0, "trits_per_byte": 4}}, "channels_in"),
+        ({"options": {"channels_in": 11, "trits_per_byte": 4}}, "channels_in = 11"),
+        ({"options": {"channels_in": 2**23, "trits_per_byte": 4}}, "outside"),
+        ({"options": {"channels_in": 10}}, "trits_per_byte"),
+        ({"options": {"channels_in": 10, "trits_per_byte": 3}}, "trits_per_byte"),
+        ({"options": {"channels_in": 10, "trits_per_byte": 5}}, "the weights has shape"),
+        ({"codes": above, "trits_per_byte": 5}, "above 242"),
         ({"operands": ("x", "codes")}, "needs 3 operands"),
         ({"codes": constant(codes[:, :2])}, "the weights has shape"),
         ({"codes": constant(codes[0])}, "the weights must have 2 dimensions"),
@@ -98,7 +119,7 @@ def bad_cases(tensor: Any) -> list[tuple[dict[str, Any], str]]:
     ]
 
 
-@pytest.mark.parametrize("number", range(17))
+@pytest.mark.parametrize("number", range(21))
 def test_a_bad_op_is_refused_with_its_name(model: Any, specs: Any, number: int) -> None:
     change, words = bad_cases(specs[0])[number]
     with pytest.raises(ModelFileError, match=words) as refused:
@@ -107,4 +128,4 @@ def test_a_bad_op_is_refused_with_its_name(model: Any, specs: Any, number: int) 
 
 
 def test_every_bad_case_is_tried(specs: Any) -> None:
-    assert len(bad_cases(specs[0])) == 17
+    assert len(bad_cases(specs[0])) == 21

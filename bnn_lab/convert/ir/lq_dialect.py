@@ -218,8 +218,8 @@ class BMaxPool2d(LqOp):
 class TernaryDense(LqOp):
     """Dense layer of ternary weights on activations that it makes int8 (BnnLabTernaryDense).
 
-    `input` is float32 (..., channels_in), `filter` int8 (O, ceil(channels_in / 4)), four codes in a
-    byte as `ternary_reference.pack_2bit` has them, `scale` float32 (1,).
+    `input` is float32 (..., channels_in), `filter` int8 (O, ceil(channels_in / trits_per_byte)),
+    four or five codes in a byte as `ternary_reference.PACK` has them, `scale` float32 (1,).
     """
 
     name = "lq.TernaryDense"
@@ -229,4 +229,5 @@ class TernaryDense(LqOp):
     scale = operand_def()
     output = result_def()
     channels_in = prop_def(IntAttr)
+    trits_per_byte = prop_def(IntAttr)
     traits = traits_def(Pure())

@@ -25,7 +25,6 @@ from bnn_lab.convert.ir.lq_dialect import (
 from bnn_lab.convert.ir.tfl_dialect import TflOp, constant, is_absent
 from bnn_lab.errors import ModelFileError
 from bnn_lab.reference import window_axis, word_count
-from bnn_lab.ternary_reference import TRITS_OF_2BIT
 
 Shape = tuple[int, ...]
 
@@ -78,7 +77,7 @@ def _expected(op: Any, shapes: list[Shape]) -> Shape | None:
     if isinstance(op, TernaryDense):
         channels, filters = op.option("channels_in"), shapes[1]
         _require(shapes[0][-1] == channels and shapes[2] == (1,))
-        _require(len(filters) == 2 and filters[1] == -(-channels // TRITS_OF_2BIT))
+        _require(len(filters) == 2 and filters[1] == -(-channels // op.option("trits_per_byte")))
         return (*shapes[0][:-1], filters[0])
     if isinstance(op, BMaxPool2d):
         kernel = op.option("filter_height"), op.option("filter_width")

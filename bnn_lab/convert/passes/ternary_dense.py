@@ -6,7 +6,7 @@
         =>  lq.TernaryDense(x, codes, scale)
 
 This is what `BitLinear` is in inference. The op computes the same, to the last bit where sums are
-exact in float32, on weights of 2 bits. With `lce_compatible` the layer stays float.
+exact in float32, on weights of 2 or 1.6 bits. With `lce_compatible` the layer stays float.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from bnn_lab.convert.ir.tfl_dialect import (
 )
 from bnn_lab.convert.rewrite.base import Fact, Pass, Refusal, Role
 from bnn_lab.convert.rewrite.build import shape_of
-from bnn_lab.ternary_reference import LEAST, STEP, Trits, pack_2bit
+from bnn_lab.ternary_reference import LEAST, PACK, STEP, TRITS_OF_2BIT, Trits
 
 _MOST_EXACT = 2**24  # of a float32 sum of integers
 _BIT_LINEAR = "use bnn_lab.models.bit_linear.BitLinear as it is"
@@ -51,6 +51,7 @@ class MakeTernaryDense(Pass):
 
     Attributes:
         lce_compatible: refuse, because LCE's interpreter has no such op.
+        trits_per_byte: how weights are packed, 4 or 5.
     """
 
     name = "ternary_dense"
@@ -58,8 +59,9 @@ class MakeTernaryDense(Pass):
     role = Role.BINARIZES
     needs = (Fact.ALL_READ, Fact.CONSTANTS_FOLDED)
 
-    def __init__(self, lce_compatible: bool = False) -> None:
+    def __init__(self, lce_compatible: bool = False, trits_per_byte: int = TRITS_OF_2BIT) -> None:
         self.lce_compatible = lce_compatible
+        self.trits_per_byte = trits_per_byte
 
     def check(self, op: Operation) -> _Match | Refusal | None:
         """Match the last op of the pattern; refuse a dense layer of trits outside of one."""
@@ -89,7 +91,7 @@ class MakeTernaryDense(Pass):
     def rewrite(self, op: Any, match: _Match, rewriter: PatternRewriter) -> str:
         """Replace the multiplication; what only it read goes."""
         outputs, inputs = match.trits.shape
-        packed = pack_2bit(match.trits).view(np.int8)
+        packed = PACK[self.trits_per_byte](match.trits).view(np.int8)
         codes = Const.of(packed, match.filter_name)
         scale = Const.of(np.array([match.scale], np.float32), f"{match.filter_name}/scale")
         codes.result.name_hint, scale.result.name_hint = "codes", "scale"
@@ -99,6 +101,7 @@ class MakeTernaryDense(Pass):
             op.results[0].type,
             tensor_names(f"{name}/product" if match.activation else name),
             channels_in=inputs,
+            trits_per_byte=self.trits_per_byte,
         )
         new_ops: list[Operation] = [codes, scale, dense]
         if match.activation:
@@ -106,7 +109,8 @@ class MakeTernaryDense(Pass):
                 make_tfl(match.activation, [dense.output], op.result_types, names=op.names)
             )
         rewriter.replace(op, new_ops)
-        return f"{inputs} inputs, {outputs} outputs, 2 bits a weight, runs on bnn_lab alone"
+        bits = 8 / self.trits_per_byte
+        return f"{inputs} inputs, {outputs} outputs, {bits:g} bits a weight, runs on bnn_lab alone"
 
 
 def _trits(op: Operation | None) -> Trits | None:

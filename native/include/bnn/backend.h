@@ -84,14 +84,19 @@ typedef struct {
  * weights of a block lie [depth / 16][32 channels][4 bytes]; bits 2 * j of byte i are the code
  * (weight + 1: 0, 1 or 2) at depth 4 * j + i of the 16. So a byte's four codes meet activations
  * that lie 4 apart, and 32 bits of a channel meet 32 bits of activations. Codes past the depth or
- * the channels are 0. */
+ * the channels are 0.
+ *
+ * To the base 3 they lie [depth / 20][32 channels][4 bytes]: byte i is ceil(v * 256 / 243), where v
+ * has the digits, most significant first, of the codes at depth i, 4 + i ... 16 + i of the 20. So a
+ * byte is a fraction of 256, and tripling it carries one code after another out of it. */
 #define BNN_TERNARY_DEPTH 16
-#define BNN_TERNARY_BYTES (BNN_BLOCK * BNN_TERNARY_DEPTH / 4)
+#define BNN_BASE3_DEPTH 20
+#define BNN_TERNARY_BYTES (BNN_BLOCK * BNN_TERNARY_DEPTH / 4) /* of a group of either form */
 typedef struct {
-  const int8_t* input;    /* rows of groups * 16 values, zero past the depth */
+  const int8_t* input;    /* rows of groups * 16 or 20 values, zero past the depth */
   ptrdiff_t input_step;   /* from one sample to the next */
   const uint8_t* weights; /* groups * BNN_TERNARY_BYTES */
-  int32_t groups;         /* ceil(depth / 16); 256 * depth fits 31 bits */
+  int32_t groups;         /* ceil(depth / 16 or 20); 256 * depth fits 31 bits */
   int32_t samples;        /* >= 1 */
   int32_t channels;       /* valid channels of the block, 1..32 */
   const int32_t* sums; /* of each sample's values: result = sum of code * value - sum of values */
@@ -154,6 +159,8 @@ typedef struct {
 
   /* NULL: the scalar backend's serves. */
   void (*ternary)(const bnn_ternary_span* span);
+  /* NULL: 2 bits are faster here, or `ternary` is NULL; such weights are packed as 2 bits. */
+  void (*ternary_base3)(const bnn_ternary_span* span);
 
   /* The ceiling of the hardware: runs xor, popcount and add on registers alone, `rounds` times,
    * and returns how many multiply-accumulates that stands for. NULL without a popcount

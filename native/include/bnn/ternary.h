@@ -19,13 +19,16 @@ constexpr int64_t kMaxTernaryChannels = int64_t{1} << 22;
 void quantize_absmax(const float* x, int64_t samples, int64_t channels, int8_t* values,
                      int64_t step, int32_t* sums, float* scales);
 
+// How codes (weight + 1) lie in rows of bytes, by how many a byte has: of 2 bits, least significant
+// first, or digits of a number below 243 to the base 3, lowest first.
+enum class TernaryForm { kTwoBits = 4, kBaseThree = 5 };
+
 class TernaryDense {
  public:
-  // packed: rows of ceil(channels_in / 4) bytes, four codes (weight + 1) in a byte, least
-  // significant bits first. bias: one value a channel, or null. Throws std::invalid_argument for
-  // sizes out of range and for a code of 3.
+  // packed: rows of ceil(channels_in / codes of a byte) bytes. bias: one value a channel, or null.
+  // Throws std::invalid_argument for sizes out of range and for bytes that are no codes.
   TernaryDense(const bnn_backend& backend, int64_t channels_in, int64_t channels_out,
-               const uint8_t* packed, float scale, const float* bias);
+               TernaryForm form, const uint8_t* packed, float scale, const float* bias);
 
   // Space for this many samples; run() with as many or fewer allocates nothing.
   void reserve(int64_t samples);
@@ -37,12 +40,16 @@ class TernaryDense {
   const bnn_backend& backend() const { return *backend_; }
   int64_t channels_in() const { return channels_in_; }
   int64_t channels_out() const { return channels_out_; }
+  TernaryForm form() const { return form_; }  // that the backend multiplies from
 
  private:
   template <class Store>
   void run_blocks(int64_t samples, ThreadPool* pool, int threads, const Store& store) const;
 
+  void pack(TernaryForm form, const uint8_t* packed);
+
   const bnn_backend* backend_;
+  TernaryForm form_;
   void (*multiply_)(const bnn_ternary_span*);
   int64_t channels_in_, channels_out_, groups_;
   int64_t step_;  // from one sample to the next

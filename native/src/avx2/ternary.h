@@ -14,6 +14,7 @@ namespace {
 // Codes are unsigned and activations signed, as vpmaddubsw wants them; a pair gives at most 2 * 2 *
 // 128.
 constexpr int32_t kMaxTernaryGroups = 15;  // 4 pairs each in the 16 bits of a lane
+constexpr ptrdiff_t kAhead = 4096;         // bytes by which one sample's weights are fetched early
 
 template <int kSamples, int kRegisters>
 inline void ternary_tile(const bnn_ternary_span& s, int32_t sample, int32_t channel) {
@@ -26,6 +27,10 @@ inline void ternary_tile(const bnn_ternary_span& s, int32_t sample, int32_t chan
     const int32_t groups = left < kMaxTernaryGroups ? left : kMaxTernaryGroups;
     __m256i sums[kSamples][kRegisters] = {};
     for (int32_t g = 0; g < groups; ++g) {
+      if (kSamples == 1) {
+        _mm_prefetch(reinterpret_cast<const char*>(w) + kAhead, _MM_HINT_T0);
+        _mm_prefetch(reinterpret_cast<const char*>(w) + kAhead + 64, _MM_HINT_T0);
+      }
 #pragma GCC unroll 4
       for (int r = 0; r < kRegisters; ++r) {
         __m256i codes = load(w + 32 * r);

@@ -276,7 +276,8 @@ constexpr bnn_backend make_table() {
   table.unpack_f32 = unpack_f32;
   table.unpack_i8 = unpack_i8;
   table.bmaxpool = bmaxpool;
-  table.ternary = ternary;
+  table.ternary = ternary<TwoBits>;
+  table.ternary_base3 = ternary<BaseThree>;
   table.peak = peak;
   return table;
 }

@@ -184,6 +184,29 @@ void ternary(const bnn_ternary_span* span) {
   }
 }
 
+void ternary_base3(const bnn_ternary_span* span) {
+  const bnn_ternary_span& s = *span;
+  for (int32_t m = 0; m < s.samples; ++m) {
+    for (int32_t c = 0; c < s.channels; ++c) {
+      int32_t sum = -s.sums[m];
+      const int8_t* x = s.input + m * s.input_step;
+      const uint8_t* weights = s.weights + 4 * c;
+      for (int32_t g = 0; g < s.groups; ++g) {
+        for (int i = 0; i < 4; ++i) {
+          uint32_t rest = weights[i];
+          for (int j = 0; j < 5; ++j) {
+            rest = (rest & 255) * 3;
+            sum += static_cast<int32_t>(rest >> 8) * x[4 * j + i];
+          }
+        }
+        x += BNN_BASE3_DEPTH;
+        weights += BNN_TERNARY_BYTES;
+      }
+      s.output[m * s.output_step + c] = sum;
+    }
+  }
+}
+
 // The empty asm makes the value unknown, or the compiler would compute the loop beforehand.
 int64_t peak(int64_t rounds) {
   uint64_t a[4] = {1, 2, 3, 4}, sums[4] = {};
@@ -219,6 +242,7 @@ constexpr bnn_backend make_table() {
   table.unpack_i8 = unpack_i8;
   table.bmaxpool = bmaxpool;
   table.ternary = ternary;
+  table.ternary_base3 = ternary_base3;
   table.peak = peak;
   return table;
 }

@@ -1,7 +1,7 @@
 // PASS: ternary_dense, lce_compatible = false
 // AFTER:       %codes = tfl.const() {{.*}} : tensor<7x10xi8>
 // AFTER-NEXT:  %scale = tfl.const() {[0.25]} : tensor<1xf32>
-// AFTER-NEXT:  lq.TernaryDense(%x, %codes, %scale) {channels_in = 40} : tensor<1x3x7xf32>
+// AFTER-NEXT:  lq.TernaryDense(%x, %codes, %scale) {channels_in = 40, trits_per_byte = 4} : tensor<1x3x7xf32>
 // AFTER-NEXT:  tfl.relu(
 // AFTER-NOT:   tfl.fully_connected
 
