@@ -26,6 +26,18 @@ from bnn_lab.figures.bench_figures import draw_models, draw_speedups
 from bnn_lab.figures.drawing import Drawing
 from bnn_lab.figures.profile_figure import draw_profile
 from bnn_lab.figures.studies import draw_study
+from bnn_lab.widgets.live_figure import live_plot
+
+# Plotly's own script of a figure ends with it: the figure as it was drawn gets its controls.
+_START = """
+{
+  const plot = document.getElementById("{plot_id}");
+  const figure = { data: structuredClone(plot.data), layout: structuredClone(plot.layout) };
+  const config = { responsive: true, displaylogo: false };
+  const draw = ({ data, layout }) => Plotly.react(plot, data, layout, config);
+  globalThis.bnnLabControls(plot, figure, draw);
+}
+"""
 
 
 def write_page(reports: Sequence[Report], path: Path) -> None:
@@ -83,16 +95,23 @@ class _Embedder:
     """Figures as HTML; plotly's code goes in once, with the first."""
 
     def __init__(self) -> None:
-        self._has_code = False
+        self._has_code = self._has_controls = False
 
     def __call__(self, drawing: Drawing) -> Fragment:
         from plotly.io import to_html as plotly_html
 
+        config = {"responsive": True, "displaylogo": False}
+        controlled = bool((drawing.figure.layout.meta or {}).get("controls"))
         content = plotly_html(
             drawing.figure,
             full_html=False,
             include_plotlyjs=not self._has_code,
-            config={"responsive": True, "displaylogo": False},
+            config=config,
+            post_script=_START if controlled else None,
         )
+        if controlled and not self._has_controls:
+            script = f"{live_plot()}globalThis.bnnLabControls = addControls;"
+            content = f"<script>(() => {{{script}}})();</script>\n{content}"
+            self._has_controls = True
         self._has_code = True
         return Fragment(content, drawing.words)

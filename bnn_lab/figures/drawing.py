@@ -24,7 +24,7 @@ class Drawing:
     words: str
 
     def __post_init__(self) -> None:
-        self.figure.update_layout(meta={"alt": self.words})
+        self.figure.update_layout(meta={**(self.figure.layout.meta or {}), "alt": self.words})
 
     def bundle(self) -> dict[str, Any]:
         """What a stored notebook keeps: a MIME bundle of plotly's JSON, a still, and the words."""

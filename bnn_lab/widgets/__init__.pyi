@@ -9,6 +9,7 @@ from .flicker import Flicker as Flicker
 from .fold import Fold as Fold
 from .kernel_ladder import KernelLadder as KernelLadder
 from .latency_explorer import LatencyExplorer as LatencyExplorer
+from .live_figure import StudyFigure as StudyFigure
 from .measured import Measured as Measured
 from .op_profile import OpProfile as OpProfile
 from .prediction import Prediction as Prediction

@@ -15,12 +15,10 @@ import plotly.graph_objects as go
 
 from bnn_lab.controls import Control, controls
 from bnn_lab.figures.drawing import Drawing
+from bnn_lab.widgets.live_figure import STATIC as STATIC
 from bnn_lab.widgets.live_figure import LiveFigure
 
 State = TypeVar("State")
-
-# Set to 1, a widget shows its static figure: for stored notebooks and documents.
-STATIC = "BNN_LAB_STATIC"
 
 # Name of an explorer to the state it was left in: running its cell again does not lose it.
 _left_in: dict[str, Any] = {}

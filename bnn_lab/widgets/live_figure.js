@@ -39,10 +39,16 @@ async function start(model, plot, signal) {
   plot.textContent = "";
   // The whole figure each time: a state that is lost or late leaves nothing wrong behind.
   let last = Promise.resolve();
+  let removeControls = null;
+  const react = ({ data, layout }) =>
+    (last = last.catch(() => {}).then(() => Plotly.react(plot, data, layout, CONFIG)));
   const draw = () => {
-    const { data, layout } = JSON.parse(model.get("content"));
-    layout.height ??= 360;
-    return (last = last.catch(() => {}).then(() => Plotly.react(plot, data, layout, CONFIG)));
+    const figure = JSON.parse(model.get("content"));
+    figure.layout.height ??= 360;
+    removeControls?.();
+    // Only StudyFigure has them; adding them draws.
+    removeControls = typeof addControls === "function" ? addControls(plot, figure, react) : null;
+    return removeControls ? last : react(figure);
   };
   model.on("change:content", draw); // first: a change may come while the figure is being drawn
   await draw();

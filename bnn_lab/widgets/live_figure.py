@@ -10,6 +10,7 @@ has it before the first figure, and asks the kernel, which may be busy for minut
 
 from __future__ import annotations
 
+import os
 import zlib
 from collections.abc import Callable
 from functools import cache
@@ -22,9 +23,22 @@ import plotly
 import plotly.graph_objects as go
 import traitlets
 
+from bnn_lab.figures.drawing import Drawing
 from bnn_lab.figures.still import still
 
 Click = Callable[[int, int], None]
+
+# Set to 1, a widget shows its static figure: for stored notebooks and documents.
+STATIC = "BNN_LAB_STATIC"
+
+
+def _text(name: str) -> str:
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+
+
+def live_plot() -> str:
+    """The script of controls that a figure carries itself, as a part of another one."""
+    return _text("live_plot.js").replace("\nexport function ", "\nfunction ")
 
 
 class LiveFigure(anywidget.AnyWidget):
@@ -37,7 +51,7 @@ class LiveFigure(anywidget.AnyWidget):
         content: the figure as plotly's JSON text, as the browser gets it.
     """
 
-    _esm = Path(__file__).with_name("live_figure.js")
+    _esm = _text("live_figure.js")
     _plotly = traitlets.Any().tag(sync=True, **ipywidgets.widget_serialization)
     _still = traitlets.Unicode().tag(sync=True)
     content = traitlets.Unicode().tag(sync=True)
@@ -71,6 +85,27 @@ class LiveFigure(anywidget.AnyWidget):
         if message.get("kind") == "click" and self._click is not None:
             for trace, point in message["points"][:1]:
                 self._click(trace, point)
+
+
+class StudyFigure(LiveFigure):
+    """A figure with controls of its own (`bnn_lab.figures.controls_in_figure`), which need no kernel.
+
+    Args:
+        drawing: from `bnn_lab.figures.draw_study`, or any other; without controls it is as it is.
+    """
+
+    _esm = live_plot() + _text("live_figure.js")
+
+    def __init__(self, drawing: Drawing) -> None:
+        super().__init__(drawing.figure)
+        self._drawing = drawing
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        if os.environ.get(STATIC) == "1":
+            return self._drawing.bundle()
+        found: Any = super()._repr_mimebundle_(**options)
+        live, metadata = found if isinstance(found, tuple) else (found, {})
+        return live | self._drawing.still(), metadata
 
 
 class _Plotly(anywidget.AnyWidget):

@@ -161,13 +161,17 @@ def test_parts_whose_order_is_unusual() -> None:
 def test_breakdown_and_stem_findings() -> None:
     frame = pd.DataFrame(
         [
-            {"name": name, "category": key, "ms": share, "share": share}
+            {"name": name, "fused": True, "category": key, "ms": share, "share": share}
             for name, shares in {"a": (0.75, 0.25), "b": (0.5, 0.5)}.items()
             for key, share in zip((breakdown.BINARY, breakdown.POOLING), shares, strict=True)
         ]
     )
     rest = [c for c in breakdown.CATEGORIES if c not in set(frame.category)]
-    zeros = [{"name": n, "category": c, "ms": 0.0, "share": 0.0} for n in "ab" for c in rest]
+    zeros = [
+        {"name": n, "fused": True, "category": c, "ms": 0.0, "share": 0.0}
+        for n in "ab"
+        for c in rest
+    ]
     frame = known_to(pd.concat([frame, pd.DataFrame(zeros)], ignore_index=True), "share", 0.1)
     text = breakdown.finding(frame, RUN)
     assert "take 50% (b) to 75% (a) of the time of 2 models, on average 62%" in text

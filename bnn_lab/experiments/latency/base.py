@@ -46,6 +46,7 @@ class Study:
             95 % intervals; None if it rests on none.
         noise: whether the machine was quiet.
         host: the machine.
+        device: what to call the machine; "" takes the name of its CPU.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Study:
     noise: Noise
     host: Host
     uncertainty: float | None = None
+    device: str = ""
 
 
 @dataclass
@@ -123,12 +125,15 @@ class Run:
         """What was left out and why, to put behind a finding; "" if nothing was."""
         return "".join(f" Left out: {name} ({why})." for name, why in self.skipped.items())
 
-    def profiles(self, files: Mapping[str, bytes], rounds: int) -> dict[str, list[Profile]]:
+    def profiles(
+        self, files: Mapping[str, bytes], rounds: int, *, fuse: bool = True
+    ) -> dict[str, list[Profile]]:
         """Profiles of models, each several times in turn, while the machine was quiet.
 
         Args:
             files: name to contents.
             rounds: timing samples of each profile.
+            fuse: see `profile`.
 
         Returns:
             Name to at least one profile.
@@ -145,7 +150,7 @@ class Run:
                     self.progress(f"profiling {name}")
                     if self.watch is not None:
                         self.watch.probe()
-                    one = profile(content, rounds=rounds)
+                    one = profile(content, rounds=rounds, fuse=fuse)
                     quiet = self.watch is None or self.watch.round_is_quiet()
                     (found if quiet else disturbed)[name].append(one)
         for name in files:

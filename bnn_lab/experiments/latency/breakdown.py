@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bnn_lab._pandas import to_frame
 from bnn_lab.experiments.latency.base import Run, contenders, either, spread
-from bnn_lab.profiling.model_profile import ProfileRow
+from bnn_lab.profiling.model_profile import Profile, ProfileRow
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,21 +59,39 @@ def category(row: ProfileRow) -> str:
 
 
 def measure(run: Run) -> pd.DataFrame:
-    """A row per model and category: name, category, ms, share (of the model's time), share_low,
-    share_high (of repeated profiles)."""
+    """A row per model, fused or not, and category: name, fused, category, ms, share (of the model's
+    time), share_low, share_high (of repeated profiles)."""
     files = run.binary_files(run.models())
+    return to_frame(
+        [
+            row
+            for fused in (True, False)
+            for name, found in run.profiles(files, 2 if run.quick else 5, fuse=fused).items()
+            for row in categories_of(name, found, fused)
+        ]
+    )
+
+
+def categories_of(name: str, profiles: Sequence[Profile], fused: bool) -> list[dict[str, Any]]:
+    """The rows of one model.
+
+    Args:
+        name: of the model.
+        profiles: of it, repeated.
+        fused: whether ops ran fused.
+    """
     rows = []
-    for name, found in run.profiles(files, rounds=2 if run.quick else 5).items():
-        for key in CATEGORIES:
-            ms = [sum(r.ms for r in one.rows if category(r) == key) for one in found]
-            shares = [part / one.sum_ms for part, one in zip(ms, found, strict=True)]
-            part = {"name": name, "category": key, "ms": float(np.median(ms))}
-            rows.append(part | spread("share", shares))
-    return to_frame(rows)
+    for key in CATEGORIES:
+        ms = [sum(r.ms for r in one.rows if category(r) == key) for one in profiles]
+        shares = [part / one.sum_ms for part, one in zip(ms, profiles, strict=True)]
+        part = {"name": name, "fused": fused, "category": key, "ms": float(np.median(ms))}
+        rows.append(part | spread("share", shares))
+    return rows
 
 
 def finding(frame: pd.DataFrame, run: Run) -> str:
-    """Share of the binary convolutions, and what else is large."""
+    """Share of the binary convolutions, and what else is large, with ops fused."""
+    frame = frame[frame.fused]
     parts = frame[frame.category == BINARY]
     binary = parts.set_index("name").share
     least = either(contenders(parts, "share", most=False)["name"], "networks")
