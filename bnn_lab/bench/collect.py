@@ -5,9 +5,10 @@ from __future__ import annotations
 import glob
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -16,6 +17,7 @@ from bnn_lab.bench.report import Report, check_report, merge_reports, read_repor
 from bnn_lab.errors import InputError
 
 MOST_BYTES = 32_000_000  # of one file: fifty times the largest report we know
+Item = TypeVar("Item")
 Source = str | os.PathLike[str] | Mapping[str, str | os.PathLike[str]]
 
 
@@ -57,24 +59,44 @@ def collect(sources: Iterable[Source]) -> Collection:
         InputError: a file that was named is not a report, a pattern matches nothing, or no file of
             all is a report.
     """
-    reports: list[Report] = []
+    reports, left_out = read_all(sources, read_report, rename)
+    return gathered(reports, left_out)
+
+
+def read_all(
+    sources: Iterable[Source],
+    read: Callable[[Path], Item],
+    renamed: Callable[[Item, str], Item],
+) -> tuple[list[Item], dict[str, str]]:
+    """What is in files, folders and patterns, and why the other files of folders are not in it.
+
+    Args:
+        sources: see `collect`.
+        read: path of a file to what it holds; raises an `InputError` if it is something else.
+        renamed: what a file holds, of a device that is called otherwise.
+
+    Raises:
+        InputError: see `collect`.
+    """
+    items: list[Item] = []
     left_out: dict[str, str] = {}
     for source in sources:
         if isinstance(source, Mapping):
-            reports += [rename(read_report(path), label) for label, path in source.items()]
+            items += [renamed(read(Path(path)), label) for label, path in source.items()]
             continue
         found = _files(str(source))
         if found is None:
-            reports.append(read_report(source))
+            items.append(read(Path(source)))
             continue
         for path in found:
             try:
-                reports.append(_read(path))
+                _check_size(path)
+                items.append(read(path))
             except InputError as error:
                 left_out[str(path)] = str(error)
-    if left_out and not reports:
+    if left_out and not items:
         raise InputError("none of these files is a report: " + "; ".join(left_out.values()))
-    return gathered(reports, left_out)
+    return items, left_out
 
 
 def gathered(reports: Sequence[Report], left_out: Mapping[str, str] | None = None) -> Collection:
@@ -119,14 +141,13 @@ def _files(source: str) -> list[Path] | None:
     return [file for file in found if file.is_file()]
 
 
-def _read(path: Path) -> Report:
+def _check_size(path: Path) -> None:
     try:
         size = path.stat().st_size
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
     if size > MOST_BYTES:
         raise InputError(f"{path} has {size / 1e6:.0f} MB: too large for a report")
-    return read_report(path)
 
 
 def check_dropped(name: str, content: bytes) -> Report:

@@ -77,6 +77,10 @@ class Remote:
             RemoteError: no connection, no bnn-lab there, or the benchmark fails, such as for noise.
             InputError: what comes back is not a report of this version.
         """
+        return check_report(self.json_of(words, files), f"the report of {self.target}")
+
+    def json_of(self, words: Sequence[str], files: Mapping[str, bytes] | None = None) -> bytes:
+        """The JSON that a command of `bnn-lab bench` writes there; see `bench`."""
         mark = f"bnn-lab-{secrets.token_hex(16)}"
         script = _SCRIPT.format(
             command=shlex.quote(self.command),
@@ -90,7 +94,7 @@ class Remote:
         parts = text.split(f"\n{mark}\n")
         if len(parts) < 3:
             raise RemoteError(f"{self.target} sent no report: {_tail(text)}")
-        return check_report(parts[1].encode(), f"the report of {self.target}")
+        return parts[1].encode()
 
     def _run(self, command: str, content: bytes) -> bytes:
         try:

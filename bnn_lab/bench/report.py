@@ -247,7 +247,7 @@ def check_report(content: bytes, name: str) -> Report:
         InputError: see `read_report`.
     """
     try:
-        if msgspec.json.decode(content, type=_Named).schema != SCHEMA:
+        if schema_of(content) != SCHEMA:
             raise msgspec.ValidationError("another schema")
         report = msgspec.json.decode(content, type=Report)
     except msgspec.MsgspecError as error:
@@ -264,6 +264,15 @@ class _Named(msgspec.Struct):
     """What says of which kind a file is; msgspec would take a report without it."""
 
     schema: str | None = None
+
+
+def schema_of(content: bytes) -> str | None:
+    """What a JSON text says it is, None if nothing.
+
+    Raises:
+        msgspec.MsgspecError: it is not JSON, or no object.
+    """
+    return msgspec.json.decode(content, type=_Named).schema
 
 
 def _unreadable(content: bytes, name: str, error: msgspec.MsgspecError) -> InputError:

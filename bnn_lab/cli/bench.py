@@ -11,7 +11,7 @@ import typer
 from bnn_lab.cli.bench_run import kernels_command, model_command, suite_command
 from bnn_lab.cli.predict import predict_command
 from bnn_lab.cli.study import study_command
-from bnn_lab.cli.terminal import console, say, write_file, written
+from bnn_lab.cli.terminal import console, say, write_file
 
 app = typer.Typer(no_args_is_help=True, help="Measure speed, here or on another machine.")
 app.command("kernels")(kernels_command)
@@ -38,7 +38,8 @@ def compare_command(
 @app.command("merge")
 def merge_command(
     files: Annotated[
-        list[str], typer.Argument(help="Reports of bnn-lab bench --json, and folders of them.")
+        list[str],
+        typer.Argument(help="Files of bnn-lab bench --json, of studies too, and folders of them."),
     ],
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Folder for one merged report per device.")
@@ -48,39 +49,42 @@ def merge_command(
     ] = None,
     html_file: Annotated[Path | None, typer.Option("--html", help="Page with all devices.")] = None,
 ) -> None:
-    """Put reports together: one per device, the newest figure of each layer and model."""
-    from bnn_lab.bench.collect import collect
-    from bnn_lab.bench.render import to_markdown, to_terminal
-    from bnn_lab.bench.report import write_report
-    from bnn_lab.bench.tables import report_parts
+    """Put reports and studies of several machines together.
 
-    found = collect(files)
-    merged = found.reports
-    parts = [part for report in merged for part in report_parts(report)]
+    Of reports, the newest figure of each layer and model on each device counts. Of studies, one
+    figure shows all devices.
+    """
+    from bnn_lab.bench.render import to_markdown, to_terminal
+    from bnn_lab.bench.tables import report_parts
+    from bnn_lab.cli.merge import merged_files, study_parts, write_merged
+
+    found = merged_files(files)
+    parts = [part for report in found.reports for part in report_parts(report)]
+    parts += [part for study in found.studies for part in study_parts(study)]
     to_terminal(console(), parts)
     if found.remarks:
         say(found.remarks)
-    for number, report in enumerate(merged):
-        if json_file is not None:
-            name = "".join(c if c.isalnum() else "-" for c in report.device).strip("-").lower()
-            target = json_file / f"{name or number}.json"
-            write_report(report, target)
-            written(target, "figures")
+    if json_file is not None:
+        write_merged(found, json_file)
     if markdown_file is not None:
         title = "Benchmark of binarized networks"
         write_file(markdown_file, to_markdown(title, parts), "tables")
     if html_file is not None:
         from bnn_lab.cli.page import write_page
 
-        write_page(merged, html_file)
+        write_page(found.reports, html_file, found.studies)
 
 
 @app.command("schema")
-def schema_command() -> None:
-    """Print the JSON Schema of reports."""
+def schema_command(
+    study: Annotated[bool, typer.Option("--study", help="Of studies.")] = False,
+) -> None:
+    """Print the JSON Schema of reports, or of studies."""
     from bnn_lab.bench.report import report_schema
+    from bnn_lab.experiments.latency.files import study_schema
 
-    typer.echo(json.dumps(report_schema(), indent=1, ensure_ascii=True))
+    schema = study_schema() if study else report_schema()
+    typer.echo(json.dumps(schema, indent=1, ensure_ascii=True))
 
 
 @app.command("cache")

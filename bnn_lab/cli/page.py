@@ -13,19 +13,23 @@ from bnn_lab.bench.tables import (
     LAYERS,
     MODELS,
     Fragment,
+    Heading,
     Part,
     Text,
     frame_table,
     noise_parts,
     report_parts,
 )
+from bnn_lab.cli.merge import study_parts
 from bnn_lab.cli.terminal import write_file
 from bnn_lab.errors import InputError
+from bnn_lab.experiments.latency import STUDIES
 from bnn_lab.experiments.latency.base import Study
+from bnn_lab.experiments.latency.of_reports import FROM_REPORTS, study_frame
 from bnn_lab.figures.bench_figures import draw_models, draw_speedups
 from bnn_lab.figures.drawing import Drawing
 from bnn_lab.figures.profile_figure import draw_profile
-from bnn_lab.figures.studies import draw_study
+from bnn_lab.figures.studies import draw_devices, draw_frame
 from bnn_lab.widgets.live_figure import live_plot
 
 # Plotly's own script of a figure ends with it: the figure as it was drawn gets its controls.
@@ -35,22 +39,23 @@ _START = """
   const figure = { data: structuredClone(plot.data), layout: structuredClone(plot.layout) };
   const config = { responsive: true, displaylogo: false };
   const draw = ({ data, layout }) => Plotly.react(plot, data, layout, config);
-  globalThis.bnnLabControls(plot, figure, draw);
+  globalThis.bnnLabControls(plot.parentElement, figure, draw);
 }
 """
 
 
-def write_page(reports: Sequence[Report], path: Path) -> None:
-    """Write a page with the tables and figures of reports, one section per device.
+def write_page(reports: Sequence[Report], path: Path, studies: Sequence[Study] = ()) -> None:
+    """Write a page with the tables and figures of reports, one section per device, and of studies.
 
     Args:
         reports: from `make_report`, `read_report` or `merge_reports`.
         path: path of the page; folders are made.
+        studies: from `merge_studies`.
 
     Raises:
         InputError: there are no reports, or the file cannot be written.
     """
-    if not reports:
+    if not reports and not studies:
         raise InputError("write_page: there are no reports.")
     embed = _Embedder()
 
@@ -62,7 +67,17 @@ def write_page(reports: Sequence[Report], path: Path) -> None:
         profile = profile_of(entries)
         return None if profile is None else embed(draw_profile(profile, entries.name))
 
-    parts = [part for report in reports for part in report_parts(report, draw)]
+    parts: list[Part] = []
+    for name in FROM_REPORTS if reports else ():
+        try:
+            frame = study_frame(name, reports)
+        except InputError:  # reports of single layers
+            continue
+        parts += [Heading(STUDIES[name].question), embed(draw_frame(name, frame))]
+    parts += [part for report in reports for part in report_parts(report, draw)]
+    for study in studies:
+        heading, *words, table = study_parts(study)
+        parts += [heading, *words, *map(embed, draw_devices(study)), table]
     write_file(path, to_html("Benchmark of binarized networks", parts), "page")
 
 
@@ -75,7 +90,7 @@ def write_study_page(study: Study, path: Path) -> None:
     parts: list[Part] = [
         *noise_parts(study.noise, study.uncertainty),
         Text(study.finding),
-        _Embedder()(draw_study(study)),
+        *map(_Embedder(), draw_devices(study)),
         frame_table(study.frame, f"Measured on {study.host.cpu}"),
     ]
     write_file(path, to_html(study.question, parts), "page")

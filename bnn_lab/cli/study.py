@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from bnn_lab.cli.terminal import console, list_questions, say_noise, write_file
+from bnn_lab.cli.bench_run import Force, Ssh, SshCommand, SshOption
+from bnn_lab.cli.terminal import console, list_questions, say, say_noise, write_file, written
 
 _SHOWN_ROWS = 60
 
@@ -21,34 +22,64 @@ def study_command(
     html_file: Annotated[
         Path | None, typer.Option("--html", help="Write figure and table to this page.")
     ] = None,
+    json_file: Annotated[
+        Path | None,
+        typer.Option("--json", help="Write the study here, for bench merge."),
+    ] = None,
     csv_file: Annotated[Path | None, typer.Option("--csv", help="Write the table here.")] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Report even if no round was quiet; marked so.")
-    ] = False,
+    label: Annotated[
+        str | None, typer.Option("--name", help="What to call this device in the file.")
+    ] = None,
+    force: Force = False,
+    ssh: Ssh = None,
+    ssh_option: SshOption = None,
+    ssh_command: SshCommand = "bnn-lab",
 ) -> None:
     """Answer one question about speed by measuring: table, figure and finding."""
+    from bnn_lab.bench.remote import Remote
     from bnn_lab.bench.render import to_terminal
     from bnn_lab.bench.tables import Text, frame_table, noise_parts
     from bnn_lab.experiments.latency import STUDIES, run_study
+    from bnn_lab.experiments.latency.files import check_study, write_study
 
     if name is None:
         list_questions("study", {key: entry.question for key, entry in STUDIES.items()})
         return
     with console().status("") as status:
-        study = run_study(
-            name,
-            seconds=seconds,
-            quick=quick,
-            force=force,
-            progress=lambda text: status.update(text),
-            noisy=say_noise,
-        )
+        if ssh is not None:
+            remote = Remote(ssh, ssh_option or (), ssh_command)
+            status.update(f"measuring on {remote.target}")
+            words = _words(name, seconds, quick, label, force)
+            study = check_study(remote.json_of(words), f"the study of {remote.target}")
+        else:
+            study = run_study(
+                name,
+                seconds=seconds,
+                quick=quick,
+                force=force,
+                progress=lambda text: status.update(text),
+                noisy=say_noise,
+                label=label,
+            )
     measured = frame_table(study.frame, study.question, _SHOWN_ROWS)
     noise = noise_parts(study.noise, study.uncertainty)
     to_terminal(console(), [measured, *noise, Text(study.finding)])
+    if json_file is not None:
+        write_study(study, json_file)
+        written(json_file, "study")
+        if label is None:
+            say(f'In it this device is called "{study.device}"; --name gives it another name.')
     if csv_file is not None:
         write_file(csv_file, study.frame.to_csv(index=False), "table")
     if html_file is not None:
         from bnn_lab.cli.page import write_study_page
 
         write_study_page(study, html_file)
+
+
+def _words(name: str, seconds: float, quick: bool, label: str | None, force: bool) -> list[str]:
+    """The command for another machine."""
+    words = ["study", name, "--seconds", str(seconds)]
+    words += ["--quick"] if quick else []
+    words += ["--name", label] if label is not None else []
+    return words + (["--force"] if force else [])

@@ -14,6 +14,7 @@ from bnn_lab.figures import theme
 from bnn_lab.figures.convolution_studies import draw_padding, draw_ways
 from bnn_lab.figures.drawing import Drawing
 from bnn_lab.figures.study_bars import draw_breakdown, draw_shortcuts, draw_threads
+from bnn_lab.figures.study_parts import DEVICE
 from bnn_lab.figures.study_scatter import draw_grid, draw_macs, draw_pareto
 from bnn_lab.figures.ternary_study import draw_generation, draw_ternary
 
@@ -34,14 +35,47 @@ def draw_study(study: Study) -> Drawing:
         study: from `run_study`.
 
     Returns:
-        A static figure, and one or two sentences.
+        A figure, and one or two sentences; controls that it has work in a `StudyFigure` and on a
+        page of `bnn-lab bench study --html`.
 
     Raises:
         InputError: there is no such study.
     """
-    if study.name not in _DRAWN:
-        raise InputError(f"draw_study: no study {study.name!r}; known are {', '.join(_DRAWN)}.")
-    return _DRAWN[study.name](study.frame)
+    return draw_frame(study.name, study.frame)
+
+
+def draw_frame(name: str, frame: pd.DataFrame) -> Drawing:
+    """What a study would draw of these measurements, such as `study_frame` finds in reports.
+
+    Args:
+        name: of the study.
+        frame: its measurements.
+
+    Raises:
+        InputError: there is no such study.
+    """
+    if name not in _DRAWN:
+        raise InputError(f"draw_study: no study {name!r}; known are {', '.join(_DRAWN)}.")
+    return _DRAWN[name](frame)
+
+
+def draw_devices(study: Study) -> list[Drawing]:
+    """One figure of all devices, or one of each where the figure is made for one.
+
+    Args:
+        study: from `run_study` or `merge_studies`.
+    """
+    if study.name in _OF_A_CLASS or DEVICE not in study.frame:
+        return [draw_study(study)]
+    drawings = []
+    for device, frame in study.frame.groupby(DEVICE, sort=False):
+        drawing = draw_frame(study.name, frame.drop(columns=DEVICE).reset_index(drop=True))
+        title = drawing.figure.layout.title.text
+        drawing.figure.update_layout(title_text=f"{title}, {device}" if title else str(device))
+        margin = drawing.figure.layout.margin
+        margin.t = max(margin.t or 0, 50)
+        drawings.append(Drawing(drawing.figure, f"{device}: {drawing.words}"))
+    return drawings
 
 
 def draw_finding(study: Study) -> Drawing:
@@ -153,3 +187,4 @@ _DRAWN: dict[str, Callable[[Any], Drawing]] = {
     "padding": draw_padding,
     "generation": draw_generation,
 }
+_OF_A_CLASS = ("speedup", "macs", "breakdown", "shortcuts", "threads", "accuracy")

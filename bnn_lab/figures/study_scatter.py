@@ -5,13 +5,14 @@ A frame with a column `device` has the measurements of several. See `controls_in
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
 from bnn_lab.experiments.latency.accuracy import rivals_of
 from bnn_lab.figures import theme
-from bnn_lab.figures.controls_in_figure import NONE, choice, controlled, ratio
+from bnn_lab.figures.controls_in_figure import LAST, NONE, choice, controlled, ratio
 from bnn_lab.figures.drawing import Drawing
 from bnn_lab.figures.point_labels import place_labels
 from bnn_lab.figures.study_parts import (
@@ -88,7 +89,7 @@ def draw_grid(frame: pd.DataFrame) -> Drawing:
         _add_cited(figure, frame, show, form)
     times = [*frame.float_ms, *frame.int8_ms, *frame.binary_ms]
     figure.update_layout(
-        **theme.layout("Convolutions: latency over multiply-accumulates", showlegend=True),
+        **theme.layout("Convolutions: latency over MACs", showlegend=True),
         legend=LEGEND,
         height=480,
         margin=MARGIN,
@@ -96,12 +97,12 @@ def draw_grid(frame: pd.DataFrame) -> Drawing:
         yaxis=theme.axis("latency, ms", **log_axis(times)),
     )
     over = {OVER_FLOAT: ("over_float", 17.0), OVER_INT8: ("over_int8", 12.0)}
-    patches = {LATENCY: _titled("Convolutions: latency over multiply-accumulates", "latency, ms")}
-    patches[LATENCY]["yaxis.range"] = log_axis(times)["range"]
+    patches = {LATENCY: _titled("Convolutions: latency over MACs", "latency, ms")}
+    patches[LATENCY] |= _axis_patch(times)
     for show, (column, cited) in over.items():
-        title = f"Binary convolutions: how many times faster {show.replace('over', 'than')}"
+        title = f"Times faster {show.replace('over', 'than')}"
         patches[show] = _titled(title, "times faster")
-        patches[show]["yaxis.range"] = log_axis([*frame[column], cited])["range"]
+        patches[show] |= _axis_patch([*frame[column], cited])
     controlled(
         figure,
         [
@@ -163,19 +164,19 @@ def draw_macs(frame: pd.DataFrame) -> Drawing:
     least = float((frame.macs - frame.binary_macs * (1 - 1 / _MOST_RATIO)).min()) / 1e6
     most = float(frame.macs.max()) / 1e6
     figure.update_layout(
-        **theme.layout("Latency over equivalent MACs, one thread", showlegend=len(figure.data) > 1),
+        **theme.layout("Latency over equivalent MACs", showlegend=len(figure.data) > 1),
         legend=LEGEND,
         height=500,
         margin=MARGIN,
         xaxis=theme.axis("equivalent float MACs, millions", **log_axis([least, most])),
-        yaxis=theme.axis("latency, ms", **log_axis(frame.ms)),
+        yaxis=theme.axis("latency, ms, one thread", **log_axis(frame.ms)),
     )
     place_labels(figure)
     controlled(
         figure,
         [
             ratio("ratio", "binary MACs per float MAC", 1.0, _MOST_RATIO, start),
-            choice(DEVICE, DEVICE, devices(frame)),
+            choice(DEVICE, DEVICE, devices(frame), every=LAST),
         ],
     )
     slowest, quickest = frame.loc[frame.ms.idxmax()], frame.loc[frame.ms.idxmin()]
@@ -230,11 +231,11 @@ def draw_pareto(frame: pd.DataFrame) -> Drawing:
                 "<br>%{customdata}<extra></extra>",
             )
     figure.update_layout(
-        **theme.layout("Published accuracy over measured latency", showlegend=True),
+        **theme.layout("Accuracy over latency", showlegend=True),
         legend=LEGEND,
         height=480,
         margin=MARGIN,
-        xaxis=theme.axis("latency, ms (measured, one thread)", **log_axis(frame.ms)),
+        xaxis=theme.axis("latency, ms, one thread", **log_axis(frame.ms)),
         yaxis=theme.axis("ImageNet top-1, % (cited)"),
     )
     place_labels(figure)
@@ -243,8 +244,8 @@ def draw_pareto(frame: pd.DataFrame) -> Drawing:
     low, high = float(frame.ms.min()), float(frame.ms.max())
     return Drawing(
         figure,
-        f"Scatter plot of {frame.name.nunique()} networks' cited accuracy over latency measured from "
-        f"{low:.3g} to {high:.3g} ms. On the front of {first}: {fronts[first]}.",
+        f"Scatter plot of {frame.name.nunique()} networks' cited accuracy over latency measured "
+        f"from {low:.3g} to {high:.3g} ms. On the front of {first}: {fronts[first]}.",
     )
 
 
@@ -270,3 +271,8 @@ def _add_cited(figure: go.Figure, frame: pd.DataFrame, show: str, form: str) -> 
 
 def _titled(title: str, y: str) -> dict[str, Any]:
     return {"title.text": title, "yaxis.title.text": y}
+
+
+def _axis_patch(values: Sequence[float]) -> dict[str, Any]:
+    axis = log_axis(values)
+    return {"yaxis.range": axis["range"], "yaxis.dtick": axis["dtick"]}

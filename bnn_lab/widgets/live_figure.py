@@ -88,10 +88,11 @@ class LiveFigure(anywidget.AnyWidget):
 
 
 class StudyFigure(LiveFigure):
-    """A figure with controls of its own (`bnn_lab.figures.controls_in_figure`), which need no kernel.
+    """A figure with controls of its own, which need no kernel.
 
     Args:
-        drawing: from `bnn_lab.figures.draw_study`, or any other; without controls it is as it is.
+        drawing: from `bnn_lab.figures.draw_study`, or any other; its controls are those of
+            `bnn_lab.figures.controls_in_figure`.
     """
 
     _esm = live_plot() + _text("live_figure.js")

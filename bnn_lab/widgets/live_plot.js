@@ -100,7 +100,12 @@ export function shown({ data, layout }, chosen) {
     const keep = kept(trace.meta?.of, choices, count);
     const macs = ratio !== null && trace.meta?.macs;
     const one = subset(macs ? { ...trace, x: equivalent(macs, ratio) } : trace, keep);
-    if (trace.meta?.counted !== false) {
+    // A trace that a choice leaves out as a whole, such as of another quantity, does not count.
+    const out = Object.entries(choices).some(([name, value]) => {
+      const of = trace.meta?.of?.[name];
+      return value !== null && of !== undefined && !Array.isArray(of) && of !== value;
+    });
+    if (trace.meta?.counted !== false && !out) {
       found.of += count;
       found.count += keep.filter(Boolean).length;
     }

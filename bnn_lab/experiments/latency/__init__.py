@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+from bnn_lab.bench.labels import check_label, default_label
 from bnn_lab.errors import InputError
 from bnn_lab.experiments.latency import (
     accuracy,
@@ -43,30 +44,34 @@ class Entry:
         question: the one it answers.
         measure: a `Run` to the frame of measurements.
         finding: frame and `Run` to a paragraph.
+        columns: of the frame, what a figure needs.
     """
 
     question: str
     measure: Callable[[Run], Any]
     finding: Callable[[Any, Run], str]
+    columns: frozenset[str]
 
 
-def _entry(module: ModuleType) -> Entry:
-    return Entry(module.QUESTION, module.measure, module.finding)
+def _entry(module: ModuleType, columns: str) -> Entry:
+    return Entry(module.QUESTION, module.measure, module.finding, frozenset(columns.split()))
 
 
 STUDIES: dict[str, Entry] = {
-    "speedup": _entry(speedup),
-    "macs": _entry(macs),
-    "breakdown": _entry(breakdown),
-    "shortcuts": _entry(shortcuts),
-    "stem": _entry(stem),
-    "overhead": _entry(overhead),
-    "threads": _entry(threads),
-    "accuracy": _entry(accuracy),
-    "ternary": _entry(ternary),
-    "ways": _entry(ways),
-    "padding": _entry(padding),
-    "generation": _entry(generation),
+    "speedup": _entry(
+        speedup, "paper kernel size channels macs binary_ms float_ms int8_ms over_float over_int8"
+    ),
+    "macs": _entry(macs, "name macs binary_macs ms macs_ratio"),
+    "breakdown": _entry(breakdown, "name fused category ms share"),
+    "shortcuts": _entry(shortcuts, "name shortcuts fused ms cost"),
+    "stem": _entry(stem, "name part ms share"),
+    "overhead": _entry(overhead, "name ms float_floor_ms kernel_ms beyond_floor_ms"),
+    "threads": _entry(threads, "name kind threads ms speedup"),
+    "accuracy": _entry(accuracy, "name ms top1 source"),
+    "ternary": _entry(ternary, "samples name ms speedup over_bound"),
+    "ways": _entry(ways, "case engine way ms kilobytes"),
+    "padding": _entry(padding, "case padding ms cost"),
+    "generation": _entry(generation, "width depth form ms characters_per_s file_bytes speedup"),
 }
 
 
@@ -78,6 +83,7 @@ def run_study(
     force: bool = False,
     progress: Callable[[str], None] = lambda text: None,
     noisy: Callable[[str | None], None] = lambda problem: None,
+    label: str | None = None,
 ) -> Study:
     """Measure and answer.
 
@@ -89,12 +95,13 @@ def run_study(
         force: answer even if no round was quiet.
         progress: told what is being done.
         noisy: told before the measurement what it will suffer from, None if from nothing.
+        label: what to call this device; None makes it of host and CPU.
 
     Returns:
         The answer.
 
     Raises:
-        InputError: there is no such study, or no time.
+        InputError: there is no such study, no time, or the label cannot be one.
         NoisyMachineError: no round of some measurement was quiet, and not `force`.
         EmulatedError: this CPU is emulated.
         BnnLabError: pandas, or TensorFlow for networks, is not installed.
@@ -104,6 +111,7 @@ def run_study(
     if seconds <= 0:
         raise InputError(f"run_study: seconds must be above 0, not {seconds}.")
     host = real_host("run_study")
+    device = default_label(host.cpu) if label is None else check_label(label)
     watch = NoiseWatch(max(threads.usable_counts()) if name == "threads" else 1, force=force)
     noisy(watch.before())
     run = Run(seconds=seconds, quick=quick, watch=watch, progress=progress)
@@ -118,4 +126,5 @@ def run_study(
         uncertainty=run.uncertainty,
         noise=noise,
         host=host,
+        device=device,
     )

@@ -47,6 +47,7 @@ class Study:
         noise: whether the machine was quiet.
         host: the machine.
         device: what to call the machine; "" takes the name of its CPU.
+        time: when its file was written, UTC, ISO 8601; "" before.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Study:
     host: Host
     uncertainty: float | None = None
     device: str = ""
+    time: str = ""
 
 
 @dataclass

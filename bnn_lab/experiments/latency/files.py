@@ -1,0 +1,281 @@
+"""The JSON file of a study: what it found on one device, so that several can be put together."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from bnn_lab import __version__
+from bnn_lab._files import parse_json, write_whole
+from bnn_lab._pandas import to_frame
+from bnn_lab.bench.labels import check_label, default_label
+from bnn_lab.bench.report import schema_of
+from bnn_lab.errors import InputError
+from bnn_lab.experiments.latency import STUDIES, Study
+from bnn_lab.measure.host import Host
+from bnn_lab.measure.noise import Noise
+from bnn_lab.measure.units import NotNegative
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCHEMA = "bnn_lab.study/1"
+DEVICE = "device"
+Cell = str | bool | int | float | None
+# Columns of text and of yes and no; all others are numbers.
+_TEXT = {"name", "category", "part", "kind", "case", "padding", "way", "engine", "form", "rival"}
+_TEXT |= {"source"}
+_FLAGS = {"paper", "fused", "shortcuts", "best"}
+_AGAIN = "measure again with bnn-lab bench study NAME --json FILE"
+
+
+class StudyFile(
+    msgspec.Struct, kw_only=True, forbid_unknown_fields=True, tag_field="schema", tag=SCHEMA
+):
+    """What a study measured on one device.
+
+    Attributes:
+        bnn_lab: version.
+        time: when the file was written, UTC, ISO 8601.
+        name: of the study.
+        question: the one it answers.
+        finding: the answer, in words.
+        device: what to call the machine.
+        host: the machine.
+        noise: whether it was quiet.
+        uncertainty: how far the ratios may be off, as a share; null if there are none.
+        rows: the measurements, each with the same columns; null where one does not apply.
+    """
+
+    bnn_lab: str
+    time: str
+    name: str
+    question: str
+    finding: str
+    device: str
+    host: Host
+    noise: Noise
+    uncertainty: NotNegative | None
+    rows: Annotated[list[dict[str, Cell]], Meta(min_length=1)]
+
+    def study(self) -> Study:
+        """The study as it was measured."""
+        return Study(
+            name=self.name,
+            question=self.question,
+            frame=_frame(self.rows),
+            finding=self.finding,
+            noise=self.noise,
+            host=self.host,
+            uncertainty=self.uncertainty,
+            device=self.device,
+            time=self.time,
+        )
+
+
+def write_study(study: Study, path: str | os.PathLike[str]) -> None:
+    """Write a study as JSON; folders are made.
+
+    Raises:
+        InputError: the file cannot be written, or the label cannot name a device.
+    """
+    file = StudyFile(
+        bnn_lab=__version__,
+        time=study.time or datetime.now(UTC).isoformat(timespec="seconds"),
+        name=study.name,
+        question=study.question,
+        finding=study.finding,
+        device=check_label(study.device or default_label(study.host.cpu)),
+        host=study.host,
+        noise=study.noise,
+        uncertainty=study.uncertainty,
+        rows=[{key: _plain(value) for key, value in row.items()} for row in _rows(study.frame)],
+    )
+    write_whole(Path(path), msgspec.json.format(msgspec.json.encode(file), indent=1))
+
+
+def check_study(content: bytes, name: str) -> Study:
+    """A study from its JSON.
+
+    Args:
+        content: the JSON text.
+        name: what to call it in an error.
+
+    Raises:
+        InputError: it is not JSON, not a study of this version, of an emulated CPU, or its rows are
+            not a table of the kind that this study makes.
+    """
+    try:
+        if schema_of(content) != SCHEMA:
+            raise msgspec.ValidationError("another schema")
+        file = msgspec.json.decode(content, type=StudyFile)
+    except msgspec.MsgspecError as error:
+        raise _unreadable(content, name, error) from error
+    if file.name not in STUDIES:
+        raise InputError(
+            f"{name}: there is no study {file.name!r}; known are {', '.join(STUDIES)}."
+        )
+    if file.host.emulated:
+        raise InputError(
+            f"{name} was measured on an emulated CPU ({file.host.emulated}); its times are not "
+            "those of a device"
+        )
+    _check_rows(file, name)
+    return file.study()
+
+
+def read_study(path: str | os.PathLike[str]) -> Study:
+    """Read and check a study.
+
+    Raises:
+        InputError: the file is missing, or see `check_study`.
+    """
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    return check_study(content, str(path))
+
+
+def one_per_device(studies: Sequence[Study]) -> list[Study]:
+    """Of each question and device the newest study; labels that two machines share tell their CPU.
+
+    Args:
+        studies: from `read_study`.
+    """
+    found: dict[tuple[str, str], Study] = {}
+    for study in sorted(studies, key=lambda study: study.time):
+        label = study.device or study.host.cpu
+        known = found.get((study.name, label))
+        if known is not None and _machine(known.host) != _machine(study.host):
+            label = f"{label}, {study.host.cpu}"
+        found[study.name, label] = dataclasses.replace(study, device=label)
+    return list(found.values())
+
+
+def merge_studies(studies: Sequence[Study]) -> list[Study]:
+    """One study per question, its frame with a column `device`.
+
+    Args:
+        studies: from `one_per_device`.
+
+    Returns:
+        In the order in which the questions first appear. The finding is that of each device.
+    """
+    by_name: dict[str, dict[str, Study]] = {}
+    for study in studies:
+        by_name.setdefault(study.name, {})[study.device] = study
+    merged = []
+    for of_name in by_name.values():
+        first = next(iter(of_name.values()))
+        rows = [
+            {**row, DEVICE: label} for label, study in of_name.items() for row in _rows(study.frame)
+        ]
+        finding = first.finding
+        if len(of_name) > 1:
+            finding = " ".join(f"{label}: {study.finding}" for label, study in of_name.items())
+        known = [study.uncertainty for study in of_name.values() if study.uncertainty is not None]
+        merged.append(
+            Study(
+                name=first.name,
+                question=first.question,
+                frame=_frame(rows),
+                finding=finding,
+                noise=first.noise,
+                host=first.host,
+                uncertainty=max(known, default=None),
+                device=", ".join(of_name),
+            )
+        )
+    return merged
+
+
+def study_schema() -> dict[str, Any]:
+    """The JSON Schema of a study's file."""
+    (whole,), parts = msgspec.json.schema_components([StudyFile], ref_template="#/$defs/{name}")
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": SCHEMA,
+        "title": "Study of bnn-lab bench",
+        **whole,
+        "$defs": parts,
+    }
+
+
+def _machine(host: Host) -> tuple[str, int, str, str]:
+    return host.cpu, host.cpus, host.machine, host.system
+
+
+def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
+
+
+def _frame(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
+    """Null in a column of numbers is what pandas calls NaN."""
+    return to_frame(
+        [
+            {
+                key: math.nan if value is None and key not in _TEXT | _FLAGS else value
+                for key, value in row.items()
+            }
+            for row in rows
+        ]
+    )
+
+
+def _plain(value: Any) -> Cell:
+    """A cell as JSON has it: NumPy's scalars as Python's, NaN as null."""
+    found = value.item() if hasattr(value, "item") else value
+    return None if isinstance(found, float) and not math.isfinite(found) else found
+
+
+def _check_rows(file: StudyFile, name: str) -> None:
+    columns = set(file.rows[0])
+    if missing := STUDIES[file.name].columns - columns:
+        raise InputError(
+            f"{name}: a study of {file.name} has no column {', '.join(sorted(missing))}. "
+            f"Fix: {_AGAIN}"
+        )
+    for number, row in enumerate(file.rows):
+        where = f"{name}, row {number + 1}"
+        if null := [c for c in STUDIES[file.name].columns if row.get(c) is None and c in row]:
+            raise InputError(f"{where}: {null[0]} is missing. Fix: {_AGAIN}")
+        if set(row) != columns:
+            raise InputError(f"{where} has other columns than the first row. Fix: {_AGAIN}")
+        for column, value in row.items():
+            if not _fits(column, value):
+                raise InputError(f"{where}: {column} cannot be {value!r}. Fix: {_AGAIN}")
+
+
+def _fits(column: str, value: Cell) -> bool:
+    if column in _TEXT:
+        return isinstance(value, str)
+    if column in _FLAGS:
+        return isinstance(value, bool)
+    if value is None:
+        return True
+    if isinstance(value, (str, bool)):
+        return False
+    return value >= 0 or not column.endswith("ms")
+
+
+def _unreadable(content: bytes, name: str, error: msgspec.MsgspecError) -> InputError:
+    found = parse_json(content, name, _AGAIN)
+    schema = found.get("schema") if isinstance(found, dict) else type(found).__name__
+    if schema == SCHEMA:
+        return InputError(f"{name} is not a whole study: {error}")
+    kind, _, version = str(schema).partition("/")
+    mine, _, newest = SCHEMA.partition("/")
+    newer = kind == mine and version.isdecimal() and int(version) > int(newest)
+    fix = "a newer bnn_lab wrote it: pip install --upgrade bnn-lab" if newer else _AGAIN
+    return InputError(
+        f"{name} is not a study of this version ({SCHEMA}), but {schema!r}. Fix: {fix}"
+    )

@@ -1,0 +1,189 @@
+"""Files of studies: written, read, refused, and put together from several machines."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import msgspec
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from bnn_lab.bench.report import EXAMPLE, read_report
+from bnn_lab.cli.bench import app
+from bnn_lab.errors import InputError
+from bnn_lab.experiments.latency import STUDIES
+from bnn_lab.experiments.latency.base import Study
+from bnn_lab.experiments.latency.files import (
+    merge_studies,
+    one_per_device,
+    read_study,
+    study_schema,
+    write_study,
+)
+from bnn_lab.experiments.latency.macs import correlations
+from bnn_lab.experiments.latency.of_reports import FROM_REPORTS, study_frame
+from bnn_lab.figures.studies import _DRAWN, draw_devices, draw_frame, draw_study
+
+REPORT = read_report(EXAMPLE)
+GRID = pd.DataFrame(
+    [
+        {
+            "paper": kernel == 3 and size == 7, "kernel": kernel, "size": size, "channels": 64,
+            "macs": (kernel * size * 64) ** 2, "binary_ms": 0.1 * slow, "float_ms": 1.0 * slow,
+            "int8_ms": 0.4 * slow, "over_float": 10.0, "over_float_low": 9.0,
+            "over_float_high": 11.0, "over_int8": 4.0, "over_int8_low": 3.5, "over_int8_high": 4.5,
+        }
+        for kernel in (1, 3)
+        for size in (7, 14)
+        for slow in (size * kernel,)
+    ]
+)  # fmt: skip
+
+
+def study(device: str = "Ann", frame: pd.DataFrame = GRID, name: str = "speedup") -> Study:
+    assert REPORT.noise is not None
+    return Study(
+        name=name, question=STUDIES[name].question, frame=frame, finding=f"Found by {device}.",
+        noise=REPORT.noise, host=REPORT.host, uncertainty=0.1, device=device,
+    )  # fmt: skip
+
+
+def test_a_file_holds_the_study(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "s.json"
+    write_study(study(), path)
+    content = json.loads(path.read_text())
+    jsonschema.Draft202012Validator(study_schema()).validate(content)
+    back = read_study(path)
+    pd.testing.assert_frame_equal(back.frame, GRID)
+    assert dataclasses.replace(back, frame=GRID, time="") == dataclasses.replace(study())
+    assert json.loads(CliRunner().invoke(app, ["schema", "--study"]).output) == study_schema()
+    hollow = GRID.assign(over_int8_low=float("nan"))  # null: it does not apply
+    write_study(study(frame=hollow), path)
+    assert read_study(path).frame.over_int8_low.isna().all()
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ("hello", "is not JSON"),
+        ("[]", "not a study of this version"),
+        ({"schema": None}, "not a study of this version"),
+        ({"schema": "bnn_lab.study/7"}, "a newer bnn_lab wrote it"),
+        ({"schema": "bnn_lab.bench/2"}, "not a study of this version"),
+        ({"name": "nonsense"}, "there is no study 'nonsense'; known are speedup"),
+        ({"rows": []}, "not a whole study"),
+        ({"surplus": 1}, "not a whole study"),
+        ({"rows": [{"macs": 1}]}, "has no column binary_ms"),
+        ({"host": {**msgspec.to_builtins(REPORT.host), "emulated": "qemu"}}, "emulated CPU"),
+        (("macs", "many"), "row 1: macs cannot be 'many'"),
+        (("binary_ms", -1.0), "row 1: binary_ms cannot be -1.0"),
+        (("binary_ms", None), "row 1: binary_ms is missing"),
+        (("paper", 1), "row 1: paper cannot be 1"),
+        (("other", 1), "has other columns than the first row"),
+    ],
+)
+def test_what_is_no_study_is_refused(tmp_path: Path, change: Any, problem: str) -> None:
+    path = tmp_path / "s.json"
+    write_study(study(), path)
+    content = json.loads(path.read_text())
+    if isinstance(change, tuple):
+        column, value = change
+        rows = content["rows"]
+        (rows[1] if column == "other" else rows[0])[column] = value
+        path.write_text(json.dumps(content))
+    else:
+        path.write_text(change if isinstance(change, str) else json.dumps(content | change))
+    with pytest.raises(InputError, match=problem):
+        read_study(path)
+    path.unlink()
+    with pytest.raises(InputError, match="cannot read"):
+        read_study(path)
+
+
+def test_studies_of_several_machines_are_one() -> None:
+    other_host = msgspec.structs.replace(REPORT.host, cpu="Board")
+    ann, ben = study("Ann"), study("Ben", GRID.assign(binary_ms=1.0))
+    same_label = dataclasses.replace(study("Ann"), host=other_host)
+    later = dataclasses.replace(study("Ben", GRID.assign(binary_ms=2.0)), time="2026")
+    singles = one_per_device([later, ann, ben, same_label])
+    assert [s.device for s in singles] == ["Ann", "Ben", "Ann, Board"]
+    (merged,) = merge_studies(singles)
+    assert list(dict.fromkeys(merged.frame.device)) == ["Ann", "Ben", "Ann, Board"]
+    assert set(merged.frame[merged.frame.device == "Ben"].binary_ms) == {2.0}
+    assert merged.finding.startswith("Ann: Found by Ann. Ben: Found by Ben.")
+    (drawing,) = draw_devices(merged)
+    controls = {c["name"]: c for c in drawing.figure.layout.meta["controls"]}
+    labels = [option["label"] for option in controls["device"]["options"]]
+    assert labels == ["all", "Ann", "Ben", "Ann, Board"]
+
+
+def test_a_figure_for_one_device_is_drawn_for_each() -> None:
+    frame = pd.DataFrame(
+        [
+            {"case": "3x3 7,512", "padding": padding, "ms": 1.0, "border": 0.5, "cost": 1.2}
+            for padding in ("ones", "zeros", "none")
+        ]
+    )
+    singles = [study(device, frame, "padding") for device in ("Ann", "Ben")]
+    (merged,) = merge_studies(singles)
+    drawings = draw_devices(merged)
+    assert [d.figure.layout.title.text for d in drawings] == ["Ann", "Ben"]
+    assert drawings[1].words.startswith("Ben: Zeros take 1.20")
+    assert len(draw_devices(singles[0])) == 1
+
+
+def test_merge_command_takes_both_kinds(tmp_path: Path) -> None:
+    folder = tmp_path / "class"
+    for device in ("Ann", "Ben"):
+        write_study(study(device), folder / f"{device}.json")
+    (folder / "report.json").write_bytes(EXAMPLE.read_bytes())
+    (folder / "cat.json").write_text('{"schema": "bnn_lab.study/1"}')
+    page, out = tmp_path / "page.html", tmp_path / "merged"
+    words = ["merge", str(folder), "--json", str(out), "--html", str(page)]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, (result.output, result.exception)
+    assert "cat.json is not a whole study" in result.output
+    names = sorted(path.name for path in out.iterdir())
+    assert names == ["amd-epyc.json", "speedup-ann.json", "speedup-ben.json"]
+    text = page.read_text()
+    assert text.count("plotly.js v") == 1 and text.count("bnnLabControls = ") == 1
+    # The front of a single device has nothing to choose.
+    assert text.count("bnnLabControls(plot") == 1 + len(FROM_REPORTS) - 1
+    for name in FROM_REPORTS:  # the same figures, of reports
+        assert STUDIES[name].question in text
+
+
+def test_reports_have_what_four_studies_draw() -> None:
+    for name in FROM_REPORTS:
+        frame = study_frame(name, [REPORT])
+        assert STUDIES[name].columns <= set(frame.columns), name
+        assert set(frame.device) == {REPORT.device}
+        assert draw_frame(name, frame).figure.data
+    frame = study_frame("macs", [REPORT])
+    frame = frame.assign(
+        equivalent_macs=frame.macs - frame.binary_macs + frame.binary_macs / frame.macs_ratio
+    )
+    assert correlations(frame)["equivalent_macs"][0] > correlations(frame)["macs"][0]
+    with pytest.raises(InputError, match="reports hold macs"):
+        study_frame("padding", [REPORT])
+    bare = msgspec.structs.replace(REPORT, models=[])
+    with pytest.raises(InputError, match="none of 1 reports holds what accuracy needs"):
+        study_frame("accuracy", [bare])
+
+
+def test_figures_show_their_first_choices_where_nothing_runs() -> None:
+    drawing = draw_study(study())
+    shown = [t.name for t in drawing.figure.data if t.visible is not False]
+    assert shown == ["float32", "int8", "binary"]
+    assert drawing.figure.layout.meta["alt"] == drawing.words
+    names = [c["name"] for c in drawing.figure.layout.meta["controls"]]
+    assert names == ["show", "kernel", "size"]  # one number of channels, one device: no choice
+    cited = [t for t in drawing.figure.data if t.name.endswith("(cited)")]
+    assert [t.y[0] for t in cited] == [17.0, 12.0]
+    assert list(cited[0].error_y.arrayminus) == [5.0]
+    assert set(_DRAWN) == set(STUDIES)
