@@ -76,7 +76,7 @@ def draw_breakdown(frame: pd.DataFrame) -> Drawing:
     longest = float(frame.groupby([DEVICE, "fused", "name"]).ms.sum().max())
     figure.update_layout(
         **theme.layout("Where the time goes", showlegend=True),
-        legend={**LEGEND, "y": -0.14, "traceorder": "normal"},
+        legend={**LEGEND, "y": -0.17, "traceorder": "normal"},
         barmode="stack",
         height=230 + 26 * len(names),
         margin=MARGIN,
@@ -85,6 +85,7 @@ def draw_breakdown(frame: pd.DataFrame) -> Drawing:
             "", autorange="reversed", ticksuffix="  ", showgrid=False, dtick=1, type="category"
         ),
     )
+    figure.update_layout(title={"xref": "container", "x": 0.02})  # names need the room left of it
     layout = {
         share: {"xaxis.title.text": "share of the time, %", "xaxis.range": [0, 100]},
         ms: {"xaxis.title.text": "milliseconds", "xaxis.range": [0, 1.03 * longest]},
@@ -209,7 +210,7 @@ def draw_threads(frame: pd.DataFrame) -> Drawing:
     most = 1.1 * max(float(counts[-1]), float(top.speedup.max()))
     figure.update_layout(
         **theme.layout("What more threads bring", showlegend=True),
-        legend=LEGEND,
+        legend={**LEGEND, "y": -0.3},
         height=470,
         margin=MARGIN,
         xaxis=theme.axis("threads", tickvals=counts),

@@ -9,6 +9,7 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
@@ -16,9 +17,11 @@ from bnn_lab.bench import remote as remote_module
 from bnn_lab.bench import runs
 from bnn_lab.bench.kernels import ConvCase
 from bnn_lab.bench.remote import Remote, RemoteError
-from bnn_lab.bench.report import read_report
+from bnn_lab.bench.report import EXAMPLE, read_report
 from bnn_lab.cli.bench import app
 from bnn_lab.errors import InputError
+from bnn_lab.experiments.latency.base import Study
+from bnn_lab.experiments.latency.files import read_study, write_study
 from bnn_lab.tflite import layer_shapes as kinds
 from bnn_lab.tflite.layer_shapes import LayerShape
 from bnn_lab.tflite.op_files import layer_file
@@ -193,3 +196,32 @@ def test_suite_without_models_sends_the_quicknets(monkeypatch: pytest.MonkeyPatc
     models = " ".join(f"--model ./{name}" for name in runs.SUITE)
     options = "--rounds 20 --threads 1 --threads 2 --no-lce --force"
     assert f"bench suite {options} {models} --json" in command
+
+
+def test_a_study_comes_back_too(ssh_server: Any, tmp_path: Path) -> None:
+    example = read_report(EXAMPLE)
+    assert example.noise is not None
+    frame = pd.DataFrame(
+        [
+            {"case": "3x3 7,512", "padding": name, "ms": 1.0, "border": 0.5, "cost": 1.2,
+             "cost_low": 1.1, "cost_high": 1.3}
+            for name in ("ones", "zeros", "none")
+        ]
+    )  # fmt: skip
+    there = Study(
+        name="padding", question="?", frame=frame, finding="Zeros cost.", noise=example.noise,
+        host=example.host, device="board",
+    )  # fmt: skip
+    write_study(there, tmp_path / "there.json")
+    seen, here = tmp_path / "seen", tmp_path / "here.json"
+    command = script(
+        tmp_path / "bnn-lab",
+        f"echo \"$@\" > '{seen}'; cat '{tmp_path / 'there.json'}' > report.json",
+    )
+    words = ["study", "padding", "--seconds", "3", "--name", "board", "--json", str(here)]
+    words += [*flags(ssh_server), "--ssh-command", command]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, (result.output, result.exception)
+    wanted = "bench study padding --seconds 3.0 --name board --json report.json"
+    assert seen.read_text().strip() == wanted
+    assert read_study(here).device == "board" and "Zeros cost." in result.output

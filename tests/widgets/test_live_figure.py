@@ -6,7 +6,9 @@ import zlib
 import plotly.graph_objects as go
 import pytest
 
-from bnn_lab.widgets.live_figure import LiveFigure
+from bnn_lab.figures.controls_in_figure import choice, controlled
+from bnn_lab.figures.drawing import Drawing
+from bnn_lab.widgets.live_figure import STATIC, LiveFigure, StudyFigure
 
 
 @pytest.fixture
@@ -48,3 +50,19 @@ def test_clicks_arrive(live: LiveFigure) -> None:
     live._on_message(live, {"kind": "click", "points": []}, [])
     live._on_message(live, {"kind": "other"}, [])
     assert clicks == [(0, 2)]
+
+
+def test_a_study_brings_its_controls(monkeypatch: pytest.MonkeyPatch) -> None:
+    figure = go.Figure([go.Scatter(x=[1], y=[k], meta={"of": {"kernel": k}}) for k in (1, 3)])
+    drawing = Drawing(
+        controlled(figure, [choice("kernel", "kernel", (1, 3), every="none")]), "Two."
+    )
+    shown = StudyFigure(drawing)
+    meta = json.loads(shown.content)["layout"]["meta"]
+    assert meta["alt"] == "Two." and [c["value"] for c in meta["controls"]] == [1]
+    assert [trace.visible for trace in shown.figure.data] == [None, False]
+    script = shown.get_state()["_esm"]
+    assert "function addControls" in script and "export function" not in script
+    assert "addControls" in LiveFigure(figure).get_state()["_esm"]  # only asked for
+    monkeypatch.setenv(STATIC, "1")
+    assert "application/vnd.plotly.v1+json" in shown._repr_mimebundle_()
