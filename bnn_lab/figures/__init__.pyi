@@ -32,5 +32,6 @@ from .recordings import draw_recording as draw_recording
 from .roofline import RooflineState as RooflineState
 from .roofline import draw_roofline as draw_roofline
 from .studies import draw_finding as draw_finding
+from .studies import draw_frame as draw_frame
 from .studies import draw_study as draw_study
 from .training import draw_training as draw_training

@@ -64,11 +64,11 @@ def ratio(name: str, label: str, low: float, high: float, value: float) -> dict[
     return {"name": name, "label": label, "kind": "ratio", **sizes}
 
 
-def controlled(figure: go.Figure, controls: Sequence[Mapping[str, Any]]) -> go.Figure:
-    """The figure with controls, as their first choices show it; those of one option are left out.
+def add_controls(figure: go.Figure, controls: Sequence[Mapping[str, Any]]) -> None:
+    """Give a figure controls; it then shows their first choices. Those of one option are left out.
 
     Args:
-        figure: its traces have `meta={"of": {name: value or list of values}}`.
+        figure: its traces have `meta={"of": {name: value or list of values}}`; changed in place.
         controls: from `choice` and `ratio`.
     """
     useful = [
@@ -86,4 +86,3 @@ def controlled(figure: go.Figure, controls: Sequence[Mapping[str, Any]]) -> go.F
             if not isinstance(found, (list, tuple)) and found != value:
                 trace.visible = False
     figure.update_layout(meta={**(figure.layout.meta or {}), "controls": list(useful)})
-    return figure

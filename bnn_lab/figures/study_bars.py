@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 from bnn_lab.experiments.latency.breakdown import CATEGORIES
 from bnn_lab.figures import theme
-from bnn_lab.figures.controls_in_figure import FIRST, LAST, NONE, choice, controlled
+from bnn_lab.figures.controls_in_figure import FIRST, LAST, NONE, add_controls, choice
 from bnn_lab.figures.drawing import Drawing
 from bnn_lab.figures.study_parts import (
     DEVICE,
@@ -90,7 +90,7 @@ def draw_breakdown(frame: pd.DataFrame) -> Drawing:
         share: {"xaxis.title.text": "share of the time, %", "xaxis.range": [0, 100]},
         ms: {"xaxis.title.text": "milliseconds", "xaxis.range": [0, 1.03 * longest]},
     }
-    controlled(
+    add_controls(
         figure,
         [
             choice("show", "show", (share, ms), layout=layout, every=NONE),
@@ -147,7 +147,7 @@ def draw_shortcuts(frame: pd.DataFrame) -> Drawing:
         xaxis=theme.axis("", type="category"),
         yaxis=theme.axis("latency, ms", range=[0, 1.2 * float(frame.ms.max())]),
     )
-    controlled(
+    add_controls(
         figure,
         [
             choice(
@@ -222,7 +222,7 @@ def draw_threads(frame: pd.DataFrame) -> Drawing:
         ms: {"yaxis.title.text": "latency, ms", "yaxis.type": "log", "yaxis.dtick": "D2",
              "yaxis.range": log_axis(frame.ms)["range"]},
     }  # fmt: skip
-    controlled(
+    add_controls(
         figure,
         [
             choice("show", "show", (faster, ms), layout=layout, every=NONE),

@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 
 from bnn_lab.experiments.latency.accuracy import rivals_of
 from bnn_lab.figures import theme
-from bnn_lab.figures.controls_in_figure import LAST, NONE, choice, controlled, ratio
+from bnn_lab.figures.controls_in_figure import LAST, NONE, add_controls, choice, ratio
 from bnn_lab.figures.drawing import Drawing
 from bnn_lab.figures.point_labels import place_labels
 from bnn_lab.figures.study_parts import (
@@ -103,7 +103,7 @@ def draw_grid(frame: pd.DataFrame) -> Drawing:
         title = f"Times faster {show.replace('over', 'than')}"
         patches[show] = _titled(title, "times faster")
         patches[show] |= _axis_patch([*frame[column], cited])
-    controlled(
+    add_controls(
         figure,
         [
             choice("show", "show", (LATENCY, OVER_FLOAT, OVER_INT8), layout=patches, every=NONE),
@@ -172,7 +172,7 @@ def draw_macs(frame: pd.DataFrame) -> Drawing:
         yaxis=theme.axis("latency, ms, one thread", **log_axis(frame.ms)),
     )
     place_labels(figure)
-    controlled(
+    add_controls(
         figure,
         [
             ratio("ratio", "binary MACs per float MAC", 1.0, _MOST_RATIO, start),
@@ -239,7 +239,7 @@ def draw_pareto(frame: pd.DataFrame) -> Drawing:
         yaxis=theme.axis("ImageNet top-1, % (cited)"),
     )
     place_labels(figure)
-    controlled(figure, [choice(DEVICE, DEVICE, devices(frame), every=NONE)])
+    add_controls(figure, [choice(DEVICE, DEVICE, devices(frame), every=NONE)])
     first = devices(frame)[0]
     low, high = float(frame.ms.min()), float(frame.ms.max())
     return Drawing(

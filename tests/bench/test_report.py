@@ -238,7 +238,9 @@ def test_page_is_whole_and_safe(tmp_path: Path) -> None:
     assert "<script" not in body and "&lt;script&gt;alert(1)" in body
     assert text.count("plotly.js v") == 1  # inlined, once
     assert "<script src" not in text and "<link" not in text and "<img" not in text
-    assert text.count('<div role="img" aria-label="') == 3  # models, layers, ops
+    assert (
+        text.count('<div role="img" aria-label="') == 6
+    )  # three studies of it; models, layers, ops
     assert "20 times faster than float32 TFLite" in text
     with pytest.raises(InputError, match="no reports"):
         write_page([], path)

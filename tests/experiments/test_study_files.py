@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import html
 import json
 from pathlib import Path
 from typing import Any
@@ -155,7 +156,7 @@ def test_merge_command_takes_both_kinds(tmp_path: Path) -> None:
     # The front of a single device has nothing to choose.
     assert text.count("bnnLabControls(plot") == 1 + len(FROM_REPORTS) - 1
     for name in FROM_REPORTS:  # the same figures, of reports
-        assert STUDIES[name].question in text
+        assert STUDIES[name].question in html.unescape(text)
 
 
 def test_reports_have_what_four_studies_draw() -> None:

@@ -39,6 +39,8 @@ def test_no_public_function_returns_a_bare_figure_and_each_is_exported() -> None
                     drawn.add(node.name)
     inner = {"draw_models", "draw_speedups", "draw_latencies", "draw_ops"}  # of reports
     inner |= {"draw_ternary", "draw_generation", "draw_ways", "draw_padding"}  # of one study each
+    inner |= {"draw_grid", "draw_macs", "draw_pareto"}
+    inner |= {"draw_breakdown", "draw_shortcuts", "draw_threads"}
     assert drawn - inner == set(public_functions())
 
 

@@ -6,7 +6,7 @@ import zlib
 import plotly.graph_objects as go
 import pytest
 
-from bnn_lab.figures.controls_in_figure import choice, controlled
+from bnn_lab.figures.controls_in_figure import add_controls, choice
 from bnn_lab.figures.drawing import Drawing
 from bnn_lab.widgets.live_figure import STATIC, LiveFigure, StudyFigure
 
@@ -54,9 +54,8 @@ def test_clicks_arrive(live: LiveFigure) -> None:
 
 def test_a_study_brings_its_controls(monkeypatch: pytest.MonkeyPatch) -> None:
     figure = go.Figure([go.Scatter(x=[1], y=[k], meta={"of": {"kernel": k}}) for k in (1, 3)])
-    drawing = Drawing(
-        controlled(figure, [choice("kernel", "kernel", (1, 3), every="none")]), "Two."
-    )
+    add_controls(figure, [choice("kernel", "kernel", (1, 3), every="none")])
+    drawing = Drawing(figure, "Two.")
     shown = StudyFigure(drawing)
     meta = json.loads(shown.content)["layout"]["meta"]
     assert meta["alt"] == "Two." and [c["value"] for c in meta["controls"]] == [1]
