@@ -44,12 +44,12 @@ def draw_study(study: Study) -> Drawing:
     return draw_frame(study.name, study.frame)
 
 
-def draw_frame(name: str, frame: pd.DataFrame) -> Drawing:
+def draw_frame(name: str, frame: Any) -> Drawing:
     """What a study would draw of these measurements, such as `study_frame` finds in reports.
 
     Args:
         name: of the study.
-        frame: its measurements.
+        frame: `pandas.DataFrame` of its measurements.
 
     Raises:
         InputError: there is no such study.
