@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from plotly.subplots import make_subplots
 
 from bnn_lab.experiments.training.dead_weights import DeadWeights
+from bnn_lab.experiments.training.mlp_run import LAST_EPOCHS
 from bnn_lab.figures import theme
 from bnn_lab.figures.drawing import Drawing
 from bnn_lab.training.uncertainty import difference_uncertainty
@@ -25,9 +26,9 @@ def _dead_weights(frame: pd.DataFrame) -> Drawing:
         frame: of `bnn_lab.experiments.training.dead_weights`.
 
     Returns:
-        A static figure of means over the seeds, and both in the last epoch in words.
+        A static figure of means over the seeds, and both at the end in words.
     """
-    titles = ("weights that never flipped, %", "test accuracy, %")
+    titles = ("never flipped, %", "accuracy, %")  # short, for a phone
     figure = make_subplots(rows=1, cols=2, subplot_titles=titles, horizontal_spacing=0.1)
     means = frame.groupby(["quantizer", "epoch"], sort=False).mean(numeric_only=True).reset_index()
     told = []
@@ -46,16 +47,15 @@ def _dead_weights(frame: pd.DataFrame) -> Drawing:
                 row=1,
                 col=column,
             )
-        last = rows.iloc[-1]
         told.append(
-            f"{name}: {100 * last.never_flipped:.1f} % of the weights never flipped, "
-            f"{100 * last.accuracy:.1f} % right"
+            f"{name}: {100 * rows.never_flipped.iloc[-1]:.1f} % of the weights never flipped, "
+            f"{100 * rows.accuracy.tail(LAST_EPOCHS).mean():.1f} % right"
         )
     figure.update_layout(
-        **theme.layout("Which weights never change their sign?", showlegend=True),
-        height=400,
-        legend={"orientation": "h", "y": -0.22},
-        margin={"l": 10, "r": 10, "t": 80},
+        **theme.layout("", showlegend=True),
+        height=380,
+        legend={"orientation": "h", "x": 0, "y": -0.22},
+        margin={"l": 10, "r": 10, "t": 40},
     )
     figure.update_xaxes(theme.axis("epoch"))
     figure.update_yaxes(theme.axis(""))
@@ -63,8 +63,9 @@ def _dead_weights(frame: pd.DataFrame) -> Drawing:
     apart = difference_uncertainty(accuracy, accuracy, int(frame.images.iloc[0]))
     return Drawing(
         figure,
-        f"Lines over {means.epoch.max()} epochs. At the end, {'; '.join(told)}. A difference of "
-        f"two accuracies of one run each is uncertain by {100 * apart:.1f} points.",
+        f"Lines over {means.epoch.max()} epochs. At the end, {'; '.join(told)} in the last "
+        f"{LAST_EPOCHS} epochs. A difference of two accuracies of one run each is uncertain by "
+        f"{100 * apart:.1f} points.",
     )
 
 
