@@ -68,19 +68,17 @@ def draw_shortcuts_and_ends(frame: Any) -> Drawing:
     means = 100 * frame.groupby("variant", sort=False).accuracy.mean()
     timed = "fused_us" in frame
     # One below the other: side by side they are too narrow for a phone.
-    figure = make_subplots(rows=1 + timed, cols=1, vertical_spacing=0.3)
+    figure = make_subplots(rows=2, cols=1, vertical_spacing=0.3) if timed else go.Figure()
     figure.add_scatter(
-        showlegend=False,
         x=100 * frame.accuracy,
-        y=[_label(name) for name in frame.variant],
+        y=frame.variant.map(_two_lines) if timed else frame.variant,
         mode="markers",
         marker={"color": theme.BLUE, "size": 10, "opacity": 0.6},
         hovertemplate="%{y}<br>one run: %{x:.1f} %<extra></extra>",
     )
     figure.add_scatter(
-        showlegend=False,
         x=means,
-        y=[_label(name) for name in means.index],
+        y=means.index.map(_two_lines) if timed else means.index,
         mode="markers",
         marker={"color": theme.VERMILION, "size": 20, "symbol": "diamond"},
         hovertemplate="%{y}<br>mean: %{x:.1f} %<extra></extra>",
@@ -88,20 +86,22 @@ def draw_shortcuts_and_ends(frame: Any) -> Drawing:
     figure.update_layout(
         **theme.layout(""), height=90 + 50 * len(means), margin={"l": 10, "r": 20, "t": 10, "b": 50}
     )
-    figure.update_xaxes(theme.axis("test images right, %", nticks=5), row=1, col=1)
+    figure.update_xaxes(theme.axis("test images right, %"))
     figure.update_yaxes(theme.axis("", autorange="reversed", ticksuffix="  "))
     told = ", ".join(f"{name}: {mean:.1f} %" for name, mean in means.items())
     words = f"Test accuracy, mean of the runs. {told[0].upper()}{told[1:]}."
     return Drawing(figure, words + (_add_times(figure, frame) if timed else ""))
 
 
-def _label(variant: str) -> str:
-    """A variant on two lines, for a phone."""
-    return variant.replace(", ", ",<br>").replace("ends with ", "")
+def _two_lines(variant: str) -> str:
+    """A variant's name for a phone."""
+    return variant.replace(", ", "<br>").replace("ends with ", "")
 
 
 def _add_times(figure: Any, frame: Any) -> str:
     """Bars of each variant's time, fused and not, beside the accuracies; the same in words."""
+    figure.update_traces(showlegend=False)
+    figure.update_xaxes(nticks=5)
     times = frame.groupby("variant", sort=False)[["fused_us", "unfused_us"]].first()
     for column, name, colour in (
         ("unfused_us", "additions as ops of their own", theme.GREEN),
@@ -109,7 +109,7 @@ def _add_times(figure: Any, frame: Any) -> str:
     ):
         figure.add_bar(
             x=times[column],
-            y=[_label(name) for name in times.index],
+            y=times.index.map(_two_lines),
             name=name,
             orientation="h",
             marker={"color": colour},
@@ -123,14 +123,12 @@ def _add_times(figure: Any, frame: Any) -> str:
         )
     figure.update_layout(
         showlegend=True,
-        height=240 + 80 * len(times),
+        height=280 + 100 * len(times),
         margin={"l": 10, "r": 20, "t": 10, "b": 100},
         legend={"orientation": "h", "x": 0, "y": -0.3, "traceorder": "reversed"},
     )
     most = 1.2 * float(times.max().max())
-    figure.update_xaxes(
-        theme.axis("time for one image, µs", range=[0, most], nticks=5), row=2, col=1
-    )
+    figure.update_xaxes(theme.axis("time for one image, µs", range=[0, most]), row=2, col=1)
     told = "; ".join(
         f"{row.Index} {row.fused_us:.3g} µs fused, {row.unfused_us:.3g} µs unfused"
         for row in times.itertuples()
