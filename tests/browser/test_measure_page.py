@@ -196,6 +196,44 @@ def test_it_can_be_cancelled_and_do_without_relaxed_simd(browser: Any, site: str
     page.close()
 
 
+DROP = """([name, text]) => {
+  const files = new DataTransfer();
+  files.items.add(new File([text], name));
+  const options = { dataTransfer: files, bubbles: true, cancelable: true };
+  document.body.dispatchEvent(new DragEvent("drop", options));
+}"""
+
+
+def test_odd_visitors(browser: Any, site: str) -> None:
+    """Reports that are dropped, a damaged link, a second tab; none leaves the page or breaks it."""
+    context = browser.new_context()
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(f"{site}{PAGE}#report=AAAA")
+    status = page.locator("#measure .status").first
+    expect = status.filter
+    expect(has_text="cut off").wait_for()
+    page.evaluate(DROP, ["x.json", "not JSON"])
+    expect(has_text="no report").wait_for()
+    older = json.loads(EXAMPLE.read_text()) | {"schema": "bnn_lab.bench/1"}
+    page.evaluate(DROP, ["x.json", json.dumps(older)])
+    expect(has_text="has the form bnn_lab.bench/1").wait_for()
+    assert page.is_hidden("#measure .results")
+    page.evaluate(DROP, ["x.json", EXAMPLE.read_text()])
+    expect(has_text="dropped").wait_for()
+    assert "in native code" in text(page, ".headline")
+    page.set_viewport_size({"width": 360, "height": 700})
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= 360
+    other = context.new_page()
+    other.goto(f"{site}{PAGE}")
+    other.evaluate("navigator.locks.request('bnn-lab-measure', () => new Promise(() => {})), null")
+    page.click("#measure .primary")
+    expect(has_text="Another tab").wait_for()
+    assert page.is_enabled("#measure .primary") and not errors
+    context.close()
+
+
 def test_every_recorded_case_in_chromium(browser: Any, site: str) -> None:
     vectors = ROOT / "build" / "page-vectors.bin"
     vectors.parent.mkdir(exist_ok=True)

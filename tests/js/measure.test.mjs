@@ -5,7 +5,7 @@ import test from "node:test";
 
 import { pointsOf, recordedPoints } from "../../docs/_static/measure/plot.js";
 import {
-  bestOf, check, describeDevice, fromHash, makeReport, toHash,
+  bestOf, check, describeDevice, fromHash, fromText, makeReport, toHash,
 } from "../../docs/_static/measure/report.js"; // prettier-ignore
 import { median, percentile, speedup, timesOf } from "../../docs/_static/measure/statistics.js";
 
@@ -66,19 +66,34 @@ test("a link that holds none is refused", async () => {
   await assert.rejects(fromHash(hash.slice(0, -20), SCHEMA), /cut off/);
   await assert.rejects(fromHash("#report=%%%", SCHEMA), /cut off/);
   const spoiled = [
-    (r) => (r.schema = "another/1"),
     (r) => (r.device = 5),
     (r) => (r.layers = null),
+    (r) => (r.layers = [null]),
     (r) => (r.layers[0].macs = -1),
+    (r) => (r.layers[0].times = [null]),
+    (r) => (r.layers[0].times = []),
     (r) => (r.layers[0].times[0].min_s = "0"),
+    (r) => (r.layers[0].speedup_over = { "int8 LiteRT.js": "fast" }),
+    (r) => (r.layers[0].speedup_over = null),
+    (r) => delete r.schema,
     (r) => delete r.host,
   ];
   for (const spoil of spoiled) {
     const made = report();
     spoil(made);
-    assert.throws(() => check(made, SCHEMA), /does not hold a report/, String(spoil));
-    await assert.rejects(fromHash(await toHash(made), SCHEMA), /does not hold a report/);
+    assert.throws(() => check(made, SCHEMA), /not a whole report/, String(spoil));
+    await assert.rejects(fromHash(await toHash(made), SCHEMA), /not a whole report/);
   }
+  for (const other of [null, 5, [], "text"]) assert.throws(() => check(other, SCHEMA), /not a whole report/);
+});
+
+test("a report of another form says so, and so does one without layers", () => {
+  const made = report();
+  assert.deepEqual(fromText(JSON.stringify(made), SCHEMA), made);
+  assert.throws(() => fromText("not JSON", SCHEMA), /no report/);
+  made.schema = "bnn_lab.bench/1";
+  assert.throws(() => fromText(JSON.stringify(made), SCHEMA), /form bnn_lab.bench\/1; this page reads/);
+  assert.throws(() => check({ ...report(), layers: [] }, SCHEMA), /no layers/);
 });
 
 test("points: what is ours, int8 and float32; of a recorded device our fastest", () => {

@@ -2,9 +2,10 @@
 
 import { hasRelaxed } from "./kernels.js";
 import { digits, drawPlot, kindOf, pointsOf, recordedPoints } from "./plot.js";
-import { describeDevice, fromHash, makeReport, toHash } from "./report.js";
+import { describeDevice, fromHash, fromText, makeReport, toHash } from "./report.js";
 
 const ROUNDS = 20;
+const LARGEST = 10e6; // bytes of a report
 const root = document.getElementById("measure");
 const rounds = Number(new URLSearchParams(location.search).get("rounds")) || ROUNDS;
 
@@ -16,7 +17,7 @@ function make(tag, options = {}, ...children) {
   return made;
 }
 
-const state = { worker: null, report: null, unit: "ms", stop: () => {}, foreign: false };
+const state = { worker: null, report: null, unit: "ms", stop: () => {}, release: () => {}, foreign: false };
 const ui = {
   device: make("input", { type: "text", maxLength: 60, autocomplete: "off" }),
   simd: make("select"),
@@ -91,6 +92,7 @@ function build(site, device) {
 function end(text) {
   state.worker?.terminate();
   state.worker = null;
+  state.release();
   ui.start.disabled = false;
   ui.cancel.disabled = true;
   ui.progress.hidden = true;
@@ -101,7 +103,20 @@ function note(text) {
   ui.notes.append(make("li", { textContent: text }));
 }
 
+/** Two tabs that measure at once would measure each other: one waits. */
 function measure(site, device) {
+  if (!navigator.locks) return begun(site, device);
+  navigator.locks.request("bnn-lab-measure", { ifAvailable: true }, (lock) => {
+    if (!lock) {
+      ui.status.textContent = "Another tab is measuring. Wait until it is done: both would be slower.";
+      return null;
+    }
+    begun(site, device);
+    return new Promise((release) => (state.release = release));
+  });
+}
+
+function begun(site, device) {
   const relaxed = ui.simd.value === "relaxed";
   const layers = [];
   const time = `${new Date().toISOString().slice(0, 19)}+00:00`;
@@ -165,11 +180,12 @@ function show(site) {
     .map(([kind, name]) => [range(report, kind), name])
     .filter(([text]) => text)
     .map(([text, name]) => `${text} as fast as ${name}`);
-  const where = report.host.flags.includes("relaxed_simd") ? "with" : "without";
+  const simd = report.host.flags.includes("relaxed_simd") ? "with relaxed SIMD" : "without relaxed SIMD";
+  const where = report.host.machine === "wasm32" ? simd : "in native code";
   ui.headline.textContent =
     `${report.device}: binary layers run ${parts.join(" and ") || "by themselves"}` +
-    (parts.length ? `, all of them ${where} relaxed SIMD and on one thread.` : ".");
-  const bands = report.layers.map((layer) => {
+    (parts.length ? `, all of them ${where} and on one thread.` : ".");
+  const bands = report.layers.filter(({ num_threads: threads = 1 }) => threads === 1).map((layer) => {
     const here = { device: report.device, here: true, points: pointsOf(layer) };
     const others = site.recorded
       .filter(({ layers }) => layer.name in layers)
@@ -235,6 +251,24 @@ async function copyLink() {
   }
 }
 
+/** A report that is dropped on the page is shown; a browser would leave the page for it. */
+function takeFiles(site) {
+  addEventListener("dragover", (event) => event.preventDefault());
+  addEventListener("drop", async (event) => {
+    event.preventDefault();
+    const [file] = event.dataTransfer?.files ?? [];
+    if (!file || state.worker) return;
+    try {
+      if (file.size > LARGEST) throw new Error("This file is no report: it is too large.");
+      Object.assign(state, { report: fromText(await file.text(), site.schema), foreign: true });
+      show(site);
+      ui.status.textContent = "This is the report that you dropped. Measure to see your own device.";
+    } catch (error) {
+      ui.status.textContent = error.message;
+    }
+  });
+}
+
 async function begin() {
   const answer = await fetch(new URL("site.json", import.meta.url));
   if (!answer.ok) throw new Error(`site.json: ${answer.status}`);
@@ -255,6 +289,7 @@ async function begin() {
     }
   };
   window.addEventListener("hashchange", read);
+  takeFiles(site);
   await read();
 }
 

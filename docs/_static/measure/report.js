@@ -101,24 +101,36 @@ export async function fromHash(hash, schema) {
   return report;
 }
 
-/** Throws unless the page can show it: a link may come from anywhere. */
+/** The report in the text of a file. Throws what to tell the reader. */
+export function fromText(content, schema) {
+  let report;
+  try {
+    report = JSON.parse(content);
+  } catch {
+    throw new Error("This file is no report: it does not hold JSON.");
+  }
+  check(report, schema);
+  return report;
+}
+
+/** Throws unless the page can show it: a link or a file may come from anywhere. */
 export function check(report, schema) {
   const text = (value) => typeof value === "string";
   const seconds = (value) => Number.isFinite(value) && value > 0;
+  const list = (value, good) => Array.isArray(value) && value.every((one) => one instanceof Object && good(one));
+  const factors = (value) => value === undefined || (value instanceof Object && Object.values(value).every(seconds));
+  const timed = ({ name, min_s, median_s, p90_s }) => text(name) && [min_s, median_s, p90_s].every(seconds);
+  const layer = ({ name, macs, times, speedup_over }) =>
+    text(name) && seconds(macs) && factors(speedup_over) && list(times, timed) && times.length > 0;
+  if (text(report?.schema) && report.schema !== schema) {
+    throw new Error(`This report has the form ${report.schema.slice(0, 40)}; this page reads ${schema}.`);
+  }
   const whole =
     report?.schema === schema &&
     text(report.device) &&
     text(report.time) &&
     Array.isArray(report.host?.flags) &&
-    Array.isArray(report.layers) &&
-    report.layers.every(
-      ({ name, macs, times }) =>
-        text(name) &&
-        seconds(macs) &&
-        Array.isArray(times) &&
-        times.every(
-          (one) => text(one.name) && [one.min_s, one.median_s, one.p90_s].every(seconds),
-        ),
-    );
-  if (!whole) throw new Error(`The link does not hold a report of this version (${schema}).`);
+    list(report.layers, layer);
+  if (!whole) throw new Error(`This is not a whole report of the form ${schema}.`);
+  if (!report.layers.length) throw new Error("This report has no layers, which are what this page shows.");
 }
