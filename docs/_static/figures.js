@@ -219,7 +219,12 @@
     if (!loaded.has(file)) {
       const script = document.createElement("script");
       script.src = here.replace(/figures\.js.*$/, file);
-      loaded.set(file, new Promise((done, failed) => Object.assign(script, { onload: done, onerror: failed })));
+      const wanted = new Promise((done, failed) => {
+        script.onload = done;
+        script.onerror = () => failed(new Error(`${file} could not be loaded`));
+      });
+      wanted.catch(() => loaded.delete(file)); // the next figure tries again
+      loaded.set(file, wanted);
       document.head.append(script);
     }
     return loaded.get(file);
@@ -242,7 +247,7 @@
       (entries) => {
         for (const { target } of entries.filter(({ isIntersecting }) => isIntersecting)) {
           sight.unobserve(target);
-          draw(target, stored.get(target)).catch((error) => console.error(error));
+          draw(target, stored.get(target)).catch((error) => console.warn(error.message));
         }
       },
       { rootMargin: SOON },

@@ -1,26 +1,22 @@
 // What tests/docs/test_site.py asks of an open page: an expression, an object of functions.
 ({
-  // Explorables and figures begin when they come near the window, of which a browser tells once a
-  // frame. The theme scrolls smoothly, which would end wherever the next step begins.
+  /** To each explorable and figure, which begin when they come near; true if all were drawn. */
   async through() {
-    const frame = () => new Promise((done) => requestAnimationFrame(done));
-    for (let y = 0; y < document.body.scrollHeight; y += 700) {
-      scrollTo({ top: y, behavior: "instant" });
-      await frame();
-      await frame();
+    const places = document.querySelectorAll(".bnn-lab-explorable-here, .figure");
+    const drawn = (place) =>
+      place.querySelector(".bnn-lab-explorable")?.explorable.frames > 0 || place.querySelector(".main-svg");
+    let all = true;
+    for (const place of places) {
+      if (!place.checkVisibility()) continue; // in a fold
+      place.scrollIntoView({ block: "center", behavior: "instant" }); // the theme scrolls smoothly
+      const until = performance.now() + 20_000;
+      while (!drawn(place) && performance.now() < until) {
+        await new Promise((done) => setTimeout(done, 20));
+      }
+      all &&= Boolean(drawn(place));
     }
     scrollTo({ top: 0, behavior: "instant" });
-  },
-
-  drawn() {
-    const shown = (selector) =>
-      [...document.querySelectorAll(selector)].filter((place) => place.offsetParent);
-    return (
-      shown(".bnn-lab-explorable-here").every((place) => {
-        const alive = place.querySelector(".bnn-lab-explorable")?.explorable;
-        return alive && (alive.frames === undefined || alive.frames > 0);
-      }) && shown(".figure").every((place) => place.querySelector(".main-svg"))
-    );
+    return all;
   },
 
   /** Letters of figures that lie outside of their picture, or are below 7 pixels. */

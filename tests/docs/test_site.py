@@ -189,9 +189,8 @@ def check_page(page: Any, served: str, name: str, folder: Path, axe: bool) -> No
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("requestfailed", lambda request: errors.append(request.url))
     page.goto(f"{served}{name}.html")
-    ask(page, "through")
+    assert ask(page, "through"), name
     page.wait_for_load_state("networkidle")
-    page.wait_for_function(f"({CHECKS}).drawn()")
     width = page.viewport_size["width"]
     theme = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'")
     page.screenshot(path=folder / f"{name.replace('/', '-')}-{width}-{theme}.png", full_page=True)
@@ -249,7 +248,7 @@ def test_the_latency_explorer_is_recorded(browser: Any, served: str) -> None:
     page = browser.new_page(viewport={"width": 390, "height": 800})
     (lesson,) = [name for name in LESSONS if name.startswith("05")]
     page.goto(f"{served}lessons/{lesson}.html")
-    ask(page, "through")
+    assert ask(page, "through")
     show, x, y, runtime = (page.locator(".figure-controls select").nth(i) for i in range(4))
     x.select_option("MACs")
     y.select_option("latency")
@@ -322,8 +321,7 @@ def test_the_front_page_is_small_and_answers(browser: Any, served: str, site: Pa
 def test_a_figure_fits_a_phone(browser: Any, served: str) -> None:
     page = browser.new_page(viewport={"width": 390, "height": 800})
     page.goto(f"{served}lessons/{LESSONS[0]}.html")
-    ask(page, "through")
-    page.wait_for_function(f"({CHECKS}).drawn()")
+    assert ask(page, "through")
     for figure in page.locator(".figure").all():
         box, drawn = figure.bounding_box(), figure.locator(".main-svg").first.bounding_box()
         assert drawn["x"] >= box["x"] - 1 and drawn["width"] <= box["width"] + 1

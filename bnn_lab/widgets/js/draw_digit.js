@@ -254,7 +254,9 @@ function drawSeen(pen, { data, colours: c, layout: l, narrow }) {
   const [paper, ink] = [c.dark ? [11, 13, 16] : [255, 253, 248], rgb(c.ink)];
   data.levels.forEach((level, i) => rgba.set([...between(paper, ink, level / 16).slice(0, 3), 255], 4 * i));
   const top = y + (narrow ? 0 : 2);
-  heading(pen, narrow ? "it sees" : "it sees 14 × 14", x + l.side / 2, y - 9, c, { align: "center" });
+  const titles = narrow ? ["it sees"] : ["it sees 14 × 14", "it sees"];
+  const title = fitting(pen, titles, l.side - 4, { size: 12.5, weight: 600 });
+  heading(pen, title, x + l.side / 2, y - 9, c, { align: "center" });
   pen.pixels(SIDE, SIDE, rgba, left, top, side, side);
   pen.rect(left, top, side, side, { stroke: c.faint });
   heading(pen, "conv 1", x + l.side / 2, y + l.side / 2 - 6, c, { align: "center" });
@@ -387,11 +389,12 @@ function drawNotes(pen, { data, colours: c, layout: l, state, narrow }) {
     "Amber is +1, blue is −1. Choose a square of a layer.",
     "Amber is +1, blue is −1. Choose a square.",
   ];
+  const flip = ["Click a weight: it flips, and what changes turns pink.", "Click a weight: it flips."];
   const lines = state.flips.length
     ? effect(data, state)
     : [
         fitting(pen, narrow ? help.slice(1) : help, l.notes[2], { size }),
-        "Click a weight: it flips, and what changes turns pink.",
+        fitting(pen, flip, l.notes[2], { size }),
       ];
   lines.filter(Boolean).forEach((line, i) => {
     const first = state.flips.length && !i;

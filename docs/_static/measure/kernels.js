@@ -10,6 +10,11 @@ const RELAXED = new Uint8Array([
   0, 97, 115, 109, 1, 0, 0, 0, 1, 7, 1, 96, 2, 123, 123, 1, 123, 3, 2, 1, 0, 10, 11, 1, 9, 0, 32, 0,
   32, 1, 253, 128, 2, 11,
 ]);
+// One of i8x16.swizzle.
+const SIMD = new Uint8Array([
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 7, 1, 96, 2, 123, 123, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 32, 0,
+  32, 1, 253, 14, 11,
+]);
 
 // In the order of ConvFields of page.cc, and what they are if they are not given.
 const CONV_FIELDS = {
@@ -24,7 +29,10 @@ const TYPES = { Float32Array: 0, Int8Array: 1, Uint8Array: 2 };
 const wordsFor = (channels) => Math.ceil(channels / 32);
 
 /** Whether this engine has relaxed SIMD. */
-export const hasRelaxed = () => WebAssembly.validate(RELAXED);
+export const hasRelaxed = () => globalThis.WebAssembly?.validate(RELAXED) ?? false;
+
+/** Whether it has the SIMD that both modules need. */
+export const hasSimd = () => globalThis.WebAssembly?.validate(SIMD) ?? false;
 
 /**
  * The fastest module that this engine can run.

@@ -1,6 +1,6 @@
 // "Measure your device": its controls, and what was found.
 
-import { hasRelaxed } from "./kernels.js";
+import { hasRelaxed, hasSimd } from "./kernels.js";
 import { digits, drawPlot, kindOf, pointsOf, recordedPoints } from "./plot.js";
 import { describeDevice, fromHash, fromText, makeReport, toHash } from "./report.js";
 
@@ -93,7 +93,7 @@ function end(text) {
   state.worker?.terminate();
   state.worker = null;
   state.release();
-  ui.start.disabled = false;
+  ui.start.disabled = !hasSimd();
   ui.cancel.disabled = true;
   ui.progress.hidden = true;
   ui.status.textContent = text;
@@ -183,8 +183,10 @@ function show(site) {
   const simd = report.host.flags.includes("relaxed_simd") ? "with relaxed SIMD" : "without relaxed SIMD";
   const where = report.host.machine === "wasm32" ? simd : "in native code";
   ui.headline.textContent =
-    `${report.device}: binary layers run ${parts.join(" and ") || "by themselves"}` +
-    (parts.length ? `, all of them ${where} and on one thread.` : ".");
+    `${report.device}: ` +
+    (parts.length
+      ? `binary layers run ${parts.join(" and ")}, all of them ${where} and on one thread.`
+      : "binary layers, with nothing to compare them with.");
   const bands = report.layers.filter(({ num_threads: threads = 1 }) => threads === 1).map((layer) => {
     const here = { device: report.device, here: true, points: pointsOf(layer) };
     const others = site.recorded
@@ -277,6 +279,12 @@ async function begin() {
   ui.status.textContent = site.peers
     ? "Takes some seconds, and loads 10 MB for LiteRT.js. Everything stays on this device."
     : "This copy of the site was built without LiteRT.js: only the binary layers can be measured.";
+  if (!hasSimd()) {
+    ui.start.disabled = true;
+    ui.status.textContent =
+      "This browser has no WebAssembly with SIMD, which the kernels need: Chrome and Edge have it since 91, " +
+      "Firefox since 89, Safari since 16.4. A report of another device can be shown here.";
+  }
   const read = async () => {
     try {
       const shared = await fromHash(location.hash, site.schema);
