@@ -64,7 +64,7 @@ class Packing(SimpleHTTPRequestHandler):
 
 
 def visit(browser: Any, address: str, options: argparse.Namespace) -> tuple[float, float, float]:
-    """Seconds from the request to the first paint and to the first frame, and of tasks till then."""
+    """Seconds until the first paint and until the first frame, and of tasks till then."""
     context = browser.new_context(viewport={"width": 390, "height": 844})
     page = context.new_page()
     devtools = context.new_cdp_session(page)
