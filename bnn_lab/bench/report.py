@@ -272,7 +272,10 @@ def schema_of(content: bytes) -> str | None:
     Raises:
         msgspec.MsgspecError: it is not JSON, or no object.
     """
-    return msgspec.json.decode(content, type=_Named).schema
+    try:
+        return msgspec.json.decode(content, type=_Named).schema
+    except (UnicodeDecodeError, RecursionError) as error:  # which msgspec lets through
+        raise msgspec.DecodeError(str(error)) from error
 
 
 def _unreadable(content: bytes, name: str, error: msgspec.MsgspecError) -> InputError:
