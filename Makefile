@@ -227,7 +227,7 @@ notebooks: setup
 # One file for all Pythons and systems.
 lock: $(UV)
 	@UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile --quiet --upgrade --universal \
-	  --python-version 3.11 --all-extras --group larq --group build --no-annotate \
+	  --python-version 3.11 --all-extras --group larq --group torch --group build --no-annotate \
 	  pyproject.toml -o $(LOCK)
 
 clean:

@@ -19,7 +19,10 @@ from . import training as training
 from . import widgets as widgets
 from .convert import convert_keras_model as convert_keras_model
 from .convert import convert_saved_model as convert_saved_model
+from .convert import convert_tflite as convert_tflite
+from .convert import convert_torch_module as convert_torch_module
 from .convert import explain as explain
+from .convert import explain_torch_module as explain_torch_module
 from .profiling.model_profile import profile as profile
 from .runtime import Interpreter as Interpreter
 from .runtime import load_delegate as load_delegate

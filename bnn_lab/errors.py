@@ -22,7 +22,7 @@ class ModelFileError(BnnLabError, ValueError):
 
 
 class ConversionError(BnnLabError, ValueError):
-    """A Keras model cannot be converted."""
+    """A model cannot be converted."""
 
 
 class NoBinaryLayerError(ConversionError):

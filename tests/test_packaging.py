@@ -132,6 +132,7 @@ def test_every_import_is_declared(folder: str) -> None:
     extras = set(EXTRAS) - ({"test", "dev", "docs", "browser"} if folder == "bnn_lab" else set())
     # To compare with, where it is there; and a module that a test writes.
     optional = {"larq-zoo", "sweep-experiments"} if folder == "tests" else set()
+    optional |= {canonicalize_name(Requirement(line).name) for line in GROUPS["torch"]}
     assert not undeclared(ROOT / folder, names(*extras) | optional, at_load=False)
 
 

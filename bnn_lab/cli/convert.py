@@ -1,4 +1,4 @@
-"""`bnn-lab convert`: a Keras model or SavedModel to a `.tflite` file with binary ops."""
+"""`bnn-lab convert`: a Keras model, SavedModel or float file to a binary `.tflite` file."""
 
 from __future__ import annotations
 
@@ -13,9 +13,13 @@ from bnn_lab.cli.terminal import console, say, write_file
 from bnn_lab.errors import InputError
 from bnn_lab.ternary_reference import TRITS_OF_2BIT
 
+_OF_TORCH = (".onnx", ".pt", ".pt2", ".pth")
+
 
 def convert_command(
-    model: Annotated[Path, typer.Argument(help="A .keras or .h5 file, or a SavedModel/.")],
+    model: Annotated[
+        Path, typer.Argument(help="A .keras, .h5 or float .tflite file or SavedModel/.")
+    ],
     output: Annotated[Path, typer.Option("-o", "--output", help="The .tflite file to write.")],
     report: Annotated[bool, typer.Option(help="Print what became of each layer.")] = False,
     report_json: Annotated[Path | None, typer.Option(help="Write the report as JSON.")] = None,
@@ -53,6 +57,7 @@ def convert_command(
     }
     with console().status("loading TensorFlow") as status:
         # Late: `bnn-lab --help` must not wait for TensorFlow.
+        from bnn_lab.convert.exported import convert_tflite
         from bnn_lab.convert.files import convert_saved_model, is_keras_saved_model
 
         if signature is not None and not model.is_dir():
@@ -60,7 +65,22 @@ def convert_command(
                 f"'{model.name}' is not a SavedModel, so it has no signatures. Fix: leave "
                 "--signature out"
             )
-        if model.is_dir() and (signature is not None or not is_keras_saved_model(model)):
+        if model.suffix in _OF_TORCH:
+            raise InputError(
+                f"'{model.name}' is not read. Fix: convert the module in Python, "
+                "bnn_lab.convert_torch_module(module, example_inputs), or export it with "
+                "litert-torch and pass the .tflite file"
+            )
+        if model.suffix == ".tflite":
+            plain = input_type == output_type == "float32" and trits_per_byte == TRITS_OF_2BIT
+            if report or report_json or samples is not None or not plain:
+                raise InputError(
+                    "of a .tflite file only signs and ±1 weights are looked for: of all options it "
+                    "takes --output and --lce-compatible. Fix: leave the others out"
+                )
+            status.update(f"converting {model.name}")
+            tflite, made = convert_tflite(model, lce_compatible=lce_compatible), None
+        elif model.is_dir() and (signature is not None or not is_keras_saved_model(model)):
             if report or report_json:
                 raise InputError(
                     f"a report tells of Keras layers, and a signature of the SavedModel '{model}' "

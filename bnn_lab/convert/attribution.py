@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from xdsl.dialects.builtin import ModuleOp
@@ -11,7 +11,7 @@ from bnn_lab.convert.ir.importer import import_model
 from bnn_lab.convert.ir.lce_format import LQ_CODES, file_kind, file_options
 from bnn_lab.convert.ir.lq_dialect import Bconv2d, BinaryConv, Dequantize, Quantize, TernaryDense
 from bnn_lab.convert.ir.tfl_dialect import Const, LabOp, NoValue, TflOp, is_absent, is_tfl
-from bnn_lab.convert.layer_map import KerasLayer, LayerMap, reader_layer
+from bnn_lab.convert.layer_map import LayerMap, SourceLayer, reader_layer
 from bnn_lab.convert.layer_report import (
     BINARY,
     FLOAT,
@@ -27,7 +27,6 @@ from bnn_lab.convert.rewrite.base import Outcome, first_causes
 from bnn_lab.convert.rewrite.binary_values import MOVES
 from bnn_lab.convert.rewrite.build import shape_of
 from bnn_lab.convert.rewrite.layer_ops import source_and_filter
-from bnn_lab.convert.tracing import model_name
 from bnn_lab.tflite.macs import op_macs, over_pixels
 
 # Kinds that need no weights: where nothing else is left of a layer, its weights are in a neighbour.
@@ -36,6 +35,9 @@ _CARRY = {
     *(mnemonic.upper() for mnemonic in MOVES),
     *("QUANTIZE", "DEQUANTIZE", "MAX_POOL_2D", "PAD", "PADV2", "CONCATENATION"),
 }
+
+
+Profile = Callable[[Any, bool], tuple[int, int, float]]
 
 
 class _Tally:
@@ -52,20 +54,25 @@ class _Tally:
 
 
 def make_report(
-    model: Any,
-    layers: Sequence[KerasLayer],
+    name: str,
+    layers: Sequence[SourceLayer],
     layer_map: LayerMap,
     outcomes: Sequence[Outcome],
     tflite: bytes,
+    profile: Profile,
+    framework: str = "Keras",
 ) -> Report:
-    """Attribute a file's ops and bytes to the layers of the Keras model it was made of.
+    """Attribute a file's ops and bytes to the layers of the model it was made of.
 
     Args:
-        model: the Keras model.
+        name: the model's.
         layers: its leaf layers.
         layer_map: made from the graph before the passes.
         outcomes: outcomes of all passes.
         tflite: the resulting file.
+        profile: of a layer, and whether it is binary: its 1-bit weights, all others, and their
+            bytes.
+        framework: what the model is written in.
 
     Returns:
         The report; its bytes add up to ``len(tflite)``.
@@ -80,18 +87,19 @@ def make_report(
             owner, refusal = layer_map.of_op(op), refusals.get(op.tensor_name())
             if owner is not None and refusal is not None:
                 tallies[owner.path].refusals.append(refusal)
-    profiles = {layer.path: _profile(layer.layer) for layer in layers}
+    profiles = {x.path: profile(x.layer, BINARY in tallies[x.path].kinds) for x in layers}
     return Report(
-        model=model_name(model),
+        model=name,
         layers=tuple(_layer_report(x, tallies[x.path], *profiles[x.path]) for x in layers),
         other_bytes=other_bytes,
         structure_bytes=len(tflite) - constant_bytes,
         file_bytes=len(tflite),
-        larq_bytes=sum(profile[2] for profile in profiles.values()),
+        larq_bytes=sum(size for _, _, size in profiles.values()),
+        framework=framework,
     )
 
 
-def _owner(op: LabOp, layer_map: LayerMap) -> KerasLayer | None:
+def _owner(op: LabOp, layer_map: LayerMap) -> SourceLayer | None:
     if isinstance(op, Quantize | Dequantize) or is_tfl(op, "dequantize"):
         found = reader_layer(op, layer_map)
         if found is not None:
@@ -157,8 +165,8 @@ def _count_bytes(
     return other, total
 
 
-def _profile(layer: Any) -> tuple[int, int, float]:
-    """(1-bit weights, other weights, bytes by larq's summary) of a Keras layer.
+def keras_profile(layer: Any, _: bool) -> tuple[int, int, float]:
+    """(1-bit weights, other weights, bytes by larq's summary) of a Keras layer; see `make_report`.
 
     Counted here: larq's own profile knows neither a quantizer without a precision nor a dense layer
     on five dimensions.
@@ -187,12 +195,12 @@ def _precision(weight: Any) -> int:
 
 
 def _layer_report(
-    keras: KerasLayer, tally: _Tally, ones: int, others: int, larq_bytes: float
+    layer: SourceLayer, tally: _Tally, ones: int, others: int, larq_bytes: float
 ) -> LayerReport:
-    verdict, reason, advice = _verdict(keras, tally, ones + others)
+    verdict, reason, advice = _verdict(tally, ones + others)
     return LayerReport(
-        name=keras.path,
-        kind=type(keras.layer).__name__,
+        name=layer.path,
+        kind=type(layer.layer).__name__,
         verdict=verdict,
         reason=reason,
         advice=advice,
@@ -207,7 +215,7 @@ def _layer_report(
     )
 
 
-def _verdict(keras: KerasLayer, tally: _Tally, weights: int) -> tuple[str, str, str]:
+def _verdict(tally: _Tally, weights: int) -> tuple[str, str, str]:
     if tally.kinds in ({BINARY}, {TERNARY}):
         return min(tally.kinds), "", ""
     if tally.kinds:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from bnn_lab._keras import require_tensorflow
-from bnn_lab.convert.layer_map import KerasLayer, leaf_layers
+from bnn_lab.convert.layer_map import SourceLayer, leaf_layers
 from bnn_lab.errors import NoBinaryLayerError
 
 # Of real numbers all of these make real numbers, among them some of [0, 1].
@@ -107,7 +107,7 @@ def _keeps_numbers_real(tf: Any, layer: Any) -> bool:
     return activation is None or any(activation is function for function in known)
 
 
-def _why_float(held: KerasLayer) -> str | None:
+def _why_float(held: SourceLayer) -> str | None:
     """The reason and the fix, None if the layer's input may take two values."""
     quantizer = held.layer.input_quantizer
     if quantizer is None:

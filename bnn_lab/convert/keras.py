@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, overload
 
-from bnn_lab.convert.attribution import make_report
+from bnn_lab.convert.attribution import keras_profile, make_report
 from bnn_lab.convert.calibration import RepresentativeData
 from bnn_lab.convert.early_refusal import refuse_early
 from bnn_lab.convert.ir.exporter import export_model
@@ -171,12 +171,13 @@ def convert_with_progress(
     layers = list(leaf_layers(model))
     layer_map = LayerMap(layers, module)
     results = run_pipeline(module, pipeline, progress=progress)
+    name = model_name(model)
     progress("writing the file")
     if require:
         require_binary(module, results, model_name(model))
     tflite = export_model(module)
     outcomes = [outcome for result in results for outcome in result.outcomes]
-    return tflite, lambda: make_report(model, layers, layer_map, outcomes, tflite)
+    return tflite, lambda: make_report(name, layers, layer_map, outcomes, tflite, keras_profile)
 
 
 def trace_keras_model(

@@ -1,4 +1,4 @@
-"""Which Keras layer an op of the file belongs to.
+"""Which layer of the model an op of the file belongs to.
 
 TFLite keeps layers' names in tensor names, joined where it fused several, and lost where it folded
 a constant. An op that multiplies is matched by those names and by the size of its filter.
@@ -21,25 +21,21 @@ from bnn_lab.convert.tracing import keras_layers
 
 
 @dataclass
-class KerasLayer:
-    """One leaf layer of a Keras model.
+class SourceLayer:
+    """One leaf layer of the model that is converted.
 
     Attributes:
         path: name, after those of the nested models that hold it.
-        layer: the Keras layer.
+        layer: the Keras layer or torch module.
+        sizes: of its kernels, in elements.
     """
 
     path: str
     layer: Any
-    sizes: list[int] = field(default_factory=list)  # of kernels, in elements
-
-    def __post_init__(self) -> None:
-        kinds = ("kernel", "depthwise_kernel", "pointwise_kernel")
-        found = (getattr(self.layer, kind, None) for kind in kinds)
-        self.sizes = [prod(kernel.shape) for kernel in found if kernel is not None]
+    sizes: list[int] = field(default_factory=list)
 
 
-def leaf_layers(model: Any, prefix: str = "") -> Iterator[KerasLayer]:
+def leaf_layers(model: Any, prefix: str = "") -> Iterator[SourceLayer]:
     """The layers of a Keras model, those of nested models in their place; inputs left out."""
     held = getattr(model, "layers", None)
     if held is None:  # a module that is not a model, or a function
@@ -50,21 +46,23 @@ def leaf_layers(model: Any, prefix: str = "") -> Iterator[KerasLayer]:
         if getattr(layer, "layers", None) and hasattr(layer, "summary"):
             yield from leaf_layers(layer, f"{path}/")
         elif type(layer).__name__ != "InputLayer":
-            yield KerasLayer(path, layer)
+            kinds = ("kernel", "depthwise_kernel", "pointwise_kernel")
+            kernels = (getattr(layer, kind, None) for kind in kinds)
+            yield SourceLayer(path, layer, [prod(x.shape) for x in kernels if x is not None])
 
 
 class LayerMap:
-    """Layers of a Keras model by the tensors of its converted graph.
+    """Layers of a model by the tensors of its converted graph.
 
     Args:
         layers: layers of the model, in its order.
-        module: the graph as TensorFlow's converter wrote it, before any pass: later, filters are
+        module: the graph as the exporter wrote it, before any pass: later, filters are
             packed and layers joined.
     """
 
-    def __init__(self, layers: list[KerasLayer], module: ModuleOp) -> None:
+    def __init__(self, layers: list[SourceLayer], module: ModuleOp) -> None:
         self._by_path = {layer.path: layer for layer in layers}
-        self._by_tensor: dict[str, KerasLayer] = {}
+        self._by_tensor: dict[str, SourceLayer] = {}
         self._filter_sizes: dict[str, int] = {}
         free = [(layer, size) for layer in layers for size in layer.sizes]
         unknown: list[Operation] = []
@@ -94,7 +92,7 @@ class LayerMap:
             elif named:
                 self._keep(op, named[0])
 
-    def _named(self, op: Operation, operands: tuple[SSAValue, SSAValue]) -> Iterator[KerasLayer]:
+    def _named(self, op: Operation, operands: tuple[SSAValue, SSAValue]) -> Iterator[SourceLayer]:
         values = [operands[1], *op.operands[2:], *op.results, operands[0]]
         if constant(operands[1]) is None:
             # A product of two computed values, as in Attention, is not of those who computed them.
@@ -102,7 +100,7 @@ class LayerMap:
         for value in values:
             yield from self._in_name(name_of(value))
 
-    def _keep(self, op: Operation, layer: KerasLayer) -> None:
+    def _keep(self, op: Operation, layer: SourceLayer) -> None:
         operands = source_and_filter(op)
         assert operands is not None
         self._by_tensor[name_of(op.results[0])] = layer
@@ -110,7 +108,7 @@ class LayerMap:
             self._by_tensor[filter_name] = layer
             self._filter_sizes[filter_name] = _size(operands[1])
 
-    def _in_name(self, name: str) -> Iterator[KerasLayer]:
+    def _in_name(self, name: str) -> Iterator[SourceLayer]:
         for part in name.split(";"):
             pieces = part.split("/")
             starts = (1, 0) if len(pieces) > 1 else (0,)
@@ -122,7 +120,7 @@ class LayerMap:
                         yield found
                         break
 
-    def of_name(self, name: str) -> KerasLayer | None:
+    def of_name(self, name: str) -> SourceLayer | None:
         """Layer of a tensor by its name alone."""
         return self._by_tensor.get(name) or next(self._in_name(name), None)
 
@@ -131,7 +129,7 @@ class LayerMap:
         operands = source_and_filter(op)
         return 0 if operands is None else self._filter_sizes.get(name_of(operands[1]), 0)
 
-    def of_op(self, op: LabOp) -> KerasLayer | None:
+    def of_op(self, op: LabOp) -> SourceLayer | None:
         """Layer of an op of the graph before or after the passes."""
         operands = source_and_filter(op)
         if operands is not None:
@@ -151,7 +149,7 @@ def _size(value: SSAValue) -> int:
     return 0 if data is None else data.size
 
 
-def reader_layer(op: Operation, layers: LayerMap) -> KerasLayer | None:
+def reader_layer(op: Operation, layers: LayerMap) -> SourceLayer | None:
     """Layer of the multiplying op that reads an op's result, through ops that move values."""
     for use in op.results[0].uses:
         reader = use.operation

@@ -10,7 +10,7 @@ from bnn_lab.convert.ir.tfl_dialect import Const, LabOp
 # What TensorFlow's converter and this one leave on ops that lost their layer's name.
 _ANONYMOUS = ("Identity", "StatefulPartitionedCall", "PartitionedCall", "arith.constant")
 # A fused tensor's name joins several layers': the one that does the work comes first.
-_WORK = ("conv", "matmul", "dense", "biasadd")
+_WORK = ("conv", "matmul", "dense", "linear", "biasadd")
 
 
 def layer_of_name(name: str) -> str:

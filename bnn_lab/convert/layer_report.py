@@ -1,4 +1,4 @@
-"""What became of each Keras layer: binary or float and why, its bytes, operations and ops."""
+"""What became of each layer: binary or float and why, its bytes, operations and ops."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TERNARY = "ternary"
 
 @dataclass(frozen=True)
 class LayerReport:
-    """One layer of the Keras model.
+    """One layer of the model.
 
     Attributes:
         name: the layer, with the names of nested models before it.
@@ -26,7 +26,7 @@ class LayerReport:
         advice: what to change in the model to make it binary; "" if nothing helps.
         weights_1bit: weights that a quantizer makes binary.
         weights_other: all other weights, moving statistics among them.
-        larq_bytes: size of its weights by larq's summary.
+        larq_bytes: size of its weights by larq's summary; of a torch module counted likewise.
         file_bytes: size of its constants in the file.
         macs_binary: binary multiply-accumulates for one sample.
         macs_float: float ones.
@@ -57,12 +57,13 @@ class Report:
     `rich.print(report.table(full=True))` one with all figures.
 
     Attributes:
-        model: the Keras model's name.
+        model: the model's name.
         layers: in the model's order.
         other_bytes: constants that belong to no single layer.
         structure_bytes: the rest of the file: graph, names, alignment.
         file_bytes: the file's size; the sum of all bytes above.
-        larq_bytes: the model's size by larq's summary.
+        larq_bytes: the model's size by larq's summary; see `LayerReport`.
+        framework: "Keras" or "PyTorch".
     """
 
     model: str
@@ -71,6 +72,7 @@ class Report:
     structure_bytes: int
     file_bytes: int
     larq_bytes: float
+    framework: str = "Keras"
 
     @property
     def binary_layers(self) -> list[str]:
@@ -108,8 +110,12 @@ class Report:
             )
         return (
             f"{self.model}: {len(self.binary_layers)} binary layers, {share}, "
-            f"{self.file_bytes:,} bytes (larq's summary: {self.larq_bytes:,.0f})"
+            f"{self.file_bytes:,} bytes ({self._counted_by}: {self.larq_bytes:,.0f})"
         )
+
+    @property
+    def _counted_by(self) -> str:
+        return "larq's summary" if self.framework == "Keras" else "its weights alone"
 
     def __rich__(self) -> Any:
         """A table of what matters first, for `rich`: it fits into 80 columns."""

@@ -12,11 +12,14 @@ from bnn_lab.convert.ir.tfl_dialect import LabOp
 from bnn_lab.convert.passes.binarize_conv import BinarizeConv
 from bnn_lab.convert.passes.binarize_other_convs import BinarizeOtherConvs
 from bnn_lab.convert.passes.cancel_dequantize import CancelDequantize
+from bnn_lab.convert.passes.cancel_transposes import CancelTransposes
 from bnn_lab.convert.passes.center_two_values import CenterTwoValues
 from bnn_lab.convert.passes.correct_zero_padding import CorrectZeroPadding
 from bnn_lab.convert.passes.dense_to_conv import DenseToConv
+from bnn_lab.convert.passes.drop_straight_through import DropStraightThrough
 from bnn_lab.convert.passes.emit_bits import EmitBits
 from bnn_lab.convert.passes.emit_int8 import EmitInt8
+from bnn_lab.convert.passes.even_filters import EvenFilters
 from bnn_lab.convert.passes.explain_float_ops import ExplainFloatOps
 from bnn_lab.convert.passes.fold_constants import FoldConstants
 from bnn_lab.convert.passes.fold_one_padding import FoldOnePadding
@@ -28,6 +31,7 @@ from bnn_lab.convert.passes.merge_reshapes import MergeReshapes
 from bnn_lab.convert.passes.pack_filters import PackFilters
 from bnn_lab.convert.passes.pad_after_reshape import PadAfterReshape
 from bnn_lab.convert.passes.pad_groups import PadGroups
+from bnn_lab.convert.passes.permute_dense import PermuteDense
 from bnn_lab.convert.passes.quantize_after_moves import QuantizeAfterMoves
 from bnn_lab.convert.passes.quantize_before_concat import QuantizeBeforeConcat
 from bnn_lab.convert.passes.quantize_before_layout import QuantizeBeforeLayout
@@ -48,7 +52,7 @@ Step = Pass | Together
 
 
 def make_pipeline(
-    *, lce_compatible: bool = True, trits_per_byte: int = TRITS_OF_2BIT
+    *, lce_compatible: bool = True, trits_per_byte: int = TRITS_OF_2BIT, of_torch: bool = False
 ) -> tuple[Step, ...]:
     """The passes in order; `order_faults` checks it against what each needs and gives.
 
@@ -57,6 +61,8 @@ def make_pipeline(
             depthwise and transposed convolutions become binary ops of bnn_lab's, `BitLinear` layers
             ternary ones, and convolutions padded with zeros may clamp and write bits.
         trits_per_byte: how the weights of ternary layers are packed, 4 or 5.
+        of_torch: also undo what exporters of PyTorch modules leave: transposes, detours of
+            straight-through estimators and their roundings. Files of Keras models hold none.
 
     Returns:
         The passes.
@@ -66,11 +72,16 @@ def make_pipeline(
     """
     if isinstance(trits_per_byte, bool) or trits_per_byte not in PACK:
         raise InputError(f"trits_per_byte must be 4 or 5, not {trits_per_byte!r}")
+    # Before signs are recognized: in other layouts they would pack pixels instead of channels.
+    layouts = (EvenFilters(), CancelTransposes(), PermuteDense()) if of_torch else ()
+    detours = (DropStraightThrough(),) if of_torch else ()
     return (
         RemoveDeadOps(),
         FoldConstants(),
         MakeTernaryDense(lce_compatible, trits_per_byte),
+        *layouts,
         RecognizeSign(),
+        *detours,
         QuantizeAfterMoves(),
         LiftInt8Convs(),
         CenterTwoValues(),

@@ -14,8 +14,9 @@ STEPS = list(make_pipeline())
 
 
 @pytest.mark.parametrize("lce_compatible", [True, False])
-def test_the_order_is_right(lce_compatible):
-    assert order_faults(make_pipeline(lce_compatible=lce_compatible)) == []
+@pytest.mark.parametrize("of_torch", [True, False])
+def test_the_order_is_right(lce_compatible, of_torch):
+    assert order_faults(make_pipeline(lce_compatible=lce_compatible, of_torch=of_torch)) == []
 
 
 @pytest.mark.parametrize("fact", Fact, ids=lambda fact: fact.name)

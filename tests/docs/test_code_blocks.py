@@ -20,6 +20,7 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # This page writes the model file that others read.
 FIRST = "convert-my-model"
+NEEDS = {"from-pytorch": "litert_torch"}  # packages that not everybody has, by page
 OTHERS = {"sh", "cmake", "c", "cpp", "text", "json", "toml", ""}
 SECONDS = 300
 
@@ -64,6 +65,8 @@ def script(page: Path) -> str:
 def test_page_runs(page: Path, folder: Path, need_bubblewrap: Callable[[], None]) -> None:
     if "$ bnn-lab course grade" in page.read_text():
         need_bubblewrap()
+    if package := NEEDS.get(page.stem):
+        pytest.importorskip(package, reason=f"{package} is an optional package: see the page")
     run = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", script(page)],
         cwd=folder,

@@ -148,6 +148,10 @@ _RULES: dict[str, Rule] = {
     "lq.Dequantize": _monotone(lambda x: np.where(x < 0, -_ONE, _ONE)),  # with its lq.Quantize
 }
 _RESHAPES = ("reshape", "expand_dims", "squeeze")
+# Ops whose result at one place is a function of their operands at that place.
+ON_SINGLE_VALUES = tuple(
+    sorted(set(_RULES) - {*_RESHAPES, "lq.Dequantize", "quantize", "dequantize"})
+)
 
 
 class Chain:

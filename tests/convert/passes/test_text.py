@@ -37,7 +37,8 @@ def case_of(text: str, *more: Pass) -> tuple[Pass, bool]:
     """The pass that the first line names, and whether it refuses."""
     head = _HEAD.match(text)
     assert head, "the first line is '// PASS: name', see above"
-    steps = [*passes_of(make_pipeline(lce_compatible=head[2] is None)), *more]
+    pipeline = make_pipeline(lce_compatible=head[2] is None, of_torch=True)
+    steps = [*passes_of(pipeline), *more]
     return next(step for step in steps if step.name == head[1]), head[3] is not None
 
 
@@ -105,7 +106,7 @@ def check_case(rng, interpreters, executable, litert, export, text, step, refuse
 
 
 def test_every_pass_has_a_case():
-    steps = {step.name for step in passes_of(make_pipeline())}
+    steps = {step.name for step in passes_of(make_pipeline(of_torch=True))}
     assert {case_of(path.read_text())[0].name for path in GRAPHS} == steps
 
 
