@@ -8,6 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from bnn_lab.errors import InputError
+
 CITED_FILE = Path(__file__).parent / "data" / "cited.json"
 
 
@@ -112,3 +114,18 @@ def cited_claims() -> list[CitedClaim]:
         CitedClaim(entry["source"], entry["says"], tuple(entry["numbers"]))
         for entry in _content()["claims"]
     ]
+
+
+def cited_claim(source: str) -> CitedClaim:
+    """The first published statement from a source.
+
+    Args:
+        source: part of the source's name, such as "microsoft/BitNet".
+
+    Raises:
+        InputError: there is none.
+    """
+    for claim in cited_claims():
+        if source in claim.source:
+            return claim
+    raise InputError(f"no statement is cited from {source!r}")

@@ -546,18 +546,11 @@ checked.new()
 # language model:
 
 # %% tags=["hide-input"]
-checked.cited(
-    "BitNet b1.58 matches a float model of its size and training data, in perplexity and in tasks",
-    "abstract of arXiv:2402.17764",
-)
-checked.cited(
-    "bitnet.cpp writes 1.37 to 5.07 times as fast on ARM and 2.37 to 6.17 times on x86",
-    "README of github.com/microsoft/BitNet",
-)
-checked.cited(
-    "T-MAC writes 20 tokens a second on one core of a Surface Laptop 7, with a 3B BitNet",
-    "README of github.com/microsoft/T-MAC",
-)
+from bnn_lab.models.cited import cited_claim
+
+for source in ("2402.17764", "2504.12285", "microsoft/BitNet", "microsoft/T-MAC"):
+    claim = cited_claim(source)
+    checked.cited(claim.says, claim.source)
 checked.new()
 
 # %% [markdown]
