@@ -164,6 +164,7 @@ setup: $(VENV)/.installed-all
 # lesson, and come from another host. LAB_OPTIONS=--no-browser for a server.
 ALLOW_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 lab: $(VENV)/.installed-lab
+	@$(BIN)/jupyter trust notebooks/lessons/*.ipynb > /dev/null
 	$(BIN)/jupyter lab $(ALLOW_ROOT) --LabApp.news_url=None $(LAB_OPTIONS) notebooks/lessons/00_start_here.ipynb
 
 demo: $(VENV)/.installed-demo

@@ -40,7 +40,7 @@ def lessons_command(
     ] = False,
 ) -> None:
     """Write the lessons into a folder and open them in Jupyter."""
-    from bnn_lab.lessons.copies import START, write_lessons
+    from bnn_lab.lessons.copies import START, trust, write_lessons
 
     module = _MODULES.get(app)
     if module is not None and find_spec(module) is None:
@@ -49,6 +49,7 @@ def lessons_command(
             "lessons only: --app none"
         )
     copies = write_lessons(folder, force=force)
+    trust(copies.folder / name for name in (*copies.new, *copies.updated, *copies.moved))
     say(f"lessons are in {copies.folder}")
     for what, names in (("new", copies.new), ("updated", copies.updated)):
         if names:

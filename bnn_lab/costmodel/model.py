@@ -125,7 +125,7 @@ class CostModel:
         """One sentence on where the predictions come from, to show beside them."""
         own = "as shipped; run bnn-lab calibrate for this machine" if self.shipped else "calibrated"
         return (
-            f"Predicted for {self.host['cpu']} ({self.backend}, {self.num_threads} thread(s)), "
+            f"Predicted for {self.host['cpu']} ({self.backend}, {_threads(self.num_threads)}), "
             f"measured {self.time[:10]}, {own}."
         )
 
@@ -268,7 +268,7 @@ def calibrate(
             kinds = [k for k in KINDS if (k in _BINARY) is (backend is not None)]
             fits = []
             for kind in kinds:
-                progress(f"{kind}, {backend or 'float'}, {count} thread(s)")
+                progress(f"{kind}, {backend or 'float'}, {_threads(count)}")
                 number = max(6, round(share * cost_fit.COUNTS[kind]))
                 layers = cost_fit.layers_to_measure(kind, number)
                 seconds = cost_fit.time_layers(
@@ -350,3 +350,7 @@ class _Calibration(TypedDict):
     host: _Host
     time: str
     fastest_backend: str
+
+
+def _threads(count: int) -> str:
+    return f"{count} thread{'s' * (count != 1)}"

@@ -32,6 +32,10 @@ __all__ = [
 # Set where check cells run in a kernel of their own: gives a function of the student's by its name.
 students_side: Callable[[str], Callable[..., Any]] | None = None
 
+ODD_ANSWER = (
+    "The check cannot read your answer. Does it have the form that the text asks for: a number, an "
+    "array, a dictionary?"
+)
 RUN_ABOVE = "Run the cells above first: menu Run, Run All Above Selected Cell."
 
 
@@ -146,6 +150,9 @@ def show_result(draw: Callable[[], Any]) -> None:
 
 _told: list[str] = []
 
+# What a check cell raises at names that are not there, and at answers of another form than asked.
+_EXPLAINED = (NameError, TypeError, ValueError, LookupError, AttributeError)
+
 
 def _exercise(progress: cards.Progress, message: str) -> str:
     """A name for the check cell that is running; the same when it runs again."""
@@ -160,23 +167,25 @@ def _exercise(progress: cards.Progress, message: str) -> str:
     return progress.names[number] if number < len(progress.names) else ""
 
 
-def _hint_at_unknown_names() -> None:
+def _hint_at_odd_answers() -> None:
     try:
         from IPython import get_ipython
     except ImportError:
         return
     shell = get_ipython()
     if shell is not None:
-        shell.set_custom_exc((NameError,), _explain_unknown_name)
+        shell.set_custom_exc(_EXPLAINED, _explain)
 
 
-def _explain_unknown_name(
-    shell: Any, kind: Any, error: Any, trace: Any, tb_offset: Any = None
-) -> Any:
+def _explain(shell: Any, kind: Any, error: Any, trace: Any, tb_offset: Any = None) -> Any:
     source = shell.history_manager.input_hist_raw[-1]
     at_top = trace.tb_next is None or trace.tb_next.tb_next is None
-    if at_top and "passed(" in source:
-        lines = [cards.wrapped(str(Feedback(False, f"{error}. {RUN_ABOVE}")))]
+    if "passed(" in source and (at_top or not isinstance(error, NameError)):
+        # `attempt` has caught what the student's code raises: here it is the check that stumbles.
+        hint = f"{error}. {RUN_ABOVE}"
+        if not isinstance(error, NameError):
+            hint = f"{ODD_ANSWER} ({kind.__name__}: {error})"
+        lines = [cards.wrapped(str(Feedback(False, hint)))]
     else:
         lines = shell.InteractiveTB.structured_traceback(kind, error, trace, tb_offset=tb_offset)
     shell._showtraceback(kind, error, lines)
@@ -201,4 +210,4 @@ def _compare(given: Any, wanted: Any, hint: str, same: Callable[[Any, Any], bool
         raise NotYet(f"You gave {short(given)}. {hint}")
 
 
-_hint_at_unknown_names()
+_hint_at_odd_answers()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +36,7 @@ class Drawing:
         return {"image/svg+xml": still(self.figure), "text/plain": self.words}
 
     def _ipython_display_(self) -> None:
+        from IPython.core.interactiveshell import InteractiveShell
         from IPython.display import display
 
         # What plotly's renderer of this place makes; none where it opens a window of its own.
@@ -43,4 +45,21 @@ class Drawing:
             display({**live, **self.still()}, raw=True)
         else:
             self.figure._ipython_display_()
-        print(self.words)
+        if InteractiveShell.initialized():
+            display({"text/markdown": small_print(self.words), "text/plain": self.words}, raw=True)
+        else:
+            print(self.words)
+
+
+def small_print(words: str) -> str:
+    """Markdown that shows a text as it is, in small letters, and wraps it between words.
+
+    What is printed in a notebook is broken inside words.
+
+    Args:
+        words: plain text.
+    """
+    shown = html.escape(words, quote=False)
+    for sign in "\\`*_$[]~|":  # entities are not markup
+        shown = shown.replace(sign, f"&#{ord(sign)};")
+    return f'<small class="figure-words">{shown.strip()}</small>'.replace("\n", "<br>")

@@ -104,6 +104,12 @@ def _invariance(frame: pd.DataFrame) -> Drawing:
     return Drawing(figure, words)
 
 
+def _short(number: float) -> str:
+    """A number as it was written: 1/128 rather than 0.0078125."""
+    inverse = 1 / number
+    return f"1/{inverse:.0f}" if inverse > 10 and inverse.is_integer() else f"{number:.4g}"
+
+
 def _inertia(frame: pd.DataFrame) -> Drawing:
     """Accuracy over inertia, the ratio of initial latent weights and learning rate."""
     figure = go.Figure()
@@ -118,7 +124,7 @@ def _inertia(frame: pd.DataFrame) -> Drawing:
     )
     pairs = frame.groupby(["learning_rate", "initial_scale"], sort=False)
     for number, ((rate, scale), rows) in enumerate(pairs):
-        name = f"learning rate {rate:.4g}, latents × {scale:.4g}"
+        name = f"learning rate {_short(rate)}, latents × {_short(scale)}"
         figure.add_scatter(
             x=rows.inertia,
             y=100 * rows.accuracy,
@@ -134,7 +140,7 @@ def _inertia(frame: pd.DataFrame) -> Drawing:
         )
     title = "Only the ratio of latents and learning rate counts"
     figure.update_layout(**theme.layout(title, showlegend=True), height=380)
-    figure.update_xaxes(theme.axis("initial scale / learning rate", type="log"))
+    figure.update_xaxes(theme.axis("initial scale / learning rate", type="log", dtick=1))
     figure.update_yaxes(theme.axis("test accuracy, %"))
     means = 100 * frame.groupby("inertia").accuracy.mean()
     words = "; ".join(f"ratio {ratio:.3g}: {accuracy:.1f} %" for ratio, accuracy in means.items())

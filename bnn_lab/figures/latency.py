@@ -12,6 +12,8 @@ from bnn_lab.figures.drawing import Drawing
 from bnn_lab.measure.timing import Timing, TimingTable
 from bnn_lab.measure.units import format_factor, format_seconds
 
+_APART = 1.25  # times; farther apart, bars and ratios need a word of explanation
+
 
 def draw_latency(
     table: TimingTable, highlight: str | None = None, recorded: Mapping[str, float] | None = None
@@ -101,6 +103,12 @@ def draw_latency(
             xshift=12 if ghosts else 8,
         )
     words = _words(table, reference)
+    quotients = [table.speedup(reference.name, over=name) for name in table.names]
+    if np.any(abs(np.log(medians / (reference.median / size) / quotients)) > np.log(_APART)):
+        words += (
+            "\nThe bars do not fit the ratios, as the machine was disturbed. Trust the ratios, "
+            "which are taken within each round."
+        )
     if ghosts:
         words += "\nThe hollow diamonds are the best rounds of a recorded run."
     return Drawing(figure, words)

@@ -154,7 +154,7 @@ def _knobs(frame: pd.DataFrame) -> Drawing:
         margin={"l": 10, "r": 10, "t": 80},
     )
     figure.update_xaxes(theme.axis("epoch"))
-    figure.update_yaxes(theme.axis("", type="log"), row=1, col=1)
+    figure.update_yaxes(theme.axis("", type="log", dtick="D2"), row=1, col=1)
     figure.update_yaxes(theme.axis(""), row=1, col=2)
     return Drawing(figure, " ".join(words))
 
@@ -238,9 +238,9 @@ def _memory(frame: pd.DataFrame) -> Drawing:
     figure.update_layout(
         **theme.layout("What training remembers of each binary weight", showlegend=True),
         barmode="stack",
-        height=310,
-        legend={"orientation": "h", "y": -0.3},
-        margin={"l": 10, "r": 40, "t": 50},
+        height=330,
+        legend={"orientation": "h", "x": 0, "y": -0.3, "yanchor": "top"},
+        margin={"l": 10, "r": 40, "t": 50, "b": 90},
     )
     for row in frame.itertuples():
         figure.add_annotation(
@@ -281,8 +281,8 @@ def _noise(frame: pd.DataFrame) -> Drawing:
         )
     title = "A longer memory stops noise slowly, a threshold quickly"
     figure.update_layout(**theme.layout(title, showlegend=True), height=380)
-    figure.update_xaxes(theme.axis("adaptivity rate γ", type="log"))
-    figure.update_yaxes(theme.axis("weights that flip in a step, %", type="log"))
+    figure.update_xaxes(theme.axis("adaptivity rate γ", type="log", dtick="D2"))
+    figure.update_yaxes(theme.axis("weights that flip in a step, %", type="log", dtick=1))
     apart = (frame.simulated / frame.formula - 1).abs().max()
     return Drawing(
         figure,

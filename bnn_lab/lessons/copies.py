@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -99,6 +102,33 @@ def write_lessons(folder: Path, *, force: bool = False) -> Copies:
             write_whole(target, content)
     write_whole(folder / RECORD, json.dumps(written, indent=1).encode())
     return copies
+
+
+def trust(notebooks: Iterable[Path]) -> None:
+    """Sign notebooks as `jupyter trust` does, so that Jupyter shows the pictures stored in them.
+
+    Without Jupyter, or where its folder of signatures cannot be written, nothing happens: then
+    pictures appear once the cells have run.
+
+    Args:
+        notebooks: files that bnn_lab has written, and nobody has changed.
+    """
+    try:
+        import nbformat
+        from jupyter_core.paths import jupyter_data_dir
+        from nbformat.sign import NotebookNotary
+    except ImportError:
+        return
+    with contextlib.suppress(OSError, sqlite3.Error):
+        folder = Path(jupyter_data_dir())
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Asked for its folder, it would start a Jupyter application, which sets up logging.
+        notary = NotebookNotary(data_dir=str(folder))
+        try:
+            for path in notebooks:
+                notary.sign(nbformat.read(path, 4))
+        finally:
+            notary.store.close()
 
 
 def _digest(content: bytes) -> str:

@@ -17,6 +17,7 @@ import numpy as np
 from bnn_lab.bench.baselines import litert_call
 from bnn_lab.controls import check_state, choice, slider
 from bnn_lab.costmodel.model import CostModel
+from bnn_lab.errors import InputError
 from bnn_lab.measure.timing import measure
 from bnn_lab.models import quicknet
 from bnn_lab.models.variants import without_shortcuts
@@ -24,6 +25,7 @@ from bnn_lab.tflite import layer_shapes as kinds
 from bnn_lab.tflite.layer_shapes import LayerShape
 
 CLASSES = 1000
+SECTIONS = 4
 FUSED, SEPARATE, NONE = "added in the convolution", "added on their own", "none"
 
 STEM, BINARY, TRANSITION, HEAD = "first layers", "binary convolutions", "transitions", "classifier"
@@ -101,8 +103,14 @@ def design(
         shortcuts: `FUSED`, `SEPARATE` or `NONE`.
 
     Raises:
-        InputError: a value is out of range.
+        InputError: a value is out of range, or a list does not have four of them.
     """
+    for name, values in (("blocks", blocks), ("filters", filters)):
+        if not isinstance(values, list | tuple) or len(values) != SECTIONS:
+            raise InputError(
+                f"design({name}={values!r}): needs {SECTIONS} numbers, one for each section, such "
+                "as (4, 4, 4, 4)."
+            )
     numbers = {f"blocks_{i}": number for i, number in enumerate(blocks, start=1)}
     numbers |= {f"filters_{i}": number for i, number in enumerate(filters, start=1)}
     return Design(image=str(image), shortcuts=shortcuts, **numbers)

@@ -75,7 +75,7 @@ def sentence(name: str) -> str:
             for other, value in others
         ]
         found = f"{', '.join(parts)}."
-    return f"The best rounds of a long run on {_content()['cpu']}: {found}"
+    return f"Recorded on another day, best rounds of a long run ({_content()['cpu']}): {found}"
 
 
 def _digits() -> dict[str, float]:

@@ -143,7 +143,8 @@ class Profile:
         from rich.table import Table
         from rich.text import Text
 
-        title = f"{self.num_threads} thread(s), binary ops on {self.backend}"
+        threads = f"{self.num_threads} thread{'s' * (self.num_threads != 1)}"
+        title = f"{threads}, binary ops on {self.backend}"
         table = Table(title=title, title_justify="left", show_footer=True)
         table.add_column("op", "sum")
         table.add_column("output", "", overflow="fold")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import textwrap
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -21,6 +22,10 @@ from bnn_lab.widgets import bundle, render
 from bnn_lab.widgets.base import STATIC
 
 MIME = "application/vnd.bnn-lab.explorable+json"
+_INVITATION = (
+    "▶ You can play with this figure. Run this cell (Shift+Enter) to bring it to life,\n"
+    "or choose Run → Run All Cells."
+)
 
 
 class _FromSchema(type(anywidget.AnyWidget)):  # type: ignore[misc]
@@ -116,10 +121,21 @@ class Explorable(anywidget.AnyWidget, metaclass=_FromSchema):
         """What is to be seen in the present state, in words."""
         return render.describe(self.module, self.state)
 
+    @property
+    def _heading(self) -> str:
+        return f"{self.schema['title']}."
+
+    def _instead(self) -> str:
+        """What stands here where neither scripts nor pictures are shown.
+
+        JupyterLab shows no pictures that are stored in a notebook which its user has not yet run.
+        """
+        return f"{self._heading}\n\n{_INVITATION}\n\n{textwrap.fill(self.describe(), 80)}"
+
     def _repr_mimebundle_(self, **options: Any) -> Any:
         picture = {
             "image/svg+xml": render.draw(self.module, self.state),
-            "text/plain": self.describe(),
+            "text/plain": self._instead(),
         }
         if os.environ.get(STATIC) == "1":
             # As text: a notebook would give each number of a list its own line.

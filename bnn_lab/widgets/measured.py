@@ -17,7 +17,7 @@ from bnn_lab.widgets.live_figure import LiveFigure
 Result = TypeVar("Result")
 
 _BUSY = "This machine was busy, so these figures may mislead"
-_STYLE = "padding:4px 10px;border-radius:8px;border:1px solid"
+_STYLE = "display:block;line-height:1.5;padding:4px 10px;border-radius:8px;border:1px solid"
 
 
 class Measured(ipywidgets.VBox, Generic[Result]):

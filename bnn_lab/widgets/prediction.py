@@ -47,6 +47,10 @@ class Prediction(Explorable, module="prediction"):
         self._all[question] = self
 
     @property
+    def _heading(self) -> str:
+        return str(self.question) or super()._heading
+
+    @property
     def guess(self) -> float | None:
         """The reader's guess in the question's unit, None as long as there is none."""
         if self.at is None:

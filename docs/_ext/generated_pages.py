@@ -93,10 +93,12 @@ def moved_by_python(source: str) -> bool:
 
 
 def _wrapped(output: Any) -> Any:
-    """What is printed below a figure are sentences, which may wrap."""
-    if output.output_type != "stream" or not output.text.strip():
-        return output
-    return _paragraph("figure-words", output.text.strip())
+    """What stands below a figure, and what is printed, are sentences, which may wrap."""
+    if output.output_type == "stream" and output.text.strip():
+        return _paragraph("figure-words", output.text.strip())
+    if "figure-words" in output.get("data", {}).get("text/markdown", ""):
+        return _paragraph("figure-words", output.data["text/plain"])
+    return output
 
 
 def _paragraph(kind: str, text: str) -> Any:

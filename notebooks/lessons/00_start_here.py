@@ -111,7 +111,7 @@ widgets.Explorer(figures.PackedSizes(), figures.draw_packed_sizes, name="packed-
 
 # %% tags=["hide-input", "nbval-ignore-output"]
 flips = widgets.Prediction(
-    "A binary weight sees 200 noisy gradients that pull it from -1 to +1. How often will it flip?",
+    "200 noisy gradients pull a binary weight from -1 to +1. How many times will it flip?",
     unit="flips",
     low=0,
     high=200,

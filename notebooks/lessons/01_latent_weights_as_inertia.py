@@ -96,12 +96,12 @@ figures.draw_answer(checks.latent_paths(latent_step), "latent weight")
 # %% [markdown]
 # ## Many weights under noise
 #
-# Real gradients are noisy. Let each step's gradient be $\mu + \sigma \xi$: a **drift** $\mu$, the
-# same at each step, plus **noise** of size $\sigma$.
+# Real gradients are noisy. Let each step's gradient be $\mu + \sigma \xi$: a steady **push** $\mu$,
+# also called *drift*, plus **noise** of size $\sigma$ that is drawn anew at each step.
 #
 # ### Predict first
 #
-# The latent weights start at 1. The learning rate is 0.05 and the drift is 0.2, so a step moves a
+# The latent weights start at 1. The learning rate is 0.05 and the push is 0.2, so a step moves a
 # weight by 0.05 · 0.2 = 0.01 on average.
 
 # %% tags=["hide-input", "nbval-ignore-output"]
@@ -134,7 +134,7 @@ BallAndLamp()
 #
 # $$\text{inertia} = \frac{|\text{latent weight}|}{\text{learning rate}}$$
 #
-# The drift uses up $\mu$ of it at each step. So the first flip comes after about inertia / $\mu$
+# The push uses up $\mu$ of it at each step. So the first flip comes after about inertia / $\mu$
 # steps: 1 / 0.05 / 0.2 = 100. Four thousand simulated weights say:
 
 # %%
@@ -156,7 +156,7 @@ twice.reveal(measured[2])
 # Not just equal on average: with the same noise, every flip happens at the same step.
 #
 # There is a formula, too. The latent weight is a random walk with drift, and the time to its first
-# crossing of 0 follows the *inverse Gaussian* distribution: the green line of the explorer.
+# crossing of 0 follows the *inverse Gaussian* distribution: the green line of the figure.
 
 # %% tags=["hide-input"]
 mean, spread = closed_forms.latent_first_flip(1.0, 0.05, drift=0.2, noise=1.0)
@@ -264,13 +264,13 @@ figures.draw(rates)
 table = rates.frame.groupby("inertia")[["accuracy", "total_flips"]].first()
 light, keras, heavy = (table.loc[ratio] for ratio in (0.01, 1.0, 128.0))
 Markdown(
-    f"Three runs share the ratio 1, and share their point to the last digit: "
-    f"{keras.accuracy:.1%}. Too much inertia is a disaster: at a ratio of 128 there were "
-    f"{heavy.total_flips:,.0f} flips in all, and {heavy.accuracy:.1%} of the test images are "
-    f"right. With a hundredth of the usual inertia it is {light.accuracy:.1%}.\n\n"
-    f"Is less always better, then? Nearly: the gain levels off to the left. Near a ratio of 0 the "
-    f"initial weights no longer matter, and each weight builds up an inertia of its own out of the "
-    f"gradients that it gets."
+    "Three runs share the ratio 1, and share their point to the last digit: "
+    f"{100 * keras.accuracy:.1f} %. Too much inertia is a disaster: at a ratio of 128 there were "
+    f"{heavy.total_flips:,.0f} flips in all, and {100 * heavy.accuracy:.1f} % of the test images "
+    f"are right. With a hundredth of the usual inertia it is {100 * light.accuracy:.1f} %.\n\n"
+    "Is less always better, then? Nearly: the gain levels off to the left. Near a ratio of 0 the "
+    "initial weights no longer matter, and each weight builds up an inertia of its own out of "
+    "the gradients that it gets."
 )
 
 # %% tags=["hide-input"]
@@ -436,7 +436,7 @@ def scaled_settings(learning_rate, initial, bound, l2, C):
 checks.check_scaled_settings(scaled_settings)
 
 # %% [markdown]
-# ## But are they not the better weights?
+# ## But aren't they the better weights?
 #
 # The usual story: the latent weights are the *true* weights, and their signs a rough copy. Let us
 # test it. Train a BNN on the digits. Then, without any more training, compute with the latent
@@ -444,7 +444,7 @@ checks.check_scaled_settings(scaled_settings)
 
 # %% tags=["hide-input", "nbval-ignore-output"]
 as_weights = Prediction(
-    "The BNN is right about 91 % of the images. How many with latent weights in place of signs?",
+    "The BNN gets about 91 % of the images right. How many with latents in place of signs?",
     "%",
 )
 as_weights
@@ -468,10 +468,11 @@ signs, adjusted = found["signs: the BNN"], found["latent weights, statistics adj
 unsure = difference_uncertainty(signs, adjusted, 1000)
 shuffled = found["same signs, sizes shuffled, adjusted"]
 Markdown(
-    f"Once batch normalization is told, the latent weights do {adjusted:.1%}, the signs "
-    f"{signs:.1%}. The difference is {100 * (adjusted - signs):+.1f} points, and with 1,000 images "
-    f"a difference is uncertain by {100 * unsure:.1f}. Random sizes behind the right signs cost "
-    f"{100 * (signs - shuffled):.0f} points; random signs cost everything."
+    f"Once batch normalization has been adjusted, the latent weights get {100 * adjusted:.1f} % "
+    f"right, the signs {100 * signs:.1f} %. The difference is {100 * (adjusted - signs):+.1f} "
+    f"points; with 1,000 images, a difference is uncertain by {100 * unsure:.1f}. Shuffled sizes "
+    f"behind the right signs cost {100 * (signs - shuffled):.0f} points; random signs cost "
+    "everything."
 )
 
 # %% tags=["hide-input"]
@@ -515,9 +516,10 @@ checked.new()
 #
 # *Open this section if you train BNNs of your own.*
 #
-# * A **falling learning rate** makes the same latent weight count for more learning rates. In a
-#   float network the steps become finer. Here there is no fine step; flips become rarer.
-# * A **larger batch** averages noise away, and there are fewer steps. Fewer chance flips.
+# * With a **falling learning rate**, each kick is weaker, so the same latent weight takes more of
+#   them to flip. In a float network the steps become finer. Here there are no finer steps: flips
+#   become rarer.
+# * A **larger batch** averages noise away, and an epoch has fewer steps. Chance flips become rarer.
 # * **Starting from a trained float network** gives the latent weights signs that are mostly right.
 #
 # Plain SGD, one change at a time:
@@ -536,7 +538,10 @@ checked(
     "A learning rate that fell to a thousandth has multiplied inertia by more than 500",
     inertia[falls, last] > 500 * inertia[plain, last],
 )
-checked("It cuts the flips of an epoch by more than 3", flips[falls, last] < flips[plain, last] / 3)
+checked(
+    "It cuts the flips of an epoch to less than a third",
+    flips[falls, last] < flips[plain, last] / 3,
+)
 checked(
     "A batch 8 times as large has less than a quarter of the flips in an epoch",
     flips[batch, last] < flips[plain, last] / 4,
@@ -549,9 +554,9 @@ checked.new()
 
 # %% tags=["hide-input", "nbval-ignore-output"]
 Markdown(
-    f"Here the falling rate ends at {accuracy[falls, last]:.1%} and the constant one at "
-    f"{accuracy[plain, last]:.1%}: it froze weights that were still on their way. Lower it late, "
-    "if you do. The float start is worth "
+    f"Here the falling rate ends at {100 * accuracy[falls, last]:.1f} % and the constant one at "
+    f"{100 * accuracy[plain, last]:.1f} %: it froze weights that were still on their way. Lower "
+    "it late, if you do. The float start is worth "
     f"{100 * (accuracy[pretrained, 1] - accuracy[plain, 1]):.0f} points after one epoch and "
     f"{100 * (accuracy[pretrained, last] - accuracy[plain, last]):.1f} after {last}."
 )
@@ -579,8 +584,9 @@ checked.new()
 # %% [markdown]
 # All five learn about equally well here. For *weights* the choice is one more scale on the inertia:
 # it makes steps longer or shorter depending on where the latent weight is. Straight-through and
-# clipped may even agree to the last digit: the clip does nothing as long as no latent weight passes
-# 1. (What the *activations* pretend is another matter: that changes the gradients themselves.)
+# clipped may even agree to the last digit: as long as no latent weight leaves the range from -1 to
+# +1, the clip does nothing. (What the *activations* pretend is another matter: that changes the
+# gradients themselves.)
 
 # %% [markdown] tags=["folded-section"]
 # ## Further: where do scaling factors go?
@@ -624,8 +630,8 @@ checked.new()
 # %% [markdown]
 # ## More to try
 #
-# * In the first explorer set noise 3 and clip at 0.3. How often does one weight flip? Why does the
-#   green line no longer fit?
+# * In the first figure set the noise to 3, open **walls, spring, flywheel**, and set the walls to
+#   0.3. How often does the ball's weight flip? Why does the green line no longer fit?
 # * Set `C = 3` in the theorem's cell. Why may a few weights differ, after many flips?
 # * Why does a *falling* learning rate make weights heavier? Open the first **Further** section.
 

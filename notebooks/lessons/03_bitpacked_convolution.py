@@ -369,24 +369,24 @@ widgets.KernelLadder(ladder)
 # * On the right is the speed, in 10⁹ MACs a second, and how many times that of the row above.
 # * The scale is **logarithmic**: each line is ten times the one before. Switch to *linear* to feel
 #   how far apart the rows are.
-# * The dot is the best round; a thin line leads to the median. If it is long, the machine was busy:
-#   run the cell again.
+# * The dot is the best round; a thin line leads to the median round. If it is long, the machine was
+#   busy: run the cell again.
 # * A green mark is a **ceiling**: the backend's inner instructions on registers alone, measured in
 #   the same rounds. (A backend without such a loop has no mark.)
 #
 # And your guesses?
 
 # %% tags=["hide-input", "nbval-ignore-output"]
-times = ladder[0].table
+best_rounds = {name: ladder[0].table[name].minimum for name in ladder[0].table.names}
 best = "bnn_lab " + kernels.active_backend()
-guess_numpy.reveal(times.speedup(NUMPY_BITS, over=NUMPY_FLOAT))
+guess_numpy.reveal(best_rounds[NUMPY_FLOAT] / best_rounds[NUMPY_BITS])
 
 # %% tags=["hide-input", "nbval-ignore-output"]
-guess_kernel.reveal(times.speedup(best, over=NUMPY_FLOAT))
+guess_kernel.reveal(best_rounds[NUMPY_FLOAT] / best_rounds[best])
 
 # %% tags=["hide-input", "nbval-ignore-output"]
-slower = 1 / times.speedup(NUMPY_BITS, over=NUMPY_FLOAT)
-int8 = times["int8 TFLite"].minimum / times[best].minimum
+slower = best_rounds[NUMPY_BITS] / best_rounds[NUMPY_FLOAT]
+int8 = best_rounds["int8 TFLite"] / best_rounds[best]
 Markdown(
     f"Bits alone make nothing fast: in NumPy they take **{slower:.1f} times** as long as floats. "
     "The words are few, but each goes through memory several times, for XOR, look-up and sum. "
@@ -401,8 +401,8 @@ Markdown(
 #
 # On 64-bit ARM (the phone and the Raspberry Pi of the papers) there are three instructions for 128
 # products: `eor` (XOR), `cnt` (ones in each byte), `add`. Whatever else stands in the loop, loading
-# and sorting, takes a slot too. The bars show how many products a cycle are left, in three loops of
-# bnn_lab's NEON backend; the lines are what the three instructions alone would allow.
+# and sorting, takes a slot too. The bars show how many products each cycle is left with, in three
+# loops of bnn_lab's NEON backend; the lines are what the three instructions alone would allow.
 
 # %% tags=["hide-input", "nbval-ignore-output"]
 from bnn_lab.figures import draw_inner_loops
@@ -411,8 +411,7 @@ draw_inner_loops()
 
 # %% [markdown]
 # These are cycles of a model of each processor (llvm-mca), not of a chip: no ARM machine was at
-# hand. The page *Kernels on 64-bit ARM* of the documentation
-# has all loops and the command.
+# hand. The page *Kernels on 64-bit ARM* of the documentation has all loops and the command.
 
 # %% [markdown]
 # ## Copy the windows, or read them where they are?
@@ -444,7 +443,7 @@ widgets.Measured(
 )
 
 # %% [markdown]
-# ## What stops it: the roofline
+# ## What limits it: the roofline
 #
 # A layer needs arithmetic and data. For each byte that it reads or writes, it does some number of
 # MACs: its **intensity**. The memory delivers a certain number of bytes a second; so

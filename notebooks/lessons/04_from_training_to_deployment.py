@@ -120,7 +120,7 @@ macs = {
 }
 rows = [
     f"| {layer.name} | {'×'.join(map(str, layer.output_shape[1:]))} | {macs[layer.name] / 1e6:.1f} "
-    f"million | {macs[layer.name] / sum(macs.values()):.1%} |"
+    f"million | {100 * (macs[layer.name] / sum(macs.values())):.1f} % |"
     for layer in convolutions
 ]
 Markdown("\n".join(["| layer | output | MACs | share |", "|---|---|---:|---:|", *rows]))
@@ -138,7 +138,8 @@ Markdown("\n".join(["| layer | output | MACs | share |", "|---|---|---:|---:|", 
 # each by its sign:
 
 # %%
-training.set_binary_signs(model)
+count = training.set_binary_signs(model)  # of 369,216 weights
+checked("All weights of the four convolutions are signs now", count == 369_216)
 
 # %% [markdown]
 # For each weight $w$ with gradient $g$, Bop keeps a moving average $m$ of the gradient:
@@ -166,7 +167,7 @@ optimizer = training.bop_optimizer(
 # %% tags=["nbval-ignore-output"]
 def show(result):
     print(
-        f"epoch {result.epoch}   test accuracy {result.test_accuracy:6.1%}"
+        f"epoch {result.epoch}   test accuracy {100 * result.test_accuracy:6.1f} %"
         f"   flips {result.flips:7,d}"
     )
 
@@ -192,7 +193,7 @@ accuracy = (expected.argmax(axis=-1) == digits.test_labels).mean()
 
 # %% tags=["hide-input", "nbval-ignore-output"]
 Markdown(
-    f"**{accuracy:.1%}** of the test images are right, ± "
+    f"**{100 * accuracy:.1f} %** of the test images are right, ± "
     f"{100 * accuracy_uncertainty(accuracy, 1000):.1f} points for 1,000 images."
 )
 
@@ -331,7 +332,7 @@ def small_network():
     )
 
 
-checks.check_binary_layers(small_network(), ["conv_b", "conv_c"])
+checks.check_binary_layers(small_network, ["conv_b", "conv_c"])
 
 # %% [markdown]
 # ## The file
@@ -410,9 +411,10 @@ agree = (rounded.argmax(axis=-1) == logits.argmax(axis=-1)).mean()
 right = (rounded.argmax(axis=-1) == digits.test_labels).mean()
 unsure = difference_uncertainty(right, accuracy, 1000)
 Markdown(
-    f"The file has {len(mixed.tflite) / 1000:.0f} kB. {agree:.1%} of the test images get the same "
-    f"class as before. {right:.1%} are right, {100 * (right - accuracy):+.1f} points; two networks "
-    f"with *independent* mistakes would differ by {100 * unsure:.1f} points by chance."
+    f"The file has {len(mixed.tflite) / 1000:.0f} kB. {100 * agree:.1f} % of the test images get "
+    f"the same class as before. {100 * right:.1f} % are right, {100 * (right - accuracy):+.1f} "
+    f"points; two networks with *independent* mistakes would differ by {100 * unsure:.1f} points "
+    "by chance."
 )
 
 # %% tags=["hide-input"]
@@ -528,8 +530,8 @@ binary_macs = 1 - macs["conv_1_float_input"] / sum(macs.values())
 rows = profiles["binary"].rows
 share = sum(row.ms for row in rows if row.binary) / sum(row.ms for row in rows)
 Markdown(
-    f"The binary convolutions have {binary_macs:.1%} of the multiply-accumulates of all "
-    f"convolutions, and the binary ops take {share:.0%} of the time."
+    f"The binary convolutions have {100 * binary_macs:.1f} % of the multiply-accumulates of all "
+    f"convolutions, and the binary ops take {100 * share:.0f} % of the time."
 )
 
 # %% [markdown]

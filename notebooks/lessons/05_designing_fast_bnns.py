@@ -105,10 +105,10 @@ checked.new()
 # %% tags=["hide-input", "nbval-ignore-output"]
 limit = 1 / (1 - binary_time)
 Markdown(
-    f"The binary ops do {binary_macs:.0%} of the MACs in {binary_time:.0%} of the time. This is "
-    "**Amdahl's law**: when one part gets fast, the rest is what is left. Even if the binary ops "
-    f"took no time at all, this network would be {limit:.1f} times as fast, no more. Binarizing "
-    "more layers cannot help: nearly everything is binary already."
+    f"The binary ops do {100 * binary_macs:.0f} % of the MACs in {100 * binary_time:.0f} % of the "
+    "time. This is **Amdahl's law**: when one part gets fast, the rest is what is left. Even if "
+    f"the binary ops took no time at all, this network would be {limit:.1f} times as fast, no "
+    "more. Binarizing more layers cannot help: nearly everything is binary already."
 )
 
 # %% [markdown]
@@ -141,7 +141,7 @@ rows = [
     for (side, channels), a, b, c in zip(shapes, bits, floats, real, strict=True)
 ]
 head = "| image | channels | bits out, ms | shortcut, ms | float, ms | float / shortcut |"
-Markdown("\n".join([head, "|---|---|---|---|---|---|", *rows]))
+Markdown("\n".join([head, "|---|---:|---:|---:|---:|---:|", *rows]))
 
 # %% tags=["hide-input", "nbval-ignore-output"]
 checked("The four layers have equally many MACs", len({layer.macs for layer in layers}) == 1)
@@ -176,8 +176,8 @@ rows = [
 ]
 share = sum(row.ms for row in free) / profile.sum_ms
 Markdown(
-    f"{len(free)} ops without MACs take **{share:.0%}** of the time:\n\n"
-    + "\n".join(["| op | how many | µs |", "|---|---|---|", *rows])
+    f"{len(free)} ops without MACs take **{100 * share:.0f} %** of the time:\n\n"
+    + "\n".join(["| op | how many | µs |", "|---|---:|---:|", *rows])
 )
 
 # %% [markdown]
@@ -269,10 +269,12 @@ times = four.result
 gain = times.speedup("no shortcuts, float ends", over="shortcuts, float ends")
 ends = times.speedup("shortcuts, all binary", over="shortcuts, float ends")
 word = f"{ends:.2f} times as fast" if ends > 1 else f"{1 / ends:.2f} times as slow"
+costs = "more than" if ends < 0.95 else "less than" if ends > 1.05 else "about"
 Markdown(
     f"Up and to the left is better. Without shortcuts the network is {gain:.2f} times as fast, and "
-    f"much less accurate. With binary ends it is {word}: the first and the last layer are so small "
-    "here that turning their input into bits costs about what the bits save."
+    f"{lost['no shortcuts, float ends']:.1f} points less accurate. With binary ends it is {word}: "
+    "the first and the last layer are small here, and turning their input into bits costs "
+    f"{costs} what the bits save."
 )
 
 # %% [markdown]
@@ -282,6 +284,12 @@ Markdown(
 # convolution with 64 channels. QuickNet shrinks the image in two cheap steps instead:
 
 # %% tags=["nbval-ignore-output"]
+plain_names = {
+    "binary_conv": "binary convolution",
+    "conv": "convolution",
+    "depthwise_conv": "depthwise convolution",
+    "max_pool": "max pool",
+}
 usual = [
     LayerShape("conv", 224, 224, 3, 64, kernel=(7, 7), stride=2),
     LayerShape("max_pool", 112, 112, 64, kernel=(3, 3), stride=2),
@@ -289,12 +297,14 @@ usual = [
 quick = [step.layer for step in designer.steps(small) if step.part == designer.STEM]
 times = time_layers([*usual, *quick])
 rows = [
-    f"| {name} | {layer.name} | {layer.macs / 1e6:.1f} | {second * 1e3:.3f} |"
+    f"| {name} | {plain_names[layer.kind]} {layer.kernel[0]}×{layer.kernel[1]}, "
+    f"{layer.channels_in} → {layer.channels_out} channels | {layer.macs / 1e6:.1f} | "
+    f"{second * 1e3:.3f} |"
     for name, chosen, found in (("7×7", usual, times[:2]), ("QuickNet", quick, times[2:]))
     for layer, second in zip(chosen, found, strict=True)
 ]
 head = "| first layers | layer | million MACs | ms |"
-Markdown("\n".join([head, "|---|---|---|---|", *rows]))
+Markdown("\n".join([head, "|---|---|---:|---:|", *rows]))
 
 # %% [markdown]
 # **Transitions** halve the image and change the number of channels. They are float too. A strided
@@ -326,9 +336,10 @@ checked.new()
 # ### And energy?
 #
 # A phone's battery does not count milliseconds. Nothing here can measure energy, so this is a
-# **cited model**: picojoules for each operation and each byte of a 45 nm chip (Horowitz, ISSCC
-# 2014). That table knows no popcount; XOR, count and sum of a word are taken as one integer
-# addition each, which is our assumption. A 3×3 convolution, 56×56 pixels, 64 channels:
+# **cited model**: picojoules for each operation and each byte of a 45 nm chip. The table is M.
+# Horowitz's (ISSCC 2014), and we know it only as others quote it. It has no entry for popcount:
+# XOR, count and sum of a word are taken as one integer addition each, which is our assumption. A
+# 3×3 convolution, 56×56 pixels, 64 channels:
 
 # %% tags=["hide-input"]
 from bnn_lab.bench.kernels import PAPER_CONVS
@@ -368,9 +379,8 @@ LatencyExplorer()
 from bnn_lab.costmodel.model import CostModel
 
 cost_model = CostModel.load()
-kinds = ("binary_conv", "conv", "depthwise_conv", "max_pool")
-rows = [f"| {kind} | {cost_model.error(kind):.0%} |" for kind in kinds]
-Markdown("\n".join([cost_model.origin, "", "| layer | median error |", "|---|---|", *rows]))
+rows = [f"| {name} | {100 * cost_model.error(kind):.0f} % |" for kind, name in plain_names.items()]
+Markdown("\n".join([cost_model.origin, "", "| layer | median error |", "|---|---:|", *rows]))
 
 # %% [markdown]
 # The model comes from one machine. Is yours another? Run `bnn-lab calibrate` in a terminal (about a
@@ -381,7 +391,7 @@ estimated = designer.estimate(small, cost_model).total_ms
 measured = three.result["shortcuts, fused"].minimum * 1e3  # other programs only ever slow it down
 Markdown(
     f"Estimated {estimated:.2f} ms, measured {measured:.2f} ms at best: the estimate is off by "
-    f"{estimated / measured - 1:+.0%}."
+    f"{100 * (estimated / measured - 1):+.0f} %."
 )
 
 # %% [markdown]
@@ -478,7 +488,7 @@ checked.cited(
 )
 checked.cited(
     "A 32-bit float multiplication takes 3.7 pJ, 32 bits from DRAM 640 pJ",
-    "Horowitz, ISSCC 2014, 45 nm, as quoted in PMC8934428, table 3, and elsewhere",
+    "secondary: Horowitz, ISSCC 2014, 45 nm, as quoted in PMC8934428, table 3, and elsewhere",
 )
 checked.cited(
     "QuickNet takes 45.0 ms on a Raspberry Pi 4B and 25.5 ms on a Pixel 1, on one thread",

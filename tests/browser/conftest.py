@@ -17,6 +17,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -76,10 +77,13 @@ class JupyterServer:
         raise RuntimeError(f"the Jupyter server did not start:\n{self.log.read_text()[-3000:]}")
 
 
-@pytest.fixture(scope="session")
-def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
-    """A server with its own configuration, data and a copy of the lessons."""
-    home = tmp_path_factory.mktemp("jupyter")
+@contextmanager
+def serve(home: Path) -> Iterator[JupyterServer]:
+    """A server with its own configuration, data and a copy of the lessons.
+
+    Args:
+        home: an empty folder for all of it.
+    """
     root = home / "notebooks"
     shutil.copytree(LESSONS, root, ignore=shutil.ignore_patterns(".*", "__pycache__"))
     for name, setting in SETTINGS.items():
@@ -121,6 +125,13 @@ def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+@pytest.fixture(scope="session")
+def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
+    """See `serve`."""
+    with serve(tmp_path_factory.mktemp("jupyter")) as server:
+        yield server
 
 
 @pytest.fixture

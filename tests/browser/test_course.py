@@ -14,7 +14,7 @@ from bnn_lab.course.release import make_release
 
 NAME = "01_inertia"
 STUB = "✗ Not yet. sign returns None. Write your lines, and return the result."
-NUMPY = "✗ Not yet. You gave array([0.]). np.sign gives 0 for 0; here 0 becomes +1."
+NUMPY = "✗ Not yet. You gave array([0.]). Here 0 becomes +1. (np.sign gives 0.)"
 RIGHT = "✓ Right. Your sign gives ±1, and +1 for 0."
 
 

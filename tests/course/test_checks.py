@@ -3,10 +3,13 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
+from bnn_lab.course import checks
 from bnn_lab.course.checks import NotYet, attempt, expect, expect_close, expect_equal, passed
 
 
@@ -91,3 +94,17 @@ def test_attempt_is_quiet_on_stderr_since_nbgrader_takes_points_for_it(
 def test_passed_prints_outside_a_notebook(capsys: pytest.CaptureFixture[str]) -> None:
     passed("Well done.")
     assert capsys.readouterr().out == "✓ Right. Well done.\n"
+
+
+def test_an_answer_that_a_check_cannot_read_gets_a_hint() -> None:
+    shell = SimpleNamespace(
+        history_manager=SimpleNamespace(input_hist_raw=['set(answer)\npassed("yes")']),
+        _showtraceback=lambda *shown: None,
+    )
+    answers: list[tuple[Any, Any]] = [(set, None), (float, "a"), ({}.__getitem__, "b")]
+    for function, answer in answers:
+        with pytest.raises((TypeError, ValueError, LookupError)) as caught:
+            function(answer)
+        told = " ".join(checks._explain(shell, caught.type, caught.value, caught.tb))
+        assert told.startswith("✗ Not yet. The check cannot read your answer.")
+        assert caught.type.__name__ in told

@@ -14,6 +14,7 @@ from bnn_lab import figures
 from bnn_lab.errors import InputError
 from bnn_lab.figures import Drawing, draw_latency
 from bnn_lab.figures.dispatch import _DRAWN
+from bnn_lab.figures.drawing import small_print
 from bnn_lab.measure.timing import Timing, TimingTable
 
 FOLDER = Path(figures.__file__).parent
@@ -78,3 +79,9 @@ def test_a_notebook_shows_the_figure_and_the_words(
     assert bundle["text/plain"] == "one bar"
     assert bundle["application/vnd.plotly.v1+json"]["layout"]["meta"] == {"alt": "one bar"}
     assert repr(drawing) == "Drawing(words='one bar')"
+
+
+def test_words_are_no_markup() -> None:
+    text = small_print("a_b_ *c* $d$ <e>\n[f](g) `h` ~i~ \\j")
+    assert text.startswith('<small class="figure-words">a&#95;b&#95; &#42;c&#42; &#36;d&#36; &lt;')
+    assert "<br>" in text and not set("_*$[]`~\\") & set(text.split(">", 1)[1])

@@ -128,3 +128,15 @@ def test_figures_are_static_transparent_and_small(figure: go.Figure) -> None:
     assert type(figure) is go.Figure
     assert figure.layout.paper_bgcolor == figure.layout.plot_bgcolor == theme.CLEAR
     assert len(json.dumps(figure.to_plotly_json(), default=list)) < 20_000
+
+
+def test_bars_that_do_not_fit_the_ratios_are_explained() -> None:
+    quiet, seconds = np.full(9, 1e-3), np.array([1, 1, 1, 1, 1, 10, 10, 10, 10]) * 1e-3
+    steady = TimingTable((Timing("a", quiet, 1), Timing("b", 2 * quiet, 1)))
+    assert "Trust the ratios" not in draw_latency(steady).words
+    # In seven rounds of nine b takes twice a's time, but the machine was slow in most of b's.
+    slow = np.array([2, 2, 2, 20, 20, 20, 20, 20, 20]) * 1e-3
+    disturbed = TimingTable((Timing("a", seconds, 1), Timing("b", slow, 1)))
+    assert disturbed.speedup("a", over="b") == pytest.approx(2)
+    assert "2.0× slower" in draw_latency(disturbed).words
+    assert "Trust the ratios" in draw_latency(disturbed).words

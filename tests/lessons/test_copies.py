@@ -9,10 +9,16 @@ import pytest
 from bnn_lab.cli.main import main
 from bnn_lab.errors import InputError
 from bnn_lab.lessons import copies
-from bnn_lab.lessons.copies import START, shipped_lessons, write_lessons
+from bnn_lab.lessons.copies import START, shipped_lessons, trust, write_lessons
 
 NAMES = [path.name for path in shipped_lessons()]
 CHANGED = b'{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
+
+
+@pytest.fixture(autouse=True)
+def signatures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Signatures of notebooks go to a folder of the test's own."""
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "jupyter"))
 
 
 def bnn_lab(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
@@ -132,3 +138,18 @@ def test_without_jupyter_it_says_what_to_install(
         main(["lessons", str(tmp_path / "x")])
     assert 'pip install "bnn-lab[train,notebooks]"' in capsys.readouterr().err
     assert not (tmp_path / "x").exists()
+
+
+def test_copies_are_signed_and_changed_ones_are_not(tmp_path: Path) -> None:
+    import nbformat
+    from nbformat.sign import NotebookNotary
+
+    copies = write_lessons(tmp_path / "lessons")
+    first, second = (copies.folder / name for name in copies.new[:2])
+    trust([first])
+    notebooks = [nbformat.read(path, 4) for path in (first, second)]
+    notary = NotebookNotary(data_dir=str(tmp_path / "jupyter"))
+    assert [notary.check_signature(notebook) for notebook in notebooks] == [True, False]
+    notebooks[0].cells[0].source += "changed"
+    assert not notary.check_signature(notebooks[0])
+    notary.store.close()

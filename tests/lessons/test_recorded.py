@@ -11,7 +11,10 @@ def test_times_are_kept_in_the_order_of_their_measurement() -> None:
     assert next(iter(digits)) == "binary" and len(digits) == 4
     assert all(0 < value < 0.1 for value in digits.values())
     text = recorded.sentence(recorded.DIGITS)
-    assert text.startswith("The best rounds of a long run on ") and "float32 TFLite" in text
+    assert (
+        text.startswith("Recorded on another day, best rounds of a long run (")
+        and "float32 TFLite" in text
+    )
     ratio = digits["float32 TFLite"] / digits["binary"]
     assert f"(× {ratio:.0f})" in text or f"(× {ratio:.1f})" in text
 

@@ -57,4 +57,4 @@ def test_a_stored_picture_shows_the_end_of_the_runs(monkeypatch) -> None:
     train(flicker.callback("mine"))
     assert flicker.step == 8
     bundle = flicker._repr_mimebundle_()
-    assert "After step 8. mine" in bundle["text/plain"]
+    assert "After step 8. mine" in bundle["text/plain"] and "Shift+Enter" in bundle["text/plain"]

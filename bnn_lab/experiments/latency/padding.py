@@ -73,7 +73,7 @@ def finding(frame: pd.DataFrame, run: Run) -> str:
         text = (
             f"Zero-padding takes {span(told.cost, 2)} times as long as one-padding on {len(told)} "
             f"of {len(costs)} convolutions, most at {either(first.case, 'of them')}, where "
-            f"{first.border.max():.0%} of the pixels lie at the border."
+            f"{100 * first.border.max():.0f} % of the pixels lie at the border."
         )
         text += f" On the other {same} no difference was measured." if same else ""
     else:

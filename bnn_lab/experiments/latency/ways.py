@@ -98,14 +98,14 @@ def finding(frame: pd.DataFrame, run: Run) -> str:
     text = (
         f"On {len(cases)} convolution{'s' * (len(cases) > 1)}, im2col moves {span(growth)} times "
         f"the bytes of a direct convolution. With bnn_lab's inner loops in both it takes "
-        f"{slower}; the copy alone is {min(shares):.0%} to "
-        f"{max(shares):.0%} of its time."
+        f"{slower}; the copy alone is {100 * min(shares):.0f} to "
+        f"{100 * max(shares):.0f} % of its time."
     )
     lce = frame[frame.engine == LCE].set_index(["case", "way"])
     if len(lce):
         text += (
             f" In LCE, whose two kernels differ in their inner loops too, im2col takes "
-            f"{_slower(lce, cases)} as the indirect kernel (it has no SIMD code for x86)."
+            f"{_slower(lce, cases)} as the indirect kernel (LCE has no SIMD code for x86)."
         )
     skipped = [] if len(lce) else ["LCE, which is not installed"]
     return text + (f" Left out: {listing(skipped)}." if skipped else "")

@@ -36,11 +36,13 @@ def check_bop_step(answer: BopStep) -> str:
         answer: ``answer(w, m, gradient, gamma, tau)`` for float64 arrays (weights,), w of ±1,
             should return the new (w, m).
     """
-    w = np.array([1.0, 1.0, -1.0, -1.0, 1.0])
-    m = np.array([0.1, 0.3, -0.3, 0.3, 0.15])
-    gradient = np.array([0.5, 1.0, -1.0, 2.0, 1.0])
+    w = np.array([1.0, 1.0, -1.0, -1.0, 1.0, -1.0])
+    m = np.array([0.1, 0.3, -0.3, 0.3, 0.15, 0.05])
+    gradient = np.array([0.5, 1.0, -1.0, 2.0, 1.0, 0.2])
     average = (1 - _GAMMA) * m + _GAMMA * gradient
     signs, averages = _step(answer, w, m, gradient)
+    if np.allclose(signs, average):
+        raise NotYet("The two results are swapped: return w first, then m.")
     if not np.allclose(averages, average):
         raise NotYet(_average_hint(averages, m, gradient, average))
     if not np.array_equal(signs, np.where(w * average > _TAU, -w, w)):
@@ -147,6 +149,15 @@ def _flip_hint(given: Floats, w: Floats, average: Floats, old: Floats) -> str:
         "A flipped weight is -w. Here it has become something else.": np.where(
             w * average > _TAU, 0.0, w
         ),
+        "That says which weights flip. Make weights of it: np.where(condition, -w, w).": (
+            w * average > _TAU
+        ),
+        "A weight that flips becomes -w, whatever it was, and the others stay as they are.": (
+            np.where(w * average > _TAU, -1.0, 1.0)
+        ),
+        "The wrong ones flip: np.where(condition, value where it holds, value elsewhere).": (
+            np.where(w * average > _TAU, w, -w)
+        ),
     }
     for hint, values in mistakes.items():
         if np.array_equal(given, values):
@@ -178,8 +189,8 @@ def check_flip_step(answer: FlipStep) -> str:
             continue
         if given is None:
             raise NotYet(
-                f"For {case} it returns None. After n steps m = gradient * (1 - (1 - gamma)^n): "
-                "find the first n for which this exceeds tau."
+                f"For {case} it returns None, but here the weight does flip. Return the first n "
+                "for which m = gradient * (1 - (1 - gamma)^n) exceeds tau. (print only shows it.)"
             )
         number = as_number(given)
         if number != expected:
@@ -277,7 +288,7 @@ def check_gamma_and_tau(gamma: float, tau: float) -> str:
     skip = min(1500, int(5 / rule.gamma))
     noise = simulate_weights(rule, steps=3000, weights=150).flip_rate(skip)
     steps = _steps_to_flip_back(_turning(rule))
-    told = f"Noise alone flips {noise:.2%} of the weights in a step"
+    told = f"Noise alone flips {100 * noise:.2f} % of the weights in a step"
     told += (
         f"; half of the weights flip back {steps:.0f} steps after the drift turns."
         if math.isfinite(steps)
@@ -288,7 +299,9 @@ def check_gamma_and_tau(gamma: float, tau: float) -> str:
     if noise > MOST_NOISE_FLIPS and steps > MOST_STEPS:
         hint = "Both fail. Try gamma near 0.02 first, then move tau."
     elif noise > MOST_NOISE_FLIPS:
-        hint = f"At most {MOST_NOISE_FLIPS:.1%} is wanted: raise tau, or average for longer."
+        hint = (
+            f"At most {100 * MOST_NOISE_FLIPS:.1f} % is wanted: raise tau, or average for longer."
+        )
     elif not math.isfinite(steps):
         hint = f"m settles near the drift, {DRIFT}, and hardly ever passes a tau above: lower it."
     else:

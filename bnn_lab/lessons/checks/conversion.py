@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -25,7 +26,13 @@ def check_threshold(answer: Threshold) -> str:
         answer: ``answer(depth, mean, beta)`` for K and a normalization (accumulator - mean) + beta
             should return the int t for which the result is negative iff popcount > t.
     """
-    for depth, mean, beta in ((_DEPTH, 5.3, 2.0), (_DEPTH, 4.0, 0.0), (64, -3.0, 2.5), (9, 0, 0)):
+    for depth, mean, beta in (
+        (_DEPTH, 5.3, 2.0),
+        (_DEPTH, 4.0, 0.0),
+        (64, -3.0, 2.5),
+        (9, 0, 0),
+        (9, 10.0, 0.0),  # negative for every count
+    ):
         t = as_number(attempt(answer, depth, mean, beta))
         expected = math.floor((depth - mean + beta) / 2)
         if t == expected:
@@ -42,6 +49,8 @@ def check_threshold(answer: Threshold) -> str:
             (depth - mean + beta, "The accumulator is K - 2 p: each place counts twice."),
             (mean - beta, "That is a bound for the accumulator; p is (K - accumulator) / 2."),
             (math.ceil(exact), "Round down, not up: at p = t the result is not yet negative."),
+            (expected + 1, "One too large: at p = t the result must not be negative yet."),
+            (expected - 1, "One too small: at p = t + 1 the result must be negative."),
         )
         for value, hint in hints:
             if t == value:
@@ -94,11 +103,13 @@ def check_binary_layers(model: Any, expected: Sequence[str]) -> str:
     """See whether layers of a Keras model would be binary after conversion.
 
     Args:
-        model: the student's model.
+        model: the student's model, or a function that makes it.
         expected: names of the layers that should be.
     """
     from bnn_lab.convert import explain
 
+    if inspect.isfunction(model):
+        model = attempt(model)
     try:
         report = explain(model)
     except BnnLabError as error:
@@ -114,7 +125,7 @@ def check_binary_layers(model: Any, expected: Sequence[str]) -> str:
             raise NotYet(reason)
     binary = sum(layer.macs_binary for layer in report.layers)
     total = binary + sum(layer.macs_float for layer in report.layers)
-    return f"{binary / total:.0%} of the multiply-accumulates are binary now."
+    return f"{100 * (binary / total):.0f} % of the multiply-accumulates are binary now."
 
 
 check_binary_layers.help(
@@ -148,7 +159,7 @@ def check_speed_limit(answer: Limit) -> str:
     Args:
         answer: ``answer(float_ms, binary_ms)`` should return old time over new time.
     """
-    for float_ms, binary_ms in ((1.0, 3.0), (2.0, 2.0), (5.0, 0.0)):
+    for float_ms, binary_ms in ((1.0, 3.0), (2.0, 2.0), (2.0, 3.0), (5.0, 0.0)):
         given = as_number(attempt(answer, float_ms, binary_ms))
         total = float_ms + binary_ms
         expected = total / float_ms
@@ -161,7 +172,10 @@ def check_speed_limit(answer: Limit) -> str:
             binary_ms / total: "That is the binary share. What time is left without it?",
             float_ms: "That is the new time. How many times shorter than the old one is it?",
             total: "That is the old time. Divide it by the new one.",
+            total // float_ms: "Divide with /; // drops the fraction.",
         }
+        if binary_ms:
+            hints[total / binary_ms] = "The float part is what is left: divide by its time."
         fallback = "Old time: float and binary. New time: float alone. Divide."
         raise NotYet(case + hints.get(given, fallback))
     return "Whatever the kernels do, the float ops set this limit."

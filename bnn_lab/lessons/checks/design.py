@@ -54,6 +54,11 @@ def check_conv_macs(answer: Callable[..., Any]) -> str:
             out**2 * kernel**2 * cin // groups: "Every output channel needs its own sum.",
             (side // stride) ** 2 * kernel**2 * cin * cout // groups: "An odd side: with SAME "
             "padding the output has side / stride pixels rounded up.",
+            (side / stride) ** 2 * kernel**2 * cin * cout / groups: "Half a pixel? With SAME "
+            "padding the output has side / stride pixels rounded up.",
+            ((side - kernel) // stride + 1) ** 2 * kernel**2 * cin * cout // groups: "That is the "
+            "output without padding. With SAME padding it has side / stride pixels, rounded up.",
+            2 * expected: "A multiplication and its addition are one MAC together.",
         }
         named = f"side {side}, kernel {kernel}, {cin} → {cout} channels, stride {stride}"
         named += f", {groups} groups" if groups > 1 else ""
@@ -83,7 +88,7 @@ def check_amdahl(answer: Callable[..., Any]) -> str:
         answer: ``answer(share, factor)``: a part takes `share` of the time and gets `factor` times
             faster; how many times faster does the whole get?
     """
-    for share, factor in ((0.5, 2.0), (0.9, 10.0), (1.0, 4.0), (0.0, 8.0)):
+    for share, factor in ((0.6, 3.0), (0.9, 10.0), (1.0, 4.0), (0.0, 8.0)):
         left = 1 - share + share / factor
         given = as_number(attempt(answer, share, factor))
         if abs(given - 1 / left) < 1e-9 * factor:
@@ -93,6 +98,13 @@ def check_amdahl(answer: Callable[..., Any]) -> str:
             (share * factor, "The rest of the network takes its time as before; add it."),
             (1 + share * (factor - 1), "Do not average the speeds: add the times, then invert."),
             (factor, "Only a share of the time gets faster."),
+            (factor / share if share else 0.0, "And the rest? It still takes 1 - share."),
+            (share / factor, "That is the time of the faster part. The rest takes 1 - share."),
+            (
+                1 / (1 - share) if share < 1 else 0.0,
+                "That is the limit of a part that takes no "
+                "time at all. Here it still takes share / factor.",
+            ),
         )
         hint = next((text for value, text in hints if abs(given - value) < 1e-9), "")
         hint = hint or "Say the whole takes 1. How long do the two parts take afterwards, together?"
@@ -133,7 +145,7 @@ def check_design(answer: designer.Design | Any) -> str:
     except BnnLabError as error:
         raise NotYet(f"The cost model says: {error}") from None
     work, time = mine.binary_macs / base.binary_macs, mine.total_ms / base.total_ms
-    got = f"It has {work:.0%} of QuickNet's binary MACs in {time:.0%} of its time. "
+    got = f"It has {100 * work:.0f} % of QuickNet's binary MACs in {100 * time:.0f} % of its time. "
     if work < 1 and time > BUDGET:
         raise NotYet(got + "Both must change: work where it is cheap, less elsewhere.")
     if work < 1:

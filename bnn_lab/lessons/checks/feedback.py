@@ -18,9 +18,11 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 import io
 import logging
 import math
+import sys
 import textwrap
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -146,7 +148,8 @@ def attempt(
 ) -> Any:
     """Call a student's function; what it raises becomes a hint.
 
-    Its warnings and what it writes to stderr are not shown: nbgrader takes points for them.
+    Its warnings and what it writes to stderr are not shown: nbgrader takes points for them. What it
+    prints is.
 
     Args:
         function: the student's.
@@ -160,25 +163,36 @@ def attempt(
         What the function returned.
 
     Raises:
-        NotYet: it raised something, or returned None.
+        NotYet: it is no function of these arguments, it raised something, or it returned None.
     """
+    if not callable(function):
+        raise NotYet(f"A function is wanted, not {short(function)}.")
     name = getattr(function, "__name__", "")
     if not name.isidentifier():  # a lambda, an object
         name = "your function" if case else "Your function"
     if case:
         name = f"For {case} {name}"
+    _expect_arguments(function, name, arguments)
     copies = [np.copy(a) if isinstance(a, np.ndarray) else a for a in arguments]
+    heard = _Listening(sys.stdout)
     try:
-        with silence():
+        with silence(), contextlib.redirect_stdout(heard):
             result = function(*copies)
     except NotYet:
         raise
     except Exception as error:  # whatever it is
         hint = next((h for kind, h in (hints or {}).items() if isinstance(error, kind)), None)
-        raise NotYet(hint or f"{name} raised {type(error).__name__}: {error}.{more}") from None
-    if result is None and not may_be_none:
-        raise NotYet(f"{name} returns None. Write your lines, and return the result.")
-    return result
+        hint = hint or _common_mistake(error)
+        text = str(error).rstrip(".")
+        raise NotYet(hint or f"{name} raised {type(error).__name__}: {text}.{more}") from None
+    if result is not None or may_be_none:
+        return result
+    if heard.anything:
+        raise NotYet(f"{name} prints its result but returns None. Use return in place of print.")
+    pairs = zip(arguments, copies, strict=True)
+    if any(isinstance(a, np.ndarray) and not _same(a, b) for a, b in pairs):
+        raise NotYet(f"{name} changes the array that it was given, but returns None. Return it.")
+    raise NotYet(f"{name} returns None. Write your lines, and return the result.")
 
 
 def as_number(given: Any) -> float:
@@ -211,12 +225,13 @@ def as_truth(given: Any) -> bool:
     """A student's result as True or False.
 
     Raises:
-        NotYet: it is neither.
+        NotYet: it is neither. (1 and 0 are; other numbers, texts and lists would be true or false
+            by Python's rules, but not by the student's intention.)
     """
-    try:
-        return bool(given)
-    except (TypeError, ValueError):
-        raise NotYet(f"True or False is wanted, not {short(given)}.") from None
+    with contextlib.suppress(TypeError, ValueError):
+        if np.ndim(given) == 0 and given in (0, 1):
+            return bool(given)
+    raise NotYet(f"True or False is wanted, not {short(given)}.")
 
 
 def as_array(given: Any, shape: tuple[int, ...]) -> Floats:
@@ -234,6 +249,55 @@ def as_array(given: Any, shape: tuple[int, ...]) -> Floats:
     if not np.isfinite(values).all():
         raise NotYet("Some of your numbers are infinite or not numbers.")
     return values
+
+
+class _Listening:
+    """Passes everything on to a stream, and knows whether anything was written.
+
+    A library that is first imported by a student's function may keep it for good.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        self._stream, self.anything = stream, False
+
+    def write(self, text: str) -> Any:
+        self.anything = self.anything or bool(text.strip())
+        return self._stream.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def _expect_arguments(function: Callable[..., Any], name: str, arguments: tuple[Any, ...]) -> None:
+    """Refuse a function whose first line no longer takes the arguments."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # some that are written in C have none
+        return
+    try:
+        signature.bind(*arguments)
+    except TypeError:
+        count = len(arguments)
+        raise NotYet(
+            f"{name} is called with {count} argument{'s' * (count != 1)}, but it takes "
+            f"({', '.join(signature.parameters)}). Keep its first line as it was."
+        ) from None
+
+
+def _common_mistake(error: Exception) -> str:
+    """A hint for an exception whose own text does not help a beginner, or ""."""
+    if isinstance(error, ValueError) and "truth value of an array" in str(error):
+        return (
+            "The values are arrays, and `if`, `and`, `min` and `max` cannot decide for a whole "
+            "array. Use np.where(condition, then, otherwise), &, np.minimum or np.maximum."
+        )
+    if isinstance(error, UnboundLocalError):
+        return f"{error}. Give it a value before you use it."
+    return ""
+
+
+def _same(one: NDArray[Any], other: NDArray[Any]) -> bool:
+    return one.shape == other.shape and one.tobytes() == other.tobytes()
 
 
 def short(value: Any) -> str:

@@ -76,9 +76,9 @@ def check_should_flip(answer: Callable[[int, float, float], Any]) -> str:
         (-1, -0.5, 0.1, "the gradient is negative, so the loss falls when w goes up"),
         (-1, 0.5, 0.1, "the gradient is positive and w is down already: it is where it should be"),
         (+1, -0.5, 0.1, "the gradient is negative and w is up already: it is where it should be"),
-        (+1, 0.05, 0.1, "the wish for a flip is below the threshold"),
-        (-1, -0.05, 0.1, "the wish for a flip is below the threshold"),
-        (+1, 0.1, 0.1, "the wish is equal to the threshold; it must exceed it"),
+        (+1, 0.05, 0.1, "the push for a flip is below the threshold"),
+        (-1, -0.05, 0.1, "the push for a flip is below the threshold"),
+        (+1, 0.1, 0.1, "the push equals the threshold; it must exceed it"),
     )
     for w, m, tau, reason in cases:
         if as_truth(attempt(answer, w, m, tau)) is not (w * m > tau):
@@ -102,4 +102,4 @@ def _number(
     given = as_number(answer)
     if given == expected:
         return praise
-    raise NotYet(f"{answer} is not it. {hints.get(given, general)}")
+    raise NotYet(f"You gave {answer}. {hints.get(given, general)}")

@@ -55,6 +55,8 @@ def check_latent_step(answer: LatentStep) -> str:
         "Clip the weight, not the gradient.": latent - _RATE * np.clip(gradient, -_CLIP, _CLIP),
         "Only the upper end is clipped; the lower one is -clip.": np.minimum(moved, _CLIP),
         "Keep the latent weight itself; its sign is taken later.": np.sign(moved),
+        "Only the lower end is right; the range is from -clip to clip.": np.clip(moved, -_CLIP, 0),
+        "The lower end of the range is -clip, not 0.": np.clip(moved, 0, _CLIP),
     }
     for hint, values in mistakes.items():
         if np.allclose(given, values):
@@ -140,14 +142,18 @@ check_steps_to_flip.help(
 
 def _flip_hint(given: Any, expected: int, ratio: float) -> str:
     if given is None:
-        return "Each step moves the weight by learning_rate * gradient. How many fit in initial?"
+        return "Here the weight does flip: return the number of the step. (print only shows it.)"
     number = as_number(given)
     if number == expected:
         return ""
     if math.isclose(number, ratio) and not number.is_integer():
         return "Steps are whole: round to the first step after which the weight is below 0."
-    if number in (math.floor(ratio), math.ceil(ratio)):
+    if number == math.floor(ratio) < ratio:
+        return "Nearly: after that many steps the weight is still above 0."
+    if number == ratio:
         return "Nearly: at exactly 0 the sign is still +1, so one more step is needed there."
+    if number == expected + 1:
+        return "One too many: it was below 0 a step before."
     return "Each step moves the weight by learning_rate * gradient. How many fit in initial?"
 
 

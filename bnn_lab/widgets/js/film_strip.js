@@ -291,7 +291,7 @@ const STYLE = `
 
 function describe({ state, data }) {
   const share = data.layers.filter(({ part }) => part === BINARY).reduce((sum, { ms }) => sum + ms, 0) / data.ms;
-  const macs = `${(data.macs / 1e6).toFixed(0)} million MACs, ${Math.round((100 * data.binaryMacs) / data.macs)} % of them binary`;
+  const macs = `${String(Math.round(data.macs / 1e6)).replace(/\B(?=(\d{3})+$)/g, ",")} million MACs, ${Math.round((100 * data.binaryMacs) / data.macs)} % of them binary`;
   return (
     `About ${data.ms.toFixed(2)} ms, ${Math.round(100 * share)} % of it in binary convolutions; QuickNet takes ` +
     `${data.ghostMs.toFixed(2)} ms. ${macs}; ${(data.bytes / 1e6).toFixed(2)} MB. ${state.costs.origin}`

@@ -199,7 +199,7 @@ function drawJoints(pen, { colours: c, layout: l }) {
 function drawTiles(pen, scene, pixel, counted, word) {
   const { colours: c, layout: l, data, state, narrow } = scene;
   const groups = [
-    [narrow ? "window" : "the window's words", pixel.words.map((bits) => bits ?? 0), c.minus, fade(c.plus, 0.32)],
+    ["the window", pixel.words.map((bits) => bits ?? 0), c.minus, fade(c.plus, 0.32)],
     [`filter ${state.filter}`, data.kernel, c.minus, fade(c.plus, 0.32)],
     [narrow ? "differ" : "bits that differ", pixel.differ, c.kick, c.panel],
   ];
@@ -240,7 +240,7 @@ function bitsPath(bits, x, y, size) {
 /** The accumulators so far: those of the pixels that the window has passed. */
 function drawOutput(pen, { colours: c, layout: l, data, state, narrow }, counted) {
   const [x0, y0] = l.output;
-  heading(pen, narrow ? "accumulators" : `output channel ${state.filter}: accumulators`, x0, y0 - 9, c);
+  heading(pen, narrow ? "accumulators" : `accumulators, channel ${state.filter}`, x0, y0 - 9, c);
   data.pixels.forEach(({ accumulator }, pixel) => {
     const x = x0 + (pixel % SIZE) * l.out;
     const y = y0 + Math.floor(pixel / SIZE) * l.out;

@@ -57,7 +57,7 @@ def sign(x):
 
 # %% nbgrader={"grade": true, "grade_id": "check_sign", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
 expect_equal(attempt(sign, np.array([2.5, -0.1])), [1, -1], "Only the sign matters, not the size.")
-expect_equal(attempt(sign, np.array([0.0])), [1], "np.sign gives 0 for 0; here 0 becomes +1.")
+expect_equal(attempt(sign, np.array([0.0])), [1], "Here 0 becomes +1. (np.sign gives 0.)")
 expect_equal(attempt(sign, np.array([-0.0])), [1], "-0.0 is not below 0, so it becomes +1 too.")
 expect_equal(attempt(sign, np.array([[3.0], [-3.0]])), [[1], [-1]], "Keep the array's shape.")
 ### BEGIN HIDDEN TESTS
@@ -71,7 +71,7 @@ passed("Your sign gives ±1, and +1 for 0.")
 # ## Exercise 2: a gradient for the sign (3 points)
 #
 # The sign is flat: its derivative is 0 nearly everywhere, so gradients stop there. The
-# **straight-through estimator** (STE) pretends that the sign was the identity, and passes the
+# **straight-through estimator** (STE) pretends that the sign were the identity, and passes the
 # gradient on. It is often cut off: where $|w|$ is larger than a bound, 0 is passed on.
 #
 # $$\frac{\partial L}{\partial w} = \begin{cases} \frac{\partial L}{\partial\,\mathrm{sign}(w)} &
@@ -97,7 +97,9 @@ expect_close(
     [5, -6, 0],
     "Pass the gradient on where |w| <= clip. Negative weights have a magnitude too.",
 )
-expect_close(attempt(ste_gradient, w, upstream, None), upstream, "Without a bound, all passes.")
+unbound = "clip=None means that there is no bound: pass the whole gradient on."
+passed_on = attempt(ste_gradient, w, upstream, None, hints={TypeError: unbound})
+expect_close(passed_on, upstream, unbound)
 edge = attempt(ste_gradient, np.array([1.0, -1.0]), np.ones(2))
 expect_close(edge, [1, 1], "Only where |w| is larger than the bound is 0 passed on.")
 expect_close(attempt(ste_gradient, w, upstream, 0.5), [5, 0, 0], "Use clip, not the number 1.")
@@ -223,6 +225,7 @@ same_signs = {"momentum": True, "adam": True, "clipped": False, "clipped_in_scal
 ### END SOLUTION
 
 # %% nbgrader={"grade": true, "grade_id": "check_scaling", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
+expect(isinstance(same_signs, dict), "Keep the dictionary, and replace each None in it.")
 expect(set(same_signs) == set(pairs), f"Predict for these names: {', '.join(pairs)}.")
 expect(
     all(value in (True, False) for value in same_signs.values()), "Write True or False for each."

@@ -62,9 +62,9 @@ def bop_step(w, m, g, gamma, tau):
 
 # %% nbgrader={"grade": true, "grade_id": "check_bop_step", "locked": true, "points": 4, "schema_version": 3, "solution": false, "task": false}
 w, m = np.array([1.0, 1.0, -1.0]), np.zeros(3)
-result = attempt(bop_step, w, m, np.array([2.0, 0.2, 2.0]), 0.5, 0.25)
+result = attempt(bop_step, w, m, np.array([2.0, 0.2, 2.0]), 0.25, 0.3)
 expect(isinstance(result, tuple) and len(result) == 2, "Return two things: w, m.")
-expect_close(result[1], [1.0, 0.1, 1.0], "The average: m = (1 - gamma) * m + gamma * g.")
+expect_close(result[1], [0.5, 0.05, 0.5], "The average: m = (1 - gamma) * m + gamma * g.")
 expect_equal(result[0], [-1, 1, -1], "Flip where w * m > tau. The last weight is negative already.")
 at_tau = attempt(bop_step, np.ones(1), np.zeros(1), np.array([1.0]), 0.5, 0.5)
 expect_equal(at_tau[0], [1], "At exactly tau nothing flips.")
@@ -137,7 +137,7 @@ passed("A small gamma or a large tau makes Bop slow to answer.")
 # ## Exercise 3: how often does noise flip it? (3 points)
 #
 # Now the gradient is pure noise, and $\tau = 0$: every flip is a mistake. The sign of $m$ decides,
-# and two neighbouring values of $m$ are correlated with $1 - \gamma$. For two normal numbers with
+# and two successive values of $m$ have the correlation $1 - \gamma$. For two normal numbers with
 # correlation $\rho$, the signs differ with probability $\arccos(\rho) / \pi$.
 #
 # Predict the flips per step of one weight.
@@ -245,7 +245,7 @@ passed("Few mistakes, and quick answers: gamma and tau work together.")
 # %% [markdown]
 # ## Exercise 6: in your own words (4 points)
 #
-# Three trainings of the same network, 30 epochs each, on the digits:
+# Three trainings of the same network, 30 epochs each, on 8×8 digits:
 #
 # | | $\gamma$ | $\tau$ | test accuracy | $\pi$ in the last epoch |
 # |---|---|---|---|---|

@@ -332,6 +332,7 @@ blame = {"conv_3": "filter", "conv_4": "input", "conv_5": "input"}
 
 # %% nbgrader={"grade": true, "grade_id": "check_blame", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
 names = [name for name in report.float_layers if name not in ("conv_1", "classifier")]
+expect(isinstance(blame, dict), "Write a dictionary: each layer's name, and what is to blame.")
 unknown = sorted(set(blame) - {layer.name for layer in report.layers})
 expect(not unknown, f"There is no layer {unknown}.")
 expect(not set(blame) - set(names), "You name a layer that is binary, or float on purpose.")

@@ -215,6 +215,7 @@ rates = attempt(mac_rates, layers, cost)
 expect(isinstance(rates, dict), "Return a dictionary.")
 expect("max pool 2x2, 56 px, 64 ch" not in rates, "A max pool multiplies nothing: leave it out.")
 expect(len(rates) == 5, f"Wanted: 5 layers. You gave {len(rates)}.")
+expect(set(rates) < set(layers), "Use the names of the layers as they are.")
 name = "binary 3x3, 56 px, 64 ch"
 expect(rates[name] > 1, "Mind the units: predict gives seconds, a rate per millisecond is wanted.")
 ### BEGIN HIDDEN TESTS

@@ -86,7 +86,7 @@ def test_the_solutions_pass(capsys: pytest.CaptureFixture[str]) -> None:
         (lambda w, m, g, gamma, tau: None, "returns None"),
         (lambda w, m, g, gamma, tau: w, "two arrays"),
         (lambda w, m, g, gamma, tau: (w[:1], m), "keep the shape"),
-        (lambda w: w, "raised TypeError"),
+        (lambda w: w, "Keep its first line"),
     ],
 )
 def test_mistakes_in_bop_get_their_hint(answer, hint: str) -> None:
@@ -104,9 +104,9 @@ def test_mistakes_in_bop_get_their_hint(answer, hint: str) -> None:
         (lambda c, t, g: math.log(1 - t / g) / math.log(1 - c), "Steps are whole"),
         (lambda c, t, g: math.floor(math.log(1 - t / g) / math.log(1 - c)) + 1, "reach tau"),
         (lambda c, t, g: count(c, t, g) or 99, "Return None"),
-        (lambda c, t, g: None, "find the first n"),
+        (lambda c, t, g: None, "does flip. Return the first n"),
         (lambda c, t, g: "soon", "A number is wanted"),
-        (lambda c: c, "raised TypeError"),
+        (lambda c: c, "Keep its first line"),
     ],
 )
 def test_mistakes_in_the_count_get_their_hint(answer, hint: str) -> None:
@@ -127,7 +127,7 @@ def test_mistakes_in_the_count_get_their_hint(answer, hint: str) -> None:
         (lambda f, n: math.log(0), "logarithm of 0"),
         (lambda f, n: None, "returns None"),
         (lambda f, n: "x", "A number is wanted"),
-        (lambda f: f, "raised TypeError"),
+        (lambda f: f, "Keep its first line"),
     ],
 )
 def test_mistakes_in_pi_get_their_hint(answer, hint: str) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from bnn_lab.lessons import checks
 from bnn_lab.lessons.checks import Exercise, Feedback, NotYet, attempt, exercise
-from bnn_lab.lessons.checks.feedback import as_array, as_number, as_whole
+from bnn_lab.lessons.checks.feedback import as_array, as_number, as_truth, as_whole
 
 FOLDER = Path(checks.__file__).parent
 SOURCES = FOLDER.parents[2] / "notebooks" / "lessons"
@@ -55,14 +55,50 @@ def test_hints_name_the_function_the_case_and_the_error() -> None:
         ((0,), {"case": "x=0"}, "For x=0 halve raised ZeroDivisionError: division by zero."),
         ((0,), {"more": " Why?"}, "halve raised ZeroDivisionError: division by zero. Why?"),
         ((0,), {"hints": {ArithmeticError: "Divide by 0?"}}, "Divide by 0?"),
-        ((), {}, "halve raised TypeError: "),
+        ((), {}, "halve is called with 0 arguments, but it takes (x). Keep"),
     ):
         with pytest.raises(NotYet) as caught:
             attempt(halve, *arguments, **options)  # type: ignore[arg-type]
         assert str(caught.value).startswith(hint)
     assert attempt(halve, 1, may_be_none=True) is None
-    with pytest.raises(NotYet, match=r"^Your function raised TypeError"):
+    with pytest.raises(
+        NotYet, match=r"^Your function is called with 1 argument, but it takes \(\)"
+    ):
         attempt(lambda: 1, 2)
+    with pytest.raises(NotYet, match="A function is wanted, not 5"):
+        attempt(5, 2)  # type: ignore[arg-type]
+
+
+def test_frequent_mistakes_of_beginners_get_a_hint(capsys: pytest.CaptureFixture[str]) -> None:
+    def prints(x: Any) -> None:
+        print("the result is", x)
+
+    def in_place(x: Any) -> None:
+        x += 1
+
+    def branches(x: Any) -> Any:
+        return x if x > 0 else -x
+
+    def forgets(x: Any) -> Any:
+        y = y + x  # type: ignore[used-before-def]  # noqa: F821
+        return y
+
+    for function, hint in (
+        (prints, "prints its result but returns None"),
+        (in_place, "changes the array that it was given, but returns None"),
+        (branches, "cannot decide for a whole array"),
+        (forgets, "Give it a value before you use it"),
+    ):
+        with pytest.raises(NotYet, match=hint):
+            attempt(function, np.array([1.0, -1.0]))
+    assert capsys.readouterr().out.startswith("the result is [")
+
+
+@pytest.mark.parametrize("given", ["True", [True], -1, 2, None, 0.5])
+def test_what_is_neither_true_nor_false_is_named(given: Any) -> None:
+    with pytest.raises(NotYet, match="True or False is wanted, not "):
+        as_truth(given)
+    assert (as_truth(1), as_truth(np.bool_(False))) == (True, False)
 
 
 @pytest.mark.parametrize("given", [None, "many", [1, 2], np.zeros(3), object(), np.nan])
