@@ -10,11 +10,22 @@
 
 extern "C" const bnn_backend* bnn_backend_amx_portable(void);
 extern "C" const bnn_backend* bnn_backend_amx_emulated(void);
+extern "C" const bnn_backend* bnn_chooser_amx_portable(void);
+extern "C" const bnn_backend* bnn_chooser_amx_emulated(void);
 
 inline std::vector<const bnn_backend*> emulated_backends() {
   std::vector<const bnn_backend*> all{bnn_backend_amx_portable()};
 #if BNN_EMULATED_VECTORS
   if (bnn_cpu_runs_avx512vpopcntdq()) all.push_back(bnn_backend_amx_emulated());
+#endif
+  return all;
+}
+
+// The same, taking bytes where they would with real tiles.
+inline std::vector<const bnn_backend*> emulated_choosers() {
+  std::vector<const bnn_backend*> all{bnn_chooser_amx_portable()};
+#if BNN_EMULATED_VECTORS
+  if (bnn_cpu_runs_avx512vpopcntdq()) all.push_back(bnn_chooser_amx_emulated());
 #endif
   return all;
 }

@@ -25,6 +25,7 @@
 #include "bnn/ternary.h"
 #include "emulated.h"
 #include "several_rows.h"
+#include "tile_choice.h"
 
 namespace {
 
@@ -342,7 +343,8 @@ int run(const std::string& path) {
   std::printf("backends covered:%s\n", names.c_str());
   std::printf("emulated:%s\n", emulated.c_str());
   const bool rows = Few::report() && All::report();
-  return tally.report() && rows ? 0 : 1;
+  const bool choice = tile_choice::check_all();
+  return tally.report() && rows && choice ? 0 : 1;
 }
 
 }  // namespace

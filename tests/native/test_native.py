@@ -49,6 +49,13 @@ def test_the_logic_of_tiles_equals_the_oracle_on_any_cpu(compared: str) -> None:
     assert covered(compared, "\nemulated") == emulated_here()
 
 
+def test_tiles_leave_to_popcounts_what_they_do_not_help(compared: str) -> None:
+    """Narrow groups, few steps, little work, depthwise layers, and columns beside zero-padding."""
+    line = r"\nchoice between tiles and popcounts: (\d+) of (\d+) layers"
+    ((right, layers),) = re.findall(line, compared)
+    assert right == layers and int(layers) == 10 * len(emulated_here())
+
+
 @pytest.mark.parametrize("build", ["sanitized", "as shipped"])
 def test_every_backend_equals_scalar_within_guard_pages(
     sanitized: Path, build_programs: Callable[..., Path], build: str

@@ -27,8 +27,6 @@ static_assert(sizeof(TileConfig) == 64, "as the CPU reads it");
 
 #ifndef BNN_TILES_EMULATED
 
-constexpr bool kEmulated = false;
-
 inline void tile_configure(const TileConfig* config) {
   asm volatile("ldtilecfg %0" : : "m"(*config) : "memory");
 }
@@ -58,8 +56,6 @@ inline void tile_dot() {
 }
 
 #else
-
-constexpr bool kEmulated = true;
 
 struct Tile {
   int32_t rows, row_bytes;  // 0: not configured
