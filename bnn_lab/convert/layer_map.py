@@ -1,7 +1,8 @@
 """Which layer of the model an op of the file belongs to.
 
 TFLite keeps layers' names in tensor names, joined where it fused several, and lost where it folded
-a constant. An op that multiplies is matched by those names and by the size of its filter.
+a constant, as of grouped convolutions. An op that multiplies is matched by those names and by the
+size of its filter, and where several layers have that size, by the filter's values.
 """
 
 from __future__ import annotations
@@ -12,12 +13,16 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Operation, SSAValue
 
 from bnn_lab.convert.ir.tfl_dialect import LabOp, constant, is_tfl, name_of, producer
 from bnn_lab.convert.rewrite.layer_ops import source_and_filter
 from bnn_lab.convert.tracing import keras_layers
+
+_ALIKE = 0.98  # cosine; int8 rounds a kernel a little
 
 
 @dataclass
@@ -66,14 +71,17 @@ class LayerMap:
         self._filter_sizes: dict[str, int] = {}
         free = [(layer, size) for layer in layers for size in layer.sizes]
         unknown: list[Operation] = []
-        # Names first; what they leave open is settled by size, in the order of the graph.
+        # Names first; what they leave open is settled by the filter's values, then by the name of
+        # what is read, which layers may share, then by size, in the order of the graph.
         for op in module.walk():
             operands = source_and_filter(op)
             if operands is None:
                 continue
             size = _size(operands[1])
-            named = list(self._named(op, operands))
-            choice = next((layer for layer in named if size in layer.sizes), None)
+            by_name = self._named(op, operands)
+            choice = next((layer for layer in by_name if size in layer.sizes), None)
+            if choice is None:
+                choice = self._like(operands, [layer for layer in layers if size in layer.sizes])
             if choice is None:
                 unknown.append(op)
                 continue
@@ -85,20 +93,39 @@ class LayerMap:
             assert operands is not None
             size = _size(operands[1])
             left = next((entry for entry in free if entry[1] == size), None)
-            named = list(self._named(op, operands))
+            named = [*self._named(op, operands), *self._reading(operands)]
+            choice = next((layer for layer in named if size in layer.sizes), None)
+            if choice is not None:
+                left = (choice, size)
             if left is not None:
-                free.remove(left)
+                if left in free:
+                    free.remove(left)
                 self._keep(op, left[0])
             elif named:
                 self._keep(op, named[0])
 
     def _named(self, op: Operation, operands: tuple[SSAValue, SSAValue]) -> Iterator[SourceLayer]:
-        values = [operands[1], *op.operands[2:], *op.results, operands[0]]
+        values = [operands[1], *op.operands[2:], *op.results]
         if constant(operands[1]) is None:
             # A product of two computed values, as in Attention, is not of those who computed them.
             values = list(op.results)
         for value in values:
             yield from self._in_name(name_of(value))
+
+    def _reading(self, operands: tuple[SSAValue, SSAValue]) -> Iterator[SourceLayer]:
+        if constant(operands[1]) is not None:
+            yield from self._in_name(name_of(operands[0]))
+
+    def _like(
+        self, operands: tuple[SSAValue, SSAValue], layers: list[SourceLayer]
+    ) -> SourceLayer | None:
+        """The layer whose kernel a filter is; of several, the one that names what is read."""
+        values = constant(operands[1])
+        if values is None or len(layers) < 2:
+            return None
+        alike = [layer for layer in layers if _likeness(values, layer.layer) > _ALIKE]
+        reading = [layer for layer in self._reading(operands) if layer in alike]
+        return (reading or alike)[0] if len(alike) == 1 or reading else None
 
     def _keep(self, op: Operation, layer: SourceLayer) -> None:
         operands = source_and_filter(op)
@@ -137,6 +164,25 @@ class LayerMap:
                 if (found := self._by_tensor.get(name_of(value))) is not None:
                     return found
         return self.of_name(op.tensor_name())
+
+
+def _likeness(filters: NDArray, layer: Any) -> float:
+    """1 for a layer's kernel, whatever the scale and sign of each channel; 0 for another shape."""
+    kernel: Any = getattr(layer, "kernel", None)
+    quantizer: Any = getattr(layer, "kernel_quantizer", None)
+    try:
+        # Gradients that quantizers define cannot be of variables.
+        value = kernel if quantizer is None else quantizer(kernel + 0)
+        wanted = np.asarray(value, np.float64)
+    except Exception:  # whatever a quantizer raises outside of its model
+        return 0.0
+    if wanted.ndim < 2 or wanted.size != filters.size or wanted.shape[-1] != len(filters):
+        return 0.0
+    a = filters.reshape(len(filters), -1).astype(np.float64)
+    b = np.moveaxis(wanted, -1, 0).reshape(a.shape)
+    lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    same = np.abs((a * b).sum(axis=1))
+    return float(np.divide(same, lengths, out=np.zeros_like(same), where=lengths > 0).mean())
 
 
 def _without_count(path: str) -> str:

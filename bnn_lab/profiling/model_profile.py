@@ -228,6 +228,8 @@ def profile(
     sizes = {position: array.shape for position, array in enumerate(arrays)}
     plain = open_litert(content, sizes=sizes, **options)
     timed = NodeClock(content, clock=clock, sizes=sizes, **options)
+    if not timed.nodes:
+        raise InputError("profile: the model has no ops, so there is nothing to time")
     for litert in (plain, timed.litert):
         set_inputs(litert, arrays)
     warning = busy_warning(num_threads)

@@ -21,12 +21,16 @@ class ModelEnd:
         shape: batch dimension included; () for a scalar.
         free: for each dimension, whether the file leaves its size open.
         dtype: NumPy type; of kind "S" for strings.
+        scale: of a quantized input, 0 for any other.
+        zero_point: likewise.
     """
 
     name: str
     shape: tuple[int, ...]
     free: tuple[bool, ...]
     dtype: np.dtype
+    scale: float = 0.0
+    zero_point: int = 0
 
     @classmethod
     def of(cls, name: str, detail: Mapping[str, Any]) -> ModelEnd:
@@ -34,7 +38,10 @@ class ModelEnd:
         shape = tuple(int(size) for size in detail["shape"])
         stated = tuple(int(size) for size in detail["shape_signature"])
         free = tuple(size < 0 for size in stated) if len(stated) == len(shape) else ()
-        return cls(name, shape, free or (False,) * len(shape), np.dtype(detail["dtype"]))
+        scale, zero_point = detail.get("quantization", (0.0, 0))  # zeros if it is not quantized
+        sizes = free or (False,) * len(shape)
+        dtype = np.dtype(detail["dtype"])
+        return cls(name, shape, sizes, dtype, float(scale), int(zero_point))
 
     @property
     def batch(self) -> int:
@@ -46,6 +53,11 @@ class ModelEnd:
         what = f"predict: input {self.name!r}"
         if isinstance(array, np.generic):
             array = np.asarray(array)
+        if not self.shape and isinstance(array, int | float):
+            number = np.asarray(array)
+            array = number.astype(self.dtype) if self.dtype.kind in "fiub" else number
+            if self.dtype.kind in "iub" and array != number:
+                raise InputError(f"{what} must be {self.dtype.name}, which {number} is not")
         if not isinstance(array, np.ndarray):
             raise InputError(f"{what} must be a NumPy array, not {type(array).__name__}")
         if self.dtype.kind == "S":
@@ -53,7 +65,7 @@ class ModelEnd:
         elif array.dtype != self.dtype:
             raise InputError(
                 f"{what} must be {self.dtype.name}, not {array.dtype}; convert it with "
-                f"x.astype(numpy.{self.dtype.name})"
+                + self._conversion(array.dtype)
             )
         if not self.shape:
             if array.ndim > 1:
@@ -64,6 +76,16 @@ class ModelEnd:
             return array
         self._check_shape(array.shape, what)
         return array
+
+    def _conversion(self, given: np.dtype) -> str:
+        """Code that makes the input's numbers of others; those of a quantized input are steps."""
+        # NumPy 1 has no `numpy.bool`.
+        cast = "astype(bool)" if self.dtype == bool else f"astype(numpy.{self.dtype.name})"
+        if not self.scale or given.kind != "f":
+            return f"x.{cast}"
+        least, most = np.iinfo(self.dtype).min, np.iinfo(self.dtype).max
+        steps = f"numpy.round(x / {self.scale:.9g}) + {self.zero_point}"
+        return f"numpy.clip({steps}, {least}, {most}).{cast}"
 
     def _check_shape(self, shape: tuple[int, ...], what: str) -> None:
         wanted = [
@@ -132,9 +154,11 @@ def as_list(x: Any, inputs: Sequence[ModelEnd]) -> list[Any]:
         return [x[name] for name in names]
     arrays = [x] if isinstance(x, np.ndarray | np.generic) else list(x)
     if len(arrays) != len(inputs):
+        plain = not any(isinstance(array, np.ndarray) for array in arrays)
         raise InputError(
             f"predict: the model has {len(inputs)} input(s) ({_listed(names)}), but "
             f"{len(arrays)} were given"
+            + ("; a list holds one array for each input: use numpy.asarray(x)" if plain else "")
         )
     return arrays
 

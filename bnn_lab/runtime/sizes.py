@@ -47,6 +47,8 @@ def positions_of(sizes: Any, inputs: Sequence[ModelEnd]) -> dict[int, tuple[int,
             of dimensions, or it changes the channels.
     """
     names = [end.name for end in inputs]
+    if isinstance(sizes, np.ndarray):
+        sizes = sizes.tolist()
     if isinstance(sizes, Mapping):
         if unknown := set(sizes) - set(names):
             raise InputError(
@@ -67,8 +69,10 @@ def positions_of(sizes: Any, inputs: Sequence[ModelEnd]) -> dict[int, tuple[int,
 
 
 def _shape(end: ModelEnd, shape: Any) -> tuple[int, ...]:
+    if isinstance(shape, np.ndarray):
+        shape = shape.tolist()
     whole = isinstance(shape, Sequence) and all(
-        isinstance(size, int | np.integer) and not isinstance(size, bool) and size >= 1
+        isinstance(size, int | np.integer) and not isinstance(size, bool) and 1 <= size < 2**31
         for size in shape
     )
     if not whole or len(shape) != len(end.shape):

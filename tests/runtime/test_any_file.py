@@ -199,6 +199,7 @@ def test_a_size_that_the_model_cannot_take(files):
 
 
 def test_resize(files):
+    assert Interpreter(files["free"], resize=np.array([2, 6, 6, 3])).output_shapes == [(2, 4)]
     batch = Interpreter(files["free"], resize={"x": (4, 6, 6, 3)})
     assert (batch.input_shapes, batch.output_shapes) == ([(4, 6, 6, 3)], [(4, 4)])
     x = np.random.default_rng(2).normal(size=(8, 6, 6, 3)).astype(np.float32)
@@ -224,6 +225,8 @@ def test_resize(files):
         ([(1, 4, 4, 3), (1,)], "must be the shape of one input"),
         ({"y": (1, 4, 4, 3)}, r"names \['y'\], but the inputs are \['x'\]"),
         ((1, 4, 4, 5), "changes its 3 channels"),
+        ((2**40, 4, 4, 3), "must be 4 positive integers"),
+        (np.array([1, 4, 4, 0]), "must be 4 positive integers"),
     ],
 )
 def test_bad_sizes(files, sizes, message):
@@ -244,7 +247,7 @@ def test_outputs_whose_shape_depends_on_the_sample(files):
 def test_scalars(files):
     interpreter = Interpreter(files["scalar"])
     want = np.tanh(ROWS @ WEIGHTS)
-    for factor in (np.float32(2), np.array(2, np.float32), np.array([2, -1, 0], np.float32)):
+    for factor in (2, 2.0, np.float32(2), np.array(2, np.float32), np.float32([2, -1, 0])):
         factors = np.broadcast_to(factor, 3)[:, None]
         np.testing.assert_allclose(
             interpreter.predict({"x": ROWS, "s": factor}), want * factors, rtol=1e-4
@@ -257,6 +260,48 @@ def test_scalars(files):
     assert alone.predict(np.float32(4)).tolist() == [8]
     assert alone.predict(np.array([1, 2], np.float32)).tolist() == [2, 4]
     assert alone.predict(np.float32(value) for value in (1, 2, 3)).tolist() == [2, 4, 6]
+
+
+def test_the_conversion_that_a_message_shows():
+    """Of floats to the steps of a quantized input; and to truth values with either NumPy."""
+    graph = GraphWriter()
+    steps = graph.input((1, 4), np.int8, "steps", scale=0.5, zero_point=3)
+    graph.op("DEQUANTIZE", [steps], [graph.output((1, 4), np.float32)])
+    interpreter = Interpreter(graph.finish())
+    x = np.float32([[-80, -1, 0.5, 2]])
+    with pytest.raises(InputError, match="must be int8, not float32; convert it with") as caught:
+        interpreter.predict(x)
+    code = str(caught.value).partition("convert it with ")[2]
+    np.testing.assert_array_equal(
+        interpreter.predict(eval(code, {"numpy": np, "x": x})), [[-65.5, -1, 0.5, 2]]
+    )
+    graph = GraphWriter()
+    truth = graph.input((1, 4), np.bool_, "truth")
+    graph.op("LOGICAL_NOT", [truth], [graph.output((1, 4), np.bool_)])
+    with pytest.raises(InputError, match=r"must be bool, .* with x.astype\(bool\)"):
+        Interpreter(graph.finish()).predict(x)
+
+
+def test_numbers_of_python_for_scalars():
+    graph = GraphWriter()
+    count = graph.input((), np.int32, "count")
+    graph.op("NEG", [count], [graph.output((), np.int32)])
+    interpreter = Interpreter(graph.finish())
+    assert interpreter.predict([3]).tolist() == [-3]
+    with pytest.raises(InputError, match=r"'count' must be int32, which 0.5 is not"):
+        interpreter.predict([0.5])
+
+
+def test_nested_lists_are_no_arrays(files):
+    with pytest.raises(InputError, match=r"3 were given; .*use numpy.asarray\(x\)"):
+        Interpreter(files["free"]).predict(ROWS.tolist())
+
+
+def test_a_model_without_ops_has_no_profile():
+    content = of_function(lambda x: x, spec(1, 4))
+    assert Interpreter(content).predict(ROWS[:, :4]).tolist() == ROWS[:, :4].tolist()
+    with pytest.raises(InputError, match="no ops, so there is nothing to time"):
+        profile(content, rounds=1)
 
 
 def test_strings(files):

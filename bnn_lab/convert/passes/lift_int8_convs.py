@@ -18,6 +18,7 @@ and c comes back exactly. Binary the layer needs no int8 at all; its result stay
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,7 +37,11 @@ from bnn_lab.convert.ir.tfl_dialect import (
     tensor_names,
 )
 from bnn_lab.convert.rewrite.base import Fact, Pass
-from bnn_lab.convert.rewrite.binary_values import channel_magnitudes, is_binary
+from bnn_lab.convert.rewrite.binary_values import (
+    channel_magnitudes,
+    is_binary,
+    is_padded_with_zeros,
+)
 from bnn_lab.convert.rewrite.build import shape_of, with_operands
 from bnn_lab.convert.rewrite.int8_values import dequantized, is_int8
 from bnn_lab.convert.rewrite.layer_ops import LAYER_OPS, layer_op
@@ -70,7 +75,9 @@ class LiftInt8Convs(Pass):
             known = is_binary(source)
         elif is_int8(layer.results[0]) and is_int8(source):
             quantize: Any = producer(source)
-            known = is_tfl(quantize, "quantize") and is_binary(quantize.operands[0])
+            known = is_tfl(quantize, "quantize") and (
+                is_binary(quantize.operands[0]) or _can_lose_zeros(layer, quantize.operands[0])
+            )
             source = quantize.operands[0] if known else source
         else:
             return None
@@ -119,3 +126,10 @@ class LiftInt8Convs(Pass):
 
 def _is_float(value: SSAValue) -> bool:
     return value.type.element_type == F32  # type: ignore[attr-defined]
+
+
+def _can_lose_zeros(layer: Any, source: SSAValue) -> bool:
+    """Whether a binary value is padded with zeros that a later pass corrects: see there."""
+    filters = shape_of(layer.operands[1])
+    few = prod(shape_of(layer.results[0])) <= prod(filters)
+    return is_tfl(layer, "conv_2d") and few and is_padded_with_zeros(source)

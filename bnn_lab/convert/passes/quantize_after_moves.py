@@ -17,7 +17,7 @@ from xdsl.pattern_rewriter import PatternRewriter
 from bnn_lab.convert.ir.attributes import F32, tensor_type
 from bnn_lab.convert.ir.tfl_dialect import is_tfl, make_tfl, producer
 from bnn_lab.convert.rewrite.base import Fact, Pass
-from bnn_lab.convert.rewrite.binary_values import MOVES, is_binary
+from bnn_lab.convert.rewrite.binary_values import MOVES, is_binary, is_padded_with_zeros
 from bnn_lab.convert.rewrite.build import shape_of, with_operands
 from bnn_lab.convert.rewrite.int8_values import is_int8
 
@@ -43,7 +43,7 @@ class QuantizeAfterMoves(Pass):
             return None
         values = move.operands if is_tfl(op, "concatenation") else move.operands[:1]
         makers: list[Any] = [producer(value) for value in values]
-        if not all(is_tfl(maker, "quantize") and is_binary(maker.operands[0]) for maker in makers):
+        if not all(is_tfl(maker, "quantize") and _can_move(maker.operands[0]) for maker in makers):
             return None
         return _Match([maker.operands[0] for maker in makers])
 
@@ -55,3 +55,7 @@ class QuantizeAfterMoves(Pass):
         quantize = make_tfl("quantize", [moved.results[0]], op.result_types, names=op.names)
         rewriter.replace(op, [moved, quantize])
         return f"{op.name} moves binary values"
+
+
+def _can_move(value: SSAValue) -> bool:
+    return is_binary(value) or is_padded_with_zeros(value)

@@ -55,6 +55,14 @@ def is_binary(value: SSAValue) -> bool:
     return False
 
 
+def is_padded_with_zeros(value: SSAValue) -> bool:
+    """Whether a float value is binary but for zeros that an op pads it with."""
+    op: Any = producer(value)
+    while is_tfl(op, *MOVES):
+        op = producer(op.operands[0])
+    return is_tfl(op, "pad", "padv2") and pad_value(op) == 0 and is_binary(op.operands[0])
+
+
 def pad_value(op: Any) -> float | None:
     """Constant that a tfl.pad or tfl.padv2 pads with, None if it is computed."""
     if is_tfl(op, "pad"):

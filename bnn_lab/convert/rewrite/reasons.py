@@ -29,6 +29,7 @@ _SPLIT = (
     'write it as a QuantDepthwiseConv2D and a QuantConv2D of size 1 with input_quantizer="ste_sign"'
     ' and kernel_quantizer="ste_sign"'
 )
+_PADDING = 'use padding="same" (with pad_values=1 for the fastest result)'
 _IMAGE = (
     "it reads the model's input: binarizing the image costs accuracy, so networks keep such a "
     "layer float"
@@ -53,6 +54,8 @@ def why_float(op: TflOp) -> Refusal | None:
     kernel = _filter_fault(op, op.operands[layer.filter])
     if given is None or kernel is None:
         return (given and _with_place(op, given)) or kernel
+    if given.advice == _PADDING:
+        return kernel  # with a binary one the padding would be corrected
     if _is_quantized(op.operands[layer.source]):
         return given
     if given.advice == _SPLIT:
@@ -116,12 +119,12 @@ def _input_fault(source: SSAValue) -> Refusal | None:
     if is_binary(source):
         return None
     pad: Any = maker
-    while is_tfl(pad, *MOVES):
+    while is_tfl(pad, *MOVES, "quantize", "dequantize"):
         pad = producer(pad.operands[0])
     if is_tfl(pad, "pad", "padv2") and is_binary(pad.operands[0]):
         return Refusal(
             f"its binary input is padded with {pad_value(pad)}, which is not +1 or -1",
-            'use padding="same" (with pad_values=1 for the fastest result)',
+            _PADDING,
         )
     value = two_values_behind(source)[1]
     if step_of(value) is not None:
