@@ -71,11 +71,11 @@ const bnn_backend& select_backend(const std::string& requested) {
   if (named != nullptr && named->table != nullptr) return *named->table;
   const std::string available = "; available here: " + join(available_backends());
   if (named != nullptr) {
-    throw BackendError(
-        source + ": kernel backend '" + name + "' " +
-        (named->built ? "needs instructions that this CPU or its operating system lacks"
-                      : "is not in this build") +
-        available);
+    throw BackendError(source + ": kernel backend '" + name + "' " +
+                       (named->built
+                            ? "needs instructions that this CPU or its operating system lacks"
+                            : "is not in this build") +
+                       available);
   }
   if (!name.empty())
     throw BackendError(source + ": unknown kernel backend '" + name + "'" + available);
