@@ -11,7 +11,6 @@ import typer
 from bnn_lab._files import write_whole
 from bnn_lab.cli.terminal import console, say, write_file
 from bnn_lab.errors import InputError
-from bnn_lab.ternary_reference import TRITS_OF_2BIT
 
 _OF_TORCH = (".onnx", ".pt", ".pt2", ".pth")
 
@@ -33,8 +32,8 @@ def convert_command(
         bool, typer.Option(help="Use only ops that LCE's interpreter knows.")
     ] = True,
     trits_per_byte: Annotated[
-        int, typer.Option(help="How many ternary weights a byte of the file holds, 4 or 5.")
-    ] = TRITS_OF_2BIT,
+        int | None, typer.Option(help="Ternary weights in a byte of the file: 5; otherwise 4.")
+    ] = None,
     signature: Annotated[
         str | None, typer.Option(help="Which signature of a SavedModel; default serving_default.")
     ] = None,
@@ -53,8 +52,9 @@ def convert_command(
         "inference_input_type": input_type,
         "inference_output_type": output_type,
         "lce_compatible": lce_compatible,
-        "trits_per_byte": trits_per_byte,
     }
+    if trits_per_byte is not None:
+        options["trits_per_byte"] = trits_per_byte
     with console().status("loading TensorFlow") as status:
         # Late: `bnn-lab --help` must not wait for TensorFlow.
         from bnn_lab.convert.exported import convert_tflite
@@ -72,7 +72,7 @@ def convert_command(
                 "litert-torch and pass the .tflite file"
             )
         if model.suffix == ".tflite":
-            plain = input_type == output_type == "float32" and trits_per_byte == TRITS_OF_2BIT
+            plain = input_type == output_type == "float32" and trits_per_byte is None
             if report or report_json or samples is not None or not plain:
                 raise InputError(
                     "of a .tflite file only signs and ±1 weights are looked for: of all options it "

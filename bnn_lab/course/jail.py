@@ -28,6 +28,8 @@ SCRATCH, SCRATCH_FILES = ("/scratch", "/tmp", "/dev/shm"), 20_000
 FILTER = 99
 # What belongs to a process alone, and what it has mapped that others may have too.
 _MEMORY = re.compile(r"^(?:RssAnon|RssShmem):\s+(\d+) kB$", re.MULTILINE)
+# The same, but memory that several have is divided among them.
+_SHARES = re.compile(r"^Pss_(?:Anon|Shmem):\s+(\d+) kB$", re.MULTILINE)
 
 
 def main(arguments: list[str]) -> int:
@@ -70,7 +72,10 @@ def too_much(pid: int, wanted: dict[str, Any], folder: Path) -> str:
         children = [child.pid for child in psutil.Process(pid).children(recursive=True)]
     if len(children) > wanted["processes"]:
         return "ProcessLimit"
-    if sum(map(_memory, children)) > wanted["memory"]:
+    # What forked processes share counts once; to find that out takes the system longer.
+    if sum(map(_memory, children)) > wanted["memory"] and (
+        sum(map(_own_memory, children)) > wanted["memory"]
+    ):
         return "MemoryLimit"
     with contextlib.suppress(OSError):
         sizes = [os.lstat(entry).st_size for entry in os.scandir(folder)]
@@ -86,6 +91,16 @@ def _memory(pid: int) -> int:
     except OSError:
         return 0
     return sum(int(number) << 10 for number in _MEMORY.findall(status))
+
+
+def _own_memory(pid: int) -> int:
+    """Like `_memory`, but of memory that n processes share, each has an n-th."""
+    try:
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except OSError:
+        return _memory(pid)
+    own = _SHARES.findall(rollup)
+    return sum(int(number) << 10 for number in own) if own else _memory(pid)
 
 
 def _files(pid: int, size: int) -> int:

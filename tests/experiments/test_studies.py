@@ -220,7 +220,7 @@ def test_padding_finding() -> None:
     )
     text = padding.finding(known_to(frame, "cost", 0.05), RUN)
     assert "takes 1.20 to 1.50 times as long as one-padding on 2 of 3" in text
-    assert "most at b, where 90% of the pixels" in text
+    assert "most at b, where 90 % of the pixels" in text
     assert "On the other 1 no difference was measured." in text
     assert "On none of 3 convolutions" in padding.finding(known_to(frame, "cost", 0.4), RUN)
 
