@@ -245,7 +245,7 @@ def draw_token_roofline(frame: Any) -> Drawing:
         line={"color": theme.TEXT, "dash": "dash"},
         hoverinfo="skip",
     )
-    colours = (*theme.COLOURS, theme.TEXT)
+    colours = (*theme.COLOURS, theme.TEXT, theme.GOLD, theme.VIOLET)
     for number, (name, found) in enumerate(rows.groupby("name", sort=False)):
         colour = colours[number % len(colours)]
         for symbol, (samples, one) in zip(
@@ -280,7 +280,7 @@ def draw_token_roofline(frame: Any) -> Drawing:
         range=[np.log10(lowest), np.log10(highest)],
     )
     said = [
-        f"{row.who}: {row.gmacs_per_s:.3g} with {row.samples} at once"
+        f"{row.who}: {float(f'{row.gmacs_per_s:.3g}'):,g} with {row.samples} at once"
         for row in rows.rename(columns={"name": "who"}).itertuples()
     ]
     return Drawing(

@@ -13,6 +13,7 @@ BLUE = "#0072B2"
 VERMILION = "#D55E00"
 GREEN = "#009E73"
 PINK = "#CC79A7"
+GOLD, VIOLET = "#9A7400", "#7D6BD0"  # where four colours are too few
 
 TEXT = "#7A7A7A"
 GRID = "rgba(127, 127, 127, 0.25)"

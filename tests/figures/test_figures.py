@@ -116,7 +116,7 @@ def contrast(a: str, b: str) -> float:
 
 
 @pytest.mark.parametrize("background", ["#FFFFFF", "#111111"])  # JupyterLab's two themes
-@pytest.mark.parametrize("colour", [*theme.COLOURS, theme.TEXT])
+@pytest.mark.parametrize("colour", [*theme.COLOURS, theme.GOLD, theme.VIOLET, theme.TEXT])
 def test_colours_read_in_light_and_dark_themes(colour: str, background: str) -> None:
     assert contrast(colour, background) >= 3
 
