@@ -129,8 +129,7 @@ def _input_fault(source: SSAValue) -> Refusal | None:
     value = two_values_behind(source)[1]
     if step_of(value) is not None:
         return None
-    # As TensorFlow names the halves of a separable convolution, between which nothing can stand.
-    if is_tfl(maker, "depthwise_conv_2d") and "/separable_conv2d/" in name_of(source):
+    if _is_half_of_separable(source):
         return Refusal("its pointwise half reads the sums of its depthwise half", _SPLIT)
     chain = chain_of(value, through_signs=True)
     pieces = pieces_of(chain) if chain.jumps else None
@@ -139,6 +138,19 @@ def _input_fault(source: SSAValue) -> Refusal | None:
     return Refusal(
         f"its input '{name_of(source)}' is not binary ({_origin(chain.ops, maker)})", STE_SIGN
     )
+
+
+def _is_half_of_separable(source: SSAValue) -> bool:
+    """Whether it is the depthwise half of a separable convolution: nothing can stand behind it.
+
+    TensorFlow names it so; an op of our own or a quantization in int8 may have taken its place.
+    """
+    names = [name_of(source)]
+    while is_tfl(maker := producer(source), "quantize", "dequantize"):
+        source = maker.operands[0]  # type: ignore[union-attr]
+        names.append(name_of(source))
+    named = any("/separable_conv2d/" in name for name in names)
+    return named and (is_tfl(maker, "depthwise_conv_2d") or isinstance(maker, BinaryConv))
 
 
 def _quantizer_fault(source: SSAValue, pieces: Pieces) -> Refusal:
