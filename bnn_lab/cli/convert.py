@@ -113,7 +113,7 @@ def _convert_keras(
 
     progress(f"loading {path.name}")
     model = load_keras_model(path, trust=trust)
-    chosen = {name: options.pop(name) for name in ("lce_compatible", "trits_per_byte")}
+    chosen = {n: options.pop(n) for n in ("lce_compatible", "trits_per_byte") if n in options}
     return convert_with_progress(
         model,
         make_pipeline(**chosen),
