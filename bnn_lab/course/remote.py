@@ -82,7 +82,7 @@ class StudentKernel:
         try:
             content = self._reply(asked, None)
         except KeyboardInterrupt:
-            self._interrupt(asked)
+            self._interrupt()
             raise
         reply = content.get("user_expressions", {}).get("reply", {})
         if reply.get("status") != "ok" or MIME not in reply.get("data", {}):
@@ -93,7 +93,9 @@ class StudentKernel:
         start = beat = time.monotonic()
         while seconds is None or time.monotonic() - start < seconds:
             try:
-                message = self._client.get_shell_msg(timeout=LOOK)
+                # The client's own get_shell_msg waits in another thread where a loop runs, as it
+                # does in kernels; interrupted, that thread would go on and take the next reply.
+                message = self._client.shell_channel.get_msg(timeout=LOOK)
             except Empty:
                 if self._client.hb_channel.is_beating():
                     beat = time.monotonic()
@@ -104,11 +106,14 @@ class StudentKernel:
                 return dict(message["content"])
         raise KernelStuck("it cannot be interrupted")
 
-    def _interrupt(self, asked: str) -> None:
-        self._client.control_channel.send(self._client.session.msg("interrupt_request", content={}))
+    def _interrupt(self) -> None:
+        control = self._client.control_channel
+        control.send(self._client.session.msg("interrupt_request", content={}))
         try:
-            self._reply(asked, _GIVE_UP)
-        except (KernelStuck, KernelDied):
+            control.get_msg(timeout=_GIVE_UP)
+            # What was asked may have been answered already, in the moment of this interrupt.
+            self._reply(self._client.kernel_info(), _GIVE_UP)
+        except (Empty, KernelStuck, KernelDied):
             self._stuck = True
 
 

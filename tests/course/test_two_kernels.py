@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
+from jupyter_client.manager import start_new_kernel
 from nbformat.v4 import new_code_cell, new_notebook
 
 from bnn_lab.course import answers, checks, remote
@@ -163,6 +167,50 @@ def names_of(**namespace: Any) -> tuple[dict[str, Any], Callable[[list[str]], No
     """The check kernel's namespace, and its `fetch`."""
     here: dict[str, Any] = {}
     return here, remote._Names(here, kernel_of(namespace)).fetch
+
+
+ENDLESS = """
+def double(x):
+    while x < 0:
+        pass
+    return 2 * x
+"""
+
+
+@contextmanager
+def interrupted_after(seconds: float) -> Iterator[None]:
+    def interrupt(number: int, frame: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_an_interrupted_call_leaves_the_kernel_free() -> None:
+    """In kernels a loop runs, and there Jupyter's client waits for messages in another thread."""
+    manager, client = start_new_kernel()
+    try:
+        client.execute_interactive(ENDLESS, timeout=60)
+        connection = manager.get_connection_info()
+        connection["key"] = connection["key"].decode()
+        kernel = remote.StudentKernel(connection)
+
+        async def calls() -> None:
+            for hundredths in (80, 100, 120):
+                assert kernel.call("double", (1,), {}) == 2
+                with pytest.raises(KeyboardInterrupt), interrupted_after(hundredths / 100):
+                    kernel.call("double", (-1,), {})
+            assert kernel.call("double", (2,), {}) == 4
+
+        asyncio.run(calls())
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
 
 
 def test_a_function_is_called_there_with_copies() -> None:
