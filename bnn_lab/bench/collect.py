@@ -1,4 +1,4 @@
-"""The reports of a class: from files, folders and patterns, and what of them could not be read."""
+"""The reports of a class, from files, folders and patterns, and why some could not be read."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from typing import TypeVar
 
 import msgspec
 
-from bnn_lab.bench.labels import check_label
+from bnn_lab.bench.labels import check_label, identity
 from bnn_lab.bench.report import Report, check_report, merge_reports, read_report
 from bnn_lab.errors import InputError
 
 MOST_BYTES = 32_000_000  # of one file: fifty times the largest report we know
+_TOO_LARGE = "too large for a report. Fix: choose a file of bnn-lab bench ... --json"
 Item = TypeVar("Item")
 Source = str | os.PathLike[str] | Mapping[str, str | os.PathLike[str]]
 
@@ -27,8 +28,8 @@ class Collection:
 
     Attributes:
         reports: one per device, see `merge_reports`.
-        left_out: name of a file to why it is not among them, which names it, too.
-        notes: what a reader should know of how they were put together.
+        left_out: name of a file to the reason why it is not among them; the reason names it, too.
+        notes: what a reader should know about how they were put together.
     """
 
     reports: list[Report]
@@ -37,7 +38,7 @@ class Collection:
 
     @property
     def remarks(self) -> str:
-        """What was left out and what is to be known, in sentences; "" if nothing."""
+        """The notes, and what was left out, in sentences; "" if there is nothing to say."""
         found = [f"Left out: {reason.rstrip('.')}." for reason in self.left_out.values()]
         return " ".join([*self.notes, *found])
 
@@ -45,8 +46,8 @@ class Collection:
 def collect(sources: Iterable[Source]) -> Collection:
     """Reports from files, folders and patterns.
 
-    A file that is named by itself must be a report. Of a folder's `*.json` files and of those that
-    a pattern matches, the ones that are not are left out.
+    A file that is named by itself must be a report. In a folder, whose `*.json` files are read, and
+    behind a pattern, files that are not reports are left out.
 
     Args:
         sources: paths of files or folders, patterns such as "class/*/*.json", or mappings of labels
@@ -56,8 +57,8 @@ def collect(sources: Iterable[Source]) -> Collection:
         The merged reports.
 
     Raises:
-        InputError: a file that was named is not a report, a pattern matches nothing, or no file of
-            all is a report.
+        InputError: a file that was named is not a report, a pattern matches no file, or none of all
+            the files is a report.
     """
     reports, left_out = read_all(sources, read_report, rename)
     return gathered(reports, left_out)
@@ -68,12 +69,15 @@ def read_all(
     read: Callable[[Path], Item],
     renamed: Callable[[Item, str], Item],
 ) -> tuple[list[Item], dict[str, str]]:
-    """What is in files, folders and patterns, and why the other files of folders are not in it.
+    """What files, folders and patterns hold, and why some of their files were left out.
 
     Args:
         sources: see `collect`.
         read: path of a file to what it holds; raises an `InputError` if it is something else.
-        renamed: what a file holds, of a device that is called otherwise.
+        renamed: what a file holds, and another label, to the same under that label.
+
+    Returns:
+        What was read, and the name of each file that was left out to the reason.
 
     Raises:
         InputError: see `collect`.
@@ -82,11 +86,11 @@ def read_all(
     left_out: dict[str, str] = {}
     for source in sources:
         if isinstance(source, Mapping):
-            items += [renamed(read(Path(path)), label) for label, path in source.items()]
+            items += [renamed(read(_path(path)), label) for label, path in source.items()]
             continue
         found = _files(str(source))
         if found is None:
-            items.append(read(Path(source)))
+            items.append(read(_path(source)))
             continue
         for path in found:
             try:
@@ -109,15 +113,15 @@ def gathered(reports: Sequence[Report], left_out: Mapping[str, str] | None = Non
     notes = []
     for label, count in _repeated(reports).items():
         notes.append(
-            f"{count} reports of {label} measured the same; the newest counts. If they are of "
-            "several devices, give each a name of its own: bnn-lab bench ... --name, or "
+            f"{count} reports of {label} measured the same; the newest counts. If they come from "
+            "several devices, give each its own name: bnn-lab bench ... --name, or "
             'LatencyExplorer({"Alice": "alice.json", "Bob": "bob.json"}).'
         )
     return Collection(merge_reports(reports), dict(left_out or {}), tuple(notes))
 
 
 def rename(report: Report, label: str) -> Report:
-    """The report of a device that is called otherwise.
+    """The report under another label.
 
     Raises:
         InputError: the label cannot be one.
@@ -125,9 +129,13 @@ def rename(report: Report, label: str) -> Report:
     return msgspec.structs.replace(report, device=check_label(label))
 
 
+def _path(source: str | os.PathLike[str]) -> Path:
+    return Path(source).expanduser()
+
+
 def _files(source: str) -> list[Path] | None:
     """The files of a folder or pattern, None for the name of a single file."""
-    path = Path(source).expanduser()
+    path = _path(source)
     if path.is_dir():
         found = sorted(path.glob("*.json"))
         if not found:
@@ -135,10 +143,11 @@ def _files(source: str) -> list[Path] | None:
         return found
     if path.exists() or not glob.has_magic(source):
         return None
-    found = sorted(Path(name) for name in glob.glob(str(path), recursive=True))
+    matches = sorted(map(Path, glob.glob(str(path), recursive=True)))
+    found = [match for match in matches if match.is_file()]
     if not found:
-        raise InputError(f"no file matches {source!r}")
-    return [file for file in found if file.is_file()]
+        raise InputError(f"no file matches {source!r}. Fix: check the pattern")
+    return found
 
 
 def _check_size(path: Path) -> None:
@@ -147,7 +156,7 @@ def _check_size(path: Path) -> None:
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
     if size > MOST_BYTES:
-        raise InputError(f"{path} has {size / 1e6:.0f} MB: too large for a report")
+        raise InputError(f"{path} has {size / 1e6:.0f} MB: {_TOO_LARGE}")
 
 
 def check_dropped(name: str, content: bytes) -> Report:
@@ -157,21 +166,20 @@ def check_dropped(name: str, content: bytes) -> Report:
         InputError: it is too large, or not a report.
     """
     if len(content) > MOST_BYTES:
-        raise InputError(f"{name} has {len(content) / 1e6:.0f} MB: too large for a report")
+        raise InputError(f"{name} has {len(content) / 1e6:.0f} MB: {_TOO_LARGE}")
     return check_report(content, name)
 
 
 def _repeated(reports: Sequence[Report]) -> dict[str, int]:
-    """Label to the number of reports that have an entry in common with another of its host."""
-    by_host: dict[tuple[str, str, int], list[Report]] = {}
+    """Label to the number of reports of one device that measured the same entry."""
+    by_device: dict[tuple[str, ...], list[Report]] = {}
     for report in reports:
-        key = (report.device, report.host.cpu, report.host.cpus)
-        by_host.setdefault(key, []).append(report)
+        by_device.setdefault(identity(report.device, report.host), []).append(report)
     found = {}
-    for (label, _cpu, _cpus), of_host in by_host.items():
+    for (label, *_machine), of_device in by_device.items():
         entries = Counter(
             key
-            for report in of_host
+            for report in of_device
             for key in {(e.name, e.num_threads) for e in (*report.layers, *report.models)}
         )
         if most := max(entries.values(), default=1) - 1:

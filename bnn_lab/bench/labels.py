@@ -7,8 +7,10 @@ of a cloud. So the name of the host stands before it, unless the user gives a na
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 
 from bnn_lab.errors import InputError
+from bnn_lab.measure.host import Host
 
 LONGEST = 80
 
@@ -35,4 +37,33 @@ def check_label(label: str) -> str:
             f"{label!r} cannot name a device. Fix: one line of 1 to {LONGEST} characters, such as "
             '"Alice\'s laptop"'
         )
+    return found
+
+
+def identity(label: str, host: Host) -> tuple[str, ...]:
+    """What all measurements of one device have in common: its label, and what tells its machine.
+
+    Args:
+        label: what the device is called.
+        host: the machine.
+    """
+    return label, host.cpu, str(host.cpus), host.machine, host.system
+
+
+def distinct_labels(devices: Sequence[tuple[str, str]]) -> list[str]:
+    """A label for each of several devices, all different.
+
+    Args:
+        devices: (label, CPU) of each. Those that share a label get their CPU behind it, and a
+            number where they share that too.
+    """
+    labels = [label for label, _cpu in devices]
+    found: list[str] = []
+    for label, cpu in devices:
+        wanted = label if labels.count(label) == 1 or cpu in label else f"{label}, {cpu}"
+        number, name = 1, wanted
+        while name in found:
+            number += 1
+            name = f"{wanted} ({number})"
+        found.append(name)
     return found

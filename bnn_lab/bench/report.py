@@ -18,8 +18,9 @@ import msgspec
 from msgspec import Meta
 
 from bnn_lab import __version__, kernels
-from bnn_lab._files import parse_json, write_whole
-from bnn_lab.bench.labels import check_label, default_label
+from bnn_lab._files import write_whole
+from bnn_lab.bench.json_files import decode
+from bnn_lab.bench.labels import check_label, default_label, distinct_labels, identity
 from bnn_lab.errors import InputError
 from bnn_lab.measure.host import Host, real_host
 from bnn_lab.measure.noise import Noise
@@ -246,12 +247,8 @@ def check_report(content: bytes, name: str) -> Report:
     Raises:
         InputError: see `read_report`.
     """
-    try:
-        if schema_of(content) != SCHEMA:
-            raise msgspec.ValidationError("another schema")
-        report = msgspec.json.decode(content, type=Report)
-    except msgspec.MsgspecError as error:
-        raise _unreadable(content, name, error) from error
+    fix = "measure again with bnn-lab bench ... --json FILE"
+    report = decode(content, Report, SCHEMA, name, "benchmark report", fix)
     if report.host.emulated:
         raise InputError(
             f"{name} was measured on an emulated CPU ({report.host.emulated}); its times are not "
@@ -260,47 +257,12 @@ def check_report(content: bytes, name: str) -> Report:
     return report
 
 
-class _Named(msgspec.Struct):
-    """What says of which kind a file is; msgspec would take a report without it."""
-
-    schema: str | None = None
-
-
-def schema_of(content: bytes) -> str | None:
-    """What a JSON text says it is, None if nothing.
-
-    Raises:
-        msgspec.MsgspecError: it is not JSON, or no object.
-    """
-    try:
-        return msgspec.json.decode(content, type=_Named).schema
-    except (UnicodeDecodeError, RecursionError) as error:  # which msgspec lets through
-        raise msgspec.DecodeError(str(error)) from error
-
-
-def _unreadable(content: bytes, name: str, error: msgspec.MsgspecError) -> InputError:
-    """Why a text is not a report, or is the report of another version."""
-    again = "measure again with bnn-lab bench ... --json FILE"
-    found = parse_json(content, name, again)
-    schema = found.get("schema") if isinstance(found, dict) else type(found).__name__
-    if schema == SCHEMA:
-        return InputError(f"{name} is not a whole report: {error}")
-    kind, _, version = str(schema).partition("/")
-    mine, _, newest = SCHEMA.partition("/")
-    fix = again
-    if kind == mine and version.isdecimal() and int(version) > int(newest):
-        fix = "a newer bnn_lab wrote it: pip install --upgrade bnn-lab"
-    return InputError(
-        f"{name} is not a benchmark report of this version ({SCHEMA}), but {schema!r}. Fix: {fix}"
-    )
-
-
 def merge_reports(reports: Sequence[Report]) -> list[Report]:
-    """One report per device: entries of the same device, layer and threads, the newest counts.
+    """One report per device; of entries of the same device, layer and threads the newest counts.
 
-    Devices stay apart, because times of different machines do not belong into one table. Two
-    machines that differ in CPU or system are two devices though they may be called the same: then
-    each is called after its CPU, too.
+    Devices stay apart, because times of different machines do not belong in one table. Two
+    machines that differ in CPU or system are two devices, even if they share a label: then the
+    name of its CPU is added to each.
 
     Args:
         reports: from `read_report`.
@@ -310,9 +272,9 @@ def merge_reports(reports: Sequence[Report]) -> list[Report]:
     """
     devices: dict[tuple[str, ...], list[Report]] = {}
     for report in sorted(reports, key=lambda report: report.time):
-        devices.setdefault(_identity(report), []).append(report)
-    order = list(dict.fromkeys(map(_identity, reports)))
-    labels = _distinct([(key[0], devices[key][-1].host.cpu) for key in order])
+        devices.setdefault(identity(report.device, report.host), []).append(report)
+    order = list(dict.fromkeys(identity(report.device, report.host) for report in reports))
+    labels = distinct_labels([(key[0], devices[key][-1].host.cpu) for key in order])
     return [
         msgspec.structs.replace(
             devices[key][-1],
@@ -322,26 +284,6 @@ def merge_reports(reports: Sequence[Report]) -> list[Report]:
         )
         for key, label in zip(order, labels, strict=True)
     ]
-
-
-def _identity(report: Report) -> tuple[str, ...]:
-    """What two reports of one device have in common."""
-    host = report.host
-    return report.device, host.cpu, str(host.cpus), host.machine, host.system
-
-
-def _distinct(devices: Sequence[tuple[str, str]]) -> list[str]:
-    """Labels of (label, CPU), each another one."""
-    labels = [label for label, _cpu in devices]
-    found: list[str] = []
-    for label, cpu in devices:
-        wanted = label if labels.count(label) == 1 or cpu in label else f"{label}, {cpu}"
-        number, name = 1, wanted
-        while name in found:
-            number += 1
-            name = f"{wanted} ({number})"
-        found.append(name)
-    return found
 
 
 def _newest(parts: Iterable[list[_Entry]]) -> list[_Entry]:

@@ -68,7 +68,7 @@ def kernels_command(
     from bnn_lab.bench import runs
 
     if ssh is not None:
-        return finish(measure_there(context), json_file, html_file)
+        return finish(measure_there(context), json_file, html_file, name)
     counts = threads or [1]
     watch = _start(counts, pin, force, name)
     with _progress(console(), runs.kernel_steps(counts)) as advance:
@@ -108,7 +108,7 @@ def model_command(
 
     if ssh is not None:
         report = measure_there(context, [model], float_file=float_file, int8_file=int8_file)
-        return finish(report, json_file, html_file)
+        return finish(report, json_file, html_file, name)
     counts = threads or ([1] if pin is not None else runs.default_threads())
     find = runs.find_files(model, float_file=float_file, int8_file=int8_file)
     watch = _start(counts, pin, force, name)
@@ -147,7 +147,8 @@ def suite_command(
     from bnn_lab.bench import runs
 
     if ssh is not None:
-        return finish(measure_there(context, runs.expand_models(model)), json_file, html_file)
+        report = measure_there(context, runs.expand_models(model))
+        return finish(report, json_file, html_file, name)
     counts = threads or ([1] if pin is not None else runs.default_threads())
     finds = [runs.find_files(entry) for entry in runs.expand_models(model)]
     watch = _start(counts, pin, force, name)

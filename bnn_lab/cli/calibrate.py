@@ -11,6 +11,7 @@ from bnn_lab.cli.terminal import console, say, say_noise, warn, written
 
 
 def calibrate_command(
+    context: typer.Context,
     threads: Annotated[
         list[int] | None,
         typer.Option(min=1, max=256, help="Threads to calibrate for; may be repeated. Default 1."),
@@ -31,16 +32,26 @@ def calibrate_command(
     """Choose the kernel backend, where the CPU leaves a choice, and fit the cost model (a minute).
 
     Where the CPU has tiles (amx), it runs a chain of layers on them and on popcounts for some
-    seconds. What is faster becomes the default on this CPU; BNN_LAB_BACKEND and `backend=` win
-    over it. With --output nothing is chosen.
+    seconds. What is faster becomes the default on this CPU; BNN_LAB_BACKEND and `backend=`
+    override it. With --output nothing is chosen.
     """
+    if backend_only:
+        _refuse_options_of_the_fit(context)
     if output is None:
         _choose_backend(go_on=not backend_only)
-    elif backend_only:
-        raise typer.BadParameter("--backend-only writes no cost model; leave out --output")
-    if backend_only:
-        return
-    _fit(threads, backend, rounds, output, force)
+    if not backend_only:
+        _fit(threads, backend, rounds, output, force)
+
+
+def _refuse_options_of_the_fit(context: typer.Context) -> None:
+    given = [
+        option.opts[0]
+        for option in context.command.params
+        if option.name not in (None, "backend_only", "help")
+        and str(context.get_parameter_source(option.name or "")).endswith("COMMANDLINE")
+    ]
+    if given:
+        raise typer.BadParameter(f"--backend-only fits no cost model; leave out {', '.join(given)}")
 
 
 def _choose_backend(*, go_on: bool) -> None:

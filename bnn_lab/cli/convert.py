@@ -43,18 +43,15 @@ def convert_command(
 ) -> None:
     """Convert a larq model to a .tflite file with binary ops."""
     if output.suffix != ".tflite":
-        raise InputError(f"the output '{output}' does not end in .tflite. Fix: end it so")
-    if output.parent and not output.parent.is_dir():
-        raise InputError(f"there is no directory '{output.parent}' for the output")
+        raise InputError(f"the output '{output}' does not end in .tflite. Fix: add .tflite to it")
+    if not output.parent.is_dir():
+        raise InputError(
+            f"there is no directory '{output.parent}' for the output. Fix: make it first"
+        )
     samples = None if representative is None else load_samples(representative)
-    options: dict[str, Any] = {
-        "representative_dataset": samples,
-        "inference_input_type": input_type,
-        "inference_output_type": output_type,
-        "lce_compatible": lce_compatible,
-    }
+    chosen: dict[str, Any] = {"lce_compatible": lce_compatible}
     if trits_per_byte is not None:
-        options["trits_per_byte"] = trits_per_byte
+        chosen["trits_per_byte"] = trits_per_byte
     with console().status("loading TensorFlow") as status:
         # Late: `bnn-lab --help` must not wait for TensorFlow.
         from bnn_lab.convert.exported import convert_tflite
@@ -67,31 +64,40 @@ def convert_command(
             )
         if model.suffix in _OF_TORCH:
             raise InputError(
-                f"'{model.name}' is not read. Fix: convert the module in Python, "
+                f"'{model.name}' cannot be read. Fix: convert the module in Python, "
                 "bnn_lab.convert_torch_module(module, example_inputs), or export it with "
                 "litert-torch and pass the .tflite file"
             )
         if model.suffix == ".tflite":
             plain = input_type == output_type == "float32" and trits_per_byte is None
-            if report or report_json or samples is not None or not plain:
+            if report or report_json or samples is not None or trust or not plain:
                 raise InputError(
-                    "of a .tflite file only signs and ±1 weights are looked for: of all options it "
-                    "takes --output and --lce-compatible. Fix: leave the others out"
+                    "a .tflite file is only searched for signs and ±1 weights, so of all options "
+                    "just --output and --lce-compatible apply. Fix: leave the others out"
                 )
             status.update(f"converting {model.name}")
             tflite, made = convert_tflite(model, lce_compatible=lce_compatible), None
         elif model.is_dir() and (signature is not None or not is_keras_saved_model(model)):
             if report or report_json:
                 raise InputError(
-                    f"a report tells of Keras layers, and a signature of the SavedModel '{model}' "
-                    "holds none. Fix: pass the .keras or .h5 file, or leave --report out"
+                    f"a report lists Keras layers, and a signature of the SavedModel '{model}' "
+                    "has none. Fix: pass the .keras or .h5 file, or leave --report out"
                 )
             status.update("converting the SavedModel")
             if signature is not None:
-                options["signature"] = signature
-            tflite, made = convert_saved_model(model, **options, trust=trust), None
+                chosen["signature"] = signature
+            made = None
+            tflite = convert_saved_model(
+                model,
+                representative_dataset=samples,
+                inference_input_type=input_type,
+                inference_output_type=output_type,
+                trust=trust,
+                **chosen,
+            )
         else:
-            tflite, made = _convert_keras(model, options, trust, status.update)
+            types = (samples, input_type, output_type)
+            tflite, made = _convert_keras(model, types, chosen, trust, status.update)
     write_whole(output, tflite)
     say(f"{output}: {len(tflite):,} bytes")
     if made is not None and (report or report_json):
@@ -104,7 +110,11 @@ def convert_command(
 
 
 def _convert_keras(
-    path: Path, options: dict[str, Any], trust: bool, progress: Callable[[str], None]
+    path: Path,
+    types: tuple[Any, str, str],
+    chosen: dict[str, Any],
+    trust: bool,
+    progress: Callable[[str], None],
 ) -> tuple[bytes, Callable[[], Any]]:
     from bnn_lab.convert.files import load_keras_model
     from bnn_lab.convert.keras import convert_with_progress
@@ -113,11 +123,10 @@ def _convert_keras(
 
     progress(f"loading {path.name}")
     model = load_keras_model(path, trust=trust)
-    chosen = {n: options.pop(n) for n in ("lce_compatible", "trits_per_byte") if n in options}
     return convert_with_progress(
         model,
         make_pipeline(**chosen),
-        Quantization(*options.values()),
+        Quantization(*types),
         require=True,
         progress=progress,
     )

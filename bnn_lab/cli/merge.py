@@ -10,8 +10,9 @@ from pathlib import Path
 import msgspec
 
 from bnn_lab.bench.collect import gathered, read_all, rename
+from bnn_lab.bench.json_files import schema_of
 from bnn_lab.bench.labels import check_label
-from bnn_lab.bench.report import Report, read_report, schema_of, write_report
+from bnn_lab.bench.report import Report, read_report, write_report
 from bnn_lab.bench.tables import Heading, Part, Text, frame_table, noise_parts
 from bnn_lab.cli.terminal import written
 from bnn_lab.errors import InputError
@@ -41,7 +42,7 @@ def merged_files(sources: Sequence[str]) -> Merged:
     """Read and merge files, folders and patterns.
 
     Raises:
-        InputError: a file that was named is neither a report nor a study, or no file of all is.
+        InputError: a file that was named is neither a report nor a study, or none of all is.
     """
     items, left_out = read_all(sources, _read, _rename)
     found = gathered([item for item in items if isinstance(item, Report)], left_out)
@@ -65,18 +66,26 @@ def write_merged(found: Merged, folder: Path) -> None:
     Raises:
         InputError: a file cannot be written.
     """
+    taken: set[str] = set()
     for report in found.reports:
-        target = folder / f"{_file_name(report.device)}.json"
+        target = folder / _file_name(report.device, taken)
         write_report(report, target)
         written(target, "figures")
     for study in found.single:
-        target = folder / f"{study.name}-{_file_name(study.device)}.json"
+        target = folder / _file_name(f"{study.name}-{study.device}", taken)
         write_study(study, target)
         written(target, "study")
 
 
-def _file_name(label: str) -> str:
-    return "".join(c if c.isalnum() else "-" for c in label).strip("-").lower() or "device"
+def _file_name(label: str, taken: set[str]) -> str:
+    """A name that no other label has taken: "Ann's PC" and "Ann-s PC" are written alike."""
+    plain = "".join(c if c.isalnum() else "-" for c in label).strip("-").lower() or "device"
+    number, name = 1, plain
+    while name in taken:
+        number += 1
+        name = f"{plain}-{number}"
+    taken.add(name)
+    return f"{name}.json"
 
 
 def _read(path: Path) -> Report | Study:

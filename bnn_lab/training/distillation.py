@@ -7,6 +7,7 @@ the student's own layers, so recorders, checkpoints and files do not know of the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -94,9 +95,12 @@ def with_lesson(student: Any, lesson: Lesson) -> Any:
         A Keras model of the same layers, to be compiled with the labels' cross-entropy.
 
     Raises:
-        InputError: a layer is not in both networks, or its outputs differ in size or are no images;
-            the networks have other inputs or outputs.
+        InputError: a weight or the temperature is out of range; there are weights for a teacher
+            but no teacher, or a weight for attention but no layers; a layer is missing from one of
+            the networks, its outputs are not images, or their sizes differ; the networks' inputs
+            or outputs differ.
     """
+    _check_weights(lesson)
     if lesson.teacher is not None:
         _check(student, lesson)
     model = WithTeacher(student.inputs, student.outputs, name=student.name)
@@ -150,6 +154,22 @@ def convolution_kernels(model: Any) -> list[Any]:
 
 def _outputs(model: Any, names: Sequence[str]) -> list[Any]:
     return [model.get_layer(name).output for name in names]
+
+
+def _check_weights(lesson: Lesson) -> None:
+    for name in ("labels", "logits", "attention", "weight_decay"):
+        value = getattr(lesson, name)
+        if not 0 <= value < math.inf:
+            raise InputError(f"Lesson({name}={value!r}): must be at least 0.")
+    if not 0 < lesson.temperature < math.inf:
+        raise InputError(f"Lesson(temperature={lesson.temperature!r}): must be above 0.")
+    if lesson.teacher is None and (lesson.logits or lesson.attention):
+        raise InputError("Lesson(logits=..., attention=...): these need a teacher. Fix: pass one.")
+    if lesson.attention and not lesson.layers:
+        raise InputError(
+            f"Lesson(attention={lesson.attention!r}): there are no layers to compare. Fix: name "
+            "them in layers."
+        )
 
 
 def _check(student: Any, lesson: Lesson) -> None:

@@ -135,7 +135,9 @@ def test_what_is_no_report_is_refused(tmp_path: Path) -> None:
             read_report(path)
     bad = made_up.content(models=[{"name": "half"}])
     path.write_text(json.dumps(bad))
-    with pytest.raises(InputError, match=r"not a whole report: .*`num_threads`.*models\[0\]"):
+    with pytest.raises(
+        InputError, match=r"not a complete benchmark report: .*`num_threads`.*models\[0\]"
+    ):
         read_report(path)
     bad = made_up.content()
     bad["host"]["emulated"] = "by qemu"

@@ -76,10 +76,10 @@ def test_a_file_holds_the_study(tmp_path: Path) -> None:
         ({"schema": None}, "not a study of this version"),
         ({"schema": "bnn_lab.study/7"}, "a newer bnn_lab wrote it"),
         ({"schema": "bnn_lab.bench/2"}, "not a study of this version"),
-        ({"name": "nonsense"}, "there is no study 'nonsense'; known are speedup"),
-        ({"rows": []}, "not a whole study"),
-        ({"surplus": 1}, "not a whole study"),
-        ({"rows": [{"macs": 1}]}, "has no column binary_ms"),
+        ({"name": "nonsense"}, "there is no study 'nonsense'. Fix: .* speedup"),
+        ({"rows": []}, "not a complete study"),
+        ({"surplus": 1}, "not a complete study"),
+        ({"rows": [{"macs": 1}]}, "lacks the columns binary_ms, channels"),
         ({"host": {**msgspec.to_builtins(REPORT.host), "emulated": "qemu"}}, "emulated CPU"),
         (("macs", "many"), "row 1: macs cannot be 'many'"),
         (("binary_ms", -1.0), "row 1: binary_ms cannot be -1.0"),
@@ -112,15 +112,36 @@ def test_studies_of_several_machines_are_one() -> None:
     same_label = dataclasses.replace(study("Ann"), host=other_host)
     later = dataclasses.replace(study("Ben", GRID.assign(binary_ms=2.0)), time="2026")
     singles = one_per_device([later, ann, ben, same_label])
-    assert [s.device for s in singles] == ["Ann", "Ben", "Ann, Board"]
+    ann_label = f"Ann, {REPORT.host.cpu}"
+    assert [s.device for s in singles] == [ann_label, "Ben", "Ann, Board"]
     (merged,) = merge_studies(singles)
-    assert list(dict.fromkeys(merged.frame.device)) == ["Ann", "Ben", "Ann, Board"]
+    assert list(dict.fromkeys(merged.frame.device)) == [ann_label, "Ben", "Ann, Board"]
     assert set(merged.frame[merged.frame.device == "Ben"].binary_ms) == {2.0}
-    assert merged.finding.startswith("Ann: Found by Ann. Ben: Found by Ben.")
+    assert merged.finding.startswith(f"{ann_label}: Found by Ann. Ben: Found by Ben.")
     (drawing,) = draw_devices(merged)
     controls = {c["name"]: c for c in drawing.figure.layout.meta["controls"]}
     labels = [option["label"] for option in controls["device"]["options"]]
-    assert labels == ["all", "Ann", "Ben", "Ann, Board"]
+    assert labels == ["all", ann_label, "Ben", "Ann, Board"]
+
+
+def test_a_label_that_machines_share_is_the_same_machine_in_each_question() -> None:
+    boards = [msgspec.structs.replace(REPORT.host, cpu="Board", cpus=n) for n in (2, 4, 8)]
+    studies = [dataclasses.replace(study("Lab"), host=host) for host in boards]
+    studies.append(dataclasses.replace(study("Lab", name="macs"), host=boards[2]))
+    found = one_per_device(studies)
+    assert [(s.name, s.device, s.host.cpus) for s in found] == [
+        ("speedup", "Lab, Board", 2), ("speedup", "Lab, Board (2)", 4),
+        ("speedup", "Lab, Board (3)", 8), ("macs", "Lab, Board (3)", 8),
+    ]  # fmt: skip
+
+
+def test_labels_that_are_spelled_alike_do_not_overwrite_each_other(tmp_path: Path) -> None:
+    for number, device in enumerate(("Ann's PC", "Ann s PC")):
+        write_study(study(device), tmp_path / f"{number}.json")
+    out = tmp_path / "merged"
+    result = CliRunner().invoke(app, ["merge", str(tmp_path), "--json", str(out)])
+    assert result.exit_code == 0, (result.output, result.exception)
+    assert {read_study(path).device for path in out.iterdir()} == {"Ann's PC", "Ann s PC"}
 
 
 def test_a_figure_for_one_device_is_drawn_for_each() -> None:
@@ -148,7 +169,7 @@ def test_merge_command_takes_both_kinds(tmp_path: Path) -> None:
     words = ["merge", str(folder), "--json", str(out), "--html", str(page)]
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 0, (result.output, result.exception)
-    assert "cat.json is not a whole study" in result.output
+    assert "cat.json is not a complete study" in result.output
     names = sorted(path.name for path in out.iterdir())
     assert names == ["amd-epyc.json", "speedup-ann.json", "speedup-ben.json"]
     text = page.read_text()

@@ -226,6 +226,8 @@ def test_the_command_where_there_is_no_choice(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_cost_model_for_elsewhere_chooses_nothing(tmp_path: Path) -> None:
-    arguments = ["calibrate", "--backend-only", "--output", str(tmp_path / "model.json")]
-    done = CliRunner().invoke(app, arguments)
-    assert done.exit_code == 2 and not choice.choice_path().exists()
+    output = str(tmp_path / "model.json")
+    for more in (["--output", output], ["--threads", "2"], ["--rounds", "15"], ["--force"]):
+        done = CliRunner().invoke(app, ["calibrate", "--backend-only", *more])
+        assert done.exit_code == 2 and more[0] in done.output
+        assert not choice.choice_path().exists()

@@ -115,3 +115,21 @@ def test_what_does_not_fit_is_named(pair, change, words) -> None:
         student = models.real_to_binary(SHAPE, 10, filters=8, blocks=(2,))
     with pytest.raises(InputError, match=words):
         d.with_lesson(student, d.Lesson(teacher, attention=1.0, layers=layers))
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"labels": -1.0}, "labels=-1.0.*at least 0"),
+        ({"weight_decay": float("nan")}, "weight_decay=nan"),
+        ({"temperature": 0.0}, "above 0"),
+        ({"logits": 1.0}, "need a teacher"),
+        ({"teacher": True, "attention": 1.0}, "no layers to compare"),
+    ],
+)
+def test_a_lesson_that_would_not_be_learned_is_refused(pair, settings, words) -> None:
+    teacher, student = pair
+    if settings.get("teacher"):
+        settings = {**settings, "teacher": teacher}
+    with pytest.raises(InputError, match=words):
+        d.with_lesson(student, d.Lesson(**settings))

@@ -116,7 +116,7 @@ def test_dropped_reports_join_and_what_is_none_is_named(shown: LatencyExplorer) 
         ("cat.png", b"\x89PNG", "cat.png is not JSON"),
         ("other.json", b"[]", "other.json is not a benchmark report"),
         ("new.json", b'{"schema": "bnn_lab.bench/99"}', "a newer bnn_lab wrote it"),
-        ("nan.json", nan.encode(), "not a whole report"),
+        ("nan.json", nan.encode(), "not a complete benchmark report"),
     ):
         drop(name, content)
         assert problem in shown.drop.note and problem in shown.words.value

@@ -27,7 +27,7 @@ from bnn_lab.convert.rewrite.pointwise import ON_SINGLE_VALUES
 
 class _Match(NamedTuple):
     order: list[int]
-    ops: list[TflOp]  # between the transposes, each after those that it reads
+    ops: list[TflOp]  # between the transposes, each after those whose results it reads
     sources: dict[SSAValue, SSAValue]  # result of a first transpose to what it reads
 
 
@@ -43,12 +43,14 @@ class CancelTransposes(Pass):
         order = order_of(op)
         if order is None:
             return None
-        ops: list[TflOp] = []
+        found: set[TflOp] = set()
         sources: dict[SSAValue, SSAValue] = {}
         stack = [op.operands[0]]
         while stack:
             value = stack.pop()
             maker: Any = producer(value)
+            if maker in found:
+                continue
             first = order_of(maker)
             if first is not None:
                 if [first[axis] for axis in order] != list(range(len(order))):
@@ -63,13 +65,14 @@ class CancelTransposes(Pass):
                 return None
             if len(shape_of(value)) != len(order):
                 return None
-            if maker in ops:
-                ops.remove(maker)
-            ops.append(maker)
+            found.add(maker)
             stack += maker.operands
-        inside = {*ops, op}
-        shared = any(use.operation not in inside for link in ops for use in link.results[0].uses)
-        return None if shared or not sources else _Match(order, ops[::-1], sources)
+        inside = {*found, op}
+        shared = any(use.operation not in inside for link in found for use in link.results[0].uses)
+        if shared or not sources or op.parent is None:
+            return None
+        ops = [link for link in op.parent.ops if link in found]
+        return _Match(order, ops, sources)
 
     def rewrite(self, op: Any, match: _Match, rewriter: PatternRewriter) -> str:
         """Do the same to the values where they were."""

@@ -14,10 +14,10 @@ import msgspec
 from msgspec import Meta
 
 from bnn_lab import __version__
-from bnn_lab._files import parse_json, write_whole
+from bnn_lab._files import write_whole
 from bnn_lab._pandas import to_frame
-from bnn_lab.bench.labels import check_label, default_label
-from bnn_lab.bench.report import schema_of
+from bnn_lab.bench.json_files import decode
+from bnn_lab.bench.labels import check_label, default_label, distinct_labels, identity
 from bnn_lab.errors import InputError
 from bnn_lab.experiments.latency import STUDIES, Study
 from bnn_lab.measure.host import Host
@@ -113,15 +113,11 @@ def check_study(content: bytes, name: str) -> Study:
         InputError: it is not JSON, not a study of this version, of an emulated CPU, or its rows are
             not a table of the kind that this study makes.
     """
-    try:
-        if schema_of(content) != SCHEMA:
-            raise msgspec.ValidationError("another schema")
-        file = msgspec.json.decode(content, type=StudyFile)
-    except msgspec.MsgspecError as error:
-        raise _unreadable(content, name, error) from error
+    file = decode(content, StudyFile, SCHEMA, name, "study", _AGAIN)
     if file.name not in STUDIES:
         raise InputError(
-            f"{name}: there is no study {file.name!r}; known are {', '.join(STUDIES)}."
+            f"{name}: there is no study {file.name!r}. Fix: use a file of one of "
+            f"{', '.join(STUDIES)}"
         )
     if file.host.emulated:
         raise InputError(
@@ -146,19 +142,26 @@ def read_study(path: str | os.PathLike[str]) -> Study:
 
 
 def one_per_device(studies: Sequence[Study]) -> list[Study]:
-    """Of each question and device the newest study; labels that two machines share tell their CPU.
+    """The newest study of each question and device.
+
+    A device has the same label in all its studies; where two machines share one, the name of its
+    CPU is added to each, as in `merge_reports`.
 
     Args:
         studies: from `read_study`.
     """
-    found: dict[tuple[str, str], Study] = {}
+    hosts: dict[tuple[str, ...], str] = {}
+    found: dict[tuple[str, tuple[str, ...]], Study] = {}
     for study in sorted(studies, key=lambda study: study.time):
-        label = study.device or study.host.cpu
-        known = found.get((study.name, label))
-        if known is not None and _machine(known.host) != _machine(study.host):
-            label = f"{label}, {study.host.cpu}"
-        found[study.name, label] = dataclasses.replace(study, device=label)
-    return list(found.values())
+        device = identity(study.device or study.host.cpu, study.host)
+        hosts[device] = study.host.cpu
+        found[study.name, device] = study
+    labels = distinct_labels([(device[0], cpu) for device, cpu in hosts.items()])
+    label_of = dict(zip(hosts, labels, strict=True))
+    return [
+        dataclasses.replace(study, device=label_of[device])
+        for (_name, device), study in found.items()
+    ]
 
 
 def merge_studies(studies: Sequence[Study]) -> list[Study]:
@@ -210,10 +213,6 @@ def study_schema() -> dict[str, Any]:
     }
 
 
-def _machine(host: Host) -> tuple[str, int, str, str]:
-    return host.cpu, host.cpus, host.machine, host.system
-
-
 def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
 
@@ -239,17 +238,18 @@ def _plain(value: Any) -> Cell:
 
 def _check_rows(file: StudyFile, name: str) -> None:
     columns = set(file.rows[0])
-    if missing := STUDIES[file.name].columns - columns:
+    needed = sorted(STUDIES[file.name].columns)
+    if missing := [column for column in needed if column not in columns]:
         raise InputError(
-            f"{name}: a study of {file.name} has no column {', '.join(sorted(missing))}. "
-            f"Fix: {_AGAIN}"
+            f"{name}: this study of {file.name} lacks the column{'s' * (len(missing) > 1)} "
+            f"{', '.join(missing)}. Fix: {_AGAIN}"
         )
     for number, row in enumerate(file.rows):
         where = f"{name}, row {number + 1}"
-        if null := [c for c in STUDIES[file.name].columns if row.get(c) is None and c in row]:
-            raise InputError(f"{where}: {null[0]} is missing. Fix: {_AGAIN}")
         if set(row) != columns:
             raise InputError(f"{where} has other columns than the first row. Fix: {_AGAIN}")
+        if null := [column for column in needed if row[column] is None]:
+            raise InputError(f"{where}: {null[0]} is missing. Fix: {_AGAIN}")
         for column, value in row.items():
             if not _fits(column, value):
                 raise InputError(f"{where}: {column} cannot be {value!r}. Fix: {_AGAIN}")
@@ -265,17 +265,3 @@ def _fits(column: str, value: Cell) -> bool:
     if isinstance(value, (str, bool)):
         return False
     return value >= 0 or not column.endswith("ms")
-
-
-def _unreadable(content: bytes, name: str, error: msgspec.MsgspecError) -> InputError:
-    found = parse_json(content, name, _AGAIN)
-    schema = found.get("schema") if isinstance(found, dict) else type(found).__name__
-    if schema == SCHEMA:
-        return InputError(f"{name} is not a whole study: {error}")
-    kind, _, version = str(schema).partition("/")
-    mine, _, newest = SCHEMA.partition("/")
-    newer = kind == mine and version.isdecimal() and int(version) > int(newest)
-    fix = "a newer bnn_lab wrote it: pip install --upgrade bnn-lab" if newer else _AGAIN
-    return InputError(
-        f"{name} is not a study of this version ({SCHEMA}), but {schema!r}. Fix: {fix}"
-    )

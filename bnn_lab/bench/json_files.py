@@ -1,0 +1,69 @@
+"""JSON files that say what they are: reports and studies, of this version or another."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+
+from bnn_lab._files import parse_json
+from bnn_lab.errors import InputError
+
+_Kind = TypeVar("_Kind")
+
+
+class _Named(msgspec.Struct):
+    """The field that says what a file is; msgspec would accept a report without it."""
+
+    schema: str | None = None
+
+
+def schema_of(content: bytes) -> str | None:
+    """What a JSON text says it is, None if nothing.
+
+    Raises:
+        msgspec.MsgspecError: it is not JSON, or no object.
+    """
+    try:
+        return msgspec.json.decode(content, type=_Named).schema
+    except (UnicodeDecodeError, RecursionError) as error:  # which msgspec lets through
+        raise msgspec.DecodeError(str(error)) from error
+
+
+def decode(content: bytes, kind: type[_Kind], schema: str, name: str, what: str, fix: str) -> _Kind:
+    """The JSON text of a report or a study.
+
+    Args:
+        content: the text.
+        kind: what it holds.
+        schema: what it must say it is, such as `SCHEMA`.
+        name: what to call it in an error.
+        what: it should be, such as "benchmark report".
+        fix: how to get one.
+
+    Raises:
+        InputError: it is something else, or of another version.
+    """
+    try:
+        if schema_of(content) != schema:
+            raise msgspec.ValidationError("another schema")
+        return msgspec.json.decode(content, type=kind)
+    except msgspec.MsgspecError as error:
+        raise _unreadable(content, schema, name, what, fix, error) from error
+
+
+def _unreadable(
+    content: bytes, wanted: str, name: str, what: str, fix: str, error: msgspec.MsgspecError
+) -> InputError:
+    """Why a text is not what it should be, or is of another version."""
+    found = parse_json(content, name, fix)
+    schema = found.get("schema") if isinstance(found, dict) else type(found).__name__
+    if schema == wanted:
+        return InputError(f"{name} is not a complete {what}: {error}. Fix: {fix}")
+    kind, _, version = str(schema).partition("/")
+    mine, _, newest = wanted.partition("/")
+    if kind == mine and version.isdecimal() and int(version) > int(newest):
+        fix = "a newer bnn_lab wrote it: pip install --upgrade bnn-lab"
+    return InputError(
+        f"{name} is not a {what} of this version ({wanted}), but {schema!r}. Fix: {fix}"
+    )
