@@ -123,7 +123,7 @@ def noise_parts(noise: Noise | None, uncertainty: float | None) -> list[Text]:
         What is to be read before the figures.
     """
     problems = noise.problems if noise is not None else []
-    known = "" if uncertainty is None else f"ratios are known to ±{percent(uncertainty)}"
+    known = "" if uncertainty is None else f"ratios are accurate to ±{percent(uncertainty)}"
     if not problems:
         return [Text(f"{known.capitalize()} (95 % intervals, the widest).", QUIET)] if known else []
     first = f"The machine was noisy: {known}." if known else "The machine was noisy."
@@ -163,7 +163,7 @@ def frame_table(frame: pd.DataFrame, caption: str, most: int | None = None) -> T
 
 def _origin(report: Report) -> str:
     host = report.host
-    frequency = f", {host.frequency_mhz / 1e3:.2f} GHz then" if host.frequency_mhz else ""
+    frequency = f", {host.frequency_mhz / 1e3:.2f} GHz at the time" if host.frequency_mhz else ""
     software = [f"{name} {version}" for name, version in host.packages.items()]
     if host.python:
         software.insert(0, f"Python {host.python}")

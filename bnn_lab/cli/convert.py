@@ -32,7 +32,8 @@ def convert_command(
         bool, typer.Option(help="Use only ops that LCE's interpreter knows.")
     ] = True,
     trits_per_byte: Annotated[
-        int | None, typer.Option(help="Ternary weights in a byte of the file: 5; otherwise 4.")
+        int | None,
+        typer.Option(help="Ternary weights in a byte of the file: 4 (the default) or 5."),
     ] = None,
     signature: Annotated[
         str | None, typer.Option(help="Which signature of a SavedModel; default serving_default.")

@@ -28,7 +28,7 @@ _FORMS = (
     "several, samples one by one (a generator, a tf.data.Dataset), or a function that yields them"
 )
 _NO_SAMPLE = (
-    "calibration data holds no sample; a generator that was read to its end gives no more. Fix: "
+    "calibration data holds no samples; a generator that has been read to its end yields no more. Fix: "
     f"{_FORMS}"
 )
 _WITHOUT_LABELS = (
@@ -74,7 +74,7 @@ def calibration_samples(
     if callable(data):
         return lambda: _checked(_ending(_plain(_made_by(data))), inputs)
     if isinstance(data, str | bytes) or not isinstance(data, Iterable):
-        raise InputError(f"calibration data is of the type {type(data).__name__}. Fix: {_FORMS}")
+        raise InputError(f"calibration data has the type {type(data).__name__}. Fix: {_FORMS}")
     again = isinstance(data, Sequence) or hasattr(data, "element_spec")
     kept = data if again else _kept(data)
     if isinstance(kept, Sequence) and not kept:
@@ -89,8 +89,8 @@ def _plain(data: Any) -> Any:
             return data.to_numpy(dtype=np.float64)
         except (ValueError, TypeError) as error:
             raise InputError(
-                f"calibration data is a table with a column that is not of numbers ({error}). Fix: "
-                "pass the columns that the model reads"
+                f"calibration data is a table with a column that does not hold numbers ({error}). "
+                "Fix: pass the columns that the model reads"
             ) from error
     if hasattr(data, "to_numpy") and getattr(data, "ndim", 0) == 1:
         data = data.to_numpy()
@@ -109,7 +109,7 @@ def _ending(samples: Iterable[Any]) -> Iterator[Any]:
         return
     endless = InputError(
         f"calibration data has more than {MOST_SAMPLES:,} samples, and perhaps no end. Fix: take "
-        "some hundred, with dataset.take(200) or itertools.islice(data, 200)"
+        "a few hundred, with dataset.take(200) or itertools.islice(data, 200)"
     )
     if hasattr(samples, "cardinality") and int(samples.cardinality()) == -1:  # of tf.data
         raise endless
@@ -131,7 +131,7 @@ def _kept(samples: Iterable[Any]) -> list[Any]:
             if size > MOST_KEPT:
                 raise InputError(
                     f"calibration data that can be read only once takes {size:,} bytes after "
-                    f"{len(kept):,} samples, too much to keep. Fix: take some hundred, with "
+                    f"{len(kept):,} samples, too much to keep. Fix: take a few hundred, with "
                     "itertools.islice(data, 200), or pass a function that yields them"
                 )
     except BnnLabError:
@@ -143,7 +143,7 @@ def _kept(samples: Iterable[Any]) -> list[Any]:
 
 def _failed(count: int, error: Exception) -> InputError:
     return InputError(
-        f"calibration data fails behind {_count(count, 'sample')} ({type(error).__name__}: {error})"
+        f"calibration data fails after {_count(count, 'sample')} ({type(error).__name__}: {error})"
     )
 
 
@@ -179,8 +179,8 @@ def _whole_arrays(data: Any, inputs: Sequence[ModelInput]) -> list[NDArray] | No
         arrays = [_as_array(data)]
         if len(inputs) == 1 and arrays[0].shape == inputs[0].shape[1:]:
             raise InputError(
-                f"calibration data of the shape {arrays[0].shape} is a single sample. Fix: give it "
-                "a leading dimension, data[None]; some hundred samples calibrate better"
+                f"calibration data of shape {arrays[0].shape} is a single sample. Fix: give it "
+                "a leading dimension, data[None]; a few hundred samples calibrate better"
             )
     elif isinstance(data, list | tuple) and len(data) == len(inputs) and _hold_all(data, inputs):
         arrays = [_as_array(array) for array in data]
@@ -316,7 +316,7 @@ def _batched(part: NDArray, entry: ModelInput, number: int) -> NDArray:
     where = f"calibration sample {number}, input '{entry.name}'"
     if part.dtype.kind not in "fiub":
         kind = type(part.item()).__name__ if part.dtype == object and part.size == 1 else part.dtype
-        raise InputError(f"{where}: it is of the type {kind}. Fix: pass numbers")
+        raise InputError(f"{where}: it has the type {kind}. Fix: pass numbers")
     if part.shape == entry.shape[1:]:
         part = part[None]
     if part.ndim != len(entry.shape) or part.shape[1:] != entry.shape[1:]:
@@ -334,8 +334,8 @@ def _batched(part: NDArray, entry: ModelInput, number: int) -> NDArray:
         cast = part.astype(entry.dtype)
     if cast.dtype.kind in "iub" and (changed := cast != part).any():
         raise InputError(
-            f"{where}: it holds {part[changed][0]}, and the model reads {entry.dtype}. Fix: give "
-            "the numbers that the model is given later, not scaled ones"
+            f"{where}: it holds {part[changed][0]}, and the model reads {entry.dtype}. Fix: pass "
+            "the numbers that the model will be given later, not scaled ones"
         )
     if cast.dtype.kind == "f" and not np.isfinite(cast).all():
         raise InputError(f"{where}: it holds a number too large for {entry.dtype}")

@@ -47,7 +47,7 @@ def load_keras_model(path: str | Path, *, trust: bool = False) -> Any:
         )
     if path.is_file() and path.suffix not in (".keras", ".h5", ".hdf5"):
         raise InputError(
-            f"'{path.name}' is no Keras model by its name. Fix: pass a .keras or .h5 file or a "
+            f"'{path.name}' does not end like the name of a Keras model. Fix: pass a .keras or .h5 file or a "
             "SavedModel directory"
         )
     if not trust:
@@ -106,7 +106,7 @@ def convert_saved_model(
         The `.tflite` file's contents.
 
     Raises:
-        InputError: `path` is no SavedModel or has no such signature, or holds code that is not
+        InputError: `path` is not a SavedModel or has no such signature, or holds code that is not
             trusted.
         ConversionError: a dimension is dynamic, or TensorFlow's converter rejects the graph.
         NoBinaryLayerError: nothing in it can be binary; says why.
@@ -124,7 +124,7 @@ def _signature_function(path: Path, key: str, trust: bool) -> FixedFunction:
     """A signature as a concrete function with batch 1."""
     if not any((path / name).exists() for name in _SAVED_MODEL):
         raise InputError(
-            f"'{path}' is no SavedModel: it holds no {_SAVED_MODEL[0]}. Fix: pass the directory "
+            f"'{path}' is not a SavedModel: it holds no {_SAVED_MODEL[0]}. Fix: pass the directory "
             "that model.save() or tf.saved_model.save() wrote"
         )
     if not trust:

@@ -69,7 +69,7 @@ def convert_torch_module(
     Raises:
         BnnLabError: torch or litert-torch is not installed.
         ConversionError: not a module, or it cannot be exported.
-        InputError: the example inputs are no tensors.
+        InputError: the example inputs are not tensors.
         NoBinaryLayerError: no layer can be binary; says why for each.
     """
     tflite, made = _convert(module, example_inputs, lce_compatible, require=True)
@@ -192,7 +192,7 @@ def _quietly() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _evaluating(module: Any) -> Iterator[None]:
-    """In evaluation mode, and each part in its own mode again behind."""
+    """In evaluation mode; afterwards each part is back in its own mode."""
     modes = {part: part.training for part in module.modules()}
     module.eval()
     try:

@@ -202,7 +202,7 @@ def _unreadable(reason: str) -> InputError:
 
 def _clean_cell(cell: Any, number: int, known: dict[str, dict[str, Any]]) -> dict[str, Any]:
     if not isinstance(cell, dict):
-        raise _unreadable(f"cell {number} is no cell")
+        raise _unreadable(f"cell {number} is not a valid cell")
     kind, source, metadata = (cell.get(key) for key in ("cell_type", "source", "metadata"))
     if isinstance(source, list) and all(isinstance(line, str) for line in source):
         source = "".join(source)

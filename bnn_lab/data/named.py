@@ -37,5 +37,5 @@ def load_named(name: str) -> ImageData:
         BnnLabError: it is not available here.
     """
     if name not in LOADERS:
-        raise InputError(f"there is no data set {name!r}; known are {', '.join(LOADERS)}.")
+        raise InputError(f"there is no data set {name!r}. Fix: use one of {', '.join(LOADERS)}.")
     return LOADERS[name]()

@@ -58,7 +58,7 @@ def draw_experiment(result: ExperimentResult) -> Drawing:
     if drawn is None:
         known = ", ".join(kind.__name__ for kind in _DRAWN)
         raise InputError(
-            f"draw_experiment: settings of type {type(result.config).__name__}; known are {known}."
+            f"draw_experiment: cannot draw {type(result.config).__name__}. Fix: use one of {known}."
         )
     return drawn(result.frame)
 

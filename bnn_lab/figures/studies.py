@@ -55,7 +55,9 @@ def draw_frame(name: str, frame: Any) -> Drawing:
         InputError: there is no such study.
     """
     if name not in _DRAWN:
-        raise InputError(f"draw_study: no study {name!r}; known are {', '.join(_DRAWN)}.")
+        raise InputError(
+            f"draw_study: there is no study {name!r}. Fix: use one of {', '.join(_DRAWN)}."
+        )
     return _DRAWN[name](frame)
 
 

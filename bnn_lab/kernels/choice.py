@@ -35,7 +35,7 @@ class BackendChoice:
         source: "environment" if BNN_LAB_BACKEND names it, "measured" if a calibration of this CPU
             decided, "default" otherwise.
         reason: in words.
-        fix: what to do about what is amiss with that, or "".
+        fix: what to do if something is wrong with that, or "".
         problem: why a stored calibration was not taken, or "".
     """
 
@@ -161,7 +161,7 @@ def read_file(file: Path) -> bytes | None:
     """What the file holds; None if there is none. A pipe or a device is not waited for.
 
     Raises:
-        OSError: it cannot be read, or is no plain file.
+        OSError: it cannot be read, or is not a regular file.
     """
     try:
         descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -169,7 +169,7 @@ def read_file(file: Path) -> bytes | None:
         return None
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(0, f"{file} is no plain file")
+            raise OSError(0, f"{file} is not a regular file")
         with os.fdopen(descriptor, "rb", closefd=False) as opened:
             return opened.read(_MOST_BYTES)
     finally:

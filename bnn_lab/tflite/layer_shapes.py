@@ -90,7 +90,7 @@ class LayerShape:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise InputError(
-                f"LayerShape: unknown kind {self.kind!r}; known are {', '.join(KINDS)}."
+                f"LayerShape: unknown kind {self.kind!r}. Fix: use one of {', '.join(KINDS)}."
             )
         if isinstance(self.kernel, int):
             object.__setattr__(self, "kernel", (self.kernel, self.kernel))

@@ -103,7 +103,7 @@ class Distill(Section, omit_defaults=True):
 
 
 class Stage(Section, omit_defaults=True):
-    """One of several trainings in a row: what differs from the recipe's own tables.
+    """One of several runs in sequence: what differs from the recipe's own tables.
 
     `start` names the earlier stage whose weights this one begins with.
     """
@@ -118,7 +118,7 @@ class Stage(Section, omit_defaults=True):
 
 
 class Recipe(Section, omit_defaults=True):
-    """One training, or several in a row.
+    """One training run, or several in sequence.
 
     Attributes:
         model: the network.
@@ -126,8 +126,8 @@ class Recipe(Section, omit_defaults=True):
         training: how long.
         binary: optimizer of the binary weights.
         rest: optimizer of all other weights.
-        distill: whom it learns from, beside the labels.
-        stages: trainings in a row, each with what differs from the tables above; empty: one.
+        distill: the teacher that it learns from, besides the labels.
+        stages: runs in sequence, each with what differs from the tables above; empty: a single run.
         name: name of the recipe's file.
         description: in a line.
         source: source of the settings.
@@ -267,11 +267,11 @@ def _check_stage(recipe: Recipe, stage: Stage, earlier: list[str]) -> None:
     _check_teacher(stage.distill, earlier, place)
     before = f"Fix: name one of {', '.join(earlier)}" if earlier else "Fix: leave it out"
     if recipe.distill is not None:
-        raise InputError(f"{place}: with stages, [distill] belongs into one of them.")
+        raise InputError(f"{place}: with stages, [distill] belongs in one of them.")
     if stage.name in earlier:
         raise InputError(f"{place}: there are two stages of this name. Fix: rename one.")
     if stage.start and stage.start not in earlier:
-        raise InputError(f"{place}: start = {stage.start!r} is no earlier stage. {before}.")
+        raise InputError(f"{place}: start = {stage.start!r} is not an earlier stage. {before}.")
 
 
 def _check_teacher(distill: Distill | None, earlier: list[str], place: str) -> None:
@@ -312,7 +312,7 @@ def _check(recipe: Recipe, place: str) -> None:
     elif recipe.bop and float_kernels(recipe):
         problem = f"{entry.name} has float weights here; use adam, momentum or sgd"
     elif recipe.bop and recipe.training.weight_decay:
-        problem = "weight_decay makes kernels smaller, and signs have no size; leave it out"
+        problem = "weight_decay makes kernels smaller, but signs have no size; leave it out"
     elif recipe.bop and not entry.bop:
         problem = f"{entry.name} is built with latent weights; use adam, momentum or sgd"
     elif not recipe.bop and not entry.latent and not float_kernels(recipe):

@@ -112,7 +112,7 @@ def _reach(address: str) -> None:
     that happens while another one starts. So none is made for an address that cannot be right.
 
     Raises:
-        ValueError: it is no address.
+        ValueError: it is not an address.
         OSError: no answer in 3 s.
     """
     from distributed.comm import connect, parse_address

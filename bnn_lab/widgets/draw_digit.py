@@ -27,6 +27,6 @@ class DrawDigit(Explorable, module="draw_digit"):
             float32 in [-1, 1], (1, 14, 14, 1).
 
         Raises:
-            InputError: ``strokes`` was set to what are no strokes.
+            InputError: ``strokes`` was set to something other than strokes.
         """
         return to_levels(draw_strokes(self.strokes)[None])

@@ -330,7 +330,7 @@ def test_saved_model(binary_model: Any, tmp_path: Path) -> None:
     x = np.random.default_rng(2).normal(size=(2, 8, 8, 32)).astype(np.float32)
     got = lce.testing.Interpreter(lce.convert_saved_model(tmp_path / "saved")).predict(x)
     np.testing.assert_array_equal(got, binary_model(x).numpy())
-    with pytest.raises(InputError, match="is no SavedModel"):
+    with pytest.raises(InputError, match="is not a SavedModel"):
         lce.convert_saved_model(tmp_path)
 
 

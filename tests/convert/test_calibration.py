@@ -140,8 +140,8 @@ BAD = {
     "cannot be read": (NeedsDetach(), "not an array .*detach"),
     "another name": ({"picture": IMAGES}, "lacks the input 'image'; it has picture"),
     "sample of another name": (lambda: iter([{"a": IMAGES[0]}]), "sample 0 lacks the input"),
-    "fails": (lambda: (1 / (len(image) - 4) for image in IMAGES), "fails behind 0 samples"),
-    "fails at once": ((1 / (len(image) - 4) for image in IMAGES), "fails behind 0 samples"),
+    "fails": (lambda: (1 / (len(image) - 4) for image in IMAGES), "fails after 0 samples"),
+    "fails at once": ((1 / (len(image) - 4) for image in IMAGES), "fails after 0 samples"),
 }
 
 

@@ -97,7 +97,7 @@ def test_report_as_json(folder, capsys, tmp_path):
     target = tmp_path / "report.json"
     bnn_lab(
         capsys, "convert", folder / "model.keras", "-o", tmp_path / "a.tflite",
-        "--report-json", target,
+        "--report-json", target, "--trits-per-byte", "5",
     )  # fmt: skip
     stored = json.loads(target.read_text())
     assert stored["file_bytes"] == (tmp_path / "a.tflite").stat().st_size
@@ -132,7 +132,7 @@ def test_one_signature_of_several(folder, model, capsys, tmp_path, rng, interpre
 
 def test_convert_plain_saved_model(folder, capsys, tmp_path):
     target = tmp_path / "a.tflite"
-    bnn_lab(capsys, "convert", folder / "plain_saved", "-o", target)
+    bnn_lab(capsys, "convert", folder / "plain_saved", "-o", target, "--trits-per-byte", "5")
     assert target.stat().st_size > 1000
 
 
@@ -140,13 +140,14 @@ def test_convert_plain_saved_model(folder, capsys, tmp_path):
     ("source", "message"),
     [
         ("missing.h5", "there is no"),
-        ("model.txt", "is no Keras model by its name"),
+        ("model.txt", "does not end like the name of a Keras model"),
         ("odd.keras", "custom_objects"),
         ("broken.h5", "check that the file is whole"),
         ("plain_saved --report", "leave --report out"),
         ("model.keras --signature serving_default", "leave --signature out"),
         ("plain_saved --signature other", "it has: serving_default"),
         ("model.keras --input-type int8", "pass representative_dataset"),
+        ("model.keras --trits-per-byte 3", "trits_per_byte must be 4 or 5, not 3"),
         ("model.keras --representative model.txt", "is not a file of NumPy arrays"),
     ],
 )
@@ -164,7 +165,7 @@ def test_output_must_be_a_tflite_file(folder, capsys, tmp_path):
 
 
 def test_errors_of_saved_models(folder, tmp_path):
-    with pytest.raises(InputError, match="is no SavedModel"):
+    with pytest.raises(InputError, match="is not a SavedModel"):
         convert_saved_model(tmp_path)
     with pytest.raises(InputError, match="it has: serving_default"):
         convert_saved_model(folder / "plain_saved", signature="train")

@@ -76,9 +76,10 @@ def test_the_command_takes_such_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "words, message",
     [
-        ([str(FILES / "where.tflite"), "--report"], "it takes --output and --lce-compatible"),
+        ([str(FILES / "where.tflite"), "--report"], "just --output and --lce-compatible apply"),
         ([str(FILES / "where.tflite"), "--input-type", "int8"], "leave the others out"),
-        (["net.onnx"], "'net.onnx' is not read. Fix: convert the module in Python"),
+        ([str(FILES / "where.tflite"), "--trust"], "leave the others out"),
+        (["net.onnx"], "'net.onnx' cannot be read. Fix: convert the module in Python"),
         (["net.pth"], "export it with litert-torch and pass the .tflite file"),
     ],
 )

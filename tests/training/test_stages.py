@@ -138,12 +138,12 @@ def test_keys_of_stages_are_changed() -> None:
         (lambda c: c["stages"][0].update(name="Two words"), r"\[stages\[0\]\] name"),
         (lambda c: c["stages"][1].update(name="teacher"), "two stages of this name"),
         (lambda c: c["stages"][1]["distill"].update(teacher="weights"), "there is no teacher"),
-        (lambda c: c["stages"][3].update(start="later"), "is no earlier stage"),
+        (lambda c: c["stages"][3].update(start="later"), "is not an earlier stage"),
         (lambda c: c["stages"][3]["distill"].update(logits=0), "nothing is learned"),
         (lambda c: c["stages"][3]["distill"].update(attention=1), "go together"),
         (lambda c: c["stages"][3]["distill"].update(temperature=0), "temperature"),
         (lambda c: c["training"].update(weight_decay=-1), "weight_decay"),
-        (lambda c: c.update(distill={"teacher": "a.h5", "logits": 1}), "belongs into one"),
+        (lambda c: c.update(distill={"teacher": "a.h5", "logits": 1}), "belongs in one"),
         (
             lambda c: c["stages"][1].update(
                 binary={"optimizer": "bop", "gamma": 1, "threshold": 0}

@@ -107,7 +107,7 @@ def run_study(
         BnnLabError: pandas, or TensorFlow for networks, is not installed.
     """
     if name not in STUDIES:
-        raise InputError(f"there is no study {name!r}; known are {', '.join(STUDIES)}.")
+        raise InputError(f"there is no study {name!r}. Fix: use one of {', '.join(STUDIES)}.")
     if seconds <= 0:
         raise InputError(f"run_study: seconds must be above 0, not {seconds}.")
     host = real_host("run_study")

@@ -92,7 +92,7 @@ def mlp_run(**settings: Any) -> dict[str, Any]:
     unknown = sorted(set(settings) - set(MlpRun.__dataclass_fields__))
     if unknown:
         known = ", ".join(MlpRun.__dataclass_fields__)
-        raise InputError(f"mlp_run: unknown settings {unknown}; known are {known}.")
+        raise InputError(f"mlp_run: unknown settings {unknown}. Fix: use some of {known}.")
     trace = train_mlp_run(MlpRun(**settings))
     return {
         "accuracy": float(trace.test_accuracy[-LAST_EPOCHS:].mean()),

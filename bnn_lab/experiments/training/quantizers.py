@@ -106,5 +106,5 @@ def forward_and_backward(
 def _known(name: str) -> dict[str, Any]:
     if name not in PSEUDO_GRADIENTS:
         known = ", ".join(PSEUDO_GRADIENTS)
-        raise InputError(f"there is no pseudo-gradient {name!r}; known are {known}.")
+        raise InputError(f"there is no pseudo-gradient {name!r}. Fix: use one of {known}.")
     return PSEUDO_GRADIENTS[name]

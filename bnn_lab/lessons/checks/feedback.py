@@ -163,7 +163,7 @@ def attempt(
         What the function returned.
 
     Raises:
-        NotYet: it is no function of these arguments, it raised something, or it returned None.
+        NotYet: it is not a function of these arguments, it raised something, or it returned None.
     """
     if not callable(function):
         raise NotYet(f"A function is wanted, not {short(function)}.")
