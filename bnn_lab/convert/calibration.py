@@ -28,7 +28,8 @@ _FORMS = (
     "several, samples one by one (a generator, a tf.data.Dataset), or a function that yields them"
 )
 _NO_SAMPLE = (
-    "calibration data holds no samples; a generator that has been read to its end yields no more. Fix: "
+    "calibration data holds no samples; a generator that has been read to its end yields no more. "
+    "Fix: "
     f"{_FORMS}"
 )
 _WITHOUT_LABELS = (

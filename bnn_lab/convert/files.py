@@ -47,8 +47,8 @@ def load_keras_model(path: str | Path, *, trust: bool = False) -> Any:
         )
     if path.is_file() and path.suffix not in (".keras", ".h5", ".hdf5"):
         raise InputError(
-            f"'{path.name}' does not end like the name of a Keras model. Fix: pass a .keras or .h5 file or a "
-            "SavedModel directory"
+            f"'{path.name}' does not end like the name of a Keras model. Fix: "
+            "pass a .keras or .h5 file or a SavedModel directory"
         )
     if not trust:
         refuse_code(path)

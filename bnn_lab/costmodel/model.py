@@ -138,7 +138,8 @@ class CostModel:
         fit = self.kinds.get(layer.kind)
         if fit is None:
             raise InputError(
-                f"CostModel: {layer.kind} was not calibrated. Fix: use one of {', '.join(self.kinds)}."
+                f"CostModel: {layer.kind} was not calibrated. Fix: use one of "
+                f"{', '.join(self.kinds)}."
             )
         return cost_fit.weighted_sum(fit["weights"], layer)
 

@@ -167,5 +167,5 @@ def test_debian_package(require_tool) -> None:
 
 def test_by_name() -> None:
     assert load_named("mnist5k").input_shape == (28, 28, 1)
-    with pytest.raises(InputError, match="no data set 'mnist'. Fix: use one of digits, mnist5k"):
+    with pytest.raises(InputError, match=r"no data set 'mnist'\. Fix: use one of digits, mnist5k"):
         load_named("mnist")

@@ -343,7 +343,7 @@ def test_command(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_errors() -> None:
-    with pytest.raises(InputError, match="no study 'nonsense'. Fix: use one of speedup"):
+    with pytest.raises(InputError, match=r"no study 'nonsense'\. Fix: use one of speedup"):
         run_study("nonsense")
     with pytest.raises(InputError, match="seconds must be above 0"):
         run_study("speedup", seconds=0)
