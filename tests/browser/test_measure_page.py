@@ -215,7 +215,7 @@ def test_odd_visitors(browser: Any, site: str) -> None:
     expect = status.filter
     expect(has_text="cut off").wait_for()
     page.evaluate(DROP, ["x.json", "not JSON"])
-    expect(has_text="no report").wait_for()
+    expect(has_text="not a report").wait_for()
     older = json.loads(EXAMPLE.read_text()) | {"schema": "bnn_lab.bench/1"}
     page.evaluate(DROP, ["x.json", json.dumps(older)])
     expect(has_text="has the form bnn_lab.bench/1").wait_for()

@@ -123,18 +123,18 @@ BAD = {
     "empty array": (IMAGES[:0], "at least 1"),
     "empty list": ([], "holds no sample"),
     "empty function": (lambda: iter(()), "holds no sample"),
-    "used up": (used_up, "a generator that was read to its end"),
-    "path": ("images.npy", "of the type str. Fix: pass an array"),
-    "number": (3, "of the type int"),
+    "used up": (used_up, "a generator that has been read to its end"),
+    "path": ("images.npy", "has the type str. Fix: pass an array"),
+    "number": (3, "has the type int"),
     "function of a number": (lambda: 3, "the function for calibration data gives int"),
-    "strings": (np.full((2, 4, 4, 3), "a"), "of the type <U1. Fix: pass numbers"),
-    "complex": (IMAGES.astype(complex), "of the type complex128"),
+    "strings": (np.full((2, 4, 4, 3), "a"), "has the type <U1. Fix: pass numbers"),
+    "complex": (IMAGES.astype(complex), "has the type complex128"),
     "labels": (lambda: ((image, np.int64(3)) for image in IMAGES), "holds 2 arrays, .* 1 input. "),
     "labels beside": ((IMAGES, np.arange(6)), "the model's inputs alone.* without labels"),
     "labels of items": (Numbered([(image, 3) for image in IMAGES]), "perhaps labels"),
     "one image": (IMAGES[0], r"a single sample. Fix: .*data\[None\]"),
     "channels first": (np.zeros((2, 3, 4, 4)), "transpose it"),
-    "None": (lambda: iter([None]), "of the type NoneType"),
+    "None": (lambda: iter([None]), "has the type NoneType"),
     "no end": (lambda: repeat(IMAGES[0]), "perhaps no end. Fix: .*take"),
     "needs an argument": (lambda number: IMAGES, "it take no argument"),
     "cannot be read": (NeedsDetach(), "not an array .*detach"),
@@ -178,7 +178,7 @@ def test_tables():
     np.testing.assert_array_equal([first[0], second[0]], [[1, 0.5, 1], [2, 1.5, 0]])
     with pytest.raises(InputError, match="sample 1, input 'row': it holds nan"):
         read(frame.assign(b=[1, None]), row)
-    with pytest.raises(InputError, match=r"column that is not of numbers .*Fix: pass the columns"):
+    with pytest.raises(InputError, match=r"column that does not hold numbers .*Fix: pass the columns"):
         read(frame.assign(b=["x", "y"]), row)
     with pytest.raises(InputError, match=r"shape \(1, 2\), and the model reads \(3,\)"):
         read(frame[["a", "b"]], row)

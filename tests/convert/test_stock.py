@@ -71,7 +71,7 @@ def test_int8_inputs_and_outputs(model, images):
         (([],), {}, "holds no sample"),
         ((np.zeros((0, 8, 8, 3), np.float32),), {}, "at least 1"),
         (([np.zeros(3), np.zeros(3)],), {}, "the shape"),
-        (("images.npy",), {}, "of the type str"),
+        (("images.npy",), {}, "has the type str"),
     ],
 )
 def test_bad_arguments(model, arguments, options, message):

@@ -81,16 +81,16 @@ test("a link that holds none is refused", async () => {
   for (const spoil of spoiled) {
     const made = report();
     spoil(made);
-    assert.throws(() => check(made, SCHEMA), /not a whole report/, String(spoil));
-    await assert.rejects(fromHash(await toHash(made), SCHEMA), /not a whole report/);
+    assert.throws(() => check(made, SCHEMA), /not a complete report/, String(spoil));
+    await assert.rejects(fromHash(await toHash(made), SCHEMA), /not a complete report/);
   }
-  for (const other of [null, 5, [], "text"]) assert.throws(() => check(other, SCHEMA), /not a whole report/);
+  for (const other of [null, 5, [], "text"]) assert.throws(() => check(other, SCHEMA), /not a complete report/);
 });
 
 test("a report of another form says so, and so does one without layers", () => {
   const made = report();
   assert.deepEqual(fromText(JSON.stringify(made), SCHEMA), made);
-  assert.throws(() => fromText("not JSON", SCHEMA), /no report/);
+  assert.throws(() => fromText("not JSON", SCHEMA), /not a report/);
   made.schema = "bnn_lab.bench/1";
   assert.throws(() => fromText(JSON.stringify(made), SCHEMA), /form bnn_lab.bench\/1; this page reads/);
   assert.throws(() => check({ ...report(), layers: [] }, SCHEMA), /no layers/);

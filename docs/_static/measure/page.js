@@ -261,7 +261,7 @@ function takeFiles(site) {
     const [file] = event.dataTransfer?.files ?? [];
     if (!file || state.worker) return;
     try {
-      if (file.size > LARGEST) throw new Error("This file is no report: it is too large.");
+      if (file.size > LARGEST) throw new Error("This file is not a report: it is too large.");
       Object.assign(state, { report: fromText(await file.text(), site.schema), foreign: true });
       show(site);
       ui.status.textContent = "This is the report that you dropped. Measure to see your own device.";

@@ -107,7 +107,7 @@ export function fromText(content, schema) {
   try {
     report = JSON.parse(content);
   } catch {
-    throw new Error("This file is no report: it does not hold JSON.");
+    throw new Error("This file is not a report: it does not hold JSON.");
   }
   check(report, schema);
   return report;
@@ -131,6 +131,6 @@ export function check(report, schema) {
     text(report.time) &&
     Array.isArray(report.host?.flags) &&
     list(report.layers, layer);
-  if (!whole) throw new Error(`This is not a whole report of the form ${schema}.`);
+  if (!whole) throw new Error(`This is not a complete report of the form ${schema}.`);
   if (!report.layers.length) throw new Error("This report has no layers, which are what this page shows.");
 }

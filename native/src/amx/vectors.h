@@ -3,18 +3,9 @@
 #ifndef BNN_AMX_VECTORS_H_
 #define BNN_AMX_VECTORS_H_
 
-// GCC's header fills "undefined" vectors with themselves, and GCC up to 12 warns of that.
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
-#include <immintrin.h>
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic pop
-#endif
 #include <string.h>
 
+#include "../avx512vpopcntdq/intrinsics.h"
 #include "../avx512vpopcntdq/results.h"
 
 namespace {

@@ -13,19 +13,10 @@
  * Bitpacking: one compare yields 16 bits as a mask. The compare is x < 0 and not the raw sign
  * bit, because -0.0 is +1.
  */
-// GCC's header fills "undefined" vectors with themselves, and GCC up to 12 warns of that.
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
-#include <immintrin.h>
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC diagnostic pop
-#endif
 #include <string.h>
 
 #include "bnn/backend.h"
+#include "intrinsics.h"
 #include "results.h"
 #include "ternary.h"
 

@@ -163,20 +163,17 @@ void bmaxpool(const uint32_t* input, ptrdiff_t row_words, int32_t rows, int32_t 
   }
 }
 
-void ternary(const bnn_ternary_span* span) {
-  const bnn_ternary_span& s = *span;
+// add: sum, a byte of codes, and the first of the activations that belong to it, to the new sum.
+template <int kDepth, class Add>
+inline void multiply_codes(const bnn_ternary_span& s, const Add& add) {
   for (int32_t m = 0; m < s.samples; ++m) {
     for (int32_t c = 0; c < s.channels; ++c) {
       int32_t sum = -s.sums[m];
       const int8_t* x = s.input + m * s.input_step;
       const uint8_t* weights = s.weights + 4 * c;
       for (int32_t g = 0; g < s.groups; ++g) {
-        for (int i = 0; i < 4; ++i) {
-          const int32_t codes = weights[i];
-          sum += (codes & 3) * x[i] + (codes >> 2 & 3) * x[4 + i] + (codes >> 4 & 3) * x[8 + i] +
-                 (codes >> 6) * x[12 + i];
-        }
-        x += BNN_TERNARY_DEPTH;
+        for (int i = 0; i < 4; ++i) sum = add(sum, weights[i], x + i);
+        x += kDepth;
         weights += BNN_TERNARY_BYTES;
       }
       s.output[m * s.output_step + c] = sum;
@@ -184,27 +181,21 @@ void ternary(const bnn_ternary_span* span) {
   }
 }
 
+void ternary(const bnn_ternary_span* span) {
+  multiply_codes<BNN_TERNARY_DEPTH>(*span, [](int32_t sum, int32_t codes, const int8_t* x) {
+    return sum + (codes & 3) * x[0] + (codes >> 2 & 3) * x[4] + (codes >> 4 & 3) * x[8] +
+           (codes >> 6) * x[12];
+  });
+}
+
 void ternary_base3(const bnn_ternary_span* span) {
-  const bnn_ternary_span& s = *span;
-  for (int32_t m = 0; m < s.samples; ++m) {
-    for (int32_t c = 0; c < s.channels; ++c) {
-      int32_t sum = -s.sums[m];
-      const int8_t* x = s.input + m * s.input_step;
-      const uint8_t* weights = s.weights + 4 * c;
-      for (int32_t g = 0; g < s.groups; ++g) {
-        for (int i = 0; i < 4; ++i) {
-          uint32_t rest = weights[i];
-          for (int j = 0; j < 5; ++j) {
-            rest = (rest & 255) * 3;
-            sum += static_cast<int32_t>(rest >> 8) * x[4 * j + i];
-          }
-        }
-        x += BNN_BASE3_DEPTH;
-        weights += BNN_TERNARY_BYTES;
-      }
-      s.output[m * s.output_step + c] = sum;
+  multiply_codes<BNN_BASE3_DEPTH>(*span, [](int32_t sum, uint32_t rest, const int8_t* x) {
+    for (int j = 0; j < 5; ++j) {
+      rest = (rest & 255) * 3;
+      sum += static_cast<int32_t>(rest >> 8) * x[4 * j];
     }
-  }
+    return sum;
+  });
 }
 
 // The empty asm makes the value unknown, or the compiler would compute the loop beforehand.
