@@ -15,6 +15,7 @@ from bnn_lab.figures.controls_in_figure import FIRST, LAST, NONE, add_controls, 
 from bnn_lab.figures.drawing import Drawing
 from bnn_lab.figures.study_parts import (
     DEVICE,
+    FORM_COLOURS,
     LEGEND,
     MARGIN,
     PATTERNS,
@@ -29,7 +30,6 @@ from bnn_lab.tflite.forms import BINARY, FLOAT32, INT8
 if TYPE_CHECKING:
     import pandas as pd
 
-_FORMS = {FLOAT32: theme.VERMILION, INT8: theme.GREEN, BINARY: theme.BLUE}
 _DASHES = ("solid", "dash", "dot", "dashdot")
 
 
@@ -191,7 +191,7 @@ def draw_threads(frame: pd.DataFrame) -> Drawing:
                 error_y=interval(rows, column),
                 mode="lines+markers",
                 line={
-                    "color": _FORMS.get(kind, theme.TEXT),
+                    "color": FORM_COLOURS.get(kind, theme.TEXT),
                     "dash": _DASHES[names.index(name) % len(_DASHES)],
                 },
                 marker={"symbol": SYMBOLS[names.index(name) % len(SYMBOLS)], "size": 9},

@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bnn_lab.figures import theme
+from bnn_lab.tflite.forms import BINARY, FLOAT32, INT8
+
 if TYPE_CHECKING:
     import pandas as pd
 
 DEVICE = "device"
 LEGEND = {"orientation": "h", "x": 0, "xanchor": "left", "y": -0.2, "yanchor": "top"}
+FORM_COLOURS = {FLOAT32: theme.VERMILION, INT8: theme.GREEN, BINARY: theme.BLUE}
 MARGIN = {"l": 10, "r": 20, "t": 50, "b": 60}
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "star", "hexagon", "cross", "x")
 # Four colours, then the same with a pattern: more colours would not stay apart for everyone.

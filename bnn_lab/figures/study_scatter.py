@@ -17,6 +17,7 @@ from bnn_lab.figures.drawing import Drawing
 from bnn_lab.figures.point_labels import place_labels
 from bnn_lab.figures.study_parts import (
     DEVICE,
+    FORM_COLOURS,
     LEGEND,
     MARGIN,
     SYMBOLS,
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LATENCY, OVER_FLOAT, OVER_INT8 = "latency", "over float32", "over int8"
-_FORMS = {FLOAT32: theme.VERMILION, INT8: theme.GREEN, BINARY: theme.BLUE}
 _MOST_RATIO = 100.0
 _PAPER_MACS = 56**2 * 9 * 64**2 / 1e6  # of each of the paper's four convolutions
 
@@ -64,7 +64,7 @@ def draw_grid(frame: pd.DataFrame) -> Drawing:
     }
     looks = [symbols[kernel] for kernel in frame.kernel]
     sizes = [12 if paper else 8 for paper in frame.paper]
-    for form, colour in _FORMS.items():
+    for form, colour in FORM_COLOURS.items():
         column = {FLOAT32: "float_ms", INT8: "int8_ms", BINARY: "binary_ms"}[form]
         figure.add_scatter(
             **common,

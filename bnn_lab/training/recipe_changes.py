@@ -48,8 +48,8 @@ def change_recipe(recipe: Recipe, settings: Sequence[str]) -> tuple[Recipe, dict
         for part in path:
             if isinstance(table, list):
                 table = next(stage for stage in table if stage["name"] == part)
-            else:
-                table = table[part]
+            else:  # a table that another --set has replaced may lack its tables
+                table = table.setdefault(part, {})
             if isinstance(table, list):
                 continue
             if not isinstance(table, dict):

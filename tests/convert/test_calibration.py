@@ -178,7 +178,7 @@ def test_tables():
     np.testing.assert_array_equal([first[0], second[0]], [[1, 0.5, 1], [2, 1.5, 0]])
     with pytest.raises(InputError, match="sample 1, input 'row': it holds nan"):
         read(frame.assign(b=[1, None]), row)
-    with pytest.raises(InputError, match=r"column that does not hold numbers .*Fix: pass the columns"):
+    with pytest.raises(InputError, match=r"does not hold numbers .*Fix: pass the columns"):
         read(frame.assign(b=["x", "y"]), row)
     with pytest.raises(InputError, match=r"shape \(1, 2\), and the model reads \(3,\)"):
         read(frame[["a", "b"]], row)

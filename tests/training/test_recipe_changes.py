@@ -75,6 +75,20 @@ def test_bad_settings_are_refused(settings: list[str], words: str) -> None:
         change_recipe(load_recipe("bop-cifar10"), settings)
 
 
+def test_a_key_of_a_table_that_was_replaced() -> None:
+    """The new table may lack what the second setting goes into."""
+    recipe = load_recipe("real-to-binary-digits")
+    model = '{name = "real_to_binary"}'
+    changed, _ = change_recipe(recipe, [f"model={model}", "model.options.filters=8"])
+    assert changed.model.options == {"filters": 8}
+    settings = [f"stages.tanh.model={model}", "stages.tanh.model.options.filters=8"]
+    changed, _ = change_recipe(recipe, settings)
+    assert changed.stages[1].model is not None
+    assert changed.stages[1].model.options == {"filters": 8}
+    with pytest.raises(InputError, match="gamma"):
+        change_recipe(load_recipe("bop-cifar10"), ['binary={optimizer="bop"}', "gamma.start=1e-3"])
+
+
 def test_points_of_a_sweep_have_folders_of_their_own() -> None:
     assert folder_name("digits", {}) == "digits"
     assert folder_name("x", {"b": 1e-3, "a.c": "p/q r"}) == "x,a.c=p_q_r,b=0.001"
