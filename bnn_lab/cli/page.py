@@ -53,10 +53,10 @@ def write_page(reports: Sequence[Report], path: Path, studies: Sequence[Study] =
         studies: from `merge_studies`.
 
     Raises:
-        InputError: there are no reports, or the file cannot be written.
+        InputError: there are no reports or studies, or the file cannot be written.
     """
     if not reports and not studies:
-        raise InputError("write_page: there are no reports.")
+        raise InputError("write_page: there are no reports or studies. Fix: pass one")
     embed = _Embedder()
 
     def draw(what: str, entries: Any) -> Fragment | None:

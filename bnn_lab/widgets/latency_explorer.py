@@ -42,7 +42,8 @@ class LatencyExplorer(Explorer[LatencyState]):
         drop: `FileDrop` for more reports.
 
     Raises:
-        InputError: a file that is named is not a report; see `collect`.
+        InputError: a file that is named is not a report, see `collect`; or files and reports are
+            both given.
     """
 
     def __init__(
@@ -51,7 +52,12 @@ class LatencyExplorer(Explorer[LatencyState]):
         name: str = "latency",
         reports: Sequence[Report] | None = None,
     ) -> None:
-        found = collect(files) if files else gathered(list(reports or example_reports()))
+        if files and reports is not None:
+            raise InputError("LatencyExplorer: files and reports exclude each other. Fix: pass one")
+        if files:
+            found = collect(files)
+        else:
+            found = gathered(example_reports() if reports is None else list(reports))
         self._given = found.reports
         self._left_out = dict(found.left_out)
         self._remarks = found.remarks
@@ -99,7 +105,7 @@ class LatencyExplorer(Explorer[LatencyState]):
         self.children = [*shown, self.pick, self.ops, self.ops_words, self.drop]
 
     def add(self, name: str, content: bytes) -> None:
-        """Show another report, too; what is not one is named below the figure.
+        """Show another report as well; a file that is not one is named below the figure.
 
         Args:
             name: of the file.

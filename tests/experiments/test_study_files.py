@@ -194,7 +194,7 @@ def test_reports_have_what_four_studies_draw() -> None:
     with pytest.raises(InputError, match="reports hold macs"):
         study_frame("padding", [REPORT])
     bare = msgspec.structs.replace(REPORT, models=[])
-    with pytest.raises(InputError, match="none of 1 reports holds what accuracy needs"):
+    with pytest.raises(InputError, match="no report with what accuracy needs"):
         study_frame("accuracy", [bare])
 
 

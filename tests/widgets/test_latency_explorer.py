@@ -97,6 +97,14 @@ def test_wrong_files(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text("{}")
     with pytest.raises(InputError, match="not a benchmark report"):
         LatencyExplorer(tmp_path / "x.json")
+    with pytest.raises(InputError, match="exclude each other"):
+        LatencyExplorer(tmp_path / "x.json", reports=[])
+
+
+def test_no_reports_are_not_replaced_by_the_example() -> None:
+    empty = LatencyExplorer(name="", reports=[])
+    assert empty.reports == [] and empty.devices.options == ()
+    assert "No model was measured" in empty.words.value and empty.errors.outputs == ()
 
 
 def test_dropped_reports_join_and_what_is_none_is_named(shown: LatencyExplorer) -> None:

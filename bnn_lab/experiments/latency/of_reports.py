@@ -33,15 +33,17 @@ def study_frame(name: str, reports: Sequence[Report]) -> pd.DataFrame:
         The columns that its figure needs.
 
     Raises:
-        InputError: reports do not hold what this study measures, or none of these does.
+        InputError: reports never hold what this study measures, or none of these does.
     """
     if name not in FROM_REPORTS:
         known = ", ".join(FROM_REPORTS)
-        raise InputError(f"study_frame: reports hold {known}, not {name!r}. Fix: measure the study")
+        raise InputError(
+            f"study_frame: reports hold {known}, not {name!r}. Fix: bnn-lab bench study"
+        )
     rows = [row | {"device": r.device} for r in reports for row in FROM_REPORTS[name](r)]
     if not rows:
         raise InputError(
-            f"none of {len(reports)} reports holds what {name} needs. Fix: bnn-lab bench suite"
+            f"there is no report with what {name} needs. Fix: measure with bnn-lab bench suite"
         )
     return to_frame(rows)
 
