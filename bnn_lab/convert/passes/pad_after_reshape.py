@@ -1,4 +1,4 @@
-"""Padding a sequence moves behind the reshape that makes an image of it.
+"""Padding a sequence moves after the reshape that makes an image of it.
 
     x (1, L, C) -> tfl.pad -> tfl.reshape (1, 1, L', C)
 =>
@@ -32,7 +32,7 @@ class PadAfterReshape(Pass):
     """PAD, RESHAPE with new axes of size 1 => RESHAPE, PAD."""
 
     name = "pad_after_reshape"
-    summary = "padding of binary values moves behind a reshape that only adds axes of size 1"
+    summary = "padding of binary values moves after a reshape that only adds axes of size 1"
     needs = (Fact.BINARY_KNOWN, Fact.ALL_READ)
     gives = (Fact.PADDING_IN_FRONT,)
 

@@ -1,4 +1,4 @@
-"""Max-pooling moves behind the sign, where it works on bits.
+"""Max-pooling moves after the sign, where it works on bits.
 
     x -> tfl.max_pool_2d -> lq.Quantize
 =>
@@ -29,7 +29,7 @@ class QuantizeBeforePool(Pass):
     """MAX_POOL_2D, Quantize => Quantize, BMaxPool2d."""
 
     name = "quantize_before_pool"
-    summary = "max-pooling in front of lq.Quantize becomes lq.BMaxPool2d behind it"
+    summary = "max-pooling in front of lq.Quantize becomes lq.BMaxPool2d after it"
     needs = (Fact.ALL_READ, Fact.CONVS_ARE_BINARY, Fact.SCALES_JOINED)
     gives = (Fact.QUANTIZES_MOVED,)
 

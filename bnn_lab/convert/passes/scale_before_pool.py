@@ -62,7 +62,7 @@ class ScaleBeforePool(Pass):
                 count = int(np.sum(factor < 0))
                 return Refusal(
                     f"{count} of its channels have a negative scale, under which the maximum "
-                    "becomes a minimum; it stays a float op behind the pooling",
+                    "becomes a minimum; it stays a float op after the pooling",
                     "put BatchNormalization before the pooling, or use scale=False",
                 )
             if not np.all(np.isfinite(factor)):

@@ -165,7 +165,7 @@ def _pattern(last: Operation, dense: Any) -> _Match | Refusal:
     after: Any = last
     activation = None if after.activation == "none" else after.activation
     if activation is not None and activation not in MNEMONICS:
-        return Refusal(f"the activation {activation} behind it has no op of its own")
+        return Refusal(f"the activation {activation} after it has no op of its own")
     return _Match(source, name_of(dense.operands[1]), trits, scale, activation)
 
 
