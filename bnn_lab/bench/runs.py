@@ -176,8 +176,8 @@ def find_files(
     Args:
         model: a path if there is such a file or it ends in .tflite; a folder with binary.tflite
             and maybe float32.tflite and int8.tflite; else a network's name.
-        float_file: the same network as float32 TFLite; only with a path.
-        int8_file: the same network as int8 TFLite; only with a path.
+        float_file: the same network as float32 TFLite; only with a file.
+        int8_file: the same network as int8 TFLite; only with a file.
         kinds: kinds of files that a network's name stands for.
 
     Returns:
@@ -186,13 +186,19 @@ def find_files(
 
     Raises:
         ModelFileError: a file cannot be read.
-        InputError: there is no such network.
+        InputError: there is no such network, or `float_file` or `int8_file` is given with a folder
+            or a network's name, which have their own.
     """
     path = Path(model)
     if model.endswith(".tflite") or path.is_file():
         given = {BINARY: path, FLOAT32: float_file, INT8: int8_file}
         found = path.stem, {k: _read(file) for k, file in given.items() if file is not None}
         return lambda progress: found
+    if float_file is not None or int8_file is not None:
+        raise InputError(
+            f"--float and --int8 go with a .tflite file, and {model!r} is not one: a folder or a "
+            "network's name has its own float32 and int8 files. Fix: leave them out"
+        )
     if (path / file_name(BINARY)).is_file():
         folder = {kind: path / file_name(kind) for kind in KINDS}
         found = path.name, {k: _read(file) for k, file in folder.items() if file.is_file()}

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from bnn_lab.cli.terminal import say
-from bnn_lab.errors import BnnLabError
+from bnn_lab.errors import BnnLabError, InputError
 
 
 class App(enum.StrEnum):
@@ -47,6 +47,11 @@ def lessons_command(
         raise BnnLabError(
             f'{module} is not installed. Fix: pip install "bnn-lab[train,notebooks]", or write the '
             "lessons only: --app none"
+        )
+    if module is None and options:
+        raise InputError(
+            f"{' '.join(options)}: --app none starts no Jupyter, which these options are for. Fix: "
+            "leave them out"
         )
     copies = write_lessons(folder, force=force)
     trust(copies.folder / name for name in (*copies.new, *copies.updated, *copies.moved))

@@ -80,7 +80,8 @@ def train_command(
     cited = cited_training(chosen.name)
     if cited is not None:
         _compare(cited, folder, smoke=smoke, changed=bool(changed))
-    say(f"results: {folder}   logs: tensorboard --logdir {folder / 'tb'}")
+    # TensorBoard looks for logs in all folders below: each stage has its own.
+    say(f"results: {folder}   logs: tensorboard --logdir {folder}")
 
 
 def _list_recipes() -> None:
@@ -104,8 +105,9 @@ def _compare(cited: CitedTraining, folder: Path, *, smoke: bool, changed: bool) 
     from bnn_lab.training.recipe_run import HISTORY
 
     last = json.loads((folder / HISTORY).read_text())[-1]
+    stage = f" of the stage {last['stage']}" if "stage" in last else ""
     say(
-        f"test accuracy here: {last['val_accuracy']:.1%} after {last['epoch']} epochs; "
+        f"test accuracy here: {last['val_accuracy']:.1%} after {last['epoch']} epochs{stage}; "
         f"cited: {cited.top1} % ({cited.network} on {cited.data}; {cited.source})"
     )
     if smoke:

@@ -81,13 +81,17 @@ def test_suite_is_kernels_and_models(
     assert [entry.name for entry in report.models] == ["tiny"]
 
 
-def test_wrong_models(tmp_path: Path) -> None:
+def test_wrong_models(model_folder: Path, tmp_path: Path) -> None:
     result = invoke("model", tmp_path / "missing.tflite", "--force")
     assert isinstance(result.exception, ModelFileError)
     assert "cannot read" in str(result.exception)
     result = invoke("model", "quicknet-nano", "--force")
     assert isinstance(result.exception, InputError)
     assert "no network 'quicknet-nano'" in str(result.exception)
+    for model in ("quicknet-small", model_folder):
+        result = invoke("model", model, "--int8", tmp_path / "int8.tflite", "--force")
+        assert isinstance(result.exception, InputError)
+        assert "--float and --int8 go with a .tflite file" in str(result.exception)
 
 
 def test_names_of_many_models() -> None:

@@ -54,6 +54,13 @@ def test_what_a_learner_changed_is_kept(tmp_path: Path, capsys) -> None:
     assert f"kept, because you changed them: {NAMES[2]}" in shown
 
 
+def test_options_that_no_jupyter_would_read_are_refused(tmp_path: Path, capsys) -> None:
+    with pytest.raises(SystemExit):
+        main(["lessons", str(tmp_path / "new"), "--app", "none", "--", "--port=8890"])
+    assert "--app none starts no Jupyter" in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "new").exists()
+
+
 def test_another_file_of_the_same_name_is_kept(tmp_path: Path) -> None:
     (tmp_path / START).write_bytes(CHANGED)
     assert write_lessons(tmp_path).kept == [START]

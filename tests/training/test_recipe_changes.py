@@ -103,7 +103,7 @@ def test_the_command_changes_records_and_cites(tmp_path, capsys, monkeypatch) ->
     assert stop.value.code == 0, printed
     assert "changed: binary.gamma = 0.001" in printed
     assert "test accuracy here: " in printed and "cited: 91.3 % (BinaryNet on CIFAR-10" in printed
-    assert "synthetic images" in printed
+    assert "synthetic images" in printed and "--logdir runs/bop-cifar10-smoke" in printed
     (folder,) = (tmp_path / "runs").iterdir()
     assert folder.name.startswith("bop-cifar10-smoke,binary.gamma=0.001,model.options.filters=")
     settings = json.loads((folder / "settings.json").read_text())
