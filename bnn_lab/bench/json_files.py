@@ -8,6 +8,7 @@ import msgspec
 
 from bnn_lab._files import parse_json
 from bnn_lab.errors import InputError
+from bnn_lab.measure.host import Host
 
 _Kind = TypeVar("_Kind")
 
@@ -67,3 +68,20 @@ def _unreadable(
     return InputError(
         f"{name} is not a {what} of this version ({wanted}), but {schema!r}. Fix: {fix}"
     )
+
+
+def refuse_emulated(host: Host, name: str) -> None:
+    """Refuse measurements of an emulated CPU.
+
+    Args:
+        host: that they were made on.
+        name: what to call the file in an error.
+
+    Raises:
+        InputError: it is emulated.
+    """
+    if host.emulated:
+        raise InputError(
+            f"{name} was measured on an emulated CPU ({host.emulated}); its times are not those of "
+            "a device. Fix: measure on the device itself"
+        )

@@ -93,7 +93,10 @@ class Remote:
         )
         parts = text.split(f"\n{mark}\n")
         if len(parts) < 3:
-            raise RemoteError(f"{self.target} sent no report: {_tail(text)}")
+            raise RemoteError(
+                f"{self.target} sent no report. Fix: run the command there by hand. Its output "
+                f"ends with: {_tail(text)}"
+            )
         return parts[1].encode()
 
     def _run(self, command: str, content: bytes) -> bytes:

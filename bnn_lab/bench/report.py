@@ -19,7 +19,7 @@ from msgspec import Meta
 
 from bnn_lab import __version__, kernels
 from bnn_lab._files import write_whole
-from bnn_lab.bench.json_files import decode
+from bnn_lab.bench.json_files import decode, refuse_emulated
 from bnn_lab.bench.labels import check_label, default_label, distinct_labels, identity
 from bnn_lab.errors import InputError
 from bnn_lab.measure.host import Host, real_host
@@ -249,11 +249,7 @@ def check_report(content: bytes, name: str) -> Report:
     """
     fix = "measure again with bnn-lab bench ... --json FILE"
     report = decode(content, Report, SCHEMA, name, "benchmark report", fix)
-    if report.host.emulated:
-        raise InputError(
-            f"{name} was measured on an emulated CPU ({report.host.emulated}); its times are not "
-            "those of a device"
-        )
+    refuse_emulated(report.host, name)
     return report
 
 

@@ -266,7 +266,10 @@ def _parts(sample: Any, inputs: Sequence[ModelInput], number: int) -> list[NDArr
     if isinstance(sample, Mapping):
         missing = [entry.name for entry in inputs if entry.name not in sample]
         if missing:
-            raise InputError(f"calibration sample {number} lacks the input '{missing[0]}'")
+            raise InputError(
+                f"calibration sample {number} lacks the input '{missing[0]}'. Fix: give each of "
+                f"{', '.join(entry.name for entry in inputs)}"
+            )
         return [_as_array(sample[entry.name]) for entry in inputs]
     if isinstance(sample, list | tuple) and all(_is_array(part) for part in sample):
         parts = list(sample)
@@ -307,7 +310,8 @@ def _split(
     rows = [_batched(part, entry, number) for part, entry in zip(parts, inputs, strict=True)]
     if len({len(row) for row in rows}) != 1:
         raise InputError(
-            f"calibration sample {number} has batches of {[len(row) for row in rows]}, which differ"
+            f"calibration sample {number} has batches of {[len(row) for row in rows]}, which "
+            "differ. Fix: give each input as many samples"
         )
     for index in range(len(rows[0])):
         yield [row[index : index + 1] for row in rows]
@@ -339,7 +343,7 @@ def _batched(part: NDArray, entry: ModelInput, number: int) -> NDArray:
             "the numbers that the model will be given later, not scaled ones"
         )
     if cast.dtype.kind == "f" and not np.isfinite(cast).all():
-        raise InputError(f"{where}: it holds a number too large for {entry.dtype}")
+        raise InputError(f"{where}: it holds a number too large for {entry.dtype}. Fix: scale it")
     return cast
 
 

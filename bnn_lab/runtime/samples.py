@@ -100,7 +100,7 @@ class ModelEnd:
         if shape[0] % self.batch:
             raise InputError(
                 f"{what}: the model's batch size is {self.batch}, which does not divide "
-                f"{shape[0]} samples"
+                f"{shape[0]} samples; pass a multiple of it"
             )
 
     def _fits(self, shape: tuple[int, ...]) -> bool:
@@ -149,7 +149,7 @@ def as_list(x: Any, inputs: Sequence[ModelEnd]) -> list[Any]:
         if set(x) != set(names):
             raise InputError(
                 f"predict: the model's inputs are {_listed(names)}, but the data is for "
-                f"{_listed(x)}"
+                f"{_listed(x)}; use the model's names"
             )
         return [x[name] for name in names]
     arrays = [x] if isinstance(x, np.ndarray | np.generic) else list(x)
@@ -182,7 +182,7 @@ def runs_of(x: Any, inputs: Sequence[ModelEnd]) -> tuple[int, Iterator[list[NDAr
         if count not in (None, total):
             raise InputError(
                 f"predict: input {end.name!r} has a different number of samples than the first "
-                "input"
+                "input; pass as many samples for each"
             )
     pairs = list(zip(inputs, arrays, strict=True))
     return total, ([end.part(array, run) for end, array in pairs] for run in range(total))

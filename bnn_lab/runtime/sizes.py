@@ -84,6 +84,6 @@ def _shape(end: ModelEnd, shape: Any) -> tuple[int, ...]:
         # Of convolutions on plain kernels LiteRT does not check it.
         raise InputError(
             f"Interpreter: resize of input {end.name!r} to {tuple(shape)} changes its "
-            f"{end.shape[-1]} channels, for which the weights are made"
+            f"{end.shape[-1]} channels, for which the weights are made; keep them"
         )
     return tuple(int(size) for size in shape)

@@ -16,7 +16,7 @@ from msgspec import Meta
 from bnn_lab import __version__
 from bnn_lab._files import write_whole
 from bnn_lab._pandas import to_frame
-from bnn_lab.bench.json_files import decode
+from bnn_lab.bench.json_files import decode, refuse_emulated
 from bnn_lab.bench.labels import check_label, default_label, distinct_labels, identity
 from bnn_lab.errors import InputError
 from bnn_lab.experiments.latency import STUDIES, Study
@@ -119,11 +119,7 @@ def check_study(content: bytes, name: str) -> Study:
             f"{name}: there is no study {file.name!r}. Fix: use a file of one of "
             f"{', '.join(STUDIES)}"
         )
-    if file.host.emulated:
-        raise InputError(
-            f"{name} was measured on an emulated CPU ({file.host.emulated}); its times are not "
-            "those of a device"
-        )
+    refuse_emulated(file.host, name)
     _check_rows(file, name)
     return file.study()
 
