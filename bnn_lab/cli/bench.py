@@ -77,7 +77,7 @@ def merge_command(
 
 @app.command("schema")
 def schema_command(
-    study: Annotated[bool, typer.Option("--study", help="Of studies.")] = False,
+    study: Annotated[bool, typer.Option("--study", help="Of studies, not of reports.")] = False,
 ) -> None:
     """Print the JSON Schema of reports, or of studies."""
     from bnn_lab.bench.report import report_schema

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bnn_lab.cli.terminal import console
+from bnn_lab.errors import InputError
 
 if TYPE_CHECKING:
     from bnn_lab.bench.report import Report
 
+COMMAND = "bnn-lab"  # there, unless --ssh-command says otherwise
 # Options that are used here, not there.
 _HERE = {"json_file", "html_file", "model", "float_file", "int8_file"}
+
+
+def refuse_without_ssh(options: Sequence[str] | None, command: str) -> None:
+    """Refuse `--ssh-option` and `--ssh-command` of a command that runs here.
+
+    Raises:
+        InputError: one of them is given.
+    """
+    if options or command != COMMAND:
+        raise InputError(
+            "--ssh-option and --ssh-command go with --ssh. Fix: name the machine with --ssh, or "
+            "leave them out"
+        )
 
 
 def measure_there(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from bnn_lab.cli.bench_remote import measure_there
+from bnn_lab.cli.bench_remote import COMMAND, measure_there, refuse_without_ssh
 from bnn_lab.cli.terminal import console, say, say_noise, written
 from bnn_lab.errors import InputError
 
@@ -62,13 +62,14 @@ def kernels_command(
     force: Force = False,
     ssh: Ssh = None,
     ssh_option: SshOption = None,
-    ssh_command: SshCommand = "bnn-lab",
+    ssh_command: SshCommand = COMMAND,
 ) -> None:
     """Binary convolutions on each backend, beside LCE, float32 and int8 TFLite."""
     from bnn_lab.bench import runs
 
     if ssh is not None:
         return finish(measure_there(context), json_file, html_file, name)
+    refuse_without_ssh(ssh_option, ssh_command)
     counts = threads or [1]
     watch = _start(counts, pin, force, name)
     with _progress(console(), runs.kernel_steps(counts)) as advance:
@@ -97,7 +98,7 @@ def model_command(
     force: Force = False,
     ssh: Ssh = None,
     ssh_option: SshOption = None,
-    ssh_command: SshCommand = "bnn-lab",
+    ssh_command: SshCommand = COMMAND,
 ) -> None:
     """A model on each backend, fused and not, beside LCE, float32 and int8 TFLite.
 
@@ -109,6 +110,7 @@ def model_command(
     if ssh is not None:
         report = measure_there(context, [model], float_file=float_file, int8_file=int8_file)
         return finish(report, json_file, html_file, name)
+    refuse_without_ssh(ssh_option, ssh_command)
     counts = threads or ([1] if pin is not None else runs.default_threads())
     find = runs.find_files(model, float_file=float_file, int8_file=int8_file)
     watch = _start(counts, pin, force, name)
@@ -141,7 +143,7 @@ def suite_command(
     force: Force = False,
     ssh: Ssh = None,
     ssh_option: SshOption = None,
-    ssh_command: SshCommand = "bnn-lab",
+    ssh_command: SshCommand = COMMAND,
 ) -> None:
     """Layers and models beside their baselines, in one report (a few minutes)."""
     from bnn_lab.bench import runs
@@ -149,6 +151,7 @@ def suite_command(
     if ssh is not None:
         report = measure_there(context, runs.expand_models(model))
         return finish(report, json_file, html_file, name)
+    refuse_without_ssh(ssh_option, ssh_command)
     counts = threads or ([1] if pin is not None else runs.default_threads())
     finds = [runs.find_files(entry) for entry in runs.expand_models(model)]
     watch = _start(counts, pin, force, name)

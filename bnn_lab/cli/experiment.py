@@ -23,7 +23,7 @@ def experiment_command(
         ),
     ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Few short runs, in seconds; worth little.")
+        bool, typer.Option("--quick", help="A few short runs, taking seconds; they prove little.")
     ] = False,
     folder: Annotated[
         Path, typer.Option(help="Keeps each run's result; a second command does what is missing.")

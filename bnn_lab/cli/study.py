@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from bnn_lab.cli.bench_remote import COMMAND, refuse_without_ssh
 from bnn_lab.cli.bench_run import Force, Ssh, SshCommand, SshOption
 from bnn_lab.cli.terminal import console, list_questions, say, say_noise, write_file, written
 
@@ -18,7 +19,9 @@ def study_command(
     seconds: Annotated[
         float, typer.Option(min=1, help="Time budget of the measurement, without conversion.")
     ] = 120,
-    quick: Annotated[bool, typer.Option("--quick", help="Few small cases, in seconds.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A few small cases, taking seconds.")
+    ] = False,
     html_file: Annotated[
         Path | None, typer.Option("--html", help="Write figure and table to this page.")
     ] = None,
@@ -33,7 +36,7 @@ def study_command(
     force: Force = False,
     ssh: Ssh = None,
     ssh_option: SshOption = None,
-    ssh_command: SshCommand = "bnn-lab",
+    ssh_command: SshCommand = COMMAND,
 ) -> None:
     """Answer one question about speed by measuring: table, figure and finding."""
     from bnn_lab.bench.remote import Remote
@@ -45,6 +48,8 @@ def study_command(
     if name is None:
         list_questions("study", {key: entry.question for key, entry in STUDIES.items()})
         return
+    if ssh is None:
+        refuse_without_ssh(ssh_option, ssh_command)
     with console().status("") as status:
         if ssh is not None:
             remote = Remote(ssh, ssh_option or (), ssh_command)

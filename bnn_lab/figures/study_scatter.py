@@ -86,7 +86,7 @@ def draw_grid(frame: pd.DataFrame) -> Drawing:
             hovertemplate="%{y:.3g} times faster<br>%{text}<br>%{x:.4g} million MACs"
             "<extra></extra>",
         )
-        _add_cited(figure, frame, show, form)
+        _add_cited(figure, show, form)
     times = [*frame.float_ms, *frame.int8_ms, *frame.binary_ms]
     figure.update_layout(
         **theme.layout("Convolutions: latency over MACs", showlegend=True),
@@ -249,7 +249,7 @@ def draw_pareto(frame: pd.DataFrame) -> Drawing:
     )
 
 
-def _add_cited(figure: go.Figure, frame: pd.DataFrame, show: str, form: str) -> None:
+def _add_cited(figure: go.Figure, show: str, form: str) -> None:
     """What the paper reports of its convolutions, hollow and grey."""
     (cited,) = (entry for entry in cited_speedups() if entry.over == form)
     low = cited.high if cited.low is None else cited.low

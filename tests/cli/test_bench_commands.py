@@ -94,6 +94,14 @@ def test_wrong_models(model_folder: Path, tmp_path: Path) -> None:
         assert "--float and --int8 go with a .tflite file" in str(result.exception)
 
 
+def test_options_of_a_connection_need_one(model_folder: Path) -> None:
+    for words in (["kernels"], ["model", model_folder], ["suite"], ["study", "padding"]):
+        for more in (["--ssh-option", "Port=2222"], ["--ssh-command", "/opt/bnn-lab"]):
+            result = invoke(*words, *more)
+            assert isinstance(result.exception, InputError)
+            assert "go with --ssh" in str(result.exception)
+
+
 def test_names_of_many_models() -> None:
     assert runs.expand_models(None) == list(runs.SUITE)
     assert runs.expand_models(["published", "quicknet"]) == list(runs.PUBLISHED)

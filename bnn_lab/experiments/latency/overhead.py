@@ -191,7 +191,7 @@ def finding(frame: pd.DataFrame, run: Run) -> str:
         f"Float ops take {span(floor, 0)} % of the networks' time. Beyond them the networks take "
         f"{span(frame.ratio, 2)} times as long as their binary convolutions alone, and "
         f"{span(frame.ratio_best_rate, 2)} times as long as their multiply-accumulates would at "
-        "the best rate that one of these convolutions reaches alone."
+        f"the best rate that one of these convolutions reaches alone.{run.left_out()}"
     )
 
 

@@ -75,5 +75,5 @@ def finding(frame: pd.DataFrame, run: Run) -> str:
         last = f"{fused} not measurably less than as ops of their own."
     return (
         "Without shortcuts a convolution's floats have one reader, the next sign, and need not be "
-        f"written. {' '.join(sentences)} {last}"
+        f"written. {' '.join(sentences)} {last}{run.left_out()}"
     )
