@@ -41,7 +41,7 @@ _COMMENT = re.compile(r"^[ \t]*(?://.*|/\*\*(?:.|\n)*?\*/[ \t]*)\n", re.MULTILIN
 
 
 def es_module(name: str) -> str:
-    """An explorable as one ES module with anywidget's ``export default {render}``.
+    """An explorable as one ES module with anywidget's ``export default {initialize, render}``.
 
     Args:
         name: name of the file ``js/<name>.js``.
@@ -55,8 +55,8 @@ def es_module(name: str) -> str:
     entry = f"{name}.js"
     return (
         f"const {_REGISTRY} = {{}};\n{_joined(order(entry))}"
-        f"const {{ render }} = {_REGISTRY}[{json.dumps(entry)}].default;\n"
-        "export default { render };\n"
+        f"const {{ initialize, render }} = {_REGISTRY}[{json.dumps(entry)}].default;\n"
+        "export default { initialize, render };\n"
     )
 
 

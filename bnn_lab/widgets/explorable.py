@@ -20,6 +20,7 @@ from bnn_lab._files import write_whole
 from bnn_lab.errors import InputError
 from bnn_lab.widgets import bundle, render
 from bnn_lab.widgets.base import STATIC
+from bnn_lab.widgets.heard import Heard
 
 MIME = "application/vnd.bnn-lab.explorable+json"
 _INVITATION = (
@@ -53,7 +54,7 @@ class _FromSchema(type(anywidget.AnyWidget)):  # type: ignore[misc]
         super().__init__(name, bases, namespace)
 
 
-class Explorable(anywidget.AnyWidget, metaclass=_FromSchema):
+class Explorable(Heard, metaclass=_FromSchema):
     """One explorable; a subclass names its module: ``class Bop(Explorable, module="bop")``.
 
     A value may be set at any time, ``explorable.drift = 0.3``, and the page follows. What a reader
@@ -82,10 +83,13 @@ class Explorable(anywidget.AnyWidget, metaclass=_FromSchema):
                     f"{type(self).__name__}({field}=...): there is no such setting. Fix: use one "
                     f"of {', '.join(fields)}."
                 )
-        # Through the traits, which check them; as they are then, the page may compare them.
-        super().__init__(**start)
-        self._name = name or self.schema["name"]
+        super().__init__(_name=name or self.schema["name"], **start)
+
+    def open(self) -> None:
+        """Tell the page of it; the traits have checked and stored all values by now."""
+        # Before the page hears of it, as a later message could come after the first drawing.
         self._start = self.state
+        super().open()
 
     @property
     def state(self) -> dict[str, Any]:

@@ -60,4 +60,6 @@ function render({ model, el }) {
   return () => model.off("change:note", draw);
 }
 
-export default { render };
+const initialize = ({ model }) => void keepHeard(model);
+
+export default { initialize, render };

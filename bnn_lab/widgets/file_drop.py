@@ -6,11 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import traitlets
 
+from bnn_lab.widgets.heard import Heard, heard_script
 
-class FileDrop(anywidget.AnyWidget):
+
+class FileDrop(Heard):
     """Files that are dropped on it, or chosen after a click, arrive here.
 
     Args:
@@ -23,7 +24,7 @@ class FileDrop(anywidget.AnyWidget):
         note: what is shown behind the title.
     """
 
-    _esm = Path(__file__).with_name("file_drop.js")
+    _esm = heard_script() + Path(__file__).with_name("file_drop.js").read_text(encoding="utf-8")
     title = traitlets.Unicode().tag(sync=True)
     most = traitlets.Int().tag(sync=True)
     note = traitlets.Unicode().tag(sync=True)

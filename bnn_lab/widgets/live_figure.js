@@ -84,4 +84,6 @@ function render({ model, el }) {
   return () => view.abort();
 }
 
-export default { render };
+const initialize = ({ model }) => void keepHeard(model);
+
+export default { initialize, render };

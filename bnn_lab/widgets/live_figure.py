@@ -25,6 +25,7 @@ import traitlets
 
 from bnn_lab.figures.drawing import Drawing
 from bnn_lab.figures.still import still
+from bnn_lab.widgets.heard import Heard, heard_script
 
 Click = Callable[[int, int], None]
 
@@ -41,7 +42,7 @@ def live_plot() -> str:
     return _text("live_plot.js").replace("\nexport function ", "\nfunction ")
 
 
-class LiveFigure(anywidget.AnyWidget):
+class LiveFigure(Heard):
     """A figure that is shown, and shown anew when `show` gets another one.
 
     Args:
@@ -51,7 +52,7 @@ class LiveFigure(anywidget.AnyWidget):
         content: the figure as plotly's JSON text, as the browser gets it.
     """
 
-    _esm = _text("live_figure.js")
+    _esm = heard_script() + _text("live_figure.js")
     _plotly = traitlets.Any().tag(sync=True, **ipywidgets.widget_serialization)
     _still = traitlets.Unicode().tag(sync=True)
     content = traitlets.Unicode().tag(sync=True)
@@ -95,7 +96,7 @@ class StudyFigure(LiveFigure):
             `bnn_lab.figures.controls_in_figure`.
     """
 
-    _esm = live_plot() + _text("live_figure.js")
+    _esm = heard_script() + live_plot() + _text("live_figure.js")
 
     def __init__(self, drawing: Drawing) -> None:
         super().__init__(drawing.figure)

@@ -123,7 +123,7 @@ def _shoot(page: Any, scroller: str, stem: Path, columns: int) -> None:
         moved = page.evaluate(
             f"""() => {{
               const box = {scroller}, before = box.scrollTop;
-              box.scrollTop += box.clientHeight - {OVERLAP};
+              box.scrollBy({{ top: box.clientHeight - {OVERLAP}, behavior: 'instant' }});
               return box.scrollTop > before + 1;
             }}"""
         )

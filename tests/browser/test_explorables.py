@@ -217,3 +217,41 @@ def test_window_theme_and_keys(run: Callable[..., Any]) -> None:
     assert page.evaluate(cell) == active
     assert len(notebook.cells()) == 2
     assert notebook.page_errors == []
+
+
+@pytest.mark.parametrize("frontend", FRONTENDS)
+def test_a_script_that_loads_late_hears_python(
+    open_notebook: Callable[[str, str], Any], write_notebook: Callable[..., str], frontend: str
+) -> None:
+    """Anywidget drops all messages to a widget that takes more than two seconds to load."""
+    first = """
+import plotly.graph_objects as go
+from bnn_lab.widgets.live_figure import LiveFigure
+figure = LiveFigure(go.Figure(go.Bar(y=[1]), {"title": {"text": "one"}}))
+ball = BallAndLamp()
+guess = Prediction("How many?", at=0.5)
+"""
+    second = "ball.drift = 0.25\nguess.reveal(30)\n"
+    second += 'figure.show(go.Figure(go.Bar(y=[2]), {"title": {"text": "two"}}))'
+    name = write_notebook(
+        f"late_{frontend}.ipynb", IMPORT + first, "ball", "guess", "figure", second, "ball.step = 7"
+    )
+    notebook = open_notebook(name, frontend)
+    page = notebook.page
+    # Its two seconds are over before any script can have loaded.
+    page.evaluate(
+        """() => {
+          const timeout = AbortSignal.timeout.bind(AbortSignal);
+          AbortSignal.timeout = (ms) => timeout(ms === 2000 ? 0 : ms);
+        }"""
+    )
+    notebook.run_all()
+    found = explorables(page, 2)
+    found["ball-and-lamp"].wait_until("it.state.drift === 0.25 && it.state.step === 7")
+    found["predict-how-many"].wait_until("it.state.truth === 30")
+    page.locator(".bnn-lab-plot .gtitle", has_text="two").wait_for()
+    # And from now on, in both directions.
+    notebook.run_cell("ball.step = 7")
+    found["ball-and-lamp"].drag("ball", 0, -40)
+    initial = found["ball-and-lamp"].get("state.initial")
+    found["ball-and-lamp"].wait_until(f"it.model.get('initial') === {initial}")

@@ -80,7 +80,7 @@ def test_the_page_gets_one_script_that_imports_nothing(made: type[Explorable]) -
     assert not re.search(r"^\s*import\b|\bimport\(", script, re.MULTILINE)
     assert "http://" not in script.replace("http://www.w3.org/2000/svg", "")
     assert "https://" not in script
-    assert script.rstrip().endswith("export default { render };")
+    assert script.rstrip().endswith("export default { initialize, render };")
 
 
 def test_the_page_learns_what_the_program_asked_for() -> None:

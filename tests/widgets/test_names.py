@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 FOLDER = Path(widgets.__file__).parent
 LESSONS = sorted((ROOT / "notebooks" / "lessons").glob("[0-9]*.py"))
 # What others are made of: `import bnn_lab.widgets.base` and so on.
-PARTS = {"FileDrop", "Explorable", "LiveFigure"}
+PARTS = {"FileDrop", "Explorable", "Heard", "LiveFigure"}
 
 
 def classes() -> dict[str, type]:

@@ -3,6 +3,7 @@
 import { Handles } from "./handles.js";
 import { makeControls } from "./controls.js";
 import { button, el } from "./dom.js";
+import { keepHeard } from "./heard.js";
 import { address, linkAddress, linkModel, linkTab } from "./links.js";
 import { CanvasPen } from "./pen.js";
 import { Player } from "./player.js";
@@ -25,6 +26,7 @@ const WIDEST = 1180;
 export function explorable(definition) {
   return {
     definition,
+    initialize: ({ model }) => void keepHeard(model),
     render: ({ model, el: host }) => renderWidget(definition, model, host),
     mount: (host, options) => new View(definition, host, options),
     describe: (state, width) => definition.describe(stillScene(definition, state, width)),
