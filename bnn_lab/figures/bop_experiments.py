@@ -123,8 +123,8 @@ def _batches(frame: pd.DataFrame) -> Drawing:
         legend={"orientation": "h", "y": -0.25},
         margin={"l": 10, "r": 10, "t": 60},
     )
-    figure.update_xaxes(theme.axis("γ", type="log"), row=1, col=1)
-    figure.update_xaxes(theme.axis("γ / batch size", type="log"), row=1, col=2)
+    figure.update_xaxes(theme.axis("γ", type="log", dtick=1), row=1, col=1)
+    figure.update_xaxes(theme.axis("γ / batch size", type="log", dtick=1), row=1, col=2)
     figure.update_yaxes(theme.axis(""))
     figure.update_yaxes(title="test accuracy, %", row=1, col=1)
     return Drawing(figure, f"Lines of test accuracy over γ. {' '.join(words)}")

@@ -36,7 +36,7 @@ def draw_ways(frame: pd.DataFrame) -> Drawing:
         A figure, and a sentence about the bytes and one about the time.
     """
     figure = make_subplots(
-        rows=1, cols=2, subplot_titles=("time, best round", "bytes moved"), horizontal_spacing=0.1
+        rows=1, cols=2, subplot_titles=("ms, best round", "kB moved"), horizontal_spacing=0.1
     )
     for engine in dict.fromkeys(frame.engine):
         found = frame[frame.engine == engine]
@@ -74,8 +74,8 @@ def draw_ways(frame: pd.DataFrame) -> Drawing:
         height=400,
         margin={"l": 10, "r": 10, "t": 40, "b": 90},
     )
-    figure.update_yaxes(theme.axis("ms, logarithmic", type="log", exponentformat="none"), col=1)
-    figure.update_yaxes(theme.axis("kB"), col=2)
+    figure.update_yaxes(theme.axis("", type="log", dtick=1, exponentformat="none"), col=1)
+    figure.update_yaxes(theme.axis(""), col=2)
     figure.update_xaxes(theme.axis("layer: size, channels"))
     ours = frame[frame.engine == frame.engine.iloc[0]].set_index(["case", "way"])
     first = frame.case.iloc[0]

@@ -40,7 +40,7 @@ def draw_energy(case: ConvCase) -> Drawing:
         margin={"l": 10, "r": 10, "t": 10, "b": 80},
     )
     figure.update_xaxes(theme.axis(""))
-    figure.update_yaxes(theme.axis("µJ, logarithmic", type="log", exponentformat="none"))
+    figure.update_yaxes(theme.axis("µJ, logarithmic", type="log", dtick=1, exponentformat="none"))
     work, data = (conv_energy(case, FLOAT)[i] / conv_energy(case, BITS_OUT)[i] for i in (0, 1))
     words = (
         f"By the cited table, {case.name} in float32 takes {work:,.0f} times the energy of bits "

@@ -79,7 +79,9 @@ def _invariance(frame: pd.DataFrame) -> Drawing:
                 "color": [theme.GREEN if same else theme.VERMILION for same in frame.identical]
             },
             text=[
-                "✓ to the last step" if row.identical else f"✗ part at step {row.first_difference}"
+                "✓ to the last step"
+                if row.identical
+                else f"✗ from step {row.first_difference} on they differ"
                 for row in frame.itertuples()
             ],
             textposition=["inside" if same else "outside" for same in frame.identical],
@@ -98,8 +100,8 @@ def _invariance(frame: pd.DataFrame) -> Drawing:
     same = ", ".join(dict.fromkeys(frame[frame.identical].case))
     parted = ", ".join(dict.fromkeys(frame[~frame.identical].case))
     words = (
-        f"Bars of cases and scales C. Identical after every step: "
-        f"{same or 'none'}. Parted: {parted or 'none'}."
+        f"A bar for each case. Identical after every step: {same or 'none'}. "
+        f"Different at some step: {parted or 'none'}."
     )
     return Drawing(figure, words)
 

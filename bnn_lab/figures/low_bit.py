@@ -89,7 +89,7 @@ def draw_loss_against_bytes(frame: Any) -> Drawing:
         height=360,
         margin={"l": 10, "r": 20, "t": 60, "b": 45},
     )
-    figure.update_xaxes(**theme.axis("bytes of all packed matrices", type="log"))
+    figure.update_xaxes(**theme.axis("bytes of all packed matrices", type="log", dtick=1))
     figure.update_yaxes(**theme.axis("nats a character"))
     return Drawing(figure, f"Test loss after training, in nats a character. {'; '.join(words)}.")
 
@@ -274,9 +274,11 @@ def draw_token_roofline(frame: Any) -> Drawing:
         height=420,
         margin={"l": 10, "r": 20, "t": 60, "b": 45},
     )
-    figure.update_xaxes(**theme.axis("multiply-accumulates for each byte of weights", type="log"))
+    figure.update_xaxes(
+        **theme.axis("multiply-accumulates for each byte of weights", type="log", dtick=1)
+    )
     figure.update_yaxes(
-        **theme.axis("10⁹ multiply-accumulates a second", type="log"),
+        **theme.axis("10⁹ multiply-accumulates a second", type="log", dtick=1),
         range=[np.log10(lowest), np.log10(highest)],
     )
     said = [

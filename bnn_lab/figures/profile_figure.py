@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import groupby
 
 import plotly.graph_objects as go
 
@@ -15,7 +16,8 @@ from bnn_lab.figures.op_names import plain
 from bnn_lab.measure.units import format_seconds
 from bnn_lab.profiling.model_profile import Profile, ProfileRow
 
-BY_OP, BY_KIND = "op by op", "kinds of ops"
+BY_OP, BY_KIND, BY_RUN = "op by op", "kinds of ops", "alike neighbors together"
+_LEAST = 1.0  # percent; what takes less is joined where a figure is for reading
 _REST = "the rest"
 
 
@@ -28,7 +30,7 @@ class ProfileState:
     """
 
     file: str
-    grouping: str = choice(BY_OP, options=(BY_OP, BY_KIND), label="show")
+    grouping: str = choice(BY_OP, options=(BY_OP, BY_RUN, BY_KIND), label="show")
     least: float = slider(
         0.0, low=0.0, high=20.0, step=0.5, label="join ops below, %", help="Of the whole time."
     )
@@ -62,7 +64,8 @@ def profile_bars(profile: Profile, grouping: str = BY_OP, least: float = 0.0) ->
 
     Args:
         profile: from `bnn_lab.profile`.
-        grouping: `BY_OP` or `BY_KIND`.
+        grouping: `BY_OP`, `BY_KIND`, or `BY_RUN`: one bar for ops of one kind that follow each
+            other.
         least: two and more bars below this percentage of the sum are joined.
 
     Returns:
@@ -73,6 +76,8 @@ def profile_bars(profile: Profile, grouping: str = BY_OP, least: float = 0.0) ->
             Bar(f"{number}. {plain(row.kind)}", row.ms, row.binary, _detail(row))
             for number, row in enumerate(profile.rows, start=1)
         ]
+    elif grouping == BY_RUN:
+        bars = _runs(profile)
     else:
         kinds = {row.kind: row.binary for row in profile.rows}
         counts = {kind: sum(row.kind == kind for row in profile.rows) for kind in kinds}
@@ -89,8 +94,29 @@ def profile_bars(profile: Profile, grouping: str = BY_OP, least: float = 0.0) ->
     return [*(bar for bar in bars if bar not in small), rest]
 
 
+def _runs(profile: Profile) -> list[Bar]:
+    bars: list[Bar] = []
+    numbered = enumerate(profile.rows, start=1)
+    for (kind, binary), run in groupby(numbered, lambda one: (one[1].kind, one[1].binary)):
+        ops = list(run)
+        (first, row), last = ops[0], ops[-1][0]
+        numbers = f"{first}" if first == last else f"{first}–{last}"
+        detail = _detail(row) if first == last else _of_run(kind, [each for _, each in ops])
+        ms = sum(each.ms for _, each in ops)
+        bars.append(Bar(f"{numbers}. {plain(kind)}", ms, binary, detail))
+    return bars
+
+
+def _of_run(kind: str, rows: list[ProfileRow]) -> str:
+    shapes = dict.fromkeys("x".join(map(str, row.output_shape)) for row in rows)
+    return f"{len(rows)} × {kind}<br>{', '.join(shapes)}"
+
+
 def draw_profile(profile: Profile, name: str = "") -> Drawing:
-    """A bar for each op, binary ones in one color and the others in another.
+    """Bars in the order of running, binary ops in one color and the others in another.
+
+    Ops of one kind that follow each other share a bar, and what takes less than 1 % is joined, so
+    that a network of a hundred ops can be read. `OpProfile` shows each op.
 
     Args:
         profile: from `bnn_lab.profile`.
@@ -100,7 +126,7 @@ def draw_profile(profile: Profile, name: str = "") -> Drawing:
         A static figure, and a few sentences: the whole time, the binary part, the longest bar and
         the kinds with at least 1 % of the time.
     """
-    return _draw(profile, name, profile_bars(profile))
+    return _draw(profile, name, profile_bars(profile, BY_RUN, _LEAST))
 
 
 def draw_profiles(profiles: Mapping[str, Profile], state: ProfileState) -> Drawing:

@@ -220,7 +220,7 @@ def draw_threads(frame: pd.DataFrame) -> Drawing:
         faster: {"yaxis.title.text": "times faster", "yaxis.type": "linear",
                  "yaxis.range": [0, most]},
         ms: {"yaxis.title.text": "latency, ms", "yaxis.type": "log", "yaxis.dtick": "D2",
-             "yaxis.range": log_axis(frame.ms)["range"]},
+             "yaxis.minorloglabels": "complete", "yaxis.range": log_axis(frame.ms)["range"]},
     }  # fmt: skip
     add_controls(
         figure,

@@ -39,7 +39,8 @@ def log_axis(values: Any) -> dict[str, Any]:
         return {"type": "log", "dtick": 1, "range": [0, 1]}
     low, high = float(found.min()) / 1.5, float(found.max()) * 1.7
     wide = high / low > 300
-    return {"type": "log", "dtick": 1 if wide else "D2", "range": [log10(low), log10(high)]}
+    ticks = {"dtick": 1} if wide else {"dtick": "D2", "minorloglabels": "complete"}
+    return {"type": "log", **ticks, "range": [log10(low), log10(high)]}
 
 
 def interval(frame: pd.DataFrame, column: str) -> dict[str, Any]:

@@ -57,8 +57,11 @@ def axis(title: str, **more: Any) -> dict[str, Any]:
         more: plotly axis options that are added.
 
     Returns:
-        A plotly axis dictionary.
+        A plotly axis dictionary. Of logarithmic ones every label is a whole number: plotly writes
+        0.05 as a small 5 otherwise.
     """
+    if more.get("dtick") in ("D1", "D2"):
+        more = {"minorloglabels": "complete", **more}
     return {
         "title": {"text": title, "font": {"size": 14}},
         "gridcolor": GRID,

@@ -212,7 +212,7 @@ TwinWorlds()
 # latent weight by some 0.02, and thousands of weights flip: a hard test.)
 
 # %% tags=["hide-input", "nbval-ignore-output"]
-same = Prediction("After 300 steps, how many % of the binary weights are equal?", "%")
+same = Prediction("After 300 steps, what percentage of the binary weights is equal?", "%")
 same
 
 # %%
@@ -304,7 +304,7 @@ checked.new()
 # ### Clipping
 #
 # A weight that has been pushed one way for long has moved far from 0. If the gradient then changes
-# its mind, the weight must come all the way back. Try it below: the push turns round halfway. Play,
+# its mind, the weight must come all the way back. Try it below: the push reverses halfway. Play,
 # then open **walls, spring, flywheel**, switch the **walls** on, and drag them towards each other.
 
 # %% tags=["hide-input", "nbval-ignore-output"]
@@ -344,7 +344,7 @@ ratio = heavy.first_flips.mean() / plain.first_flips.mean()
 
 # %% tags=["hide-input"]
 checked(
-    "A tenth of the learning rate with momentum 0.9 flips a little later than the whole without",
+    "With momentum 0.9 and a tenth of the learning rate, flips come a little later",
     1.0 < ratio < 1.3,
 )
 Markdown(
@@ -444,7 +444,7 @@ checks.check_scaled_settings(scaled_settings)
 
 # %% tags=["hide-input", "nbval-ignore-output"]
 as_weights = Prediction(
-    "The BNN gets about 91 % of the images right. How many with latents in place of signs?",
+    "The BNN gets about 91 % of the images right. And with latents in place of signs?",
     "%",
 )
 as_weights

@@ -128,7 +128,7 @@ checked.new()
 
 # %% tags=["hide-input", "nbval-ignore-output"]
 noise_flips = Prediction(
-    "Pure noise, γ = 0.1, τ = 0: how many % of the weights flip in each step?",
+    "Pure noise, γ = 0.1, τ = 0: what percentage of the weights flips in each step?",
     "%",
     digits=1,
 )
@@ -152,7 +152,7 @@ noise_flips.reveal(100 * closed_forms.bop_flip_rate(0.1))
 #
 # 1. Drag the memory, $1/\gamma$, longer. How do the band and the bars change?
 # 2. Drag a gate until $\tau$ is twice $s$. How many weights still flip?
-# 3. Drag the drift to 0.3 and let it **turn round halfway**. Which settings follow quickly?
+# 3. Drag the drift to 0.3 and let it **reverse halfway**. Which settings follow quickly?
 
 # %% tags=["hide-input", "nbval-ignore-output"]
 BopExplorer()
@@ -207,7 +207,7 @@ checks.check_flip_step(flip_step)
 # Choose $\gamma$ and $\tau$ for gradients with noise 1, such that
 #
 # * pure noise flips at most 0.2 % of the weights in a step,
-# * and when a drift of 0.3 turns round, half of the weights follow within 130 steps.
+# * and when a drift of 0.3 reverses, half of the weights follow within 130 steps.
 
 # %%
 my_gamma, my_tau = 0.1, 0.1
@@ -407,7 +407,7 @@ checked.new()
 
 # %% tags=["hide-input", "nbval-ignore-output"]
 adam_gets = Prediction(
-    "Bop gets about 92 % right. How many % do latent weights under Adam get?", "%", digits=1
+    "Bop gets about 92 % right. How much do latent weights under Adam get right?", "%", digits=1
 )
 adam_gets
 

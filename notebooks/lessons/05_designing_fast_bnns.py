@@ -79,7 +79,8 @@ small = designer.QUICKNETS["QuickNet Small"]
 files = {"with shortcuts": bnn_lab.convert_keras_model(designer.build(small))}
 
 # %% [markdown]
-# `bnn_lab.profile` times each op inside the running network. Hover over a bar to see its shape.
+# `bnn_lab.profile` times each op inside the running network. Ops of one kind that follow each
+# other share a bar; hover over it to see their shapes.
 
 # %% tags=["nbval-ignore-output"]
 profile = bnn_lab.profile(files["with shortcuts"], rounds=15)

@@ -22,23 +22,22 @@ def profile() -> Profile:
     return Profile(rows, 0.51, "scalar", 1, 30)
 
 
-def test_each_row_is_a_bar_in_the_order_of_running(profile: Profile) -> None:
+def test_bars_stand_in_the_order_of_running(profile: Profile) -> None:
     figure = draw_profile(profile).figure
     binary, other = figure.data
-    assert list(binary.x) == pytest.approx([300, 99])
-    assert list(binary.y) == ["2. binary convolution", "3. binary convolution"]
+    assert list(binary.x) == pytest.approx([399])
+    assert list(binary.y) == ["2–3. binary convolution"]
     assert list(other.y) == ["1. convolution", "4. softmax"]
     assert binary.marker.color != other.marker.color
     assert list(figure.layout.yaxis.categoryarray) == [
         "1. convolution",
-        "2. binary convolution",
-        "3. binary convolution",
+        "2–3. binary convolution",
         "4. softmax",
     ]
-    assert binary.customdata[0][0] == "LceBconv2d<br>LceBconv2d result (1x8x8x64)<br>1000.0 GMAC/s"
+    assert binary.customdata[0][0] == "2 × LceBconv2d<br>1x8x8x64"
     assert other.customdata[1][0] == "SOFTMAX<br>SOFTMAX result (1x8x8x64)"
     assert figure.layout.title.text == "510 µs for one inference"
-    assert [a.text for a in figure.layout.annotations] == ["20%", "60%", "20%", "0%"]
+    assert [a.text for a in figure.layout.annotations] == ["20%", "80%", "0%"]
     assert draw_profile(profile, "mine").figure.layout.title.text.startswith("mine: 510 µs")
 
 
@@ -49,7 +48,7 @@ def test_the_dispatcher_makes_the_same_figure(profile: Profile) -> None:
 def test_words(profile: Profile) -> None:
     assert draw_profile(profile).words == (
         "510 µs for one inference, in 4 ops. Binary ops take 80%; the longest bar is "
-        "2. binary convolution with 60%. By kind: binary convolution 80%, convolution 20%."
+        "2–3. binary convolution with 80%. By kind: binary convolution 80%, convolution 20%."
     )
 
 

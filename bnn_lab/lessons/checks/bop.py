@@ -272,10 +272,10 @@ check_flip_measure.help(
 
 @exercise
 def check_gamma_and_tau(gamma: float, tau: float) -> str:
-    """Try a choice of gamma and tau that ignores noise and follows a drift that turns round.
+    """Try a choice of gamma and tau that ignores noise and follows a drift that reverses.
 
     Noise of standard deviation 1 alone should flip a weight in at most one of 500 steps; a drift of
-    0.3 that turns round should flip half of the weights back within 130 steps.
+    0.3 that reverses should flip half of the weights back within 130 steps.
 
     Args:
         gamma: adaptivity rate.

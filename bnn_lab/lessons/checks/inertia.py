@@ -77,7 +77,7 @@ check_latent_step.help(
 
 
 def latent_paths(answer: LatentStep) -> dict[str, Floats | None]:
-    """A student's step repeated under a noisy gradient that turns round, to be drawn.
+    """A student's step repeated under a noisy gradient that reverses, to be drawn.
 
     Args:
         answer: as for `check_latent_step`.

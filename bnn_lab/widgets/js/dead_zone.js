@@ -206,10 +206,10 @@ function drawTiles(pen, scene) {
       }, 5);
     }
     pen.rect(x, l.tiles, wide, l.tall, { fill: trit === 0 ? c.grid : colourOf(trit, c) }, 4);
-    if (wide > 15) {
+    if (wide > 12) {
       pen.text(NAMES[trit + 1], l.at(i), l.tiles + l.tall / 2, {
         fill: trit === 0 ? c.soft : c.dark ? c.paper : "#ffffff",
-        size: Math.min(13, wide * 0.55),
+        size: Math.min(13, Math.max(10, wide * 0.55)),
         weight: 700,
         align: "center",
         base: "middle",

@@ -90,10 +90,15 @@ expect(
 )
 t = attempt(threshold, 100, 0.5, 1.7, 10.3, 2.0)
 expect(is_right(t, 100, 0.5, 1.7, 10.3, 2.0), "beta counts too: solve for the accumulator.")
+t = attempt(threshold, 100, 1.0, 0.0, 10.0, 1.0)
+expect(is_right(t, 100, 1.0, 0.0, 10.0, 1.0), "mean=10: at p = 45 it is 0, which is not negative.")
+t = attempt(threshold, 100, 1.0, 0.0, 101.0, 1.0)
+expect(is_right(t, 100, 1.0, 0.0, 101.0, 1.0), "mean=101: negative for every p, from 0 on.")
 two = np.array([1.0, 2.0]), np.zeros(2), np.array([10.3, 7.5]), np.ones(2)
-expect(
-    np.shape(attempt(threshold, 100, *two)) == (2,), "Arrays in, array out: np.floor takes both."
-)
+t = attempt(threshold, 100, *two)
+expect(np.shape(t) == (2,), "Arrays in, array out: np.floor takes both.")
+for i in range(2):
+    expect(is_right(t[i], 100, *(values[i] for values in two)), "Each channel has its own.")
 ### BEGIN HIDDEN TESTS
 rng = np.random.default_rng(5)
 for _ in range(200):
@@ -113,7 +118,7 @@ show_result(lambda: draw_threshold(threshold(48, **normalization), 48, **normali
 # %% [markdown]
 # ## Exercise 2: a negative gamma (3 points)
 #
-# With `gamma` < 0 the comparison turns round, but a kernel can only do `p > t`. The way out: flip
+# With `gamma` < 0 the comparison is reversed, but a kernel can only do `p > t`. The way out: flip
 # the signs of the filter. Then $p$ becomes $K - p$.
 #
 # Return `(flip, t)`: whether to flip the filter, and the threshold for the count of the filter that
@@ -144,9 +149,17 @@ answer = attempt(flip_and_threshold, 64, -1.0, 0.0, 4.2, 1.0)
 expect(isinstance(answer, tuple) and len(answer) == 2, "Return two things: flip, t.")
 expect(answer[0], "gamma is negative here: flip the filter.")
 expect(decides_alike(answer, 64, -1.0, 0.0, 4.2, 1.0), "With p' = K - p, what is the accumulator?")
+for beta, mean in ((1.5, 4.2), (0.0, 4.0)):
+    answer = attempt(flip_and_threshold, 64, -1.0, beta, mean, 1.0)
+    expect(
+        decides_alike(answer, 64, -1.0, beta, mean, 1.0),
+        f"gamma=-1, beta={beta:g}, mean={mean:g}, std=1: for which p is it negative? 0 is not.",
+    )
 answer = attempt(flip_and_threshold, 64, 2.0, 1.5, 4.2, 1.0)
 expect(not answer[0], "gamma is positive here: leave the filter as it is.")
 expect(decides_alike(answer, 64, 2.0, 1.5, 4.2, 1.0), "gamma > 0 is exercise 1.")
+answer = attempt(flip_and_threshold, 64, 2.0, 0.0, 4.0, 1.0)
+expect(decides_alike(answer, 64, 2.0, 0.0, 4.0, 1.0), "gamma > 0 is exercise 1.")
 ### BEGIN HIDDEN TESTS
 rng = np.random.default_rng(6)
 for _ in range(200):
@@ -241,13 +254,20 @@ class DropLeakyRelu(Pass):
 # %% nbgrader={"grade": true, "grade_id": "check_drop_leaky_relu", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
 @in_students_kernel
 def outcomes_of(alpha):
-    """Run the pass on a fresh graph; returns the graph as text and what the pass says."""
+    """Run the pass on a fresh graph; returns it as text before and after, and what it says."""
     module = graph_of(alpha)
+    before = convert.exact_text(module)
     outcomes = attempt(DropLeakyRelu().run, module)
-    return convert.exact_text(module), [(o.applied, o.reason) for o in outcomes]
+    return before, convert.exact_text(module), [(o.applied, o.reason) for o in outcomes]
 
 
-graph, outcomes = attempt(outcomes_of, 0.1)
+@in_students_kernel
+def outcomes_on(graph):
+    """Run the pass on a graph that is given as text; returns what it says."""
+    return [(o.applied, o.reason) for o in attempt(DropLeakyRelu().run, convert.parse_ir(graph))]
+
+
+before, graph, outcomes = attempt(outcomes_of, 0.1)
 expect(len(outcomes) > 0, "The pass found nothing. Does check return the value to be read?")
 expect(outcomes[0][0], f"The pass refused: {outcomes[0][1]}")
 ops = list(convert.parse_ir(graph).walk())
@@ -256,15 +276,26 @@ expect(
     not is_tfl(producer(quantize.input), "leaky_relu"),
     "lq.Quantize still reads the LeakyReLU. Return what the LeakyReLU reads: its operands[0].",
 )
-_, refused = attempt(outcomes_of, -0.5)
+*_, refused = attempt(outcomes_of, -0.5)
 expect(
     len(refused) == 1 and not refused[0][0],
     "With alpha = -0.5 the sign of negative values changes: return a Refusal.",
 )
+flat = attempt(outcomes_on, before.replace("alpha = 0.1", "alpha = 0.0"))
+expect(
+    len(flat) == 1 and not flat[0][0],
+    "With alpha = 0 negative values become 0, whose sign is +1: return a Refusal.",
+)
+expect(
+    attempt(outcomes_on, graph) == [],
+    "A quantize that reads no LeakyReLU is not your subject, nor one that reads the input.",
+)
 ### BEGIN HIDDEN TESTS
+other = before.replace("tfl.leaky_relu", "tfl.relu")
+expect(attempt(outcomes_on, other) == [], "Behind a ReLU the sign of negative values changes.")
 expect(len(outcomes) == 1, "The pass should rewrite the quantize once, and no other op.")
 expect(producer(quantize.input) is None, "lq.Quantize should read what the LeakyReLU read.")
-_, steep = attempt(outcomes_of, 2.0)
+*_, steep = attempt(outcomes_of, 2.0)
 expect(len(steep) == 1 and steep[0][0], "Any positive alpha keeps the sign, 2.0 too.")
 ### END HIDDEN TESTS
 passed("You have taught the converter something new.")
@@ -338,10 +369,15 @@ expect(not unknown, f"There is no layer {unknown}.")
 expect(not set(blame) - set(names), "You name a layer that is binary, or float on purpose.")
 expect(set(blame.values()) <= {"input", "filter"}, 'Write "input" or "filter" for each.')
 expect_equal(sorted(blame), sorted(names), "These are not all of the float layers.")
-### BEGIN HIDDEN TESTS
 for name in names:
     guilty = "filter" if "filter" in report.float_layers[name] else "input"
     expect(blame[name] == guilty, f"{name}: read its reason again.")
+### BEGIN HIDDEN TESTS
+expect_equal(
+    sorted(names),
+    ["conv_3", "conv_4", "conv_5"],
+    "Leave the network as it is, and read its report.",
+)
 ### END HIDDEN TESTS
 passed("You can read what the converter says.")
 
@@ -378,11 +414,14 @@ def repaired_network():
 # %% nbgrader={"grade": true, "grade_id": "check_repaired", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
 @in_students_kernel
 def repaired_file():
-    """Your network as TensorFlow's converter writes it, before bnn_lab's passes."""
-    return convert.stock_tflite(attempt(repaired_network))
+    """Your network as TensorFlow's converter writes it, and how many normalizations it has."""
+    network = attempt(repaired_network)
+    norms = [x for x in network.layers if isinstance(x, tf.keras.layers.BatchNormalization)]
+    return convert.stock_tflite(network), len(norms)
 
 
-module = convert.import_model(attempt(repaired_file))
+file, norms = attempt(repaired_file)
+module = convert.import_model(file)
 said = [o for result in convert.run_pipeline(module) for o in result.outcomes]
 convs = [o for o in said if o.pass_name == "binarize_conv"]
 still = {o.layer: o.reason for o in convs if not o.applied and o.layer != "conv_1"}
@@ -395,6 +434,7 @@ expect_equal(
 macs, binary = count_macs(convert.export_model(module))
 end = next(op for op in module.walk() if op.name == "func.return").operands[0]
 expect(end.type.get_shape() == (1, 10), "The output should still be 10 classes.")
+expect(norms == 5, "Keep the batch normalization behind each convolution: 5 of them.")
 ### BEGIN HIDDEN TESTS
 total = sum(x.macs_binary + x.macs_float for x in report.layers)
 expect_equal(macs, total, "The layers' sizes changed.")

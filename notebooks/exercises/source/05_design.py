@@ -66,6 +66,7 @@ expect_equal(
     attempt(count_macs, 56, 64, 64, 3), 115_605_504, "56·56 pixels, 64 channels, 3·3·64 weights."
 )
 expect_equal(attempt(count_macs, 7, 1, 1, 1, 2), 16, "7 pixels in steps of 2: 4 are left, not 3.5.")
+expect_equal(attempt(count_macs, 9, 1, 1, 1, 4), 9, "9 pixels in steps of 4: 0, 4 and 8, so 3.")
 ### BEGIN HIDDEN TESTS
 for size, cin, cout, kernel, stride in [(28, 128, 96, 5, 1), (15, 8, 8, 3, 2), (9, 3, 4, 1, 3)]:
     wanted = LayerShape("conv", size, size, cin, cout, (kernel, kernel), stride).macs
@@ -132,6 +133,15 @@ def least_efficient(profile):
 expect_equal(attempt(slowest, example), "stem", "Compare the rows' ms.")
 expect_equal(
     attempt(least_efficient, example), "head", "Compare macs / ms, and leave out the pool."
+)
+binary_one = made_up(
+    row("quick", 0.01, 5_000_000),
+    row("slow", 0.50, 20_000_000, binary=True),
+    row("large", 0.60, 90_000_000),
+)
+expect_equal(attempt(slowest, binary_one), "large", "The rows may have any order.")
+expect_equal(
+    attempt(least_efficient, binary_one), "slow", "5 million in 0.01 ms are more per ms than that."
 )
 ### BEGIN HIDDEN TESTS
 other = made_up(
@@ -217,7 +227,10 @@ expect("max pool 2x2, 56 px, 64 ch" not in rates, "A max pool multiplies nothing
 expect(len(rates) == 5, f"Wanted: 5 layers. You gave {len(rates)}.")
 expect(set(rates) < set(layers), "Use the names of the layers as they are.")
 name = "binary 3x3, 56 px, 64 ch"
-expect(rates[name] > 1, "Mind the units: predict gives seconds, a rate per millisecond is wanted.")
+expect(
+    1 < rates[name] < 1e5,
+    "Mind the units: predict gives seconds; millions per millisecond are wanted.",
+)
 ### BEGIN HIDDEN TESTS
 for name, rate in rates.items():
     wanted = layers[name].macs / cost.predict(layers[name]) / 1e9
