@@ -342,6 +342,61 @@ class NotebookPage:
         outputs = self.cells()[number]["outputs"]
         return "".join("".join(output.get("text", "")) for output in outputs)
 
+    @contextmanager
+    def busy(self, flag: Path) -> Iterator[None]:
+        """Meanwhile the kernel does something else, until `flag`, a file that is not there, is."""
+        kernel = "window.jupyterapp.shell.currentWidget.context.sessionContext.session.kernel"
+        code = Blocker(flag).source
+        self.page.evaluate(f"code => void {kernel}.requestExecute({{ code }})", code)
+        self.page.wait_for_function(f"() => {kernel}.status === 'busy'")
+        try:
+            yield
+            assert self.page.evaluate(f"() => {kernel}.status") == "busy"
+        finally:
+            flag.touch()
+            self.wait_idle()
+
+    def drag_to_both_ends(self, view: Any) -> list[str]:
+        """Grips with the mouse, sliders with their keys; names what leaves the state as it is.
+
+        Args:
+            view: locator of an explorable.
+        """
+        page = self.page
+        view.scroll_into_view_if_needed()
+        name = view.evaluate("element => element.explorable.name")
+        state = "element => JSON.stringify([element.explorable.state, element.explorable.local])"
+        wrong = []
+        for grip in view.locator(".grip:visible").all():
+            seen = set()
+            for direction in (1, -1):
+                grip.scroll_into_view_if_needed()
+                box = grip.bounding_box()
+                page.mouse.move(box["x"], box["y"])
+                page.mouse.down()
+                page.mouse.move(box["x"] + 900 * direction, box["y"] - 900 * direction, steps=4)
+                page.mouse.up()
+                seen.add(view.evaluate(state))
+            if len(seen) < 2:
+                wrong.append(f"{name}: {grip.get_attribute('aria-label')} cannot be dragged")
+        for slider in view.locator("input[type=range]:visible:enabled").all():
+            if slider.evaluate("input => input.closest('[inert]') !== null"):
+                continue  # without an effect in this state
+            seen = set()
+            for key in ("End", "Home"):
+                slider.press(key)
+                seen.add(view.evaluate("element => JSON.stringify(element.explorable.state)"))
+                seen.add(slider.input_value())
+            if len(seen) < 4:
+                wrong.append(f"{name}: {slider.get_attribute('aria-label')} does not move")
+        # And it is still drawn.
+        drawn = view.evaluate("element => element.explorable.frames")
+        view.evaluate("element => element.explorable.redraw()")
+        page.wait_for_function(
+            f"element => element.explorable.frames > {drawn}", arg=view.element_handle()
+        )
+        return wrong
+
     def use_theme(self, name: str) -> None:
         """Such as "JupyterLab Dark"."""
         self.page.evaluate(

@@ -110,6 +110,8 @@ def test_all_are_drawn_and_answer_while_the_kernel_is_busy(
         one.wait_until("it.frames > 0")
         assert one.touch(), name
         notebook.screenshot(name)
+        if frontend == "lab":
+            assert notebook.drag_to_both_ends(one.view) == []
     # The kernel has had no time for any of it.
     assert notebook.page.evaluate("() => window.bnnLabRan") is None
     assert notebook.page_errors == []
