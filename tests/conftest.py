@@ -12,8 +12,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from bnn_lab.data import ImageData, load_digits
+
+# On a busy machine an example may take any time.
+settings.register_profile("bnn_lab", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("bnn_lab")
 
 
 class TrainedDigits(NamedTuple):

@@ -56,7 +56,7 @@ def test_absmax_of_what_is_not_finite() -> None:
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 3), st.integers(0, 90))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_packed_forms_round_trip(seed: int, rows: int, channels: int) -> None:
     trits = random_trits(np.random.default_rng(seed), rows, channels)
     for pack, unpack, in_byte in FORMS.values():

@@ -20,7 +20,6 @@ SPECIAL = np.array(
 shapes = hnp.array_shapes(min_dims=1, max_dims=4, min_side=0, max_side=70)
 relaxed = settings(
     max_examples=150,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 

@@ -14,7 +14,6 @@ from bnn_lab.errors import InputError
 
 relaxed = settings(
     max_examples=150,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 CHANNELS = st.sampled_from([1, 7, 16, 31, 32, 33, 63, 65, 96, 129])

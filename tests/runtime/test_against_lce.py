@@ -16,7 +16,6 @@ CHANNELS = [1, 7, 31, 32, 33, 63, 64, 65, 97, 128]
 
 @settings(
     max_examples=150,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(data=st.data())
