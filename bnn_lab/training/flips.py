@@ -30,6 +30,7 @@ __all__ = ["FlipRecorder", "InertiaRecorder", "flip_measure", "flip_pressure"]
 
 _tf: Any = require_tensorflow()
 _KerasCallback: Any = _tf.keras.callbacks.Callback
+_Schedule: Any = _tf.keras.optimizers.schedules.LearningRateSchedule
 _READ: Any = _tf.raw_ops.ReadVariableOp
 
 # Signs of this many steps are kept before they are compared, within this many bytes.
@@ -73,12 +74,7 @@ class FlipRecorder(_KerasCallback):
                 f"this recorder has watched another model, with layers {list(self.weights)}. Fix: "
                 "make a new recorder."
             )
-        at_once = getattr(self.model, "_steps_per_execution", None)
-        if at_once is not None and int(at_once.numpy()) != 1:
-            raise InputError(
-                f"the model makes {int(at_once.numpy())} steps at a time, of which a recorder sees "
-                "only the last. Fix: compile(..., steps_per_execution=1)."
-            )
+        refuse_several_steps(self.model)
         if not self.weights:
             self.weights = weights
             self._flips = {name: [] for name in weights}
@@ -249,6 +245,21 @@ class InertiaRecorder(FlipRecorder):
         )
 
 
+def refuse_several_steps(model: Any) -> None:
+    """Raise InputError if a compiled model makes steps that a callback does not see."""
+    at_once = getattr(model, "_steps_per_execution", None)
+    if at_once is not None and _number(at_once) != 1:
+        raise InputError(
+            f"the model makes {_number(at_once):.0f} steps at a time, of which a recorder sees "
+            "only the last. Fix: compile(..., steps_per_execution=1)."
+        )
+
+
+def _number(value: Any) -> float:
+    """Of a Python number, a tensor, or a variable, be there a copy of it on each device."""
+    return float(_tf.keras.backend.get_value(value))
+
+
 def _peek(variable: Any) -> NDArray[np.float32]:
     """The latent value without a copy, for use before the next step only.
 
@@ -278,12 +289,16 @@ def flip_pressure(optimizer: Any, variable: Any) -> NDArray[np.float32] | None:
 
 def _flip_pressures(optimizer: Any, variables: list[Any]) -> list[NDArray[np.float32] | None]:
     found: list[NDArray[np.float32] | None] = [None] * len(variables)
+    # Mixed precision wraps an optimizer in another one.
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     for part in getattr(optimizer, "optimizers", [optimizer]):
         if not is_bop(part) or "m" not in part.get_slot_names():
             continue
         tau = part._get_hyper("threshold")
         # The step that has just been made used the schedule's value before the increment.
-        tau = float(tau(max(0, int(part.iterations.numpy()) - 1)) if callable(tau) else tau)
+        if isinstance(tau, _Schedule):
+            tau = tau(max(0, int(_number(part.iterations)) - 1))
+        tau = _number(tau)
         for number, variable in enumerate(variables):
             with contextlib.suppress(KeyError):  # this part has not updated it
                 found[number] = _pressure(part, variable, tau)
@@ -294,8 +309,9 @@ def _pressure(bop: Any, variable: Any, tau: float) -> NDArray[np.float32]:
     m = np.abs(_peek(bop.get_slot(variable, "m")))
     if "v" in bop.get_slot_names():
         m = m / (np.sqrt(_peek(bop.get_slot(variable, "v"))) + bop.epsilon)
-    if "seen" in bop.get_slot_names():
-        square = float(bop.get_slot(variable, "mean_square").numpy())
-        tau *= math.sqrt(square / float(bop.get_slot(variable, "seen").numpy()))
+    if getattr(bop, "relative_threshold", False):
+        square, seen = (_number(bop.scalar(variable, name)) for name in ("mean_square", "seen"))
+        tau *= math.sqrt(square / seen)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.nan_to_num(m / np.float32(tau), nan=0.0, posinf=np.inf)
+        # Nothing averaged is no pressure, even where tau is 0; NaN stays, as of a lost training.
+        return np.where(m == 0, np.float32(0), m / np.float32(tau))

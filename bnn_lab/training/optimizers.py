@@ -8,6 +8,7 @@ whatever it was, and `Bop` leaves it, as the paper's strict ``>`` says.
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from bnn_lab._keras import require_tensorflow
@@ -15,12 +16,16 @@ from bnn_lab.errors import InputError
 
 tf: Any = require_tensorflow()
 import larq as lq  # noqa: E402  (needs legacy Keras, which the line above makes sure of)
+from larq.optimizers import _var_key  # noqa: E402
+from tf_keras.src.optimizers.legacy.optimizer_v2 import _var_key as _slot_key  # noqa: E402
 
 # What `Bop2ndOrder` does about averages that start at 0.
 CORRECTIONS = ("none", "start", "rates")
 
 _Optimizer: Any = tf.keras.optimizers.legacy.Optimizer
 _Schedule: Any = tf.keras.optimizers.schedules.LearningRateSchedule
+# A saved model names a class so: our Bop is not taken for larq's, which has the same name.
+_registered: Any = tf.keras.utils.register_keras_serializable("bnn_lab")
 
 
 class _SignFlipper(_Optimizer):
@@ -32,6 +37,28 @@ class _SignFlipper(_Optimizer):
         self._hyper_names = tuple(hypers)
         for name, value in hypers.items():
             self._set_hyper(name, value)
+
+    def _add_scalars(self, variables: Any, names: tuple[str, ...]) -> None:
+        """Numbers that belong to a variable, 0 at first.
+
+        They are no slots, because the loader of SavedModels gives every slot its variable's shape.
+        """
+        scalars = self.__dict__.setdefault("_scalars", {})
+        for variable in variables:
+            for name in names:
+                key = (_slot_key(variable), name)
+                if key not in scalars:
+                    with self._distribution_strategy_scope():
+                        scalars[key] = self.add_weight(
+                            f"{name}_{len(scalars)}",
+                            shape=(),
+                            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
+                        )
+                    self._weights.append(scalars[key])
+
+    def scalar(self, variable: Any, name: str) -> Any:
+        """A number that belongs to a variable; KeyError where there is none."""
+        return self.__dict__.get("_scalars", {})[_slot_key(variable), name]
 
     def _now(self, name: str, dtype: Any) -> Any:
         """Present value of a hyper-parameter."""
@@ -65,6 +92,7 @@ class _SignFlipper(_Optimizer):
         return cls(**config)
 
 
+@_registered
 class Bop(_SignFlipper):
     """m = (1 - gamma) m + gamma g; flip w where w m > tau (arXiv:1906.02107, algorithm 1).
 
@@ -95,9 +123,9 @@ class Bop(_SignFlipper):
     def _create_slots(self, var_list: Any) -> None:
         for var in var_list:
             self.add_slot(var, "m")
-            if self.relative_threshold:
-                self.add_slot(var, "mean_square", shape=())
-                self.add_slot(var, "seen", shape=())  # share of the average that is data, not 0
+        if self.relative_threshold:
+            # `seen`: share of the average that is data, not 0
+            self._add_scalars(var_list, ("mean_square", "seen"))
 
     def _resource_apply_dense(self, grad: Any, var: Any, apply_state: Any = None) -> Any:
         dtype = var.dtype.base_dtype
@@ -105,7 +133,7 @@ class Bop(_SignFlipper):
         m = self.get_slot(var, "m")
         m = m.assign_add(gamma * (grad - m))
         if self.relative_threshold:
-            square, seen = self.get_slot(var, "mean_square"), self.get_slot(var, "seen")
+            square, seen = self.scalar(var, "mean_square"), self.scalar(var, "seen")
             square = square.assign_add(gamma * (tf.reduce_mean(grad * grad) - square))
             seen = seen.assign_add(gamma * (1.0 - seen))
             threshold = threshold * tf.sqrt(square / seen)
@@ -116,6 +144,7 @@ class Bop(_SignFlipper):
         return {**super().get_config(), "relative_threshold": self.relative_threshold}
 
 
+@_registered
 class Bop2ndOrder(_SignFlipper):
     """Bop on m / (sqrt(v) + epsilon), so that tau has no unit (arXiv:2104.05124).
 
@@ -165,10 +194,9 @@ class Bop2ndOrder(_SignFlipper):
         for var in var_list:
             self.add_slot(var, "m")
             self.add_slot(var, "v")
-            for name in ("gamma", "sigma") if self.correction == "start" else ():
-                if self._scheduled(name):  # the logarithm of the product of 1 - rate
-                    self.add_slot(var, f"log_{name}", shape=())
-                    self.add_slot(var, f"lost_{name}", shape=())
+        for name in ("gamma", "sigma") if self.correction == "start" else ():
+            if self._scheduled(name):  # the logarithm of the product of 1 - rate
+                self._add_scalars(var_list, (f"log_{name}", f"lost_{name}"))
 
     def _seen(self, var: Any, name: str, rate: Any) -> Any:
         """Share of an average that is gradients, not the zero that it started from."""
@@ -177,7 +205,7 @@ class Bop2ndOrder(_SignFlipper):
             # expm1 and log1p: 1 - (1 - 1e-7)^t is lost in float32 otherwise.
             return -tf.math.expm1(step * tf.math.log1p(-rate))
         # Summed with what rounding lost kept apart: 1e-7 would soon add nothing.
-        total, lost = self.get_slot(var, f"log_{name}"), self.get_slot(var, f"lost_{name}")
+        total, lost = self.scalar(var, f"log_{name}"), self.scalar(var, f"lost_{name}")
         more = tf.math.log1p(-rate) - lost
         after = total + more
         lost = lost.assign((after - total) - more)
@@ -201,6 +229,7 @@ class Bop2ndOrder(_SignFlipper):
         return {**super().get_config(), "correction": self.correction, "epsilon": self.epsilon}
 
 
+@_registered
 class BinaryAndRest(lq.optimizers.CaseOptimizer):
     """One optimizer for the binary weights, another for the rest, whose learning rate it has.
 
@@ -217,6 +246,57 @@ class BinaryAndRest(lq.optimizers.CaseOptimizer):
             (lq.optimizers.Bop.is_binary_variable, binary), default_optimizer=rest, name=name
         )
 
+    def _claim(self, variables: Any) -> dict[str, int]:
+        """Which optimizer each variable has: 0 the binary one, 1 that of the rest.
+
+        Variables may come later, as those of layers that were frozen before do.
+        """
+        mapping = self.var_opt_mapping = self.var_opt_mapping or {}
+        for variable in variables:
+            binary = lq.optimizers.Bop.is_binary_variable(variable)
+            mapping.setdefault(_var_key(variable), 0 if binary else 1)
+        if 0 not in mapping.values():
+            raise InputError(
+                f"{self._name}: none of the {len(mapping)} trainable weights is binary, so there "
+                "is nothing to flip. Fix: give larq layers a kernel_quantizer of precision 1, such "
+                "as larq.quantizers.NoOp(precision=1), and do not freeze all of them; or use the "
+                "other optimizer alone."
+            )
+        return mapping
+
+    def _create_all_weights(self, var_list: Any) -> None:
+        """Make the state of both, in the order in which a file has it."""
+        mapping = self._claim(var_list)
+        for number, part in enumerate(self.optimizers):
+            own = [v for v in var_list if mapping[_var_key(v)] == number]
+            with tf.name_scope(("binary", "rest")[number]):  # .h5 files need names that differ
+                part._create_all_weights(own)
+
+    def apply_gradients(self, grads_and_vars: Any, name: str | None = None, **kwargs: Any) -> Any:
+        """Make a step, see `tf.keras.optimizers.legacy.Optimizer.apply_gradients`.
+
+        Raises:
+            InputError: none of the variables is binary.
+        """
+        pairs = list(grads_and_vars)
+        with tf.init_scope():
+            self._create_all_weights([variable for _, variable in pairs])
+        return super().apply_gradients(pairs, name, **kwargs)
+
+    def variables(self) -> list[Any]:
+        """State of both, in the order of `get_weights`."""
+        return list(self.weights)
+
+    @property
+    def binary(self) -> Any:
+        """Optimizer of the binary weights, such as for larq's `HyperparameterScheduler`."""
+        return self.optimizers[0]
+
+    @property
+    def iterations(self) -> Any:
+        """How many steps were made, an int64 variable."""
+        return self.binary.iterations
+
     @property
     def learning_rate(self) -> Any:
         """Learning rate of the optimizer of the rest, a variable or a schedule."""
@@ -228,12 +308,29 @@ class BinaryAndRest(lq.optimizers.CaseOptimizer):
 
     lr = learning_rate
 
+    def _trackable_children(self, save_type: str = "checkpoint", **kwargs: Any) -> Any:
+        if save_type != "checkpoint":
+            self._warn_of_lost_state("SavedModels")
+        return super()._trackable_children(save_type, **kwargs)
+
+    def _warn_of_lost_state(self, files: str) -> None:
+        if tf.keras.backend.get_value(self.iterations):
+            warnings.warn(
+                f"Keras's {files} do not keep the state of legacy optimizers, such as Bop's "
+                "averages: a training that goes on from this file starts with fresh ones. To go on "
+                "exactly, save to .h5, or use BackupAndRestore or tf.train.Checkpoint.",
+                stacklevel=2,
+            )
+
     def get_config(self) -> dict[str, Any]:
         """Configuration from which `from_config` makes an equal optimizer."""
+        if _saving_keras_file():
+            self._warn_of_lost_state(".keras files")
         return {
             "name": self._name,
-            "binary": tf.keras.optimizers.serialize(self.pred_opt_pairs[0][1]),
-            "rest": tf.keras.optimizers.serialize(self.default),
+            # The newer format looks a class up by its bare name, by which our Bop is larq's.
+            "binary": tf.keras.optimizers.serialize(self.binary, use_legacy_format=True),
+            "rest": tf.keras.optimizers.serialize(self.default, use_legacy_format=True),
         }
 
     @classmethod
@@ -241,11 +338,20 @@ class BinaryAndRest(lq.optimizers.CaseOptimizer):
         """Make the optimizer that `get_config` described."""
         parts = {
             part: tf.keras.optimizers.deserialize(
-                config[part], custom_objects, use_legacy_optimizer=True
+                config[part],
+                custom_objects,
+                use_legacy_format="module" not in config[part],
+                use_legacy_optimizer=True,
             )
             for part in ("binary", "rest")
         }
         return cls(**parts, name=config["name"])
+
+
+def _saving_keras_file() -> bool:
+    from tf_keras.src.saving import serialization_lib
+
+    return bool(getattr(serialization_lib.SHARED_OBJECTS, "enabled", False))
 
 
 # Under these names Keras finds them when a saved model is loaded.

@@ -179,9 +179,15 @@ class Recording:
 
 
 def ratio_histogram(values: Any) -> Counts:
-    """Histogram of absolute values over `RATIO_EDGES`, int64 (B,); the outer bins are open."""
+    """Histogram of absolute values over `RATIO_EDGES`, int64 (B,); the outer bins are open.
+
+    NaN, as of a training that diverged, is in none of them.
+    """
     clipped = np.clip(np.abs(values).ravel(), RATIO_EDGES[0], RATIO_EDGES[-1])
     # Even bins of the logarithm: much quicker than np.histogram with given edges.
-    bins = ((np.log10(clipped) + 6.0) * 5.0).astype(np.int64)
+    with np.errstate(invalid="ignore"):
+        bins = ((np.log10(clipped) + 6.0) * 5.0).astype(np.int64)
+    if bins.size and bins.min() < 0:  # NaN
+        bins = bins[~np.isnan(clipped)]
     count = len(RATIO_EDGES) - 1
     return np.bincount(np.minimum(bins, count - 1), minlength=count)

@@ -18,6 +18,7 @@ from bnn_lab._pandas import to_frame
 from bnn_lab.errors import InputError
 from bnn_lab.models.bit_linear import BitLinear
 from bnn_lab.ternary_reference import LEAST
+from bnn_lab.training.flips import refuse_several_steps
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,8 +69,8 @@ class TernaryRecorder(_KerasCallback):
         """Remember the weights before the first step.
 
         Raises:
-            InputError: the model has no quantized `BitLinear` layer, or other ones than the model
-                that was watched before.
+            InputError: the model has no quantized `BitLinear` layer, has other ones than the model
+                that was watched before, or is compiled to make several steps at a time.
         """
         layers = {
             layer.name: layer
@@ -82,6 +83,7 @@ class TernaryRecorder(_KerasCallback):
             )
         if self._layers and list(layers) != list(self._layers):
             raise InputError("this recorder has watched another model. Fix: make a new recorder.")
+        refuse_several_steps(self.model)
         first = not self._layers
         self._layers = layers
         for name, layer in layers.items():

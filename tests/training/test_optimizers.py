@@ -6,8 +6,10 @@ import pytest
 from bnn_lab._keras import require_tensorflow
 from bnn_lab.errors import InputError
 from bnn_lab.models import digits_bnn
-from bnn_lab.training import bop_optimizer, schedules, simulate
+from bnn_lab.models.bit_linear import BitLinear
+from bnn_lab.training import FlipRecorder, InertiaRecorder, bop_optimizer, schedules, simulate
 from bnn_lab.training.optimizers import Bop, Bop2ndOrder
+from bnn_lab.training.ternary_flips import TernaryRecorder
 
 tf = require_tensorflow()
 import larq as lq  # noqa: E402  (needs legacy Keras, which the line above makes sure of)
@@ -116,7 +118,7 @@ def test_tiny_rates_add_up_in_a_schedule() -> None:
     weights = tf.Variable([1.0, -1.0])
     optimizer = Bop2ndOrder(0.0, schedules.linear_decay(3e-8, 3e-8, 9), 0.5, "start")
     optimizer.apply_gradients([(tf.ones(2), weights)])
-    total = optimizer.get_slot(weights, "log_gamma")
+    total = optimizer.scalar(weights, "log_gamma")
     total.assign(-1.0)
     for _ in range(40):
         optimizer._seen(weights, "gamma", tf.constant(3e-8))
@@ -281,3 +283,224 @@ class TestKerasCallbacks:
         assert again.optimizer.lr.numpy() == 0.125
         assert isinstance(again.optimizer.optimizers[0], lq.optimizers.Bop)
         again.fit(np.ones((8, 3)), np.ones((8, 4)), verbose=0)
+
+
+def small_network():
+    """Two binary layers with a float one behind, (N, 8) to logits (N, 4)."""
+    tf.keras.utils.set_random_seed(3)
+
+    def dense(**options):
+        kernel = lq.quantizers.NoOp(precision=1)
+        return lq.layers.QuantDense(16, kernel_quantizer=kernel, use_bias=False, **options)
+
+    return tf.keras.Sequential(
+        [
+            dense(input_shape=(8,)),
+            tf.keras.layers.BatchNormalization(),
+            dense(input_quantizer="ste_sign"),
+            tf.keras.layers.Dense(4),
+        ]
+    )
+
+
+def compiled(optimizer, **options):
+    model = small_network()
+    loss = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer(model), loss, **options)
+    return model
+
+
+def train_on(model, epochs, initial_epoch=0, **options):
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(32, 8)).astype(np.float32)
+    y = generator.integers(0, 4, 32)
+    return model.fit(
+        x, y, 8, epochs, initial_epoch=initial_epoch, shuffle=False, verbose=0, **options
+    )
+
+
+def decay(start, end=1e-4):
+    return schedules.exponential_decay(start, end, 20)
+
+
+KINDS = {
+    "larq's Bop": lambda model: bop_optimizer(1e-2, 1e-6, model=model),
+    "relative, clipped": lambda model: bop_optimizer(
+        decay(1e-2), 1e-2, legacy.Adam(decay(1e-2), clipnorm=1.0), model=model,
+        relative_threshold=True,
+    ),
+    "second order": lambda model: bop_optimizer(
+        decay(1e-1), 1e-2, model=model, order=2, sigma=decay(1e-1), correction="start"
+    ),
+    "loss scale": lambda model: tf.keras.mixed_precision.LossScaleOptimizer(
+        bop_optimizer(1e-2, 1e-2, model=model, relative_threshold=True)
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=list(KINDS))
+def uninterrupted(request):
+    """How an optimizer is made, and the weights of three epochs with it."""
+    model = compiled(KINDS[request.param])
+    train_on(model, 3)
+    return KINDS[request.param], model.get_weights()
+
+
+class Interrupted(Exception):
+    pass
+
+
+class TestGoingOn:
+    """A training that was interrupted ends at the weights of one that was not, bit for bit."""
+
+    def equal(self, model, weights):
+        for ours, theirs in zip(model.get_weights(), weights, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+    @pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5")
+    def test_from_a_saved_model(self, uninterrupted, tmp_path):
+        make, wanted = uninterrupted
+        checkpoint = tf.keras.callbacks.ModelCheckpoint(str(tmp_path / "model.h5"))
+        train_on(compiled(make), 2, callbacks=[checkpoint])
+        again = tf.keras.models.load_model(tmp_path / "model.h5")
+        train_on(again, 3, initial_epoch=2)
+        self.equal(again, wanted)
+
+    def test_with_backup_and_restore(self, tmp_path):
+        make = KINDS["relative, clipped"]
+        whole = compiled(make)
+        train_on(whole, 3)
+
+        def stop(epoch, logs):
+            if epoch == 1:
+                raise Interrupted
+
+        def backup():
+            return tf.keras.callbacks.BackupAndRestore(tmp_path)
+
+        with pytest.raises(Interrupted):
+            stopping = tf.keras.callbacks.LambdaCallback(on_epoch_begin=stop)
+            train_on(compiled(make), 3, callbacks=[backup(), stopping])
+        again = compiled(make)
+        train_on(again, 3, callbacks=[backup()])
+        self.equal(again, whole.get_weights())
+
+    @pytest.mark.parametrize("name", ["model.keras", "saved"])
+    def test_files_that_cannot_hold_the_state_say_so(self, name, tmp_path):
+        model = compiled(KINDS["relative, clipped"])
+        train_on(model, 1)
+        with pytest.warns(UserWarning, match=r"do not keep the state.*save to \.h5"):
+            model.save(tmp_path / name)
+        again = tf.keras.models.load_model(tmp_path / name)
+        self.equal(again, model.get_weights())
+        assert type(again.optimizer.binary) is Bop
+        train_on(again, 1)
+
+
+class TestWaysToTrain:
+    """However Keras makes the steps, they are the same."""
+
+    def test_compiled_by_xla_and_several_at_once(self):
+        plain, model = (
+            compiled(KINDS["relative, clipped"], **options)
+            for options in ({}, {"jit_compile": True, "steps_per_execution": 2})
+        )
+        train_on(plain, 1)
+        train_on(model, 1)
+        for ours, theirs in zip(model.get_weights(), plain.get_weights(), strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+
+    def test_a_loop_of_ones_own(self):
+        model, plain = compiled(KINDS["second order"]), compiled(KINDS["second order"])
+        optimizer, loss = model.optimizer, model.loss
+        generator = np.random.default_rng(0)
+        x = tf.constant(generator.normal(size=(32, 8)), tf.float32)
+        y = tf.constant(generator.integers(0, 4, 32))
+
+        @tf.function
+        def step(first):
+            with tf.GradientTape() as tape:
+                value = loss(y[first : first + 8], model(x[first : first + 8], training=True))
+            variables = model.trainable_variables
+            optimizer.apply_gradients(zip(tape.gradient(value, variables), variables, strict=True))
+
+        for first in range(0, 32, 8):
+            step(tf.constant(first))
+        train_on(plain, 1)
+        for ours, theirs in zip(model.get_weights(), plain.get_weights(), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+    def test_a_mirrored_strategy(self):
+        kind = "relative, clipped"
+        with tf.distribute.MirroredStrategy(["/cpu:0"]).scope():
+            model = compiled(KINDS[kind])
+        recorder = InertiaRecorder(every=2)
+        train_on(model, 1, callbacks=[recorder])
+        plain = compiled(KINDS[kind])
+        train_on(plain, 1)
+        for ours, theirs in zip(model.get_weights(), plain.get_weights(), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+        assert recorder.recording().pressures.shape[0] == 2
+
+    def test_layers_thawed_later_are_trained(self):
+        model = compiled(KINDS["larq's Bop"])
+        optimizer, second = model.optimizer, model.layers[2]
+        before = second.kernel.numpy()
+        for thawed in (False, True):
+            second.trainable = thawed
+            model.compile(optimizer, model.loss)
+            train_on(model, 1)
+            assert (second.kernel.numpy() != before).any() == thawed
+
+    def test_nothing_binary_to_train_is_an_error(self):
+        optimizer = bop_optimizer()
+        with pytest.raises(InputError, match=r"nothing to flip.*kernel_quantizer of precision 1"):
+            optimizer.apply_gradients([(tf.ones(2), tf.Variable([1.0, -1.0]))])
+
+
+class TestOtherCallbacks:
+    def test_larqs_scheduler_and_counted_steps(self):
+        model, steps = compiled(KINDS["larq's Bop"]), []
+        scheduler = lq.callbacks.HyperparameterScheduler
+        history = train_on(
+            model,
+            2,
+            callbacks=[
+                scheduler(lambda epoch: 0.5**epoch, "gamma", model.optimizer.binary),
+                scheduler(lambda step: 0.5**step, "lr", update_freq="step"),
+                tf.keras.callbacks.LambdaCallback(
+                    on_epoch_end=lambda epoch, logs: steps.append(int(model.optimizer.iterations))
+                ),
+            ],
+        ).history
+        assert steps == [4, 8]
+        assert history["gamma"] == [1.0, 0.5]
+        assert history["lr"] == [0.5**3, 0.5**7]  # of the steps 0 to 7
+
+    def test_tensorboard_shows_the_schedule_as_it_falls(self, tmp_path):
+        model = compiled(KINDS["relative, clipped"])
+        board = tf.keras.callbacks.TensorBoard(tmp_path, histogram_freq=1)
+        train_on(model, 2, callbacks=[board])
+        logs = {}
+        board._collect_learning_rate(logs)
+        assert float(logs["learning_rate"]) == pytest.approx(float(decay(1e-2)(8)))
+
+    def test_a_training_that_diverges_ends(self):
+        model = compiled(KINDS["larq's Bop"])
+        recorder = InertiaRecorder(every=1)
+        x = np.full((16, 8), np.nan, np.float32)
+        stop = tf.keras.callbacks.TerminateOnNaN()
+        model.fit(x, np.zeros(16), 8, 3, verbose=0, callbacks=[recorder, stop])
+        recording = recorder.recording()
+        assert len(recording.flips) == 1
+        assert recording.pressures.sum() < 16 * 8 + 16 * 16  # NaN is in no bin
+
+    def test_each_recorder_needs_to_see_every_step(self):
+        layer = BitLinear(4, kernel_quantizer="absmean_ternary", input_shape=(8,))
+        ternary = tf.keras.Sequential([layer])
+        ternary.compile("sgd", "mse", steps_per_execution=2)
+        binary = compiled(KINDS["larq's Bop"], steps_per_execution=2)
+        for recorder, model in ((FlipRecorder(), binary), (TernaryRecorder(), ternary)):
+            recorder.set_model(model)
+            with pytest.raises(InputError, match="2 steps at a time"):
+                recorder.on_train_begin()
