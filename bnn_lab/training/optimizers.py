@@ -241,6 +241,8 @@ class BinaryAndRest(lq.optimizers.CaseOptimizer):
         rest: of all others.
     """
 
+    var_opt_mapping: dict[str, int] | None
+
     def __init__(self, binary: Any, rest: Any, name: str = "binary_and_rest") -> None:
         super().__init__(
             (lq.optimizers.Bop.is_binary_variable, binary), default_optimizer=rest, name=name
