@@ -39,10 +39,12 @@ def draw(result: Any, **options: Any) -> Drawing:
         A static figure and the same in words.
 
     Raises:
-        InputError: no figure is made of this type.
+        InputError: there is no figure of this type.
     """
     known = ", ".join(sorted(kind.__name__ for kind in draw.registry if kind is not object))
-    raise InputError(f"draw: no figure is made of a {type(result).__name__}; there are: {known}.")
+    raise InputError(
+        f"draw: there is no figure of a {type(result).__name__}. Fix: pass one of these: {known}"
+    )
 
 
 _DRAWN: dict[type, Callable[..., Drawing]] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import html
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +143,12 @@ def test_labels_that_are_spelled_alike_do_not_overwrite_each_other(tmp_path: Pat
     result = CliRunner().invoke(app, ["merge", str(tmp_path), "--json", str(out)])
     assert result.exit_code == 0, (result.output, result.exception)
     assert {read_study(path).device for path in out.iterdir()} == {"Ann's PC", "Ann s PC"}
+
+
+def test_the_page_on_measuring_lists_every_study() -> None:
+    page = Path(__file__).parents[2] / "docs" / "benchmarks.md"
+    listed = re.findall(r"^\| `(\w+)` \| .*\? ?.*\|$", page.read_text(), re.MULTILINE)
+    assert set(listed) == set(STUDIES)
 
 
 def test_a_figure_for_one_device_is_drawn_for_each() -> None:

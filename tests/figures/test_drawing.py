@@ -54,7 +54,7 @@ def test_draw_takes_the_first_argument_of_each_function(kind: type) -> None:
 
 def test_results_without_a_figure_are_refused_by_type() -> None:
     with pytest.raises(
-        InputError, match="no figure is made of a dict; there are: ExperimentResult, "
+        InputError, match=r"no figure of a dict\. Fix: pass one of these: ExperimentResult, "
     ):
         figures.draw({})
 
