@@ -23,6 +23,7 @@ constexpr Builtin kBuiltins[] = {
     {tfl::kMean, "MEAN"},
     {tfl::kAveragePool2d, "AVERAGE_POOL_2D"},
     {tfl::kConcatenation, "CONCATENATION"},
+    {tfl::kPad, "PAD"},
     {tfl::kRelu, "RELU", Activation::kRelu},
     {tfl::kReluN1To1, "RELU_N1_TO_1", Activation::kReluN1To1},
     {tfl::kRelu6, "RELU6", Activation::kRelu6},
@@ -211,6 +212,26 @@ bool is_join_of_channels(const tfl::Context* context, const GraphNode& n) {
   });
 }
 
+bool is_pad_of_channels(const tfl::Context* context, const GraphNode& n) {
+  const tfl::IntArray& inputs = *n.node->inputs;
+  if (n.registration->builtin_code != tfl::kPad || inputs.size != 2 ||
+      !is_float(context, inputs[0]) || is_constant(context, inputs[0]) ||
+      !is_float(context, only_output(*n.node)) || !is_constant(context, inputs[1])) {
+    return false;
+  }
+  const tfl::Tensor& amounts = context->tensors[inputs[1]];
+  const tfl::IntArray* dims = context->tensors[inputs[0]].dims;
+  if (amounts.type != tfl::kInt32 || amounts.bytes != 8 * sizeof(int32_t) || dims == nullptr ||
+      dims->size != 4) {
+    return false;
+  }
+  const auto* amount = static_cast<const int32_t*>(amounts.data);  // before and behind, by axis
+  for (int i = 0; i < 8; ++i) {
+    if (i == 6 ? amount[i] < 1 : amount[i] != 0) return false;
+  }
+  return true;
+}
+
 bool is_sum(const std::vector<EpilogueStep>& steps) {
   return !steps.empty() && steps.front().kind == BNN_STEP_SHORTCUT;
 }
@@ -234,6 +255,7 @@ std::unique_ptr<Op> make_builtin(const tfl::Context* context, const GraphNode& n
   AverageOptions average;
   if (read_average(context, n, &average)) return make_average(average);
   if (is_join_of_channels(context, n)) return make_join();
+  if (is_pad_of_channels(context, n)) return make_pad();
   const Steps steps = epilogue_steps(context, n);
   if (steps.empty()) {
     throw std::runtime_error(std::string(builtin_name(n.registration->builtin_code)) +

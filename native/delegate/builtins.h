@@ -1,5 +1,5 @@
 // What TFLite's own ops do, as far as the delegate takes them: steps of a convolution's epilogue,
-// averages over the whole image, and images joined along their channels.
+// averages over the whole image, images joined along their channels, and images padded there.
 #ifndef BNN_DELEGATE_BUILTINS_H_
 #define BNN_DELEGATE_BUILTINS_H_
 
@@ -22,6 +22,9 @@ bool is_sum(const std::vector<EpilogueStep>& steps);
 
 // True for a concatenation of images along their channels.
 bool is_join_of_channels(const tfl::Context* context, const GraphNode& n);
+
+// True for a PAD that puts channels of zeros before an image's own.
+bool is_pad_of_channels(const tfl::Context* context, const GraphNode& n);
 
 // True for an average over the whole image.
 bool read_average(const tfl::Context* context, const GraphNode& n, AverageOptions* options);

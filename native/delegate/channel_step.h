@@ -34,6 +34,9 @@ class ChannelStep {
     if (values_.size() == 1) values_.assign(static_cast<size_t>(channels), values_[0]);
   }
 
+  // Whether it multiplies or adds each value.
+  bool calculates() const { return kind_ == BNN_STEP_ADD || kind_ == BNN_STEP_MULTIPLY; }
+
   // Of the channels from `first` on. y may be x.
   void run(const float* x, int64_t first, int64_t count, float* y) const {
     const float* value = kind_ == BNN_STEP_CLAMP ? nullptr : values_.data() + first;

@@ -50,6 +50,32 @@ class Claims {
     }
   }
 
+  // Claims what adds a convolution's result to the newest of joined images, which is all that an
+  // addition to an image with zeros in its other channels does: the convolution takes it in, and
+  // what is joined then is the sum instead. So MeliusNet improves its newest channels.
+  void claim_refinement(int index, const GraphNode& n) {
+    const tfl::IntArray& inputs = *n.node->inputs;
+    if (n.registration->builtin_code != tfl::kAdd || has(index) || inputs.size != 2) return;
+    for (int i = 0; i < 2; ++i) {
+      const int joined = inputs[i], padded = inputs[1 - i];
+      const auto pad = producers_.find(padded), join = producers_.find(joined);
+      if (pad == producers_.end() || join == producers_.end() || readers_[padded] != 1) continue;
+      const GraphNode before = read_node(context_, pad->second);
+      const int newest = newest_part(joined);
+      if (newest == tfl::kNoTensor || !is_pad_of_channels(context_, before)) continue;
+      const int refined = (*before.node->inputs)[0];
+      const auto result = open_.find(refined);
+      const std::vector<EpilogueStep> steps = steps_of(context_, n, padded);
+      if (result == open_.end() || result->second.sum || steps.size() != 1 || !is_sum(steps) ||
+          result->second.steps + 1 > BNN_MAX_STEPS || !same_shape(context_, newest, refined)) {
+        continue;
+      }
+      claimed_.insert({join->second, pad->second, index});
+      refined_[only_output(*n.node)] = refined;
+      return;
+    }
+  }
+
   // Claims what comes before an LceQuantize and is done while its input is read: constants of each
   // channel, and images joined along their channels.
   void claim_before_signs(const GraphNode& n) {
@@ -81,7 +107,8 @@ class Claims {
     for (int x : *n.node->inputs) {
       const auto producer = producers_.find(x);
       if (producer != producers_.end() && has(producer->second) &&
-          is_join_of_channels(context_, read_node(context_, producer->second))) {
+          (refined_.count(x) != 0 ||
+           is_join_of_channels(context_, read_node(context_, producer->second)))) {
         claimed_.insert(index);
         return;
       }
@@ -94,6 +121,15 @@ class Claims {
     bool sum;  // the one shortcut has been added
   };
 
+  // The last of the images that are joined in `tensor`; kNoTensor if it is no such thing.
+  int newest_part(int tensor) const {
+    const auto refined = refined_.find(tensor);
+    if (refined != refined_.end()) return refined->second;
+    const GraphNode n = read_node(context_, producers_.at(tensor));
+    return is_join_of_channels(context_, n) ? (*n.node->inputs)[n.node->inputs->size - 1]
+                                            : tfl::kNoTensor;
+  }
+
   // What reads `tensor` may be fused, if nothing else reads it.
   void leave_open(int tensor, const Result& result) {
     if (readers_[tensor] == 1) open_[tensor] = result;
@@ -104,6 +140,7 @@ class Claims {
   std::map<int, int> producers_;  // of each tensor: the node that writes it
   std::set<int> claimed_;
   std::map<int, Result> open_;
+  std::map<int, int> refined_;  // of each sum that is joined images still: the last of them
 };
 
 std::string described(const tfl::Context* context, const GraphNode& n, int tensor) {
@@ -159,6 +196,7 @@ std::vector<int> claim_nodes(tfl::Context* context, bool fuse) {
     }
   }
   if (fuse) {
+    for (int index : order) claims.claim_refinement(index, read_node(context, index));
     for (int index : order) {
       const GraphNode n = read_node(context, index);
       if (claims.has(index) && n.registration->builtin_code == tfl::kCustom) {

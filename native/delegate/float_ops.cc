@@ -135,6 +135,33 @@ class Clamp final : public Op {
   const Bounds bounds_;
 };
 
+// The second input says how many channels of zeros come first.
+class Pad final : public Op {
+ public:
+  Shape prepare(const OpTensors& tensors) override {
+    require(tensors.inputs.size() == 2, "needs two inputs");
+    require_rank(tensors.inputs[0], 4, "the input");
+    Shape shape = tensors.inputs[0].shape;
+    zeros_ = constant<int32_t>(tensors.inputs[1], tfl::kInt32, {4, 2}, "the padding")[6];
+    require(zeros_ >= 0, "the padding must not be negative");
+    shape[3] += zeros_;
+    return shape;
+  }
+
+  void run(const OpTensors& tensors, const OpContext&) override {
+    const auto* x = static_cast<const float*>(tensors.inputs[0].data);
+    auto* y = static_cast<float*>(tensors.output.data);
+    const auto [pixels, channels] = rows_and_channels(tensors.inputs[0].shape);
+    for (int64_t p = 0; p < pixels; ++p, x += channels) {
+      y = std::fill_n(y, zeros_, 0.0f);
+      y = std::copy_n(x, channels, y);
+    }
+  }
+
+ private:
+  int64_t zeros_ = 0;
+};
+
 // The average over each window, in the order of LCE's XNNPACK: pixels in groups of seven, then
 // times the reciprocal. LiteRT's sums differ from it in the last bits, and from version to version.
 class Average final : public Op {
@@ -232,6 +259,8 @@ std::unique_ptr<Op> make_activation(Activation activation) {
 std::unique_ptr<Op> make_channel_op(EpilogueStep step, Activation activation) {
   return std::make_unique<ChannelOp>(std::move(step), activation);
 }
+
+std::unique_ptr<Op> make_pad() { return std::make_unique<Pad>(); }
 
 std::unique_ptr<Op> make_average(const AverageOptions& options) {
   return std::make_unique<Average>(options);

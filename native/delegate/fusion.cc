@@ -18,7 +18,7 @@ class Fusion {
   // Fuses into the node at `at` what can be; returns where it then stands.
   size_t fuse_into(size_t at) {
     steps_ = 0;
-    while (take_reader(&at)) {
+    while (take_reader(&at) || take_refinement(&at)) {
     }
     take_quantize(at);
     return at;
@@ -65,16 +65,27 @@ class Fusion {
   // Puts what joined images are made of in their place. Those come first, so theirs is done.
   void read_parts(PartitionNode* node) {
     std::vector<int> parts;
-    for (int tensor : node->inputs) {
-      const size_t from = producer(tensor);
+    std::vector<bool> plus_zero;
+    for (size_t i = 0; i < node->inputs.size(); ++i) {
+      const bool zero = adds_zero(*node, i);
+      const size_t from = producer(node->inputs[i]);
       if (from < nodes_.size() && nodes_[from].join) {
         const std::vector<int>& made_of = nodes_[from].inputs;
-        parts.insert(parts.end(), made_of.begin(), made_of.end());
+        for (size_t part = 0; part < made_of.size(); ++part) {
+          parts.push_back(made_of[part]);
+          plus_zero.push_back(zero || adds_zero(nodes_[from], part));
+        }
       } else {
-        parts.push_back(tensor);
+        parts.push_back(node->inputs[i]);
+        plus_zero.push_back(zero);
       }
     }
     node->inputs = std::move(parts);
+    node->plus_zero = std::move(plus_zero);
+  }
+
+  static bool adds_zero(const PartitionNode& node, size_t input) {
+    return input < node.plus_zero.size() && node.plus_zero[input];
   }
 
   void drop_unread(size_t at) {
@@ -122,6 +133,41 @@ class Fusion {
     return true;
   }
 
+  // The result is added to the last of joined images, the others stay: what is joined then is the
+  // sum instead, and the convolution takes it in. The others had 0 added to them.
+  bool take_refinement(size_t* at) {
+    const size_t pad = only_reader(nodes_[*at].output);
+    if (pad == nodes_.size() || !nodes_[pad].pad) return false;
+    const size_t sum = only_reader(nodes_[pad].output);
+    if (sum == nodes_.size() || nodes_[sum].steps.size() != 1 || !is_sum(nodes_[sum].steps)) {
+      return false;
+    }
+    PartitionNode &node = nodes_[*at], &added = nodes_[sum];
+    const int image = added.inputs[added.inputs[0] == nodes_[pad].output ? 1 : 0];
+    const size_t from = producer(image);
+    if (from == nodes_.size() || !nodes_[from].join) return false;
+    const int newest = nodes_[from].inputs.back();
+    if (++steps_ > BNN_MAX_STEPS || !shortcuts_ || node.shortcut != tfl::kNoTensor ||
+        !same_shape(context_, newest, node.output)) {
+      return false;
+    }
+    node.op->fuse(std::move(added.steps[0]));
+    node.shortcut = newest;
+    join(&node, nodes_[pad]);
+    added.join = true;
+    added.op = make_join();
+    added.steps.clear();
+    added.inputs = nodes_[from].inputs;
+    added.inputs.back() = node.output;
+    added.plus_zero.assign(added.inputs.size(), true);
+    added.plus_zero.back() = false;
+    erase(pad);
+    const auto begin = nodes_.begin();  // the last part is there before the sum, maybe not before
+    std::rotate(begin + index(*at), begin + index(*at + 1), begin + index(sum - 1));
+    *at = sum - 2;
+    return true;
+  }
+
   void take_quantize(size_t at) {
     for (size_t q = at + 1; q < nodes_.size(); ++q) {
       if (!nodes_[q].quantize || nodes_[q].inputs != std::vector<int>{nodes_[at].output}) continue;
@@ -156,7 +202,8 @@ class Fusion {
                              taken.graph_nodes.end());
   }
 
-  void erase(size_t position) { nodes_.erase(nodes_.begin() + static_cast<ptrdiff_t>(position)); }
+  static ptrdiff_t index(size_t position) { return static_cast<ptrdiff_t>(position); }
+  void erase(size_t position) { nodes_.erase(nodes_.begin() + index(position)); }
 
   const tfl::Context* context_;
   const tfl::DelegateParams& params_;

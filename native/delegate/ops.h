@@ -25,8 +25,9 @@ struct TensorView {
   int32_t zero_point = 0;
   bool constant = false;
   void* data = nullptr;
-  size_t bytes = 0;  // of a constant
-  Frame frame;       // of [batch, height, width, channels or words]; data is then the frame's
+  size_t bytes = 0;        // of a constant
+  bool plus_zero = false;  // 0 is added to what is read: -0 becomes 0, and so do denormals
+  Frame frame;             // of [batch, height, width, channels or words]; data is then the frame's
 
   // Elements from one row, and one image, to the next, and before the first pixel.
   int64_t row_step() const { return (frame.empty() ? shape[2] : frame.width) * shape[3]; }
@@ -88,6 +89,9 @@ std::unique_ptr<Op> make_channel_op(EpilogueStep step, Activation activation);
 
 // CONCATENATION of images along their channels.
 std::unique_ptr<Op> make_join();
+
+// PAD with channels of zeros before an image's own.
+std::unique_ptr<Op> make_pad();
 
 // AVERAGE_POOL_2D, or a MEAN over height and width.
 struct AverageOptions {

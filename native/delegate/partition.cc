@@ -79,6 +79,7 @@ PartitionNode Partition::make_node(tfl::Context* context, int index) const {
   if (n.registration->builtin_code != tfl::kCustom) {
     node.name = builtin_name(n.registration->builtin_code);
     node.join = is_join_of_channels(context, n);
+    node.pad = is_pad_of_channels(context, n);
     node.steps = epilogue_steps(context, n);
     node.operand = step_operand(context, n);
     node.op = make_builtin(context, n);
@@ -179,8 +180,9 @@ void Partition::prepare_nodes(tfl::Context* context) {
 bool Partition::prepare_node(tfl::Context* context, PartitionNode* node) {
   OpTensors& tensors = node->tensors;
   tensors.inputs.clear();
-  for (int index : node->inputs) {
-    tensors.inputs.push_back(view(context, index));
+  for (size_t i = 0; i < node->inputs.size(); ++i) {
+    tensors.inputs.push_back(view(context, node->inputs[i]));
+    tensors.inputs.back().plus_zero = i < node->plus_zero.size() && node->plus_zero[i];
     require_data(tensors.inputs.back());
   }
   tensors.output = view(context, node->output);

@@ -23,8 +23,10 @@ struct PartitionNode {
   std::vector<EpilogueStep> steps;
   int operand = tfl::kNoTensor;  // of the steps, if they are no sum
   bool quantize = false;
-  bool join = false;  // of images along their channels
-  OpTensors tensors;  // as prepared
+  bool join = false;            // of images along their channels
+  bool pad = false;             // with channels of zeros before an image's own
+  std::vector<bool> plus_zero;  // of a join's inputs, see TensorView; empty if of none
+  OpTensors tensors;            // as prepared
 };
 
 }  // namespace bnn

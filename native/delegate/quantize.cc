@@ -34,6 +34,14 @@ void for_rows(const Shape& shape, const OpContext& context, const Work& work) {
   });
 }
 
+void copy(const float* x, int64_t count, bool plus_zero, float* y) {
+  if (plus_zero) {
+    for (int64_t c = 0; c < count; ++c) y[c] = x[c] + 0.0f;
+  } else {
+    std::memcpy(y, x, static_cast<size_t>(count) * sizeof(float));
+  }
+}
+
 // The shape of images joined along their channels.
 Shape joined(const std::vector<TensorView>& parts) {
   Shape shape = parts[0].shape;
@@ -107,7 +115,7 @@ class Quantize final : public Op {
                          words);
     } else if (x.type == tfl::kBool) {
       backend.bitpack_bool(static_cast<const uint8_t*>(x.data) + at, pixels, channels, words);
-    } else if (inputs.size() == 1 && steps_.empty()) {
+    } else if (inputs.size() == 1 && steps_.empty() && !x.plus_zero) {
       backend.bitpack_f32(static_cast<const float*>(x.data) + at, pixels, channels, words);
     } else {
       pack_tiles(inputs, first, pixels, words, backend);
@@ -143,11 +151,10 @@ class Quantize final : public Op {
       begin += size;
       if (first >= last) continue;
       for (int64_t i = 0; i < count; ++i, x += size, y += width) {
-        if (steps_.empty()) {
-          std::memcpy(y, x, static_cast<size_t>(last - first) * sizeof(float));
-        } else {
-          steps_[0].run(x, first, last - first, y);
-        }
+        // What multiplies or adds does to a zero of either sign, or a denormal, what it does to 0.
+        const bool zeroed = part.plus_zero && (steps_.empty() || !steps_[0].calculates());
+        if (steps_.empty() || zeroed) copy(x, last - first, zeroed, y);
+        if (!steps_.empty()) steps_[0].run(zeroed ? y : x, first, last - first, y);
       }
     }
     for (size_t s = 1; s < steps_.size(); ++s) {
@@ -176,6 +183,7 @@ class Join final : public Op {
   void run(const OpTensors& tensors, const OpContext& context) override {
     const Shape& shape = tensors.output.shape;
     for_rows(shape, context, [&](int64_t first, int64_t last, int64_t width) {
+      const FlushDenormals as_xnnpack;
       const int64_t channels = shape.back();
       int64_t begin = 0;
       for (const TensorView& part : tensors.inputs) {
@@ -183,7 +191,7 @@ class Join final : public Op {
         const float* x = static_cast<const float*>(part.data) + first * width * size;
         float* y = static_cast<float*>(tensors.output.data) + first * width * channels + begin;
         for (int64_t p = first * width; p < last * width; ++p, x += size, y += channels) {
-          std::memcpy(y, x, static_cast<size_t>(size) * sizeof(float));
+          copy(x, size, part.plus_zero, y);
         }
         begin += size;
       }

@@ -25,6 +25,7 @@ enum Builtin : int {
   kRelu = 19,
   kReluN1To1 = 20,
   kRelu6 = 21,
+  kPad = 34,
   kMean = 40,
   kSub = 41,
   kPrelu = 54,

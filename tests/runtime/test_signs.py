@@ -204,3 +204,102 @@ def test_size_changes(block):
             Interpreter(content, fuse=fuse, resize=[x.shape]).predict(x) for fuse in (True, False)
         )
         np.testing.assert_array_equal(fused, plain)
+
+
+def padded(block, x, y, name):
+    """`y` behind as many channels of zeros as `x` has beyond it."""
+    before = block.widths[x] - block.widths[y]
+    amounts = np.array([[0, 0], [0, 0], [0, 0], [before, 0]], np.int32)
+    block.tensors[f"{name}_amounts"] = block.tensor.constant(amounts)
+    return block.add("PAD", [y, f"{name}_amounts"], name, block.widths[x])
+
+
+def refined(block, x, number, chain=("MUL",), *, flip=False):
+    """MeliusNet's improvement block: a convolution of `x` is added to its newest part."""
+    y = x
+    for step, name in enumerate(chain):
+        y = block.scaled(name, y, f"v{number}{step}")
+    new = block.conv(block.signs(y, f"p{number}"), f"d{number}")
+    pair = [x, padded(block, x, new, f"pad{number}")]
+    return block.add("ADD", pair[::-1] if flip else pair, f"s{number}", block.widths[x])
+
+
+def melius(block, blocks, chain=("MUL",)):
+    x = "x"
+    for number in range(blocks):
+        x = refined(block, block.layer(x, number, chain), number, chain, flip=number == 1)
+    return x
+
+
+@pytest.mark.parametrize("chain", [(), ("MUL",), ("PRELU", "ADD")])
+def test_refined_images(block, chain):
+    block.check(melius(block, 2, chain))
+
+
+def test_refined_images_are_never_written(block):
+    last = melius(block, 2)
+    assert block.ours(block.conv(block.signs(last, "q"), "c")) == [
+        ["MUL", "LceQuantize"],
+        ["LceBconv2d"],
+        ["CONCATENATION", "MUL", "LceQuantize"],
+        ["LceBconv2d", "PAD"],
+        ["ADD", "MUL", "LceQuantize"],
+        ["LceBconv2d"],
+        ["CONCATENATION", "MUL", "LceQuantize"],
+        ["LceBconv2d", "PAD"],
+        ["ADD", "LceQuantize"],
+        ["LceBconv2d"],
+    ]
+
+
+def test_refined_images_that_leave_the_graph(block):
+    last = melius(block, 2)
+    # Of them: a joined image, its sum, a part that the sum overwrites otherwise, and what is added.
+    block.check(last, "x0", "s0", "c0", "x1")
+    block.check(last, "d1", "pad0")
+
+
+def test_refined_images_read_by_other_ops(block):
+    last = melius(block, 2)
+    block.check(block.add("RELU", [last], "r", block.widths[last]), block.signs("s0", "q"))
+
+
+def test_refined_twice_in_a_row(block):
+    block.check(refined(block, refined(block, block.layer("x", 0), 1), 2))
+
+
+def test_refined_with_an_activation(block):
+    x = block.layer("x", 0)
+    new = block.conv(block.signs(x, "p"), "d")
+    pair = [x, padded(block, x, new, "pad")]
+    last = block.add("ADD", pair, "sum", block.widths[x], options={"activation": 1})
+    block.check(last)
+    assert ["LceBconv2d", "PAD"] not in block.ours(last)
+
+
+def test_refined_across_the_newest_part_and_another(block):
+    x = block.join([block.conv(block.signs("x", "q"), "c"), "x"], "xc")  # 8 channels, then 40
+    block.check(refined(block, x, 0), "x")
+
+
+def test_refined_zeros_and_denormals(block):
+    """Zero is added to the other channels: -0 and denormals become 0, as in XNNPACK."""
+    values = [np.inf, 0.0, -0.0, 1e-45, -1e-45, 3e38]
+    new = block.conv(block.signs("x", "q"), "c")
+    last = refined(block, block.join(["x", new], "xc"), 0, chain=())
+    content = block.content(last, block.signs(last, "bits"))
+    x = block.rng.choice(np.array(values, np.float32), size=(1, *SIZE[1:], block.widths["x"]))
+    fused, plain = (Interpreter(content, fuse=fuse).predict(x) for fuse in (True, False))
+    assert not np.signbit(fused[0][..., : x.shape[-1]][x == 0]).any()
+    for a, b in zip(fused, plain, strict=True):
+        np.testing.assert_array_equal(a.view(np.uint32), b.view(np.uint32))
+
+
+def test_refined_size_changes(block):
+    content = block.content(melius(block, 2))
+    for size in ((1, 6, 5), (3, 9, 4)):
+        x = block.rng.normal(size=(*size, block.widths["x"])).astype(np.float32)
+        fused, plain = (
+            Interpreter(content, fuse=fuse, resize=[x.shape]).predict(x) for fuse in (True, False)
+        )
+        np.testing.assert_array_equal(fused, plain)
