@@ -26,6 +26,7 @@ from bnn_lab.convert.passes.fold_one_padding import FoldOnePadding
 from bnn_lab.convert.passes.fold_zero_padding import FoldZeroPadding
 from bnn_lab.convert.passes.fuse_scale import FuseScale
 from bnn_lab.convert.passes.lift_int8_convs import LiftInt8Convs
+from bnn_lab.convert.passes.merge_groups import MergeGroups
 from bnn_lab.convert.passes.merge_quantizes import MergeQuantizes
 from bnn_lab.convert.passes.merge_reshapes import MergeReshapes
 from bnn_lab.convert.passes.pack_filters import PackFilters
@@ -112,6 +113,7 @@ def make_pipeline(
             MergeReshapes(),
             MergeQuantizes(),
         ),
+        MergeGroups(),
         EmitBits(lce_compatible),
         EmitInt8(lce_compatible),
         ExplainFloatOps(),
