@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from bnn_lab.cli.terminal import console, write_file
+from bnn_lab.errors import InputError
 
 
 def profile_command(
@@ -21,6 +22,10 @@ def profile_command(
         bool, typer.Option(help="Let binary convolutions take in the float ops around them.")
     ] = True,
     rounds: Annotated[int, typer.Option(min=1, help="Timing samples.")] = 30,
+    trace: Annotated[
+        bool,
+        typer.Option("--trace", help="Beside one thread: where the --threads wait, op by op."),
+    ] = False,
     signature: Annotated[
         str | None, typer.Option(help="Entry point of a file that has several.")
     ] = None,
@@ -35,7 +40,12 @@ def profile_command(
     from bnn_lab.measure.host import describe_host
     from bnn_lab.profiling.model_profile import profile
 
-    result = profile(
+    if trace:
+        from bnn_lab.profiling.thread_trace import trace_threads
+
+        if threads < 2:
+            raise InputError("--trace compares threads. Fix: say how many, such as --threads 2")
+    result: Any = (trace_threads if trace else profile)(
         file,
         num_threads=threads,
         backend=backend,
@@ -46,7 +56,7 @@ def profile_command(
     console().print(result)
     if json_file is not None:
         report = {
-            "schema": "bnn_lab.profile/1",
+            "schema": "bnn_lab.trace/1" if trace else "bnn_lab.profile/1",
             "bnn_lab": __version__,
             "file": str(file),
             "host": msgspec.to_builtins(describe_host()),

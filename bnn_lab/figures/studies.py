@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import plotly.graph_objects as go
 
 from bnn_lab.errors import InputError
+from bnn_lab.experiments.latency import floor
 from bnn_lab.experiments.latency.base import Study
 from bnn_lab.experiments.latency.stem import PARTS
 from bnn_lab.figures import theme
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up")
 # Four colours, then the same with a pattern: more colours would not stay apart for everyone.
-_PATTERNS = ("", "", "", "", "/", "x", ".", "\\")
+_PATTERNS = ("", "", "", "", "/", "x", ".", "\\", "+")
 _LEGEND = {"orientation": "h", "x": 0, "xanchor": "left", "y": -0.2, "yanchor": "top"}
 
 
@@ -105,6 +106,13 @@ def _stem(frame: pd.DataFrame) -> Drawing:
     )
 
 
+def _floor(frame: pd.DataFrame) -> Drawing:
+    figure = _stacked(frame, "part", floor.PARTS, "What binary ops leave over, one thread")
+    left = frame[frame.part != floor.BINARY].groupby("name").ms.sum()
+    words = ", ".join(f"{name} {ms:.2f} ms" for name, ms in left.items())
+    return Drawing(figure, f"Stacked bars of networks' time by part. Of float ops: {words}.")
+
+
 def _overhead(frame: pd.DataFrame) -> Drawing:
     figure = go.Figure()
     parts = {
@@ -181,6 +189,7 @@ _DRAWN: dict[str, Callable[[Any], Drawing]] = {
     "breakdown": draw_breakdown,
     "shortcuts": draw_shortcuts,
     "stem": _stem,
+    "floor": _floor,
     "overhead": _overhead,
     "threads": draw_threads,
     "accuracy": draw_pareto,

@@ -203,7 +203,8 @@ def profile(
         fuse: see `bnn_lab.Interpreter`. False gives each op a row of its own.
         rounds: timing samples, at least 1.
         signature: which of the file's entry points to run, default its first graph.
-        clock: returns seconds; for tests.
+        clock: returns seconds. `time.thread_time` counts what this one thread computed, whatever
+            else ran meanwhile.
 
     Returns:
         The rows in the order in which they run, and the median of whole inferences.
@@ -217,12 +218,12 @@ def profile(
     """
     if isinstance(rounds, bool) or not isinstance(rounds, int) or rounds < 1:
         raise InputError(f"profile: rounds must be an integer of at least 1, not {rounds!r}")
-    content = _content(model)
+    content = model_content(model)
     if signature is not None:
         content = only_signature(content, signature)
     options: dict[str, Any] = {"num_threads": num_threads, "backend": backend, "fuse": fuse}
     interpreter = Interpreter(content, **options)
-    arrays = _first_batch(interpreter, x)
+    arrays = first_batch(interpreter, x)
     interpreter.predict(arrays)  # says what does not fit, and whether XNNPACK refuses the model
     options["xnnpack"] = interpreter.uses_xnnpack
     sizes = {position: array.shape for position, array in enumerate(arrays)}
@@ -285,7 +286,8 @@ def _row(part: Part, share: float) -> ProfileRow:
     )
 
 
-def _content(model: Any) -> bytes:
+def model_content(model: Any) -> bytes:
+    """A file's bytes, from a path too; a Keras model is converted."""
     if isinstance(model, (str, os.PathLike, bytes, bytearray, memoryview)):
         return read_contents(model, "profile")
     from bnn_lab.convert import convert_keras_model
@@ -293,7 +295,8 @@ def _content(model: Any) -> bytes:
     return convert_keras_model(model)
 
 
-def _first_batch(interpreter: Interpreter, x: NDArray | Sequence[NDArray] | None) -> list[NDArray]:
+def first_batch(interpreter: Interpreter, x: NDArray | Sequence[NDArray] | None) -> list[NDArray]:
+    """One array for each input, made up if `x` is None."""
     shapes, types = interpreter.input_shapes, interpreter.input_types
     if x is None:
         return [made_up(shape, np.dtype(kind)) for shape, kind in zip(shapes, types, strict=True)]

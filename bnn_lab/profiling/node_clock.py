@@ -14,11 +14,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from bnn_lab.errors import BnnLabError, ModelFileError
 from bnn_lab.runtime import litert
-from bnn_lab.runtime.delegate import delegate_groups, load_delegate, tflite_layout
+from bnn_lab.runtime.delegate import (
+    delegate_groups,
+    delegate_trace,
+    load_delegate,
+    tflite_layout,
+)
 
 OUR_DELEGATE = "BnnLabDelegate"  # the name that bnn_lab's delegate gives its nodes
 
@@ -63,6 +69,7 @@ def open_litert(
     delegate: bool = True,
     backend: str | None = None,
     fuse: bool = True,
+    trace: bool = False,
     probe: Any = None,
     xnnpack: bool = True,
     sizes: Mapping[int, Sequence[int]] | None = None,
@@ -75,6 +82,7 @@ def open_litert(
         delegate: load bnn_lab's delegate.
         backend: name of a kernel backend, default the active one.
         fuse: see `bnn_lab.Interpreter`.
+        trace: see `load_delegate`.
         probe: one more delegate, applied last; gets the partitions of ours.
         xnnpack: run float and int8 ops on XNNPACK.
         sizes: shapes of inputs that are not to have the file's, by position.
@@ -85,7 +93,7 @@ def open_litert(
     Raises:
         ModelFileError: the file cannot be run.
     """
-    ours = [load_delegate(backend=backend, fuse=fuse)] if delegate else []
+    ours = [load_delegate(backend=backend, fuse=fuse, trace=trace)] if delegate else []
     delegates = [*ours, probe] if probe else ours
     try:
         made = litert.open_litert(
@@ -95,6 +103,7 @@ def open_litert(
         raise ModelFileError(f"the model cannot be run: {litert.one_line(error)}") from error
     if probe and ours:
         probe.partitions = delegate_groups(ours[0])
+        probe.delegate = ours[0]
     return made
 
 
@@ -117,6 +126,8 @@ class NodeClock:
         nodes: in the order they run.
         totals: seconds of each run.
         seconds: per run, the seconds of each node.
+        passes: per run, what `delegate_trace` adds up of each pass of bnn_lab's delegate; with
+            `trace` alone.
 
     Raises:
         ModelFileError: the file cannot be run.
@@ -127,25 +138,35 @@ class NodeClock:
         self, content: bytes, *, clock: Callable[[], float] = time.perf_counter, **options: Any
     ) -> None:
         self._clock = clock
-        probe = _Probe()
+        self._probe = probe = _Probe()
+        self._traces = bool(options.get("trace", False))
         self.litert = open_litert(content, probe=probe, **options)
         self._current: list[float] = []
         self.nodes = probe.wrap(self._timed)
         self.totals: list[float] = []
         self.seconds: list[list[float]] = []
+        self.passes: list[NDArray[np.float64]] = []
 
     def run(self) -> None:
         """One inference, its times appended to `totals` and `seconds`."""
         self._current.clear()
+        before = self._trace()
         start = self._clock()
         self.litert.invoke()
         self.totals.append(self._clock() - start)
+        if self._traces:
+            self.passes.append(self._trace() - before)
         if len(self._current) != len(self.nodes):
             raise BnnLabError(
                 "this version of LiteRT does not run its nodes through their registrations, so "
                 "they cannot be timed. Fix: install ai-edge-litert 2.1 to 2.3"
             )
         self.seconds.append(self._current.copy())
+
+    def _trace(self) -> NDArray[np.float64]:
+        if not self._traces or self._probe.delegate is None:
+            return np.zeros((0, 4))
+        return delegate_trace(self._probe.delegate)
 
     def _timed(self, run: Callable[[Any, Any], int]) -> Callable[[Any, Any], int]:
         clock, times = self._clock, self._current
@@ -164,6 +185,7 @@ class _Probe:
 
     def __init__(self) -> None:
         self.partitions: list[list[tuple[int, ...]]] = []  # of bnn_lab's delegate
+        self.delegate: Any = None
         self._context: int | None = None
         self._kept: list[Any] = [_Run(self._prepare)]
         self._delegate = (ctypes.c_byte * tflite_layout("Delegate"))()

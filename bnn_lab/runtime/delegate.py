@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bnn_lab import _native, kernels
 from bnn_lab.errors import InputError
@@ -45,6 +46,26 @@ def delegate_groups(delegate: Any) -> list[list[tuple[int, ...]]]:
     for groups in numbers:
         partitions.append([tuple(islice(numbers, next(numbers))) for _ in range(groups)])
     return partitions
+
+
+def delegate_trace(delegate: Any) -> NDArray[np.float64]:
+    """What each pass took so far, if the delegate was loaded with `trace`.
+
+    Args:
+        delegate: of `load_delegate`; an interpreter was made with it.
+
+    Returns:
+        Seconds since it was loaded, a row a pass in the order of `delegate_groups`, float64
+        (passes, 4): in all; of that in calls of the thread pool; there, of all threads but the
+        caller, until they began; and of all threads, from their last task to the end of the call.
+    """
+    write = _library().bnn_delegate_trace
+    write.restype = ctypes.c_size_t
+    write.argtypes = (ctypes.c_void_p, ctypes.POINTER(ctypes.c_double), ctypes.c_size_t)
+    pointer = delegate._get_native_delegate_pointer()
+    values = (ctypes.c_double * write(pointer, None, 0))()
+    write(pointer, values, len(values))
+    return np.array(values, np.float64).reshape(-1, 4)
 
 
 @cache
@@ -91,7 +112,11 @@ def check_flag(name: str, value: Any) -> bool:
 
 
 def load_delegate(
-    *, backend: str | None = None, num_threads: int | None = None, fuse: bool = True
+    *,
+    backend: str | None = None,
+    num_threads: int | None = None,
+    fuse: bool = True,
+    trace: bool = False,
 ) -> Any:
     """A delegate object for LiteRT's own Python interpreter.
 
@@ -108,6 +133,7 @@ def load_delegate(
             PRELU with a constant for each channel, LEAKY_RELU and the other activations, the
             addition of one shortcut), and write its signs in the same pass. Results are the same
             bits.
+        trace: clock each pass and its threads, for `delegate_trace`.
 
     Returns:
         An `ai_edge_litert.interpreter.Delegate`.
@@ -123,6 +149,8 @@ def load_delegate(
         "backend": kernels.resolve_backend(backend),
         "fuse": "1" if check_flag("fuse", fuse) else "0",
     }
+    if check_flag("trace", trace):
+        options["trace"] = "1"
     if num_threads is not None:
         options["num_threads"] = str(check_threads(num_threads))
     path = str(delegate_path())

@@ -51,7 +51,10 @@ tfl::Status delegate_prepare(tfl::Context* context, tfl::Delegate* delegate) {
   std::vector<int> claimed;
   auto* state = static_cast<DelegateState*>(delegate->data);
   if (state->main_graph == nullptr) state->main_graph = context;
-  if (state->main_graph == context) state->groups.clear();  // it may be applied anew
+  if (state->main_graph == context) {  // it may be applied anew
+    state->groups.clear();
+    state->spent.clear();
+  }
   const tfl::Status status =
       reported(context, [&] { claimed = claim_nodes(context, state->fuse); });
   if (status != tfl::kOk || claimed.empty()) return status;
@@ -83,14 +86,15 @@ void configure(DelegateState* state, char** keys, char** values, int count) {
                                     std::to_string(kMaxThreads) + ", not '" + value + "'");
       }
       state->threads = static_cast<int>(threads);
-    } else if (key == "fuse") {
+    } else if (key == "fuse" || key == "trace") {
       if (value != "0" && value != "1") {
-        throw std::invalid_argument("delegate option fuse must be 0 or 1, not '" + value + "'");
+        throw std::invalid_argument("delegate option " + key + " must be 0 or 1, not '" + value +
+                                    "'");
       }
-      state->fuse = value == "1";
+      (key == "fuse" ? state->fuse : state->trace) = value == "1";
     } else {
       throw std::invalid_argument("unknown delegate option '" + key +
-                                  "'; known: backend, num_threads, fuse");
+                                  "'; known: backend, num_threads, fuse, trace");
     }
   }
   state->backend = &select_backend(backend);
@@ -129,6 +133,23 @@ BNN_EXPORT size_t bnn_delegate_groups(const bnn::tfl::Delegate* delegate, int32_
     for (const std::vector<int>& group : partition) {
       add(group.size());
       for (int op : group) add(static_cast<size_t>(op));
+    }
+  }
+  return length;
+}
+
+// Of each pass, in the order of bnn_delegate_groups: seconds so far in all, in calls of the pool,
+// and of its threads before their first and after their last tasks. Zeros without the option trace.
+BNN_EXPORT size_t bnn_delegate_trace(const bnn::tfl::Delegate* delegate, double* list,
+                                     size_t capacity) {
+  if (delegate == nullptr) return 0;
+  size_t length = 0;
+  for (const auto& partition : static_cast<const bnn::DelegateState*>(delegate->data)->spent) {
+    for (const bnn::Spent& spent : partition) {
+      for (double value : {spent.total, spent.pool.calls, spent.pool.late, spent.pool.idle}) {
+        if (length < capacity) list[length] = value;
+        ++length;
+      }
     }
   }
   return length;

@@ -1,6 +1,7 @@
 #include "partition.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <exception>
 #include <new>
@@ -41,7 +42,10 @@ Partition::Partition(tfl::Context* context, const tfl::DelegateParams& params, D
                std::as_const(*params.output_tensors).end()),
       group_(state->groups.size()),
       in_main_graph_(context == state->main_graph) {
-  if (in_main_graph_) state_->groups.emplace_back();
+  if (in_main_graph_) {
+    state_->groups.emplace_back();
+    state_->spent.emplace_back();
+  }
   const auto made = [&](bool shortcuts) {
     std::vector<PartitionNode> nodes;
     for (int index : *params.nodes_to_replace) nodes.push_back(make_node(context, index));
@@ -68,6 +72,7 @@ void Partition::take_nodes(std::vector<PartitionNode> nodes) {
     groups.push_back(node.graph_nodes);
     std::sort(groups.back().begin(), groups.back().end());
   }
+  state_->spent[group_].assign(groups.size(), {});
 }
 
 PartitionNode Partition::make_node(tfl::Context* context, int index) const {
@@ -230,15 +235,28 @@ void Partition::point(const tfl::Context* context, TensorView* v) const {
   require(same, "a tensor was resized by an op that comes later");
 }
 
+void Partition::run_node(tfl::Context* context, PartitionNode* node) {
+  guarded(context, *node, [&] {
+    for (TensorView& v : node->tensors.inputs) point(context, &v);
+    for (TensorView* v : {&node->tensors.output, &node->tensors.shortcut, &node->tensors.signs}) {
+      point(context, v);
+    }
+    node->op->run(node->tensors, context_);
+  });
+}
+
 void Partition::run(tfl::Context* context) {
-  for (PartitionNode& node : nodes_) {
-    guarded(context, node, [&] {
-      for (TensorView& v : node.tensors.inputs) point(context, &v);
-      for (TensorView* v : {&node.tensors.output, &node.tensors.shortcut, &node.tensors.signs}) {
-        point(context, v);
-      }
-      node.op->run(node.tensors, context_);
-    });
+  if (!state_->trace || !in_main_graph_ || group_ >= state_->spent.size()) {
+    for (PartitionNode& node : nodes_) run_node(context, &node);
+    return;
+  }
+  for (size_t i = 0; i < nodes_.size(); ++i) {
+    Spent& spent = state_->spent[group_][i];
+    if (context_.pool != nullptr) context_.pool->time_into(&spent.pool);
+    const auto start = std::chrono::steady_clock::now();
+    run_node(context, &nodes_[i]);
+    spent.total += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    if (context_.pool != nullptr) context_.pool->time_into(nullptr);
   }
 }
 

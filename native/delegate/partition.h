@@ -14,17 +14,25 @@
 
 namespace bnn {
 
+// What a pass took so far, seconds; `pool`: of that, and what its threads waited for.
+struct Spent {
+  double total = 0;
+  PoolTimes pool;
+};
+
 // Of one delegate, shared by its partitions.
 struct DelegateState {
   tfl::Delegate delegate{};
   const bnn_backend* backend = nullptr;
   int threads = 0;  // 0: as the interpreter says
   bool fuse = true;
+  bool trace = false;  // adds up what each pass takes
   std::unique_ptr<ThreadPool> pool;
   // Of the file's main graph, which is the first that the delegate is applied to: for each
   // partition the ops of each of its passes.
   const tfl::Context* main_graph = nullptr;
   std::vector<std::vector<std::vector<int>>> groups;
+  std::vector<std::vector<Spent>> spent;  // of each of them, if `trace`
 
   ThreadPool* pool_of(int wanted);
 };
@@ -53,6 +61,7 @@ class Partition {
   bool prepare_node(tfl::Context* context, PartitionNode* node);
   void lay_out();
   void point(const tfl::Context* context, TensorView* view) const;
+  void run_node(tfl::Context* context, PartitionNode* node);
 
   DelegateState* state_;
   OpContext context_;

@@ -18,6 +18,10 @@ constexpr uint64_t kClosed = 0x10000;
 constexpr uint64_t kCall = 0x20000;  // the first call's number
 constexpr uint64_t kCallMask = ~(kInside | kClosed);
 
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
 inline void pause_cpu() {
 #if defined(__x86_64__)
   __builtin_ia32_pause();
@@ -53,6 +57,23 @@ void ThreadPool::drain(int own) {
   take(&ranges_[own], 0);
   // A thread about to finish is left alone: its data is in its own cache.
   for (int i = 1; i < job_.participants; ++i) take(&ranges_[(own + i) % job_.participants], 1);
+}
+
+void ThreadPool::drain_timed(int own) {
+  if (times_ == nullptr) return drain(own);
+  ranges_[own].began = now();
+  drain(own);
+  ranges_[own].finished = now();
+}
+
+void ThreadPool::add_times(double opened) const {
+  const double end = now();
+  times_->calls += end - opened;
+  for (int t = 0; t < job_.participants; ++t) {
+    const Range& range = ranges_[t];
+    if (t > 0) times_->late += (range.began > 0 ? range.began : end) - opened;
+    if (range.began > 0) times_->idle += end - range.finished;
+  }
 }
 
 bool ThreadPool::called_after(uint64_t seen) const {
@@ -93,7 +114,7 @@ void ThreadPool::work(int index) {
     if (!enter(&seen)) continue;
     if (index < job_.participants) {
       const HooksAround around(job_.hooks);
-      drain(index);
+      drain_timed(index);
     }
     gate_.fetch_sub(1);
   }
@@ -111,14 +132,16 @@ void ThreadPool::run(Job job, int64_t count, int threads) {
   for (int t = 0; t < job.participants; ++t) {
     ranges_[t].next.store(count * t / job.participants, std::memory_order_relaxed);
     ranges_[t].end = count * (t + 1) / job.participants;
+    ranges_[t].began = ranges_[t].finished = 0;
   }
+  const double opened = times_ == nullptr ? 0 : now();
   gate_.store((gate_.load() & kCallMask) + kCall);  // open, nobody inside
   if (sleepers_.load() > 0) {
     // A worker that counts as a sleeper may not wait yet; it holds the mutex until it does.
     std::lock_guard<std::mutex> lock(mutex_);
     wake_.notify_all();
   }
-  drain(0);
+  drain_timed(0);
   gate_.fetch_or(kClosed);
   for (int looks = 0; (gate_.load() & kInside) != 0; ++looks) {
     pause_cpu();
@@ -126,6 +149,7 @@ void ThreadPool::run(Job job, int64_t count, int threads) {
   }
   // The ranges of threads that never came.
   for (int t = 1; t < job_.participants; ++t) take(&ranges_[t], 0);
+  if (times_ != nullptr) add_times(opened);
 }
 
 }  // namespace bnn

@@ -86,6 +86,7 @@ def test_delegate_for_windows_exports_its_functions(
         "tflite_plugin_destroy_delegate",
         "bnn_delegate_groups",
         "bnn_delegate_layout",
+        "bnn_delegate_trace",
     ):
         assert name in shown.stdout
     imported = [line for line in shown.stdout.splitlines() if "DLL Name:" in line]

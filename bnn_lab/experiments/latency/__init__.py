@@ -18,6 +18,7 @@ from bnn_lab.errors import InputError
 from bnn_lab.experiments.latency import (
     accuracy,
     breakdown,
+    floor,
     generation,
     macs,
     overhead,
@@ -65,6 +66,7 @@ STUDIES: dict[str, Entry] = {
     "breakdown": _entry(breakdown, "name fused category ms share"),
     "shortcuts": _entry(shortcuts, "name shortcuts fused ms cost"),
     "stem": _entry(stem, "name part ms share"),
+    "floor": _entry(floor, "name part ms share"),
     "overhead": _entry(overhead, "name ms float_floor_ms kernel_ms beyond_floor_ms"),
     "threads": _entry(threads, "name kind threads ms speedup"),
     "accuracy": _entry(accuracy, "name ms top1 source"),

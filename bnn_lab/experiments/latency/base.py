@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -128,7 +129,12 @@ class Run:
         return "".join(f" Left out: {name} ({why})." for name, why in self.skipped.items())
 
     def profiles(
-        self, files: Mapping[str, bytes], rounds: int, *, fuse: bool = True
+        self,
+        files: Mapping[str, bytes],
+        rounds: int,
+        *,
+        fuse: bool = True,
+        clock: Callable[[], float] = perf_counter,
     ) -> dict[str, list[Profile]]:
         """Profiles of models, each several times in turn, while the machine was quiet.
 
@@ -136,6 +142,7 @@ class Run:
             files: name to contents.
             rounds: timing samples of each profile.
             fuse: see `profile`.
+            clock: see `profile`.
 
         Returns:
             Name to at least one profile.
@@ -152,7 +159,7 @@ class Run:
                     self.progress(f"profiling {name}")
                     if self.watch is not None:
                         self.watch.probe()
-                    one = profile(content, rounds=rounds, fuse=fuse)
+                    one = profile(content, rounds=rounds, fuse=fuse, clock=clock)
                     quiet = self.watch is None or self.watch.round_is_quiet()
                     (found if quiet else disturbed)[name].append(one)
         for name in files:

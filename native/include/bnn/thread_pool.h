@@ -34,6 +34,13 @@ class HooksAround {
   void (*const end_)();
 };
 
+// What the threads of a pool's calls waited for, seconds, summed over calls.
+struct PoolTimes {
+  double calls = 0;  // from each call until all tasks were done
+  double late = 0;   // of each thread but the caller: until its first task
+  double idle = 0;   // of each thread: from its last task until the others had done theirs
+};
+
 // Each thread begins with its own part of the tasks, the same in every call of the same count: what
 // it wrote in one layer is in its cache when it reads it in the next. Whoever is done takes from
 // those that are far behind. Which task runs on which thread thus varies; results do not, because
@@ -62,6 +69,9 @@ class ThreadPool {
     run({call, &alone, hooks, 0}, count, threads);
   }
 
+  // Adds up from now on how threads spend their calls; null ends it. Not during a call.
+  void time_into(PoolTimes* times) { times_ = times; }
+
  private:
   static constexpr size_t kCacheLine = 64;
 
@@ -74,6 +84,7 @@ class ThreadPool {
   struct alignas(kCacheLine) Range {  // of tasks that nobody has taken yet
     std::atomic<int64_t> next{0};
     int64_t end = 0;
+    double began = 0, finished = 0;  // seconds of a clock; 0 if its thread never came
   };
 
   void run(Job job, int64_t count, int threads);
@@ -83,9 +94,12 @@ class ThreadPool {
   bool enter(uint64_t* seen);
   void take(Range* range, int64_t leave);
   void drain(int own);
+  void drain_timed(int own);
+  void add_times(double opened) const;
 
   std::mutex busy_;
   Job job_;                          // read only by those inside
+  PoolTimes* times_ = nullptr;       // the same
   std::unique_ptr<Range[]> ranges_;  // of each thread
   // Number of the call, whether it is closed to those who come late, how many workers are inside.
   alignas(kCacheLine) std::atomic<uint64_t> gate_;
