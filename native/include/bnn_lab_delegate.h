@@ -27,6 +27,7 @@ struct TfLiteDelegate;
  *                environment variable BNN_LAB_BACKEND, or the fastest that this CPU supports
  *   num_threads  threads of the binary ops, 1 to 256; default is the interpreter's number
  *   fuse         1: also run the float ops around a convolution inside it (default), 0: do not
+ *   trace        1: clock each pass and its threads, for bnn_lab.runtime; 0: do not (default)
  *
  * Returns NULL after calling report_error (unless that is NULL) with a message that names what is
  * wrong: an unknown option, a value out of range, a backend that this CPU does not support.
