@@ -45,7 +45,14 @@ void changing_calls(bnn::ThreadPool* pool, int* helped) {
       runs[i] += 1;
       ran_on[i] = std::this_thread::get_id();
     };
+    bnn::PoolTimes times;
+    if (call % 2 == 1) pool->time_into(&times);
     pool->parallel_for(count, threads, task, kHooks);
+    pool->time_into(nullptr);
+    const int took_part = std::min({threads, count, pool->threads()});
+    check((times.calls > 0) == (call % 2 == 1 && took_part > 1), "calls of several are timed");
+    check(times.late >= 0 && times.idle >= 0, "nobody waits for less than no time");
+    check(times.late + times.idle <= took_part * times.calls + 1e-9, "nobody waits for longer");
     check(inside == 0, "each thread has ended");
     for (int i = 0; i < kMost; ++i) check(runs[i] == (i < count), "each task runs once");
     for (int i = 0; i < count; ++i) {
