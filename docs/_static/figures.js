@@ -122,6 +122,9 @@
         Object.assign(box.style, { width: `${width}px`, transform: `scale(${scale})` });
         element.style.height = `${Math.ceil(scale * fitting.height)}px`;
         await window.Plotly.react(box, data, { ...fitting, width }, { displayModeBar: false });
+        if (!box.listens) box.on("plotly_afterplot", () => thinNames(box));
+        box.listens = true;
+        thinNames(box);
         wide = box._fullLayout._size.w;
         return shown === now && drawn === room;
       };
@@ -158,6 +161,20 @@
     show(figure);
     new ResizeObserver(fit).observe(element);
     return show;
+  }
+
+  /** Of names that would stand over a point or another name, the later ones: left to the hover. */
+  function thinNames(box) {
+    const room = 3; // pixels that a name may reach into another box, as its letters do not
+    const covers = (a, b) =>
+      a.left < b.right - room && b.left < a.right - room && a.top < b.bottom - room && b.top < a.bottom - room;
+    const boxes = (what) => [...box.querySelectorAll(`.scatterlayer ${what}`)].map((one) => [one, one.getBoundingClientRect()]);
+    const stand = boxes(".points path").map(([, place]) => place);
+    for (const [name, place] of boxes(".textpoint text")) {
+      const over = stand.some((one) => covers(place, one));
+      name.style.visibility = over ? "hidden" : "";
+      if (!over) stand.push(place);
+    }
   }
 
   /** Controls above a figure whose settings docs/_ext/recorded.py has drawn beforehand. */

@@ -38,6 +38,25 @@
     return wrong;
   },
 
+  /** Names of points that stand over another name. */
+  crowded() {
+    const wrong = [];
+    for (const figure of document.querySelectorAll(".figure")) {
+      const names = [...figure.querySelectorAll(".scatterlayer .textpoint text")].filter((name) =>
+        name.checkVisibility({ visibilityProperty: true }),
+      );
+      const places = names.map((name) => name.getBoundingClientRect());
+      names.forEach((name, i) => {
+        const { left, right, top, bottom } = places[i];
+        const over = places.findIndex(
+          (one, j) => j < i && left < one.right - 3 && one.left < right - 3 && top < one.bottom - 3 && one.top < bottom - 3,
+        );
+        if (over >= 0) wrong.push(`${figure.id}: ${name.textContent} over ${names[over].textContent}`);
+      });
+    }
+    return wrong;
+  },
+
   /**
    * What axe finds but what it calls minor. The contrast of letters of one look on one ground is
    * looked at once: on a page of thousands of names it takes most of a minute otherwise.

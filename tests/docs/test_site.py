@@ -249,6 +249,7 @@ def test_the_latency_explorer_is_recorded(browser: Any, served: str) -> None:
     (lesson,) = [name for name in LESSONS if name.startswith("05")]
     page.goto(f"{served}lessons/{lesson}.html")
     assert ask(page, "through")
+    assert ask(page, "crowded") == []
     show, x, y, runtime = (page.locator(".figure-controls select").nth(i) for i in range(4))
     x.select_option("MACs")
     y.select_option("latency")
@@ -257,6 +258,7 @@ def test_the_latency_explorer_is_recorded(browser: Any, served: str) -> None:
     page.locator("[aria-live]", has_text="on int8 TFLite").first.wait_for()
     show.select_option("single layers")
     page.locator("[aria-live]", has_text="dense 4096x4096").first.wait_for()
+    page.wait_for_function(f"({CHECKS}).crowded().length === 0")
     # Others say that they stand still.
     assert "a click on a point" in page.locator(".figure-frozen").last.inner_text()
     page.close()
@@ -272,14 +274,18 @@ def test_what_must_be_found_is_found(browser: Any) -> None:
         "<div class='figure' id='f' style='width: 90px'>"
         "<svg class='main-svg' width='90' height='60'>"
         "<text x='0' y='20' font-size='6'>small</text><text x='80' y='40'>cut off</text>"
-        "<text x='0' y='55'>fits</text></svg></div></main></body></html>"
+        "<text x='0' y='55'>fits</text><g class='scatterlayer'>"
+        "<g class='textpoint'><text x='0' y='15'>one</text></g>"
+        "<g class='textpoint'><text x='9' y='17'>two</text></g></g></svg></div></main></body>"
     )
     found = dict(violations(page))
     small, cut = ask(page, "cut")
+    crowded = ask(page, "crowded")
     page.close()
     assert set(found) == {"image-alt", "color-contrast"}
     assert len(found["color-contrast"]) == 2
     assert "small" in small and "cut off" in cut
+    assert crowded == ["f: two over one"]
 
 
 def test_the_front_page_is_small_and_answers(browser: Any, served: str, site: Path) -> None:
