@@ -15,6 +15,7 @@ const TALLEST = 3; // mean magnitudes at the upper edge
 const FRESH = 8; // steps for which a move can be seen
 const SLICES = 24; // of the distribution at the side
 const NAMES = ["\u22121", "0", "+1"];
+const SIGNS = ["\u2212", "0", "+"]; // on a phone
 
 /** The run of all weights, and its moves by bins of steps. */
 export function compute(state) {
@@ -207,9 +208,9 @@ function drawTiles(pen, scene) {
     }
     pen.rect(x, l.tiles, wide, l.tall, { fill: trit === 0 ? c.grid : colourOf(trit, c) }, 4);
     if (wide > 12) {
-      pen.text(NAMES[trit + 1], l.at(i), l.tiles + l.tall / 2, {
+      pen.text((wide > 15 ? NAMES : SIGNS)[trit + 1], l.at(i), l.tiles + l.tall / 2, {
         fill: trit === 0 ? c.soft : c.dark ? c.paper : "#ffffff",
-        size: Math.min(13, Math.max(10, wide * 0.55)),
+        size: wide > 15 ? Math.min(13, wide * 0.55) : 13,
         weight: 700,
         align: "center",
         base: "middle",
