@@ -1,6 +1,7 @@
 """Networks: small ones for the lessons, and those of the literature."""
 
 from bnn_lab.models.alexnet import binary_alexnet, dorefanet, xnornet
+from bnn_lab.models.binary_resnet20 import binary_resnet20
 from bnn_lab.models.binarynet import binarynet, binarynet_small
 from bnn_lab.models.birealnet import birealnet, birealnet_small
 from bnn_lab.models.densenet import (
@@ -20,7 +21,13 @@ from bnn_lab.models.real_to_binary import real_to_binary
 from bnn_lab.models.registry import NETWORKS, Network, Published, network, networks
 from bnn_lab.models.resnet import resnet18, resnet34
 from bnn_lab.models.resnet_e import resnet_e18
-from bnn_lab.models.weight_quantizers import channel_scale, ede_sign, libra_sign, recu_sign
+from bnn_lab.models.weight_quantizers import (
+    channel_scale,
+    ede_sign,
+    libra_sign,
+    recu_input_sign,
+    recu_sign,
+)
 from bnn_lab.models.zoo_weights import load_larq_zoo_weights
 
 __all__ = [
@@ -34,6 +41,7 @@ __all__ = [
     "binary_densenet37",
     "binary_densenet37_dilated",
     "binary_densenet45",
+    "binary_resnet20",
     "binarynet",
     "binarynet_small",
     "birealnet",
@@ -57,6 +65,7 @@ __all__ = [
     "quicknet_small",
     "reactnet_a",
     "real_to_binary",
+    "recu_input_sign",
     "recu_sign",
     "resnet18",
     "resnet34",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 from bnn_lab._keras import require_tensorflow
@@ -20,6 +21,23 @@ def tools() -> tuple[Any, Any, Any]:
     import larq as lq
 
     return tf, tf.keras.layers, lq
+
+
+def keras_classes(make: Callable[[], Iterable[type]]) -> Callable[[], dict[str, Any]]:
+    """A function of classes by name, which `make` makes on first use: their bases need TensorFlow.
+
+    Keras then finds each of them when it loads a file.
+    """
+
+    @cache
+    def classes() -> dict[str, Any]:
+        _, _, lq = tools()
+        made = {each.__name__: each for each in make()}
+        for each in made.values():
+            lq.utils.register_keras_custom_object(each)
+        return made
+
+    return classes
 
 
 def binary_kernel(latent_weights: bool, clip: float = 1.0) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from bnn_lab.models._common import (
     binary_kernel,
     check_image,
     float_conv,
+    keras_classes,
     softmax,
     tools,
 )
@@ -140,13 +141,8 @@ def filter_mean_sign() -> Any:
     return _classes()["FilterMeanSign"]()
 
 
-_MADE: dict[str, Any] = {}
-
-
-def _classes() -> dict[str, Any]:
-    """The classes are made on first use, because their bases need TensorFlow."""
-    if _MADE:
-        return _MADE
+@keras_classes
+def _classes() -> tuple[type, ...]:
     tf, layers, lq = tools()
     quantizer: Any = lq.quantizers.Quantizer
     layer: Any = layers.Layer
@@ -199,7 +195,4 @@ def _classes() -> dict[str, Any]:
 
             return super().call(scaled(inputs))
 
-    for made in (RSign, RPReLU, FilterMeanSign):
-        lq.utils.register_keras_custom_object(made)
-        _MADE[made.__name__] = made
-    return _MADE
+    return RSign, RPReLU, FilterMeanSign

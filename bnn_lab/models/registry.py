@@ -10,6 +10,7 @@ from typing import Any
 from bnn_lab.errors import InputError
 from bnn_lab.models._common import IMAGENET_SHAPE
 from bnn_lab.models.alexnet import binary_alexnet, dorefanet, xnornet
+from bnn_lab.models.binary_resnet20 import binary_resnet20
 from bnn_lab.models.binarynet import binarynet, binarynet_small
 from bnn_lab.models.birealnet import birealnet, birealnet_small
 from bnn_lab.models.densenet import (
@@ -305,6 +306,13 @@ _ALL = (
     _QUICKNET("quicknet_cifar", quicknet_cifar, input_shape=CIFAR_SHAPE),
     _BIREALNET("birealnet_small", birealnet_small, input_shape=CIFAR_SHAPE),
     _BINARYNET("binarynet_small", binarynet_small),
+    Network(
+        "binary_resnet20",
+        binary_resnet20,
+        "binary_resnet20",
+        "arXiv:1909.10788 and arXiv:2103.12369",
+        input_shape=CIFAR_SHAPE,
+    ),
     _DIGITS("digits_bnn", digits_bnn, input_shape=(8, 8, 1)),
     _DIGITS("digits_mlp", digits_mlp, input_shape=(8, 8, 1)),
 )

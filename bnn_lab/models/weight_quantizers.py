@@ -11,7 +11,7 @@ import math
 from typing import Any
 
 from bnn_lab.errors import InputError
-from bnn_lab.models._common import tools
+from bnn_lab.models._common import keras_classes, tools
 
 LEAST_SCALE = -24  # IR-Net's power of two never falls below 2^-24, which keeps kernels from being 0
 RECU_EPSILON = 1e-5
@@ -87,6 +87,23 @@ def recu_sign(tau_min: float = 0.85, tau_max: float = 0.99, **options: Any) -> A
     return _classes()["RecuSign"](tau_min, tau_max, **options)
 
 
+def recu_input_sign(**options: Any) -> Any:
+    """ReCU's quantizer of activations: a sign, in whose gradient inputs have a spread of 1.
+
+    The gradient is that of ApproxSign, 2 - 2|v| within ±1 and 0 beyond, of v = x / sqrt(variance of
+    the sample + 1e-5), and passes through that division, too. Dividing changes no sign, so a
+    converted file takes that of x itself, as the authors' code does when it does not train.
+
+    Args:
+        **options: of a Keras layer, such as ``name``.
+
+    Returns:
+        A new larq quantizer of precision 1 for inputs: float (N, ...) to ±1, at least 2 values a
+        sample.
+    """
+    return _classes()["RecuInputSign"](**options)
+
+
 def channel_scale(**options: Any) -> Any:
     """A learned factor for each channel, as ReCU puts behind its convolutions (arXiv:2103.12369).
 
@@ -99,13 +116,8 @@ def channel_scale(**options: Any) -> Any:
     return _classes()["ChannelScale"](**options)
 
 
-_MADE: dict[str, Any] = {}
-
-
-def _classes() -> dict[str, Any]:
-    """The classes are made on first use, because their bases need TensorFlow."""
-    if _MADE:
-        return _MADE
+@keras_classes
+def _classes() -> tuple[type, ...]:
     tf, layers, lq = tools()
     quantizer: Any = lq.quantizers.Quantizer
     layer: Any = layers.Layer
@@ -240,6 +252,29 @@ def _classes() -> dict[str, Any]:
         def get_config(self) -> dict[str, Any]:
             return {**super().get_config(), "tau_min": self.tau_min, "tau_max": self.tau_max}
 
+    class RecuInputSign(quantizer):
+        """See `recu_input_sign`."""
+
+        precision = 1
+
+        def call(self, inputs: Any) -> Any:
+            axes = list(range(1, len(inputs.shape)))
+
+            @tf.custom_gradient
+            def sign(x: Any) -> Any:
+                def gradient(dy: Any) -> Any:
+                    others = tf.cast(tf.reduce_prod(tf.shape(x)[1:]) - 1, x.dtype)
+                    centred = x - tf.reduce_mean(x, axis=axes, keepdims=True)
+                    squares = tf.reduce_sum(tf.square(centred), axis=axes, keepdims=True)
+                    rate = tf.math.rsqrt(squares / others + RECU_EPSILON)
+                    direct = dy * tf.nn.relu(2.0 - 2.0 * tf.abs(x * rate))
+                    along = tf.reduce_sum(direct * x, axis=axes, keepdims=True)
+                    return rate * direct - rate**3 * centred * along / others
+
+                return lq.math.sign(x), gradient
+
+            return super().call(sign(inputs))
+
     class ChannelScale(layer):
         """See `channel_scale`."""
 
@@ -253,10 +288,7 @@ def _classes() -> dict[str, Any]:
         def call(self, inputs: Any) -> Any:
             return inputs * self.scale
 
-    for made in (EdeSign, LibraSign, RecuSign, ChannelScale):
-        lq.utils.register_keras_custom_object(made)
-        _MADE[made.__name__] = made
-    return _MADE
+    return EdeSign, LibraSign, RecuSign, RecuInputSign, ChannelScale
 
 
 def _axes(w: Any) -> list[int]:

@@ -20,8 +20,9 @@ from bnn_lab.training.distillation import Lesson, logits_of, with_lesson
 from bnn_lab.training.flip_statistics import flip_measure
 from bnn_lab.training.flips import FlipRecorder
 from bnn_lab.training.latent_weights import latent_scope, save_latents
+from bnn_lab.training.quantizer_schedule import QuantizerSchedule, scheduled_quantizers
 from bnn_lab.training.recipe import MODEL_FILES, Recipe, build_model, build_optimizer
-from bnn_lab.training.recipe_data import SMOKE_BATCH, open_data
+from bnn_lab.training.recipe_data import SHIPPED, SMOKE_BATCH, open_data
 
 STRATEGIES = ("none", "mirrored", "multiworker")
 CHECKPOINT, SETTINGS, HISTORY, WEIGHTS = (
@@ -60,7 +61,7 @@ def run_recipe(
         data_folder: folder of CIFAR-10's or ImageNet's files.
         seed: seed of weights, order and augmentation.
         smoke: the same code in seconds: two epochs of a few small batches, synthetic images in
-            place of CIFAR-10 and ImageNet. The digits keep their batch and images.
+            place of downloads. Images that come with a package keep their batch.
         strategy: ``none``, ``mirrored`` (`tf.distribute.MirroredStrategy`: all GPUs of this
             machine) or ``multiworker`` (`MultiWorkerMirroredStrategy`, set up by TF_CONFIG).
         checkpoint_steps: steps between checkpoints, at least 1; there is one after each epoch too.
@@ -83,7 +84,7 @@ def run_recipe(
     tf = require_tensorflow()
     folder = Path(folder)
     if smoke:
-        batch = recipe.training.batch if recipe.data.name == "digits" else SMOKE_BATCH
+        batch = recipe.training.batch if recipe.data.name in SHIPPED else SMOKE_BATCH
         recipe = recipe.with_training(epochs=2, batch=batch)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -159,17 +160,19 @@ def _train(
     saver = _saver_class(tf)(folder, batches.steps_per_epoch, checkpoint_steps, report)
     done = saver.restore(model, batches)
     epochs = recipe.training.epochs
+    scheduled = [QuantizerSchedule(epochs)] if scheduled_quantizers(built) else []
+    callbacks = [*scheduled, saver]
     total = epochs * batches.steps_per_epoch
     if done:
         report(f"resumed after step {done} of {total}")
     epoch, inside = divmod(done, batches.steps_per_epoch)
     if inside:
         rest = batches.steps_per_epoch - inside
-        _fit(model, batches, saver, done, epoch, epoch + 1, rest)
+        _fit(model, batches, callbacks, done, epoch, epoch + 1, rest)
         epoch += 1
     if epoch < epochs:
         steps = batches.steps_per_epoch
-        _fit(model, batches, saver, epoch * steps, epoch, epochs, steps)
+        _fit(model, batches, callbacks, epoch * steps, epoch, epochs, steps)
     save_latents(built, folder / WEIGHTS)
     return built
 
@@ -217,7 +220,13 @@ def _load_teacher(tf: Any, path: Path) -> Any:
 
 
 def _fit(
-    model: Any, batches: Any, saver: Any, start: int, first: int, last: int, steps: int
+    model: Any,
+    batches: Any,
+    callbacks: list[Any],
+    start: int,
+    first: int,
+    last: int,
+    steps: int,
 ) -> None:
     model.fit(
         batches.train_from(start),
@@ -226,7 +235,7 @@ def _fit(
         steps_per_epoch=steps,
         validation_data=batches.test,
         verbose=0,
-        callbacks=[saver],
+        callbacks=callbacks,
     )
 
 

@@ -58,6 +58,14 @@ def test_counts_equal_the_published_ones(entry, cheap_weights) -> None:
         assert counts.binary_macs / counts.macs == pytest.approx(share, abs=5e-5)
 
 
+@pytest.mark.parametrize("quantizers", ["sign", "ir-net", "recu"])
+def test_resnet20_has_the_authors_parameters(quantizers, cheap_weights) -> None:
+    model = models.binary_resnet20(quantizers=quantizers)
+    found = sum(int(np.prod(v.shape)) for v in model.trainable_variables)
+    widths = [16] * 6 + [32] * 6 + [64] * 6  # ReCU learns a factor for each of their channels
+    assert found == 269_850 + (sum(widths) if quantizers == "recu" else 0)
+
+
 def test_bops_authors_networks_have_their_parameters(cheap_weights) -> None:
     counted = {}
     study, rates = "bop-cifar10-study", "bop2-cifar10-rates"
@@ -154,6 +162,9 @@ SMALL = {
     "binarynet_small": lambda latent: models.binarynet_small(latent_weights=latent),
     "birealnet_small": lambda latent: models.birealnet_small(latent_weights=latent),
     "quicknet_cifar": lambda latent: models.quicknet_cifar(latent_weights=latent),
+    "binary_resnet20": lambda latent: models.binary_resnet20(
+        blocks=(1, 1, 1), quantizers="recu" if latent else "sign", latent_weights=latent
+    ),
     "densenet": lambda latent: models.binary_densenet(
         (32, 32, 3), 10, (2, 2), (2.0,), latent_weights=latent
     ),
@@ -168,7 +179,7 @@ def test_small_versions_learn_a_batch(name, latent) -> None:
     assert binary_variables(model)
     adam = tf.keras.optimizers.legacy.Adam(0.01)
     optimizer = adam if latent else bop_optimizer(0.05, 1e-7, adam, model=model)
-    logits = "binarynet" in name
+    logits = name in ("binarynet_small", "binary_resnet20")
     loss = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=logits)
     x = np.random.default_rng(0).standard_normal((16, 32, 32, 3)).astype(np.float32)
     y = np.arange(16) % 4

@@ -1,4 +1,4 @@
-"""ReActNet-A, ResNet-E 18 and the dilated BinaryDenseNet 37, in small: layers, training, files."""
+"""Networks since 2019, in small: layers, training, files."""
 
 from __future__ import annotations
 
@@ -29,11 +29,14 @@ SMALL = {
     "resnet_e18": lambda latent=True: models.resnet_e18(
         SHAPE, 10, filters=16, blocks=(1, 2), latent_weights=latent
     ),
+    "binary_resnet20": lambda latent=True: models.binary_resnet20(
+        SHAPE, 10, blocks=(1, 1), quantizers="recu" if latent else "sign", latent_weights=latent
+    ),
     "binary_densenet37_dilated": lambda latent=True: binary_densenet(
         SHAPE, 10, (1, 1, 1), (2.0, 2.0), dilations=(1, 1, 2), latent_weights=latent
     ),
 }
-BINARY_LAYERS = {"reactnet_a": 8, "resnet_e18": 3, "binary_densenet37_dilated": 3}
+BINARY_LAYERS = {"reactnet_a": 8, "resnet_e18": 3, "binary_resnet20": 4, "binary_densenet37_dilated": 3}
 
 
 def randomize(model: Any) -> None:

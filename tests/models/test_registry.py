@@ -51,7 +51,7 @@ def test_names_are_those_of_public_functions() -> None:
     others = {"count", "load_larq_zoo_weights", "models_table", "network", "networks"}
     others |= {"filter_mean_sign", "rprelu", "rsign"}
     others |= {"resnet18", "resnet34"}  # teachers
-    others |= {"channel_scale", "ede_sign", "libra_sign", "recu_sign"}
+    others |= {"channel_scale", "ede_sign", "libra_sign", "recu_input_sign", "recu_sign"}
     assert builders - others - {"binary_densenet"} == {entry.name for entry in networks()}
 
 

@@ -119,6 +119,23 @@ def test_ede_is_a_sign_with_a_gradient_that_sharpens() -> None:
     )
 
 
+def test_recus_signs_of_inputs_have_the_gradient_of_inputs_of_one_spread() -> None:
+    x = (RNG.normal(0.4, 1, (3, 4, 4, 2)) * [[[[0.3]]], [[[1]]], [[[20]]]]).astype(np.float32)
+    weight = RNG.normal(size=x.shape).astype(np.float32)
+    np.testing.assert_array_equal(models.recu_input_sign()(x), np.where(x >= 0, 1, -1))
+    scaled = tf.constant(x)
+    with tf.GradientTape() as tape:
+        tape.watch(scaled)
+        variance = tf.math.reduce_variance(scaled, axis=(1, 2, 3), keepdims=True) * 32 / 31
+        signs = lq.quantizers.ApproxSign()(scaled / tf.sqrt(variance + 1e-5))
+        total = tf.reduce_sum(signs * weight)
+    want = tape.gradient(total, scaled)
+    assert np.count_nonzero(want) == want.numpy().size  # the spread is every value's
+    np.testing.assert_allclose(
+        gradient(models.recu_input_sign(), x, weight), want, rtol=1e-4, atol=1e-5
+    )
+
+
 def test_a_clamp_at_one_lets_all_pass() -> None:
     v = gradient(models.recu_sign(1, 1), WEIGHTS, WEIGHTS)
     assert np.isfinite(v).all() and np.count_nonzero(v) == v.size

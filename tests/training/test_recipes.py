@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
+from bnn_lab import models
 from bnn_lab._files import locked
 from bnn_lab._keras import require_tensorflow
 from bnn_lab.cli.main import main
@@ -19,6 +20,7 @@ from bnn_lab.errors import InputError
 from bnn_lab.models import digits_mlp
 from bnn_lab.training import recipe as recipes
 from bnn_lab.training import recipe_run
+from bnn_lab.training.quantizer_schedule import scheduled_quantizers
 from bnn_lab.training.recipe import build_optimizer, load_recipe, recipe_names
 from bnn_lab.training.recipe_changes import change_recipe
 from bnn_lab.training.recipe_data import in_memory
@@ -147,6 +149,36 @@ def test_an_interrupted_command_says_how_to_go_on(tmp_path, monkeypatch, capsys)
     assert "the same command resumes" in capsys.readouterr().out
 
 
+def test_quantizers_follow_their_schedule_also_after_an_interruption(tmp_path, monkeypatch) -> None:
+    settings = ["filters=4", "blocks=[1, 1]", "training.batch=320", "training.epochs=4"]
+    recipe, _ = change_recipe(load_recipe("ir-net-digits"), settings)
+    options = {"checkpoint_steps": 1, "report": lambda line: None}
+    whole = run_recipe(recipe, tmp_path / "whole", **options)
+    quantizers = scheduled_quantizers(whole)
+    assert len(quantizers) == 2 * 4  # of inputs and kernels
+    assert {float(q.value) for q in quantizers} == {np.float32(quantizers[0].at(0.75))}
+    save, calls = recipe_run.write_arrays, 0
+
+    def interrupted(*args, **more):
+        nonlocal calls
+        save(*args, **more)
+        calls += 1
+        if calls == 9:  # of 4 steps an epoch
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(recipe_run, "write_arrays", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_recipe(recipe, tmp_path / "parts", **options)
+    monkeypatch.setattr(recipe_run, "write_arrays", save)
+    again = run_recipe(recipe, tmp_path / "parts", **options)
+    for a, b in zip(whole.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    plain, _ = change_recipe(recipe, ["quantizers=sign", "epochs=1"])
+    assert not scheduled_quantizers(run_recipe(plain, tmp_path / "sign", **options))
+    with pytest.raises(InputError, match="which Bop has none of"):
+        models.binary_resnet20(quantizers="recu", latent_weights=False)
+
+
 def test_a_damaged_checkpoint_is_named(tmp_path) -> None:
     run_recipe(load_recipe("digits"), tmp_path, **{**OPTIONS, "checkpoint_steps": 100})
     (tmp_path / "checkpoint.npz").write_bytes(b"PK")
@@ -183,21 +215,35 @@ def test_cifar_recipe_smokes_through_the_command(tmp_path, capsys) -> None:
     assert (out / "weights.h5").exists()
 
 
+# Second-order Bop's networks are those of Bop, and quantizers with a schedule run on digits.
+ALIKE = ("bop2-imagenet", "ir-net-cifar10", "recu-")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
-    # Not what runs elsewhere: second-order Bop's are those of Bop, several stages are below.
+    # Not what runs elsewhere; several stages are below.
     [
         n
         for n in recipe_names()
         if n not in ("digits", "bop-cifar10", "bop-cifar10-study")
-        and not n.startswith("bop2-imagenet")
+        and not n.startswith(ALIKE)
         and not load_recipe(n).stages
     ],
 )
-def test_every_imagenet_recipe_smokes(name, tmp_path) -> None:
-    run_recipe(load_recipe(name), tmp_path, smoke=True, report=lambda line: None)
-    history = json.loads((tmp_path / "history.json").read_text())
+def test_every_recipe_of_its_own_kind_smokes(name, tmp_path) -> None:
+    smoke(name, tmp_path)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("name", [n for n in recipe_names() if n.startswith(ALIKE)])
+def test_every_recipe_that_is_like_another_smokes(name, tmp_path) -> None:
+    smoke(name, tmp_path)
+
+
+def smoke(name: str, folder: Path) -> None:
+    run_recipe(load_recipe(name), folder, smoke=True, report=lambda line: None)
+    history = json.loads((folder / "history.json").read_text())
     assert len(history) == 2 and np.isfinite(history[-1]["loss"])
     tf.keras.backend.clear_session()
 
