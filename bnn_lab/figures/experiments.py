@@ -188,10 +188,14 @@ def _clip(frame: pd.DataFrame) -> Drawing:
 
 def _grid(frame: pd.DataFrame) -> Drawing:
     """Two heat maps over gamma and tau: test accuracy and pi of the last epoch."""
+    # One above the other, so that they fit a phone.
     figure = make_subplots(
-        rows=1, cols=2, subplot_titles=("test accuracy, %", "π in the last epoch")
+        rows=2,
+        cols=1,
+        subplot_titles=("test accuracy, %", "π in the last epoch"),
+        vertical_spacing=0.3,
     )
-    for column, (name, factor, colours) in enumerate(
+    for row, (name, factor, colours) in enumerate(
         (("accuracy", 100, "Viridis"), ("pi", 1, "Cividis")), start=1
     ):
         table = frame.pivot_table(values=name, index="gamma", columns="threshold") * factor
@@ -204,13 +208,13 @@ def _grid(frame: pd.DataFrame) -> Drawing:
             showscale=False,
             texttemplate=f"%{{z:{digits}}}",
             hovertemplate=f"γ %{{y}}, τ %{{x}}<br>%{{z:{digits}}}<extra></extra>",
-            row=1,
-            col=column,
+            row=row,
+            col=1,
         )
-        figure.update_xaxes(theme.axis("threshold τ", type="category"), row=1, col=column)
-        figure.update_yaxes(theme.axis("adaptivity rate γ", type="category"), row=1, col=column)
-    title = "Noise where γ is large, standstill where τ is"
-    figure.update_layout(**theme.layout(title), height=380)
+        figure.update_xaxes(theme.axis("threshold τ", type="category"), row=row, col=1)
+        figure.update_yaxes(theme.axis("adaptivity rate γ", type="category"), row=row, col=1)
+    title = "Noise where γ is large,<br>standstill where τ is"
+    figure.update_layout(**theme.layout(title), height=700)
     best = frame.groupby(["gamma", "threshold"]).accuracy.mean()
     gamma, tau = best.idxmax()
     pi = frame.groupby(["gamma", "threshold"]).pi.mean()
@@ -230,17 +234,7 @@ def _comparison(frame: pd.DataFrame) -> Drawing:
     best, images = means.max(), int(final.images.iloc[0])
     unsure = 100 * difference_uncertainty(best, best, images)
     figure = go.Figure()
-    figure.add_hrect(
-        y0=100 * best - 2 * unsure,
-        y1=100 * best,
-        fillcolor=theme.GRID,
-        line_width=0,
-        annotation={
-            "text": "no difference that these images can tell (2 standard errors)",
-            "font": {"size": 12, "color": theme.TEXT},
-        },
-        annotation_position="bottom left",
-    )
+    figure.add_vrect(x0=100 * best - 2 * unsure, x1=100 * best, fillcolor=theme.GRID, line_width=0)
     means.index = [_METHODS.get(method, method) for method in means.index]
     final = final.assign(method=[_METHODS.get(method, method) for method in final.method])
     places = np.arange(len(means))
@@ -248,28 +242,31 @@ def _comparison(frame: pd.DataFrame) -> Drawing:
         values = 100 * final[final.method == method].accuracy.to_numpy()
         colour = theme.COLOURS[place % len(theme.COLOURS)]
         figure.add_scatter(
-            x=np.full(len(values), place),
-            y=values,
+            x=values,
+            y=np.full(len(values), place),
             mode="markers",
             marker={"color": colour, "size": 7, "opacity": 0.6},
-            hovertemplate="%{y:.1f} %<extra></extra>",
+            hovertemplate="%{x:.1f} %<extra></extra>",
         )
         figure.add_scatter(
-            x=[place],
-            y=[values.mean()],
-            mode="markers+text",
-            text=[f"  {values.mean():.1f} %"],
-            textposition="middle right",
+            x=[values.mean()],
+            y=[place],
+            mode="markers",
             marker={"color": colour, "size": 13, "symbol": "diamond"},
-            hovertemplate="mean %{y:.2f} %<extra></extra>",
+            hovertemplate="mean %{x:.2f} %<extra></extra>",
         )
-    figure.update_layout(**theme.layout("Test accuracy after equal tuning"), height=400)
-    figure.update_xaxes(
-        theme.axis("", tickvals=places, ticktext=list(means.index), range=[-0.5, len(means) - 0.4])
-    )
+    figure.update_layout(**theme.layout("After equal tuning"), height=520)
     low = min(100 * final.accuracy.min(), 100 * best - 3 * unsure)
     high = max(100 * final.accuracy.max(), 100 * best)
-    figure.update_yaxes(theme.axis("test accuracy, %", range=[low - unsure / 2, high + unsure / 2]))
+    grey = "grey: too near the best for these<br>images to tell (2 standard errors)"
+    figure.update_xaxes(
+        theme.axis(f"test accuracy, %<br>{grey}", range=[low - unsure / 2, high + unsure / 2])
+    )
+    ticks = [
+        f"{method.replace(', ', ',<br>')}<br>{100 * value:.1f} %" for method, value in means.items()
+    ]
+    rows = [len(means) - 0.5, -0.5]  # the first on top
+    figure.update_yaxes(theme.axis("", tickvals=places, ticktext=ticks, range=rows))
     words = ", ".join(f"{method} {100 * value:.1f} %" for method, value in means.items())
     return Drawing(
         figure,

@@ -31,6 +31,8 @@ NAMES = {
     "T-MAC": "microsoft/T-MAC",
     "larq-zoo": "larq/zoo",
     "AdamBNN": "AdamBNN",
+    "IR-Net": "htqin/IR-Net",
+    "ReCU": "z-hXu/ReCU",
     "larq's": "docs.larq.dev",
     "Horowitz": "Horowitz",
 }

@@ -36,7 +36,12 @@ SMALL = {
         SHAPE, 10, (1, 1, 1), (2.0, 2.0), dilations=(1, 1, 2), latent_weights=latent
     ),
 }
-BINARY_LAYERS = {"reactnet_a": 8, "resnet_e18": 3, "binary_resnet20": 4, "binary_densenet37_dilated": 3}
+BINARY_LAYERS = {
+    "reactnet_a": 8,
+    "resnet_e18": 3,
+    "binary_resnet20": 4,
+    "binary_densenet37_dilated": 3,
+}
 
 
 def randomize(model: Any) -> None:
