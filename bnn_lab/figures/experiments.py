@@ -17,6 +17,7 @@ from bnn_lab.experiments.training import (
     ExperimentResult,
     LearningRateIsInertia,
     ScalingInvariance,
+    SectionShortcuts,
     ShortcutsAndEnds,
 )
 from bnn_lab.figures import theme
@@ -279,6 +280,7 @@ _DRAWN: dict[type, Callable[[Any], Drawing]] = {
     **LATENT_DRAWN,
     **BOP_DRAWN,
     ShortcutsAndEnds: draw_shortcuts_and_ends,
+    SectionShortcuts: draw_shortcuts_and_ends,
     **LOW_BIT_DRAWN,
     **QUANTIZER_DRAWN,
     ScalingInvariance: _invariance,

@@ -1,7 +1,8 @@
-"""A narrow, deep BNN for small grey images, whose shortcuts and two ends can be chosen."""
+"""Narrow, deep BNNs for small grey images, whose shortcuts and two ends can be chosen."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from bnn_lab.errors import InputError
@@ -56,23 +57,13 @@ def deep_digits(
     tf, layers, lq = tools()
     seeds = iter(range(seed * 1000, seed * 1000 + 1000))
 
-    def sign() -> Any:
-        return lq.quantizers.SteSign(clip_value=1.0)
-
-    def binary(inputs: bool) -> dict[str, Any]:
-        return {
-            "kernel_quantizer": sign(),
-            "kernel_constraint": lq.constraints.WeightClip(clip_value=1.0),
-            "input_quantizer": sign() if inputs else None,
-        }
-
     def glorot() -> Any:
         return tf.keras.initializers.GlorotUniform(next(seeds))
 
     def norm(x: Any) -> Any:
         return layers.BatchNormalization(momentum=0.9)(x)
 
-    end = {} if ends == FLOAT else binary(inputs=ends == BINARY)
+    end = {} if ends == FLOAT else _binary(inputs=ends == BINARY)
     padded = {"padding": "same", "use_bias": False}
     image = layers.Input(input_shape, name="image")
     x = lq.layers.QuantConv2D(
@@ -87,15 +78,86 @@ def deep_digits(
             pad_values=1.0,
             kernel_initializer=glorot(),
             **padded,
-            **binary(inputs=True),
+            **_binary(inputs=True),
         )(x)
         y = norm(y)
         x = layers.Add()([x, y]) if shortcuts else y
     x = layers.GlobalAveragePooling2D()(x)
     # Signs of averages need a zero that lies among them.
     x = norm(x) if ends == BINARY else x
-    end = {} if ends == FLOAT else binary(inputs=ends == BINARY)
+    end = {} if ends == FLOAT else _binary(inputs=ends == BINARY)
     x = lq.layers.QuantDense(
         classes, name="last", use_bias=False, kernel_initializer=glorot(), **end
     )(x)
     return tf.keras.Model(image, norm(x), name="deep_digits")
+
+
+def sectioned_digits(
+    shortcuts: Sequence[bool] = (True, True, True),
+    *,
+    convolutions: int = 2,
+    channels: int = 32,
+    input_shape: tuple[int, int, int] = (28, 28, 1),
+    classes: int = 10,
+    seed: int = 0,
+) -> Any:
+    """Build a network of sections, each with its shortcuts or without, between float ends.
+
+    The first layer is a 3×3 convolution with stride 2. A section is a number of binary 3×3
+    convolutions, each followed by batch normalization, and by the addition of its input where the
+    section has shortcuts. Between sections an average pooling halves the size and a float 1×1
+    convolution doubles the channels, as in QuickNet (arXiv:2011.09398), with and without shortcuts.
+
+    Args:
+        shortcuts: for each section, whether its input is added around every convolution.
+        convolutions: of each section, at least 1.
+        channels: of the first section, a multiple of 32.
+        input_shape: (height, width, channels) of an image; each section needs a pixel.
+        classes: number of classes, at least 2.
+        seed: seed of the initial weights.
+
+    Returns:
+        An uncompiled `tf.keras.Model`: float32 (N, *input_shape) in [-1, 1] to logits (N, classes).
+
+    Raises:
+        InputError: an argument is out of range.
+        BnnLabError: TensorFlow is not installed.
+    """
+    if not shortcuts or convolutions < 1 or channels < 32 or channels % 32:
+        raise InputError(
+            f"sectioned_digits(shortcuts={tuple(shortcuts)}, {convolutions=}, {channels=}): needs "
+            "a section, a convolution in it, and channels that fill 32-bit words."
+        )
+    check_images("sectioned_digits", input_shape, classes, smallest=2 ** len(shortcuts))
+    tf, layers, lq = tools()
+    seeds = iter(range(seed * 1000, seed * 1000 + 1000))
+
+    def conv(x: Any, width: int, size: int, **options: Any) -> Any:
+        start = tf.keras.initializers.GlorotUniform(next(seeds))
+        made = lq.layers.QuantConv2D(
+            width, size, padding="same", use_bias=False, kernel_initializer=start, **options
+        )
+        return layers.BatchNormalization(momentum=0.9)(made(x))
+
+    image = layers.Input(input_shape, name="image")
+    x = conv(image, channels, 3, strides=2)
+    for number, added in enumerate(shortcuts):
+        width = channels * 2**number
+        if number:
+            x = conv(layers.AvgPool2D()(x), width, 1)
+        for _ in range(convolutions):
+            y = conv(x, width, 3, pad_values=1.0, **_binary(inputs=True))
+            x = layers.Add()([x, y]) if added else y
+    start = tf.keras.initializers.GlorotUniform(next(seeds))
+    x = layers.Dense(classes, kernel_initializer=start)(layers.GlobalAveragePooling2D()(x))
+    return tf.keras.Model(image, x, name="sectioned_digits")
+
+
+def _binary(inputs: bool) -> dict[str, Any]:
+    """Options of a layer with latent weights under a straight-through sign."""
+    _, _, lq = tools()
+    return {
+        "kernel_quantizer": lq.quantizers.SteSign(clip_value=1.0),
+        "kernel_constraint": lq.constraints.WeightClip(clip_value=1.0),
+        "input_quantizer": lq.quantizers.SteSign(clip_value=1.0) if inputs else None,
+    }

@@ -10,12 +10,14 @@ from bnn_lab.experiments.training import (
     ExperimentResult,
     ShortcutsAndEnds,
     recorded_shortcuts_and_ends,
+    section_shortcuts,
     shortcuts_and_ends,
 )
 from bnn_lab.experiments.training.architecture import VARIANTS, latencies
 from bnn_lab.experiments.training.base import Running
+from bnn_lab.experiments.training.sections import name_of
 from bnn_lab.figures import draw
-from bnn_lab.models.deep_digits import deep_digits
+from bnn_lab.models.deep_digits import deep_digits, sectioned_digits
 
 
 def test_the_stored_run_is_that_of_the_defaults() -> None:
@@ -65,3 +67,41 @@ def test_the_same_networks_are_timed_fused_and_not() -> None:
     drawing = draw(ExperimentResult(ShortcutsAndEnds(), to_frame(rows)))
     assert len(drawing.figure.data) == 4 and "µs fused" in drawing.words
     assert list(drawing.figure.data[3].x) == [row["fused_us"] for row in found.values()]
+
+
+def test_every_choice_of_sections_is_trained_and_timed() -> None:
+    quiet = Running(progress=False)
+    result = section_shortcuts(
+        sections=2, convolutions=1, epochs=1, images=100, data="digits", running=quiet
+    )
+    assert list(result.frame.variant) == ["all 2", "section 1", "section 2", "none"]
+    assert (result.frame.fused_us > 0).all() and result.frame.accuracy.between(0, 1).all()
+    assert "section 2 " in draw(result).words
+
+
+def test_only_sections_that_have_shortcuts_add() -> None:
+    for shortcuts, name in (
+        ((True, False, True), "sections 1 and 3"),
+        ((False, True, False), "section 2"),
+        ((True,) * 3, "all 3"),
+    ):
+        assert name_of(list(shortcuts)) == name
+        model = sectioned_digits(shortcuts, convolutions=2)
+        added = [layer.output.shape[-1] for layer in model.layers if "add" in layer.name]
+        assert added == [32 * 2**n for n, has in enumerate(shortcuts) if has for _ in range(2)]
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        ({"sections": 0}, "1 to 4"),
+        ({"epochs": 0}, "epochs"),
+        ({"images": 0}, "images"),
+        ({"seeds": ()}, "seeds"),
+        ({"channels": 33}, "32-bit words"),
+        ({"sections": 4, "data": "digits"}, "16 pixels"),
+    ],
+)
+def test_sections_that_make_no_sense(change, part: str) -> None:
+    with pytest.raises(InputError, match=part):
+        section_shortcuts(**change)

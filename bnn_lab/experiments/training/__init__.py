@@ -44,6 +44,7 @@ from bnn_lab.experiments.training.quantizers import (
     forward_and_backward,
     pseudo_gradients,
 )
+from bnn_lab.experiments.training.sections import SectionShortcuts, section_shortcuts
 from bnn_lab.experiments.training.ternary_bop import TernaryBop, ternary_bop
 
 __all__ = [
@@ -70,6 +71,7 @@ __all__ = [
     "Running",
     "ScalingFactors",
     "ScalingInvariance",
+    "SectionShortcuts",
     "ShortcutsAndEnds",
     "TernaryBop",
     "TrainedText",
@@ -96,6 +98,7 @@ __all__ = [
     "run_experiment",
     "scaling_factors",
     "scaling_invariance",
+    "section_shortcuts",
     "shortcuts_and_ends",
     "ternary_bop",
     "train_mlp_run",

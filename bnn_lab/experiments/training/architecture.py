@@ -6,6 +6,7 @@ documentation on first and last layers; the answer here is a miniature on 5,000 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -107,19 +108,37 @@ def latencies(chosen: ShortcutsAndEnds) -> dict[str, dict[str, float]]:
     Returns:
         Variant to ``fused_us`` and ``unfused_us``: medians of samples taken in turn, one thread.
     """
+    return time_networks(
+        {
+            variant: _network(variant, chosen.data, chosen.depth, chosen.channels, 0)
+            for variant in chosen.variants
+        }
+    )
+
+
+def time_networks(networks: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """Times of Keras models on one image, converted, on one thread of this machine.
+
+    Args:
+        networks: by name.
+
+    Returns:
+        Name to ``fused_us`` and ``unfused_us``, with additions fused into the convolutions before
+        them and as ops of their own: medians in microseconds of samples taken in turn.
+    """
     from bnn_lab.bench.baselines import litert_call
     from bnn_lab.convert import convert_keras_model
 
     calls = {}
-    for variant in chosen.variants:
-        file = convert_keras_model(_network(variant, chosen.data, chosen.depth, chosen.channels, 0))
+    for name, model in networks.items():
+        file = convert_keras_model(model)
         for column, fuse in (("fused_us", True), ("unfused_us", False)):
-            calls[variant, column] = litert_call(file, fuse=fuse)
-    names = {f"{variant} {column}": (variant, column) for variant, column in calls}
-    table = measure({name: calls[key] for name, key in names.items()})
-    found: dict[str, dict[str, float]] = {variant: {} for variant in chosen.variants}
-    for name, (variant, column) in names.items():
-        found[variant][column] = 1e6 * table[name].median
+            calls[name, column] = litert_call(file, fuse=fuse)
+    labels = {f"{name} {column}": (name, column) for name, column in calls}
+    table = measure({label: calls[key] for label, key in labels.items()})
+    found: dict[str, dict[str, float]] = {name: {} for name in networks}
+    for label, (name, column) in labels.items():
+        found[name][column] = 1e6 * table[label].median
     return found
 
 
@@ -148,11 +167,30 @@ def _train(
     data: str,
     images: int | None,
 ) -> dict[str, Any]:
+    model = _network(variant, data, depth, channels, seed)
+    return train_falling(model, data=data, images=images, batch=batch, epochs=epochs, seed=seed)
+
+
+def train_falling(
+    model: Any, *, data: str, images: int | None, batch: int, epochs: int, seed: int
+) -> dict[str, Any]:
+    """Train with Adam, whose learning rate falls to 0 as a cosine.
+
+    Args:
+        model: Keras model that ends in logits; trained in place.
+        data: name of the images, see `bnn_lab.data.load_named`.
+        images: the first so many training images; None for all.
+        batch: images a step.
+        epochs: at least 1.
+        seed: of shuffling.
+
+    Returns:
+        ``accuracies`` of the test images, one an epoch, and ``accuracy``, the last one.
+    """
     tf = require_tensorflow()
     loaded = load_named(data)
     x, y = loaded.train_images[:images], loaded.train_labels[:images]
     tf.keras.utils.set_random_seed(seed)
-    model = _network(variant, data, depth, channels, seed)
     steps = epochs * -(-len(x) // batch)
     rate = tf.keras.optimizers.schedules.CosineDecay(5e-3, steps)
     model.compile(

@@ -45,6 +45,7 @@ from bnn_lab.experiments.training.latents import LatentApproximation, latent_app
 from bnn_lab.experiments.training.memory import OptimizerMemory, optimizer_memory
 from bnn_lab.experiments.training.noise import NoiseFlips, noise_flips
 from bnn_lab.experiments.training.quantizers import PseudoGradients, pseudo_gradients
+from bnn_lab.experiments.training.sections import SectionShortcuts, section_shortcuts
 from bnn_lab.experiments.training.ternary_bop import TernaryBop, ternary_bop
 from bnn_lab.training.recipe_changes import near_names, parse_setting
 
@@ -146,6 +147,12 @@ EXPERIMENTS: dict[str, Entry] = {
         shortcuts_and_ends,
         ShortcutsAndEnds(variants=_SHORTCUTS, seeds=(0,), latency=True),
         {"epochs": 1, "depth": 2, "images": 500},
+    ),
+    "sections": Entry(
+        "What are the shortcuts of each section of a network worth, and what do they cost?",
+        section_shortcuts,
+        SectionShortcuts(),
+        {"sections": 2, "convolutions": 1, "epochs": 1, "images": 500},
     ),
     "ends": Entry(
         "What does it cost to binarize the first and the last layer too, and what does it save?",

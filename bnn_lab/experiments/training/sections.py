@@ -1,0 +1,135 @@
+"""What the shortcuts of each section of a network are worth, and what they cost.
+
+The Larq Compute Engine's paper (arXiv:2011.09398) asks it for whole networks. Here every choice of
+sections with shortcuts is trained and timed: early sections have large images, so their additions
+cost most.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+from bnn_lab._pandas import to_frame
+from bnn_lab.data import load_named
+from bnn_lab.experiments.training.architecture import time_networks, train_falling
+from bnn_lab.experiments.training.base import ExperimentResult, Running, configure, needs
+from bnn_lab.models.deep_digits import sectioned_digits
+
+MOST_SECTIONS = 4
+
+
+@dataclass(frozen=True)
+class SectionShortcuts:
+    """Settings of `section_shortcuts`.
+
+    Attributes:
+        sections: 1 to 4; every choice of them is a run, so 2 to 16.
+        convolutions: binary ones in each section.
+        channels: of the first section, a multiple of 32; each section doubles them.
+        seeds: of initial weights and shuffling; each is a run of every choice.
+        epochs: of each run.
+        data: name of the images, see `bnn_lab.data.load_named`.
+        images: the first so many training images; None for all.
+        batch: images a step.
+        latency: also time the networks, one image at a time on this machine.
+    """
+
+    sections: int = 3
+    convolutions: int = 2
+    channels: int = 32
+    seeds: tuple[int, ...] = (0,)
+    epochs: int = 5
+    data: str = "mnist5k"
+    images: int | None = 2000
+    batch: int = 50
+    latency: bool = True
+
+
+def section_shortcuts(
+    config: SectionShortcuts | None = None, running: Running | None = None, **changes: Any
+) -> ExperimentResult:
+    """Train and time `sectioned_digits` with shortcuts in each choice of its sections.
+
+    Args:
+        config: the settings.
+        running: how to run.
+        **changes: fields of the settings to change.
+
+    Returns:
+        Its frame has a row for each run: ``variant`` (which sections have shortcuts), ``seed``,
+        ``accuracy`` (of the test images, in 0..1, after the last epoch) and ``accuracies`` (a list,
+        one an epoch). With `latency` also ``fused_us`` and ``unfused_us``, see
+        `shortcuts_and_ends`.
+
+    Raises:
+        InputError: a setting is out of range.
+        BnnLabError: TensorFlow is not installed.
+    """
+    chosen = configure(SectionShortcuts(), config, changes)
+    needs(1 <= chosen.sections <= MOST_SECTIONS, "sections", f"must be 1 to {MOST_SECTIONS}")
+    for name in ("convolutions", "epochs", "batch"):
+        needs(getattr(chosen, name) >= 1, name, "must be at least 1")
+    needs(chosen.images is None or chosen.images >= 1, "images", "must be at least 1")
+    needs(bool(chosen.seeds), "seeds", "at least one is needed")
+    fields = ("convolutions", "channels", "epochs", "data", "images", "batch")
+    shared = {name: getattr(chosen, name) for name in fields}
+    choices = [list(choice) for choice in product((True, False), repeat=chosen.sections)]
+    points = [
+        {"shortcuts": choice, "seed": seed, **shared} for seed in chosen.seeds for choice in choices
+    ]
+    rows = (running or Running()).points(_train, points, "shortcuts of sections")
+    times: dict[str, dict[str, float]] = {}
+    if chosen.latency:
+        sizes = (chosen.data, chosen.convolutions, chosen.channels)
+        times = time_networks({name_of(choice): _network(choice, *sizes, 0) for choice in choices})
+    kept = ("seed", "accuracy", "accuracies")
+    return ExperimentResult(
+        chosen,
+        to_frame(
+            [
+                {"variant": (name := name_of(row["shortcuts"]))}
+                | {key: row[key] for key in kept}
+                | times.get(name, {})
+                for row in rows
+            ]
+        ),
+    )
+
+
+def name_of(shortcuts: list[bool]) -> str:
+    """A choice in words: which sections have shortcuts."""
+    found = [str(number) for number, has in enumerate(shortcuts, start=1) if has]
+    if not found:
+        return "none"
+    if len(found) == len(shortcuts):
+        return f"all {len(found)}"
+    return f"section{'s' * (len(found) > 1)} {' and '.join(found)}"
+
+
+def _train(
+    *,
+    shortcuts: list[bool],
+    seed: int,
+    convolutions: int,
+    channels: int,
+    epochs: int,
+    data: str,
+    images: int | None,
+    batch: int,
+) -> dict[str, Any]:
+    model = _network(shortcuts, data, convolutions, channels, seed)
+    return train_falling(model, data=data, images=images, batch=batch, epochs=epochs, seed=seed)
+
+
+def _network(shortcuts: list[bool], data: str, convolutions: int, channels: int, seed: int) -> Any:
+    loaded = load_named(data)
+    return sectioned_digits(
+        shortcuts,
+        convolutions=convolutions,
+        channels=channels,
+        input_shape=loaded.input_shape,
+        classes=loaded.classes,
+        seed=seed,
+    )
