@@ -33,7 +33,7 @@ def test_shares_fall_runs_repeat_and_the_figure_has_them() -> None:
     ("change", "words"),
     [
         ({"quantizers": ("odd",)}, "there are no"),
-        ({"seeds": ()}, "need one each"),
+        ({"seeds": ()}, "seeds: at least one"),
         ({"learning_rate": 0}, "above 0"),
         ({"epochs": 0}, "at least 1"),
     ],

@@ -82,8 +82,8 @@ def shortcuts_and_ends(
     chosen = configure(ShortcutsAndEnds(), config, changes)
     unknown = sorted(set(chosen.variants) - set(VARIANTS))
     needs(not unknown, "variants", f"there are no {unknown}, but {', '.join(VARIANTS)}")
-    needs(chosen.epochs >= 1, "epochs", "must be at least 1")
-    needs(bool(chosen.seeds), "seeds", "at least one is needed")
+    needs(bool(chosen.variants), "variants", "at least one is needed")
+    needs(chosen.images is None or chosen.images >= 1, "images", "must be at least 1")
     shared = {k: getattr(chosen, k) for k in ("epochs", "depth", "channels", "data", "images")}
     points = [
         {"variant": variant, "seed": seed, "batch": chosen.batch, **shared}

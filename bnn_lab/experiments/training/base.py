@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Config = TypeVar("Config")
+
+_SEEDS = ("seeds", "tuning_seeds")
+MOST_SEEDS = 1_000_000  # networks make one for each layer from it, and they must fit 32 bits
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,8 @@ def configure(default: Config, config: Config | None, changes: dict[str, Any]) -
     """The settings of a call: `config` or the default, with changes.
 
     Raises:
-        InputError: `config` has another type, or a change names no field.
+        InputError: `config` has another type, a change names no field, or a value that experiments
+            share (seeds, epochs, images a step, units, learning rate) is out of range.
     """
     chosen = default if config is None else config
     if type(chosen) is not type(default):
@@ -73,7 +78,24 @@ def configure(default: Config, config: Config | None, changes: dict[str, Any]) -
     if unknown:
         name = type(default).__name__
         raise InputError(f"{name} has no settings {unknown}; it has {', '.join(known)}.")
-    return dataclasses.replace(chosen, **changes)  # type: ignore[type-var]
+    made = dataclasses.replace(chosen, **changes)  # type: ignore[type-var]
+    for name in known:
+        _check_shared(name, getattr(made, name))
+    return made
+
+
+def _check_shared(name: str, value: Any) -> None:
+    """Refuse what no experiment can do, by the names that settings share."""
+    values = value if isinstance(value, tuple | list) else (value,)
+    if name in ("seed", *_SEEDS):
+        needs(bool(values), name, "at least one is needed")
+        fit = all(isinstance(seed, int) and 0 <= seed < MOST_SEEDS for seed in values)
+        needs(fit, name, f"must be integers from 0 to {MOST_SEEDS - 1}")
+        needs(len(set(values)) == len(values), name, "each counts as a run, so none may come twice")
+    elif name in ("epochs", "batch", "batches", "hidden"):
+        needs(all(number >= 1 for number in values), name, "must be at least 1")
+    elif name == "learning_rate":
+        needs(0 < value < math.inf, name, "must be a finite number above 0")
 
 
 def needs(condition: bool, name: str, reason: str) -> None:

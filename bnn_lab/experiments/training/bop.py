@@ -82,6 +82,7 @@ def grid_points(config: BopGrid) -> list[dict[str, Any]]:
     """
     needs(all(0 < gamma <= 1 for gamma in config.gammas), "bop_grid", "gammas must lie in (0, 1]")
     needs(all(tau >= 0 for tau in config.thresholds), "bop_grid", "taus must be at least 0")
+    needs(bool(config.gammas and config.thresholds), "bop_grid", "needs at least a gamma and a tau")
     return [
         {"method": "bop", "gamma": gamma, "threshold": tau, "seed": seed}
         | {"epochs": config.epochs, "data": config.data}

@@ -72,7 +72,6 @@ def figure2(
     needs(all(0 < gamma <= 1 for gamma in all_gammas), "figure2", "gammas must lie in (0, 1]")
     needs(all(tau >= 0 for tau in all_taus), "figure2", "taus must be at least 0")
     needs(bool(chosen.gammas or chosen.taus), "figure2", "needs a gamma or a tau to vary")
-    needs(bool(chosen.seeds), "figure2(seeds)", "needs at least one")
     families = [
         *((GAMMA, gamma, chosen.tau) for gamma in chosen.gammas),
         *((TAU, chosen.gamma, tau) for tau in chosen.taus),
@@ -147,8 +146,8 @@ def batch_against_gamma(
     chosen = configure(BatchAgainstGamma(), config, changes)
     gammas_fit = all(0 < gamma <= 1 for gamma in chosen.gammas)
     needs(gammas_fit, "batch_against_gamma", "gammas must lie in (0, 1]")
-    runs = len(chosen.batches) * len(chosen.gammas) * len(chosen.seeds)
-    needs(runs > 0, "batch_against_gamma", "needs at least one batch, gamma and seed")
+    runs = len(chosen.batches) * len(chosen.gammas)
+    needs(runs > 0, "batch_against_gamma", "needs at least one batch and gamma")
     points = [
         {"method": "bop", "gamma": gamma, "threshold": chosen.threshold, "batch": batch}
         | {"seed": seed, "epochs": chosen.epochs, "data": chosen.data}

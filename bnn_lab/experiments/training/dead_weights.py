@@ -67,8 +67,7 @@ def dead_weights(
     chosen = configure(DeadWeights(), config, changes)
     unknown = sorted(set(chosen.quantizers) - set(QUANTIZERS))
     needs(not unknown, "quantizers", f"there are no {unknown}, but {', '.join(QUANTIZERS)}")
-    needs(bool(chosen.quantizers) and bool(chosen.seeds), "quantizers, seeds", "need one each")
-    needs(chosen.learning_rate > 0, "learning_rate", "must be above 0")
+    needs(bool(chosen.quantizers), "quantizers", "at least one is needed")
     shared = {"learning_rate": chosen.learning_rate, "epochs": chosen.epochs, "data": chosen.data}
     shared |= {"hidden": list(chosen.hidden), "batch": chosen.batch}
     points = [

@@ -8,6 +8,7 @@ fixed number (clipping, weight decay) breaks this, unless that number is scaled 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -93,7 +94,9 @@ def scaling_invariance(
     if scales is not None:
         changes["scales"] = (scales,) if isinstance(scales, (int, float)) else tuple(scales)
     chosen = configure(ScalingInvariance(), config, changes)
-    needs(all(c > 0 for c in chosen.scales), "scaling_invariance", "every scale must be above 0")
+    fit = all(0 < c < math.inf for c in chosen.scales)
+    needs(fit, "scaling_invariance", "every scale must be a finite number above 0")
+    needs(bool(chosen.scales and chosen.cases), "scaling_invariance", "needs a scale and a case")
     for case in chosen.cases:
         if case not in _CASES:
             raise InputError(f"scaling_invariance: no case {case!r}; there are {CASES}.")
@@ -215,6 +218,7 @@ def learning_rate_is_inertia(
         InputError: a setting is out of range.
     """
     chosen = configure(LearningRateIsInertia(), config, changes)
+    needs(bool(chosen.pairs), "pairs", "at least one is needed")
     points = [
         {"method": "sgd", "learning_rate": rate, "initial_scale": scale, "seed": seed}
         | {"epochs": chosen.epochs, "data": chosen.data}

@@ -11,7 +11,7 @@ from typing import Any
 from bnn_lab._pandas import to_frame
 from bnn_lab.experiments.training.base import ExperimentResult, Running, configure, needs
 from bnn_lab.experiments.training.mlp_run import train_mlp_run
-from bnn_lab.experiments.training.mlp_settings import MlpRun
+from bnn_lab.experiments.training.mlp_settings import run_of
 
 PLAIN = "as it is"
 
@@ -87,7 +87,7 @@ def run_with_inertia(**settings: Any) -> dict[str, Any]:
     Returns:
         accuracy, flips, pi, inertia: lists, one value an epoch.
     """
-    trace = train_mlp_run(MlpRun(**settings))
+    trace = train_mlp_run(run_of(settings))
     per_epoch = trace.flips.reshape(len(trace.test_accuracy), -1).sum(axis=1)
     return {
         "accuracy": trace.test_accuracy.tolist(),
@@ -166,7 +166,7 @@ def run_by_layer(**settings: Any) -> dict[str, Any]:
         layers (names), accuracy (list, by epoch), pi and gradient (lists of lists, by epoch and
         layer).
     """
-    trace = train_mlp_run(MlpRun(**settings))
+    trace = train_mlp_run(run_of(settings))
     epochs, layers = len(trace.test_accuracy), len(trace.layers)
     squares = trace.layer_gradients.reshape(epochs, -1, layers).astype(float) ** 2
     return {

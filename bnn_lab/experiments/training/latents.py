@@ -13,7 +13,7 @@ import numpy as np
 
 from bnn_lab._pandas import to_frame
 from bnn_lab.data import load_named
-from bnn_lab.experiments.training.base import ExperimentResult, Running, configure, needs
+from bnn_lab.experiments.training.base import ExperimentResult, Running, configure
 from bnn_lab.experiments.training.mlp_parts import build
 from bnn_lab.experiments.training.mlp_run import train_mlp_run
 from bnn_lab.experiments.training.mlp_settings import MlpRun
@@ -70,7 +70,6 @@ def latent_approximation(
         InputError: a setting is out of range.
     """
     chosen = configure(LatentApproximation(), config, changes)
-    needs(len(chosen.seeds) > 0, "latent_approximation", "needs at least one seed")
     points = [
         {"learning_rate": chosen.learning_rate, "epochs": chosen.epochs, "seed": seed}
         | {"data": chosen.data, "hidden": list(chosen.hidden)}

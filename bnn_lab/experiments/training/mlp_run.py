@@ -13,7 +13,7 @@ from bnn_lab._keras import require_tensorflow
 from bnn_lab.data import load_named
 from bnn_lab.errors import InputError
 from bnn_lab.experiments.training.mlp_parts import build, create_slots, make_optimizer, split
-from bnn_lab.experiments.training.mlp_settings import MlpRun
+from bnn_lab.experiments.training.mlp_settings import MlpRun, run_of
 from bnn_lab.training.bop import binary_variables, own_negative
 from bnn_lab.training.flip_statistics import flip_measure
 
@@ -89,11 +89,7 @@ def mlp_run(**settings: Any) -> dict[str, Any]:
     Raises:
         InputError: a setting is out of range, or the method does not use it.
     """
-    unknown = sorted(set(settings) - set(MlpRun.__dataclass_fields__))
-    if unknown:
-        known = ", ".join(MlpRun.__dataclass_fields__)
-        raise InputError(f"mlp_run: unknown settings {unknown}. Fix: use some of {known}.")
-    trace = train_mlp_run(MlpRun(**settings))
+    trace = train_mlp_run(run_of(settings))
     return {
         "accuracy": float(trace.test_accuracy[-LAST_EPOCHS:].mean()),
         "validation_accuracy": float(trace.validation_accuracy[-LAST_EPOCHS:].mean()),

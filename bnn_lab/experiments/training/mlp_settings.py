@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -94,13 +95,21 @@ class MlpRun:
         counts = (self.validation, self.gamma_every, self.rate_every, self.pretrained)
         if self.epochs < 1 or self.batch < 1 or min(counts) < 0:
             raise InputError(
-                f"{self!r}: needs epochs and batch of at least 1 and no negative number of "
-                "validation images or epochs."
+                f"MlpRun(epochs={self.epochs}, batch={self.batch}): needs at least 1 of each, and "
+                "no negative number of validation images or of epochs between changes."
             )
         above_0 = ("learning_rate", "initial_scale", "norm_learning_rate", "rate_factor")
         for name in (*above_0, "factor", "norm_epsilon"):
             if not (getattr(self, name) > 0 and math.isfinite(getattr(self, name))):
                 raise InputError(f"MlpRun({name}={getattr(self, name)!r}): must be above 0.")
+        for name in ("weight_clip", "ste_clip"):
+            bound = getattr(self, name)
+            if bound is not None and not 0 < bound < math.inf:
+                raise InputError(
+                    f"MlpRun({name}={bound!r}): must be above 0, or None for none."
+                )
+        if not 0 <= self.l2 < math.inf:
+            raise InputError(f"MlpRun(l2={self.l2!r}): must be at least 0.")
         self._refuse_unused()
 
     def _refuse_unused(self) -> None:
@@ -120,6 +129,23 @@ class MlpRun:
         wrong = [name for name in unused if getattr(self, name) != default[name]]
         if wrong:
             raise InputError(f"MlpRun(method={self.method!r}) does not use {wrong}.")
+
+
+def run_of(settings: Mapping[str, Any]) -> MlpRun:
+    """The run of these settings, as a user may have written them.
+
+    Raises:
+        InputError: there is no such setting, or a value is of the wrong kind or out of range.
+    """
+    known = MlpRun.__dataclass_fields__
+    unknown = sorted(set(settings) - set(known))
+    if unknown:
+        names = ", ".join(known)
+        raise InputError(f"mlp_run: unknown settings {unknown}. Fix: use some of {names}.")
+    try:
+        return MlpRun(**settings)
+    except TypeError as error:
+        raise InputError(f"MlpRun: a value is of the wrong kind ({error}).") from error
 
 
 def settings_of(run: MlpRun) -> dict[str, Any]:

@@ -46,6 +46,8 @@ def noise_flips(*, config: NoiseFlips | None = None, **changes: Any) -> Experime
     chosen = configure(NoiseFlips(), config, changes)
     needs(all(0 < gamma < 1 for gamma in chosen.gammas), "noise_flips", "gammas must be in (0, 1)")
     needs(all(k >= 0 for k in chosen.thresholds), "noise_flips", "thresholds must be at least 0")
+    fit = bool(chosen.gammas and chosen.thresholds) and min(chosen.steps, chosen.weights) >= 1
+    needs(fit, "noise_flips", "needs a gamma, a threshold, a weight and a step at least")
     warm_up = 500
     rows = []
     for gamma in chosen.gammas:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bnn_lab._keras import require_tensorflow
 from bnn_lab._pandas import to_frame
 from bnn_lab.errors import InputError
-from bnn_lab.experiments.training.base import ExperimentResult, Running, configure
+from bnn_lab.experiments.training.base import ExperimentResult, Running, configure, needs
 from bnn_lab.experiments.training.mlp_parts import make_quantizer
 from bnn_lab.experiments.training.mlp_run import mlp_run
 
@@ -61,6 +61,7 @@ def pseudo_gradients(
         InputError: a setting is out of range.
     """
     chosen = configure(PseudoGradients(), config, changes)
+    needs(bool(chosen.names), "names", "at least one is needed")
     for name in chosen.names:
         _known(name)
     points = [

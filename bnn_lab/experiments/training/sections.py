@@ -40,7 +40,7 @@ class SectionShortcuts:
     convolutions: int = 2
     channels: int = 32
     seeds: tuple[int, ...] = (0,)
-    epochs: int = 5
+    epochs: int = 4
     data: str = "mnist5k"
     images: int | None = 2000
     batch: int = 50
@@ -69,10 +69,7 @@ def section_shortcuts(
     """
     chosen = configure(SectionShortcuts(), config, changes)
     needs(1 <= chosen.sections <= MOST_SECTIONS, "sections", f"must be 1 to {MOST_SECTIONS}")
-    for name in ("convolutions", "epochs", "batch"):
-        needs(getattr(chosen, name) >= 1, name, "must be at least 1")
     needs(chosen.images is None or chosen.images >= 1, "images", "must be at least 1")
-    needs(bool(chosen.seeds), "seeds", "at least one is needed")
     fields = ("convolutions", "channels", "epochs", "data", "images", "batch")
     shared = {name: getattr(chosen, name) for name in fields}
     choices = [list(choice) for choice in product((True, False), repeat=chosen.sections)]

@@ -75,9 +75,7 @@ def ternary_bop(
     needs(not unknown, "methods", f"there are no {unknown}, but {', '.join(METHODS)}")
     needs(0 < chosen.gamma <= 1, "gamma", "must be in (0, 1]")
     needs(all(tau > 0 for tau in chosen.thresholds), "thresholds", "must be above 0")
-    needs(chosen.learning_rate > 0, "learning_rate", "must be above 0")
-    needs(chosen.epochs >= 1 and chosen.batch >= 1, "epochs, batch", "must be at least 1")
-    needs(bool(chosen.seeds), "seeds", "at least one is needed")
+    needs(bool(chosen.methods), "methods", "at least one is needed")
     shared: dict[str, Any] = {
         name: getattr(chosen, name) for name in ("gamma", "learning_rate", "epochs", "batch")
     }
