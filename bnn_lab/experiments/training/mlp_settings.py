@@ -105,9 +105,7 @@ class MlpRun:
         for name in ("weight_clip", "ste_clip"):
             bound = getattr(self, name)
             if bound is not None and not 0 < bound < math.inf:
-                raise InputError(
-                    f"MlpRun({name}={bound!r}): must be above 0, or None for none."
-                )
+                raise InputError(f"MlpRun({name}={bound!r}): must be above 0, or None for none.")
         if not 0 <= self.l2 < math.inf:
             raise InputError(f"MlpRun(l2={self.l2!r}): must be at least 0.")
         self._refuse_unused()
