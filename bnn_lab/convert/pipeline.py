@@ -62,8 +62,8 @@ def make_pipeline(
             depthwise and transposed convolutions become binary ops of bnn_lab's, `BitLinear` layers
             ternary ones, and convolutions padded with zeros may clamp and write bits.
         trits_per_byte: how the weights of ternary layers are packed, 4 or 5.
-        of_torch: also undo what exporters of PyTorch modules leave: transposes, detours of
-            straight-through estimators and their roundings. Files of Keras models hold none.
+        of_torch: also undo the transposes that exporters of PyTorch modules leave. Files of Keras
+            models hold none.
 
     Returns:
         The passes.
@@ -74,15 +74,15 @@ def make_pipeline(
     if isinstance(trits_per_byte, bool) or trits_per_byte not in PACK:
         raise InputError(f"trits_per_byte must be 4 or 5, not {trits_per_byte!r}")
     # Before signs are recognized: in other layouts they would pack pixels instead of channels.
-    layouts = (EvenFilters(), CancelTransposes(), PermuteDense()) if of_torch else ()
-    detours = (DropStraightThrough(),) if of_torch else ()
+    layouts = (CancelTransposes(), PermuteDense()) if of_torch else ()
     return (
         RemoveDeadOps(),
         FoldConstants(),
         MakeTernaryDense(lce_compatible, trits_per_byte),
+        EvenFilters(),
         *layouts,
         RecognizeSign(),
-        *detours,
+        DropStraightThrough(),
         QuantizeAfterMoves(),
         LiftInt8Convs(),
         CenterTwoValues(),

@@ -12,6 +12,7 @@ import pytest
 import bnn_lab
 from bnn_lab._keras import require_tensorflow
 from bnn_lab.convert import explain
+from bnn_lab.tflite.ops import ModelOps
 
 # The documentation reads the same file, which therefore belongs to no package.
 sys.path.insert(0, str(Path(__file__).parent))
@@ -152,3 +153,41 @@ def test_no_refusal_is_left_that_a_later_pass_made_void():
     assert any(outcome.makes_binary for outcome in trace.outcomes)
     assert [outcome.pass_name for outcome in trace.refused if outcome.says_why_float] == []
     assert "fold_zero_padding" not in {outcome.pass_name for outcome in trace.refused}
+
+
+def steps(x):
+    return tf.where(x >= 0, 1.0, -1.0)
+
+
+DETOURS = {
+    "x": lambda x: x + tf.stop_gradient(steps(x) - x),
+    "negated": lambda x: x + tf.stop_gradient(-x + steps(x)),
+    "clipped": lambda x: (
+        tf.stop_gradient(steps(x) - tf.clip_by_value(x, -1.0, 1.0)) + tf.clip_by_value(x, -1.0, 1.0)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DETOURS)
+def test_a_straight_through_estimator_by_stop_gradient_is_a_sign(name):
+    detour = tf.autograph.experimental.do_not_convert(DETOURS[name])
+
+    class Conv(layers.Layer):
+        def build(self, shape):
+            self.kernel = self.add_weight("kernel", (3, 3, shape[-1], 16))
+
+        def call(self, x):
+            return tf.nn.conv2d(detour(x), detour(self.kernel), 1, "SAME")
+
+    tf.keras.utils.set_random_seed(4)
+    x = tf.keras.Input((6, 6, 3))
+    y = layers.BatchNormalization()(layers.Conv2D(32, 3)(x))
+    for layer in (Conv(name="layer"), Conv()):
+        y = layers.BatchNormalization(beta_initializer=tf.keras.initializers.Constant(0.37))(
+            layer(y)
+        )
+    model = tf.keras.Model(x, layers.Flatten()(y))
+    file = bnn_lab.convert_keras_model(model)
+    assert [op.kind for op in ModelOps(file).ops].count("LceBconv2d") == 2
+    want = model.predict(DATA, verbose=0)
+    np.testing.assert_allclose(bnn_lab.Interpreter(file).predict(DATA), want, atol=1e-4)

@@ -1,17 +1,18 @@
 """What was added for the gradient alone is left out.
 
     s = sign(x), c = clip(x)
-    s -> tfl.sub(c) -> tfl.add(c)
+    s -> tfl.sub(c) -> tfl.add(c)       or s -> tfl.add(tfl.neg(c)) -> tfl.add(c)
 =>
     s
 
 ``(sign(x) - c).detach() + c`` has the values of the sign and the gradient of c: it is how training
-code in PyTorch often writes a straight-through estimator. In float32 the sum misses ±1 by a
-rounding, which this takes away.
+code often writes a straight-through estimator, in TensorFlow with ``tf.stop_gradient``. In float32
+the sum misses ±1 by a rounding, which this takes away.
 """
 
 from __future__ import annotations
 
+from itertools import permutations
 from typing import Any, NamedTuple
 
 from xdsl.ir import Operation, SSAValue
@@ -60,11 +61,15 @@ def _parts(value: SSAValue, mnemonic: str) -> tuple[SSAValue, SSAValue] | None:
 
 
 def _without(first: SSAValue, second: SSAValue) -> SSAValue | None:
-    """s of (s - c) + c or c + (s - c)."""
+    """s of (s - c) + c, (s + -c) + c, and of both the other way round."""
     for difference, other in ((first, second), (second, first)):
         parts = _parts(difference, "sub")
         if parts is not None and parts[1] == other:
             return parts[0]
+        for kept, negated in permutations(_parts(difference, "add") or (), 2):
+            maker: Any = producer(negated)
+            if is_tfl(maker, "neg") and maker.operands[0] == other:
+                return kept
     return None
 
 

@@ -4,8 +4,8 @@
 =>
     tfl.const {0.02, -0.02, 0.02, ...} -> tfl.conv_2d
 
-A straight-through estimator in PyTorch often computes ``(c * sign(w) - w).detach() + w``, whose
-values miss ±c by roundings.
+A straight-through estimator often computes ``(c * sign(w) - w).detach() + w``, in TensorFlow with
+``tf.stop_gradient``, whose values miss ±c by roundings.
 """
 
 from __future__ import annotations
