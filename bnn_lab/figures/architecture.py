@@ -68,7 +68,9 @@ def draw_shortcuts_and_ends(frame: Any) -> Drawing:
     means = 100 * frame.groupby("variant", sort=False).accuracy.mean()
     timed = "fused_us" in frame
     # One below the other: side by side they are too narrow for a phone.
-    figure = make_subplots(rows=2, cols=1, vertical_spacing=0.3) if timed else go.Figure()
+    figure = go.Figure()
+    if timed:
+        figure = make_subplots(rows=2, cols=1, vertical_spacing=110 / _inner_height(len(means)))
     figure.add_scatter(
         x=100 * frame.accuracy,
         y=frame.variant.map(_two_lines) if timed else frame.variant,
@@ -91,6 +93,28 @@ def draw_shortcuts_and_ends(frame: Any) -> Drawing:
     told = ", ".join(f"{name}: {mean:.1f} %" for name, mean in means.items())
     words = f"Test accuracy, mean of the runs. {told[0].upper()}{told[1:]}."
     return Drawing(figure, words + (_add_times(figure, frame) if timed else ""))
+
+
+def draw_section_shortcuts(frame: Any) -> Drawing:
+    """What `draw_shortcuts_and_ends` draws, and what each section's shortcuts change, in words.
+
+    Args:
+        frame: of `bnn_lab.experiments.training.section_shortcuts`.
+    """
+    drawing = draw_shortcuts_and_ends(frame)
+    told = []
+    for name in (column for column in frame if column.startswith("section_")):
+        means = frame.groupby(name)[[c for c in ("accuracy", "fused_us") if c in frame]].mean()
+        change = means.loc[True] - means.loc[False]
+        time = f" and {change.fused_us:+.2f} µs" if "fused_us" in frame else ""
+        told.append(f"section {name[8:]} {100 * change.accuracy:+.1f} points{time}")
+    words = f"Shortcuts change, on average over the other sections: {'; '.join(told)}. "
+    return Drawing(drawing.figure, words + drawing.words)
+
+
+def _inner_height(variants: int) -> int:
+    """Pixels of two panels and what is between them."""
+    return 250 + 70 * variants
 
 
 def _two_lines(variant: str) -> str:
@@ -123,9 +147,14 @@ def _add_times(figure: Any, frame: Any) -> str:
         )
     figure.update_layout(
         showlegend=True,
-        height=280 + 100 * len(times),
-        margin={"l": 10, "r": 20, "t": 10, "b": 100},
-        legend={"orientation": "h", "x": 0, "y": -0.3, "traceorder": "reversed"},
+        height=_inner_height(len(times)) + 120,
+        margin={"l": 10, "r": 20, "t": 10, "b": 110},
+        legend={
+            "orientation": "h",
+            "x": 0,
+            "y": -60 / _inner_height(len(times)),
+            "traceorder": "reversed",
+        },
     )
     most = 1.2 * float(times.max().max())
     figure.update_xaxes(theme.axis("time for one image, µs", range=[0, most]), row=2, col=1)

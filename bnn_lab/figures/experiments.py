@@ -21,7 +21,7 @@ from bnn_lab.experiments.training import (
     ShortcutsAndEnds,
 )
 from bnn_lab.figures import theme
-from bnn_lab.figures.architecture import draw_shortcuts_and_ends
+from bnn_lab.figures.architecture import draw_section_shortcuts, draw_shortcuts_and_ends
 from bnn_lab.figures.bop_experiments import DRAWN as BOP_DRAWN
 from bnn_lab.figures.drawing import Drawing
 from bnn_lab.figures.latent_experiments import DRAWN as LATENT_DRAWN
@@ -280,7 +280,7 @@ _DRAWN: dict[type, Callable[[Any], Drawing]] = {
     **LATENT_DRAWN,
     **BOP_DRAWN,
     ShortcutsAndEnds: draw_shortcuts_and_ends,
-    SectionShortcuts: draw_shortcuts_and_ends,
+    SectionShortcuts: draw_section_shortcuts,
     **LOW_BIT_DRAWN,
     **QUANTIZER_DRAWN,
     ScalingInvariance: _invariance,

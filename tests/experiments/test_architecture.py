@@ -76,7 +76,10 @@ def test_every_choice_of_sections_is_trained_and_timed() -> None:
     )
     assert list(result.frame.variant) == ["all 2", "section 1", "section 2", "none"]
     assert (result.frame.fused_us > 0).all() and result.frame.accuracy.between(0, 1).all()
-    assert "section 2 " in draw(result).words
+    by = result.frame.set_index("variant")
+    assert by.section_1.tolist() == [True, True, False, False]
+    change = by.accuracy.iloc[[0, 2]].mean() - by.accuracy.iloc[[1, 3]].mean()
+    assert f"section 2 {100 * change:+.1f} points and" in draw(result).words
 
 
 def test_only_sections_that_have_shortcuts_add() -> None:

@@ -73,7 +73,7 @@ def shortcuts_and_ends(
     Returns:
         Its frame has a row for each run: ``variant``, ``seed``, ``accuracy`` (of the test images,
         in 0..1, after the last epoch) and ``accuracies`` (a list, one an epoch). With `latency`
-        also ``fused_us`` and ``unfused_us``, a variant's median time in microseconds.
+        also ``fused_us`` and ``unfused_us``, see `time_networks`.
 
     Raises:
         InputError: a setting is out of range.
@@ -106,7 +106,7 @@ def latencies(chosen: ShortcutsAndEnds) -> dict[str, dict[str, float]]:
         chosen: variants, depth, channels and images count.
 
     Returns:
-        Variant to ``fused_us`` and ``unfused_us``: medians of samples taken in turn, one thread.
+        Variant to ``fused_us`` and ``unfused_us``, see `time_networks`.
     """
     return time_networks(
         {
@@ -124,7 +124,8 @@ def time_networks(networks: Mapping[str, Any]) -> dict[str, dict[str, float]]:
 
     Returns:
         Name to ``fused_us`` and ``unfused_us``, with additions fused into the convolutions before
-        them and as ops of their own: medians in microseconds of samples taken in turn.
+        them and as ops of their own: microseconds, the least of samples taken in turn, because
+        others on the machine only ever add.
     """
     from bnn_lab.bench.baselines import litert_call
     from bnn_lab.convert import convert_keras_model
@@ -138,7 +139,7 @@ def time_networks(networks: Mapping[str, Any]) -> dict[str, dict[str, float]]:
     table = measure({label: calls[key] for label, key in labels.items()})
     found: dict[str, dict[str, float]] = {name: {} for name in networks}
     for label, (name, column) in labels.items():
-        found[name][column] = 1e6 * table[label].median
+        found[name][column] = 1e6 * table[label].minimum
     return found
 
 

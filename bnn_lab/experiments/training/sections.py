@@ -58,10 +58,10 @@ def section_shortcuts(
         **changes: fields of the settings to change.
 
     Returns:
-        Its frame has a row for each run: ``variant`` (which sections have shortcuts), ``seed``,
-        ``accuracy`` (of the test images, in 0..1, after the last epoch) and ``accuracies`` (a list,
-        one an epoch). With `latency` also ``fused_us`` and ``unfused_us``, see
-        `shortcuts_and_ends`.
+        Its frame has a row for each run: ``variant`` (which sections have shortcuts), the same as
+        ``section_1`` and so on (bool), ``seed``, ``accuracy`` (of the test images, in 0..1, after
+        the last epoch) and ``accuracies`` (a list, one an epoch). With `latency` also ``fused_us``
+        and ``unfused_us``, see `shortcuts_and_ends`.
 
     Raises:
         InputError: a setting is out of range.
@@ -87,6 +87,7 @@ def section_shortcuts(
         to_frame(
             [
                 {"variant": (name := name_of(row["shortcuts"]))}
+                | {f"section_{n}": has for n, has in enumerate(row["shortcuts"], start=1)}
                 | {key: row[key] for key in kept}
                 | times.get(name, {})
                 for row in rows
