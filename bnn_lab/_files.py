@@ -55,6 +55,24 @@ def write_whole(path: str | Path, content: bytes | memoryview | str) -> None:
         part.write_bytes(data)
 
 
+def check_writable(path: str | Path) -> None:
+    """Whether a file can be written, asked before work whose result goes there; folders are made.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    with contextlib.suppress(_Tried), whole_file(path) as part:
+        if part.is_dir():
+            raise InputError(f"cannot write {path}: it is a folder. Fix: name a file in it")
+        if not part.exists():  # as /dev/stdout does
+            part.touch()
+        raise _Tried
+
+
+class _Tried(Exception):
+    """So that what is there already stays as it is."""
+
+
 @contextlib.contextmanager
 def whole_file(path: str | Path) -> Iterator[Path]:
     """Write a file by any means, so that others see all of it or nothing.

@@ -29,11 +29,13 @@ extensions = [
     "api_pages",
     "explorables",
     "generated_pages",
+    "latency_page",
     "mathml",
     "measure_page",
     "plain_docstrings",
     "repository_links",
     "site_meta",
+    "studies",
 ]
 exclude_patterns = ["_build", "_ext"]
 language = "en"

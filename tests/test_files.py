@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from bnn_lab._arrays import read_arrays, write_arrays
-from bnn_lab._files import LOCK, locked, whole_file, write_whole
+from bnn_lab._files import LOCK, check_writable, locked, whole_file, write_whole
 from bnn_lab.errors import InputError
 
 NOISE = np.random.default_rng(0).integers(0, 256, 200_000, dtype=np.uint8)
@@ -337,3 +337,20 @@ def test_damaged_arrays(tmp_path: Path) -> None:
     for missing in (tmp_path / "none.npz", tmp_path):
         with pytest.raises(InputError, match=r"cannot read .*: (No such file|Is a directory)"):
             read(missing)
+
+
+def test_whether_a_file_can_be_written_is_told_beforehand(tmp_path: Path) -> None:
+    there = tmp_path / "there.json"
+    there.write_text("kept")
+    for path in (there, tmp_path / "new" / "file.json", Path("/dev/null")):
+        check_writable(path)
+    assert there.read_text() == "kept"
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["new", "there.json"]
+    for path, problem in (
+        (tmp_path, "it is a folder. Fix: name a file in it"),
+        (there / "file.json", "a file stands where a folder should be"),
+        (tmp_path / ("x" * 300), "choose a shorter name"),
+        (tmp_path / "a\0b", "null"),
+    ):
+        with pytest.raises(InputError, match=problem):
+            check_writable(path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TypeVar
 
 import msgspec
@@ -11,6 +13,20 @@ from bnn_lab.errors import InputError
 from bnn_lab.measure.host import Host
 
 _Kind = TypeVar("_Kind")
+
+
+def read_bytes(path: str | os.PathLike[str]) -> bytes:
+    """The content of a file.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:  # a null character in its name
+        raise InputError(f"cannot read {str(path)!r}: {error}") from error
 
 
 class _Named(msgspec.Struct):
@@ -53,6 +69,18 @@ def decode(content: bytes, kind: type[_Kind], schema: str, name: str, what: str,
         raise _unreadable(content, schema, name, what, fix, error) from error
 
 
+def incomplete(name: str, what: str, problem: str, fix: str) -> InputError:
+    """What to raise for a file that says what it is, and is not sound.
+
+    Args:
+        name: of the file.
+        what: it is, such as "benchmark report".
+        problem: what is wrong.
+        fix: how to get a sound one.
+    """
+    return InputError(f"{name} is not a complete {what}: {problem}. Fix: {fix}")
+
+
 def _unreadable(
     content: bytes, wanted: str, name: str, what: str, fix: str, error: msgspec.MsgspecError
 ) -> InputError:
@@ -60,14 +88,13 @@ def _unreadable(
     found = parse_json(content, name, fix)
     schema = found.get("schema") if isinstance(found, dict) else type(found).__name__
     if schema == wanted:
-        return InputError(f"{name} is not a complete {what}: {error}. Fix: {fix}")
+        return incomplete(name, what, str(error), fix)
     kind, _, version = str(schema).partition("/")
     mine, _, newest = wanted.partition("/")
     if kind == mine and version.isdecimal() and int(version) > int(newest):
         fix = "a newer bnn_lab wrote it: pip install --upgrade bnn-lab"
-    return InputError(
-        f"{name} is not a {what} of this version ({wanted}), but {schema!r}. Fix: {fix}"
-    )
+    said = "it does not say what it is" if schema is None else f"but {schema!r}"
+    return InputError(f"{name} is not a {what} of this version ({wanted}), {said}. Fix: {fix}")
 
 
 def refuse_emulated(host: Host, name: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ from msgspec import Meta
 
 from bnn_lab import __version__, kernels
 from bnn_lab._files import write_whole
-from bnn_lab.bench.json_files import decode, refuse_emulated
+from bnn_lab.bench.json_files import decode, incomplete, read_bytes, refuse_emulated
 from bnn_lab.bench.labels import check_label, default_label, distinct_labels, identity
 from bnn_lab.errors import InputError
 from bnn_lab.measure.host import Host, real_host
@@ -29,6 +29,7 @@ from bnn_lab.measure.units import AtLeastOne, Count, NotNegative, Positive, off_
 from bnn_lab.tflite.layer_shapes import LayerShape
 
 SCHEMA = "bnn_lab.bench/2"
+_KIND, _AGAIN = "benchmark report", "measure again with bnn-lab bench ... --json FILE"
 EXAMPLE = Path(__file__).parent / "data" / "example.json"
 
 
@@ -230,11 +231,7 @@ def read_report(path: str | os.PathLike[str]) -> Report:
         InputError: the file is missing, not JSON, not a report of this version, or of an emulated
             CPU.
     """
-    try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
-    return check_report(content, str(path))
+    return check_report(read_bytes(path), str(path))
 
 
 def check_report(content: bytes, name: str) -> Report:
@@ -247,10 +244,28 @@ def check_report(content: bytes, name: str) -> Report:
     Raises:
         InputError: see `read_report`.
     """
-    fix = "measure again with bnn-lab bench ... --json FILE"
-    report = decode(content, Report, SCHEMA, name, "benchmark report", fix)
+    report = decode(content, Report, SCHEMA, name, _KIND, _AGAIN)
     refuse_emulated(report.host, name)
+    for problem in _problems(report):
+        raise incomplete(name, _KIND, problem, _AGAIN)
     return report
+
+
+def _problems(report: Report) -> Iterator[str]:
+    """What the types of a report do not say: names that must be found elsewhere in it."""
+    try:
+        check_label(report.device)
+    except InputError as error:
+        yield str(error).partition(". Fix")[0]
+    for entry in (*report.layers, *report.models):
+        where = f"{entry.name} on {entry.num_threads} thread(s)"
+        timed = {times.name for times in entry.times}
+        if entry.reference not in timed:
+            yield f"{where} has no times of its reference {entry.reference!r}"
+        if lacking := sorted(timed - {entry.reference} - set(entry.speedup_over)):
+            yield f"{where} does not say how many times faster it is than {lacking[0]!r}"
+        if unknown := sorted({*entry.speedup_over, *entry.speedup_interval} - timed):
+            yield f"{where} has a ratio over {unknown[0]!r}, but no times of it"
 
 
 def merge_reports(reports: Sequence[Report]) -> list[Report]:

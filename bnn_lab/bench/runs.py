@@ -16,6 +16,7 @@ from bnn_lab.bench.report import Report, make_report
 from bnn_lab.errors import InputError, ModelFileError
 from bnn_lab.measure.noise import NoiseWatch
 from bnn_lab.models.registry import network, networks
+from bnn_lab.tflite.contents import IDENTIFIER
 from bnn_lab.tflite.forms import BINARY, FLOAT32, INT8, KINDS
 
 SUITE = tuple(entry.name for entry in networks(family="quicknet", imagenet=True))
@@ -185,7 +186,7 @@ def find_files(
         raises a `ConversionError` if the network cannot be converted.
 
     Raises:
-        ModelFileError: a file cannot be read.
+        ModelFileError: a file cannot be read, or is not a .tflite file.
         InputError: there is no such network, or `float_file` or `int8_file` is given with a folder
             or a network's name, which have their own.
     """
@@ -222,6 +223,9 @@ def files_of(
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        content = path.read_bytes()
     except OSError as error:
         raise ModelFileError(f"cannot read {path}: {error.strerror}") from error
+    if content[4:8] != IDENTIFIER:
+        raise ModelFileError(f"{path} is not a .tflite file. Fix: bnn-lab convert makes one")
+    return content

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from bnn_lab.cli.bench_remote import COMMAND, measure_there, refuse_without_ssh
-from bnn_lab.cli.terminal import console, say, say_noise, written
+from bnn_lab.cli.terminal import check_targets, console, say, say_noise, written
 from bnn_lab.errors import InputError
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ def kernels_command(
     """Binary convolutions on each backend, beside LCE, float32 and int8 TFLite."""
     from bnn_lab.bench import runs
 
+    check_targets(json_file, html_file)
     if ssh is not None:
         return finish(measure_there(context), json_file, html_file, name)
     refuse_without_ssh(ssh_option, ssh_command)
@@ -107,6 +108,7 @@ def model_command(
     """
     from bnn_lab.bench import runs
 
+    check_targets(json_file, html_file)
     if ssh is not None:
         report = measure_there(context, [model], float_file=float_file, int8_file=int8_file)
         return finish(report, json_file, html_file, name)
@@ -148,6 +150,7 @@ def suite_command(
     """Layers and models beside their baselines, in one report (a few minutes)."""
     from bnn_lab.bench import runs
 
+    check_targets(json_file, html_file)
     if ssh is not None:
         report = measure_there(context, runs.expand_models(model))
         return finish(report, json_file, html_file, name)

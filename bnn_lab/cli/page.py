@@ -30,7 +30,7 @@ from bnn_lab.figures.bench_figures import draw_models, draw_speedups
 from bnn_lab.figures.drawing import Drawing
 from bnn_lab.figures.profile_figure import draw_profile
 from bnn_lab.figures.studies import draw_devices, draw_frame
-from bnn_lab.widgets.live_figure import live_plot
+from bnn_lab.widgets.live_figure import controls_script
 
 # Plotly's own script of a figure ends with it: the figure as it was drawn gets its controls.
 _START = """
@@ -125,8 +125,7 @@ class _Embedder:
             post_script=_START if controlled else None,
         )
         if controlled and not self._has_controls:
-            script = f"{live_plot()}globalThis.bnnLabControls = addControls;"
-            content = f"<script>(() => {{{script}}})();</script>\n{content}"
+            content = f"<script>{controls_script()}</script>\n{content}"
             self._has_controls = True
         self._has_code = True
         return Fragment(content, drawing.words)

@@ -9,7 +9,15 @@ import typer
 
 from bnn_lab.cli.bench_remote import COMMAND, refuse_without_ssh
 from bnn_lab.cli.bench_run import Force, Ssh, SshCommand, SshOption
-from bnn_lab.cli.terminal import console, list_questions, say, say_noise, write_file, written
+from bnn_lab.cli.terminal import (
+    check_targets,
+    console,
+    list_questions,
+    say,
+    say_noise,
+    write_file,
+    written,
+)
 
 _SHOWN_ROWS = 60
 
@@ -50,6 +58,7 @@ def study_command(
         return
     if ssh is None:
         refuse_without_ssh(ssh_option, ssh_command)
+    check_targets(html_file, json_file, csv_file)
     with console().status("") as status:
         if ssh is not None:
             remote = Remote(ssh, ssh_option or (), ssh_command)

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from rich.console import Console
 
-from bnn_lab._files import write_whole
+from bnn_lab._files import check_writable, write_whole
 from bnn_lab.errors import BnnLabError
 
 
@@ -72,6 +72,17 @@ def write_file(path: Path, content: str | bytes, what: str) -> None:
     """
     write_whole(path, content.encode() if isinstance(content, str) else content)
     written(path, what)
+
+
+def check_targets(*paths: Path | None) -> None:
+    """Before minutes of measuring: whether the files that were asked for can be written.
+
+    Raises:
+        InputError: one cannot.
+    """
+    for path in paths:
+        if path is not None:
+            check_writable(path)
 
 
 def written(path: Path, what: str) -> None:

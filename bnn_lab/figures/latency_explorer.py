@@ -42,7 +42,7 @@ from bnn_lab.figures.profile_figure import draw_profile
 from bnn_lab.models.cited import cited_latencies
 from bnn_lab.tflite.forms import BINARY, FLOAT32, INT8
 
-_TITLES = {
+TITLES = {
     LATENCY: "latency, ms",
     ACCURACY: "ImageNet top-1, % (cited)",
     MACS: "multiply-accumulates, millions",
@@ -55,7 +55,7 @@ _TITLES = {
     OVER_INT8: "times faster than int8",
 }
 _ALWAYS_CITED, _MODEL = (ACCURACY,), (ENERGY,)
-_SYMBOLS = (
+SYMBOLS = (
     "circle", "square", "diamond", "triangle-up", "star", "hexagon", "triangle-down", "cross"
 )  # fmt: skip
 _LONGEST = 44  # letters of a device in the legend; the hover has all
@@ -87,7 +87,7 @@ def draw_latencies(reports: Sequence[Report], state: LatencyState, remarks: str 
         figure.add_trace(_trace(points, x, y, device, _marker(index), labelled))
     for index, key in enumerate(cited_devices()):
         points = [point for point in cited if (point.device, point.runtime) == key]
-        marker = {"color": theme.TEXT, "symbol": f"{_SYMBOLS[index]}-open", "line": {"width": 2}}
+        marker = {"color": theme.TEXT, "symbol": f"{SYMBOLS[index]}-open", "line": {"width": 2}}
         name = f"{key[0]}, {key[1]} (cited)"
         figure.add_trace(_trace(points, x, y, name, marker, _labelled(points, x, y)))
     for index, device in enumerate(names):
@@ -228,7 +228,7 @@ def draw_ops(reports: Sequence[Report], state: LatencyState) -> Drawing:
 
 def _marker(index: int) -> dict[str, Any]:
     """Of a device: 32 have another colour or symbol each."""
-    colours, symbols = theme.COLOURS, _SYMBOLS
+    colours, symbols = theme.COLOURS, SYMBOLS
     return {
         "color": colours[index % len(colours)],
         "symbol": symbols[(index + index // len(colours)) % len(symbols)],
@@ -343,7 +343,7 @@ def _words(point: Point) -> str:
             note = ""
         ends = point.spread.get(quantity)
         between = f" ({ends[0]:.4g} to {ends[1]:.4g})" if ends else ""
-        lines.append(f"{_TITLES[quantity]}: {value:.4g}{between}{note}")
+        lines.append(f"{TITLES[quantity]}: {value:.4g}{between}{note}")
     if point.source:
         lines.append(point.source.replace(": ", ":<br>", 1).replace(", https", ",<br>https"))
     return "<br>".join(lines)
@@ -351,7 +351,7 @@ def _words(point: Point) -> str:
 
 def _axis(quantity: str, points: Sequence[Point]) -> dict[str, Any]:
     if quantity == ACCURACY:
-        return theme.axis(_TITLES[quantity])
+        return theme.axis(TITLES[quantity])
     known = [point for point in points if quantity in point.values]
     values = [
         end for p in known for end in (p.values[quantity], *p.spread.get(quantity, ())) if end > 0
@@ -359,10 +359,10 @@ def _axis(quantity: str, points: Sequence[Point]) -> dict[str, Any]:
     if quantity == THREADS:
         ticks = sorted(set(values)) or [1.0]
         axis = theme.axis(
-            _TITLES[quantity], type="log", tickvals=ticks, ticktext=[f"{t:.0f}" for t in ticks]
+            TITLES[quantity], type="log", tickvals=ticks, ticktext=[f"{t:.0f}" for t in ticks]
         )
     else:
-        axis = theme.axis(_TITLES[quantity], type="log", dtick="D2")
+        axis = theme.axis(TITLES[quantity], type="log", dtick="D2")
     if values:
         axis["range"] = [log10(min(values) / 1.5), log10(max(values) * 1.7)]
     return axis

@@ -56,7 +56,7 @@ RUNTIMES = (
 )
 PEERS = {kind: (baseline(kind), f"{kind} LiteRT.js") for kind in (FLOAT32, INT8)}
 _OVER = {OVER_FLOAT: FLOAT32, OVER_INT8: INT8}
-_ENERGY_FORM = {FLOAT32: FLOAT, INT8: INT8_FORM, BINARY: FLOATS_OUT}
+ENERGY_FORM = {FLOAT32: FLOAT, INT8: INT8_FORM, BINARY: FLOATS_OUT}
 ALL_THREADS = 0
 
 
@@ -323,7 +323,7 @@ def _add_of_model(entry: Model, form: str, values: dict[str, float]) -> None:
     size = entry.file_bytes.get(form)
     if size:
         values[SIZE] = size / 1e6
-        of_form = _ENERGY_FORM[form]
+        of_form = ENERGY_FORM[form]
         values[ENERGY] = network_energy(entry.macs, entry.binary_macs, size, of_form)
     known = NETWORKS.get(entry.name)
     if known is not None and known.published is not None and known.published.top1 is not None:
@@ -341,7 +341,7 @@ def _layer_energy(layer: Layer, form: str) -> float | None:
     case = ConvCase(
         shape.height, shape.channels_in, shape.channels_out, shape.kernel[0], shape.stride
     )
-    return sum(conv_energy(case, _ENERGY_FORM[form])) / 1e3
+    return sum(conv_energy(case, ENERGY_FORM[form])) / 1e3
 
 
 def _peer(entry: Entry, kind: str) -> Times | None:

@@ -15,18 +15,12 @@ from bnn_lab.figures import theme
 from bnn_lab.figures.convolution_studies import draw_padding, draw_ways
 from bnn_lab.figures.drawing import Drawing
 from bnn_lab.figures.study_bars import draw_breakdown, draw_shortcuts, draw_threads
-from bnn_lab.figures.study_parts import DEVICE
+from bnn_lab.figures.study_parts import DEVICE, LEGEND, PATTERNS
 from bnn_lab.figures.study_scatter import draw_grid, draw_macs, draw_pareto
 from bnn_lab.figures.ternary_study import draw_generation, draw_ternary
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-_SYMBOLS = ("circle", "square", "diamond", "triangle-up")
-# Four colours, then the same with a pattern: more colours would not stay apart for everyone.
-_PATTERNS = ("", "", "", "", "/", "x", ".", "\\", "+")
-_LEGEND = {"orientation": "h", "x": 0, "xanchor": "left", "y": -0.2, "yanchor": "top"}
 
 
 def draw_study(study: Study) -> Drawing:
@@ -133,7 +127,7 @@ def _overhead(frame: pd.DataFrame) -> Drawing:
         )
     figure.update_layout(
         **theme.layout("Where the time of a fused network goes, one thread", showlegend=True),
-        legend=_LEGEND,
+        legend=LEGEND,
         barmode="stack",
         height=420,
         margin={"l": 10, "r": 20, "t": 60, "b": 60},
@@ -164,7 +158,7 @@ def _stacked(frame: pd.DataFrame, key: str, order: Sequence[str], title: str) ->
                 orientation="h",
                 marker={
                     "color": theme.COLOURS[index % len(theme.COLOURS)],
-                    "pattern": {"shape": _PATTERNS[index], "solidity": 0.4},
+                    "pattern": {"shape": PATTERNS[index], "solidity": 0.4},
                 },
                 customdata=found.ms.tolist(),
                 hovertemplate=f"%{{y}}<br>{part}<br>%{{customdata:.3g}} ms, %{{x:.0f}} %"
@@ -173,7 +167,7 @@ def _stacked(frame: pd.DataFrame, key: str, order: Sequence[str], title: str) ->
         )
     figure.update_layout(
         **theme.layout(title, showlegend=True),
-        legend={**_LEGEND, "y": -0.12, "traceorder": "normal"},
+        legend={**LEGEND, "y": -0.12, "traceorder": "normal"},
         barmode="stack",
         height=190 + 26 * len(names),
         margin={"l": 10, "r": 20, "t": 60, "b": 60},

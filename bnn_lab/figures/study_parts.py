@@ -19,7 +19,8 @@ FORM_COLOURS = {FLOAT32: theme.VERMILION, INT8: theme.GREEN, BINARY: theme.BLUE}
 MARGIN = {"l": 10, "r": 20, "t": 50, "b": 60}
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "star", "hexagon", "cross", "x")
 # Four colours, then the same with a pattern: more colours would not stay apart for everyone.
-PATTERNS = ("", "", "", "", "/", "x", ".", "\\")
+PATTERNS = ("", "", "", "", "/", "x", ".", "\\", "+")
+FORM_COLOURS = {FLOAT32: theme.VERMILION, INT8: theme.GREEN, BINARY: theme.BLUE}
 
 
 def of_devices(frame: pd.DataFrame) -> pd.DataFrame:

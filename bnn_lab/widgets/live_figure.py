@@ -42,6 +42,11 @@ def live_plot() -> str:
     return _text("live_plot.js").replace("\nexport function ", "\nfunction ")
 
 
+def controls_script() -> str:
+    """Controls for a page without modules: `bnnLabControls(before, figure, draw)`."""
+    return f"(() => {{{live_plot()}globalThis.bnnLabControls = addControls;}})();\n"
+
+
 class LiveFigure(Heard):
     """A figure that is shown, and shown anew when `show` gets another one.
 

@@ -249,8 +249,18 @@
 
   async function draw(element, stored) {
     const { recorded } = stored.dataset;
-    await Promise.all(["plotly.min.js", ...(recorded ? [`recorded/${recorded}.js`] : [])].map(load));
     const { narrow, ...wide } = JSON.parse(stored.textContent);
+    const own = wide.layout.meta?.controls?.length;
+    const files = ["plotly.min.js", ...(recorded ? [`recorded/${recorded}.js`] : []), ...(own ? ["controls.js"] : [])];
+    await Promise.all(files.map(load));
+    if (own) {
+      let show = null;
+      globalThis.bnnLabControls(element, wide, (now) => {
+        if (show) show(now);
+        else show = place(element, now);
+      });
+      return;
+    }
     const show = place(element, narrow && element.clientWidth < NARROWEST ? { ...narrow, least: 0 } : wide);
     if (recorded) control(element, globalThis.bnnLabRecorded[recorded], show);
   }
@@ -271,6 +281,8 @@
     );
     for (const element of stored.keys()) sight.observe(element);
   }
+
+  globalThis.bnnLabFigures = { load, place }; // for a page's own script
 
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
   else start();

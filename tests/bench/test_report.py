@@ -146,6 +146,32 @@ def test_what_is_no_report_is_refused(tmp_path: Path) -> None:
         read_report(path)
 
 
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (
+            {"reference": "ghost"},
+            r"3x3 56,64 on 1 thread\(s\) has no times of.* reference 'ghost'",
+        ),
+        ({"speedup_over": {}}, "how many times faster it is than 'LCE indirect'"),
+        ({"speedup_interval": {"ghost": [1.0, 2.0]}}, "a ratio over 'ghost', but no times"),
+    ],
+)
+def test_names_in_a_report_are_found_in_it(change: dict[str, Any], problem: str) -> None:
+    """So that nothing that reads one has to look for what is missing."""
+    bad = made_up.content(layers=[{**made_up.layer(), **change}])
+    with pytest.raises(
+        InputError, match=rf"r\.json is not a complete .*{problem}.*Fix: measure again"
+    ):
+        check_report(json.dumps(bad).encode(), "r.json")
+
+
+def test_a_report_names_its_device() -> None:
+    for device in ("\n", "", "x" * 81):
+        with pytest.raises(InputError, match=r"cannot name a device\. Fix: measure again"):
+            check_report(json.dumps(made_up.content(device=device)).encode(), "r.json")
+
+
 def test_an_emulated_cpu_gets_no_report(monkeypatch: pytest.MonkeyPatch) -> None:
     host = msgspec.structs.replace(made_up.report().host, emulated="by qemu")
     monkeypatch.setattr(host_module, "describe_host", lambda: host)

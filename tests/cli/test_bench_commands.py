@@ -151,3 +151,22 @@ def test_calibrate_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
     assert not model.shipped and model.backend == active
     assert calibration_path().parent == tmp_path
     assert json.loads(calibration_path().read_text())["noise"]["forced"] is True
+
+
+@pytest.mark.parametrize(
+    "words", [["kernels"], ["model", "quicknet-small"], ["suite"], ["study", "padding", "--quick"]]
+)
+def test_where_to_write_is_looked_at_before_measuring(words: list[str], tmp_path: Path) -> None:
+    for option in ("--json", "--html"):
+        result = CliRunner().invoke(app, [*words, option, str(tmp_path)])
+        assert isinstance(result.exception, InputError)
+        assert "it is a folder. Fix: name a file" in str(result.exception)
+        assert "noisy" not in result.output
+
+
+def test_a_report_is_no_model(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text("{}")
+    result = CliRunner().invoke(app, ["model", str(path)])
+    assert isinstance(result.exception, ModelFileError)
+    assert "a.json is not a .tflite file. Fix: bnn-lab convert" in str(result.exception)

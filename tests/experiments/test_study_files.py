@@ -21,9 +21,11 @@ from bnn_lab.errors import InputError
 from bnn_lab.experiments.latency import STUDIES
 from bnn_lab.experiments.latency.base import Study
 from bnn_lab.experiments.latency.files import (
+    RECORDED,
     merge_studies,
     one_per_device,
     read_study,
+    recorded_study,
     study_schema,
     write_study,
 )
@@ -216,3 +218,17 @@ def test_figures_show_their_first_choices_where_nothing_runs() -> None:
     assert [t.y[0] for t in cited] == [17.0, 12.0]
     assert list(cited[0].error_y.arrayminus) == [5.0]
     assert set(_DRAWN) == set(STUDIES)
+
+
+def test_studies_come_with_the_package() -> None:
+    assert {"speedup", "shortcuts", "padding"} <= set(RECORDED)
+    for name in RECORDED:
+        study = recorded_study(name)
+        assert study.name == name and study.finding
+        assert study.noise.quiet_rounds and not study.noise.forced
+        assert study.device == study.host.cpu  # no host's name
+        draw_study(study)
+    with pytest.raises(InputError, match="bnn-lab bench study generation"):
+        recorded_study("generation")
+    with pytest.raises(InputError, match=r"no study 'nothing'.*speedup.*bench study NAME"):
+        recorded_study("nothing")

@@ -16,7 +16,7 @@ from msgspec import Meta
 from bnn_lab import __version__
 from bnn_lab._files import write_whole
 from bnn_lab._pandas import to_frame
-from bnn_lab.bench.json_files import decode, refuse_emulated
+from bnn_lab.bench.json_files import decode, read_bytes, refuse_emulated
 from bnn_lab.bench.labels import check_label, default_label, distinct_labels, identity
 from bnn_lab.errors import InputError
 from bnn_lab.experiments.latency import STUDIES, Study
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SCHEMA = "bnn_lab.study/1"
+_DATA = Path(__file__).parent / "data"
+RECORDED = tuple(sorted(path.stem for path in _DATA.glob("*.json")))
 DEVICE = "device"
 Cell = str | bool | int | float | None
 # Columns of text and of yes and no; all others are numbers.
@@ -130,11 +132,24 @@ def read_study(path: str | os.PathLike[str]) -> Study:
     Raises:
         InputError: the file is missing, or see `check_study`.
     """
-    try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
-    return check_study(content, str(path))
+    return check_study(read_bytes(path), str(path))
+
+
+def recorded_study(name: str) -> Study:
+    """A study that comes with bnn_lab: of one machine, for a first look without a run.
+
+    Args:
+        name: of the study.
+
+    Raises:
+        InputError: none of this name comes with bnn_lab.
+    """
+    if name not in RECORDED:
+        raise InputError(
+            f"no study {name!r} comes with bnn_lab, but {', '.join(RECORDED)}. Fix: measure it "
+            f"with bnn-lab bench study {name if name in STUDIES else 'NAME'}"
+        )
+    return read_study(_DATA / f"{name}.json")
 
 
 def one_per_device(studies: Sequence[Study]) -> list[Study]:
