@@ -368,6 +368,22 @@ LatencyExplorer()
 # To add your own machine: `bnn-lab bench suite --json mine.json` in a terminal (some minutes), then
 # `LatencyExplorer("mine.json")`. For the MACs and latencies of all networks that bnn_lab can build:
 # `bnn-lab bench study macs`.
+#
+# How many binary MACs take the time of one float MAC? Drag the slider: at the left end all MACs count
+# the same. Where do the points come closest to a line? The slider starts at the ratio that single
+# convolutions gave on the same machine. Both are stored measurements.
+
+# %% tags=["nbval-ignore-output"]
+from bnn_lab.bench.report import EXAMPLE, read_report
+from bnn_lab.experiments.latency.of_reports import study_frame
+from bnn_lab.figures.studies import draw_frame
+
+stored_run = read_report(EXAMPLE)
+widgets.StudyFigure(draw_frame("macs", study_frame("macs", [stored_run])))
+
+# %% [markdown]
+# More such figures, of a grid of convolutions, of shortcuts, padding and threads, are on the page
+# [Figures of the studies](../../docs/studies.md).
 
 # %% [markdown]
 # ## A model of the cost
