@@ -369,9 +369,9 @@ LatencyExplorer()
 # `LatencyExplorer("mine.json")`. For the MACs and latencies of all networks that bnn_lab can build:
 # `bnn-lab bench study macs`.
 #
-# How many binary MACs take the time of one float MAC? Drag the slider: at the left end all MACs count
-# the same. Where do the points come closest to a line? The slider starts at the ratio that single
-# convolutions gave on the same machine. Both are stored measurements.
+# How many binary MACs take the time of one float MAC? Drag the slider: at the left end all MACs
+# count the same. Where do the points come closest to a line? The slider starts at the ratio that
+# single convolutions gave on the same machine. Both are stored measurements.
 
 # %% tags=["nbval-ignore-output"]
 from bnn_lab.bench.report import EXAMPLE, read_report

@@ -214,6 +214,7 @@ def test_what_is_no_report_is_refused_with_the_fix(known: Any, node_command: str
 @pytest.mark.slow
 def test_reports_are_dropped_on_the_page(browser: Any, served: str, tmp_path: Path) -> None:
     page = browser.new_page(viewport={"width": 390, "height": 800})
+    page.set_default_timeout(120_000)  # bounds a hang, and asserts no speed
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     asked: list[str] = []

@@ -12,6 +12,7 @@ POINTS = ".scatterlayer .trace path.point"
 
 def test_controls_of_the_studies(browser: Any, served: str) -> None:
     page = browser.new_page(viewport={"width": 390, "height": 800})
+    page.set_default_timeout(120_000)  # bounds a hang, and asserts no speed
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(f"{served}studies.html")
@@ -28,11 +29,11 @@ def test_controls_of_the_studies(browser: Any, served: str) -> None:
     assert len(set(texts)) == 2
     points = page.locator(f"#study-speedup {POINTS}")
     before = points.count()
-    page.get_by_label("kernel").select_option(label="5x5")
+    page.get_by_role("combobox", name="kernel").select_option(label="5x5")
     page.wait_for_function(
         f"document.querySelectorAll('#study-speedup {POINTS}').length < {before}"
     )
-    page.get_by_label("show").first.select_option(label="over float32")
+    page.get_by_role("combobox", name="show").first.select_option(label="over float32")
     page.locator(".figure-title", has_text="Times faster than float32").wait_for()
     root = "document.documentElement"
     assert page.evaluate(f"{root}.scrollWidth - {root}.clientWidth") == 0
