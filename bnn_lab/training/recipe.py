@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import tomllib
 import typing
 from pathlib import Path
@@ -317,10 +318,22 @@ def _check(recipe: Recipe, place: str) -> None:
         problem = f"{entry.name} is built with latent weights; use adam, momentum or sgd"
     elif not recipe.bop and not entry.latent and not float_kernels(recipe):
         problem = f"{entry.name} has no latent weights; use bop"
+    elif not all(0 < rate < math.inf for rate in _constant_rates(recipe)):
+        problem = "learning_rate must be a finite number above 0"
+    elif recipe.data.size is not None and recipe.data.name != "imagenet":
+        problem = (
+            f"size is for imagenet, and images of {recipe.data.name} keep theirs; leave it out"
+        )
     elif entry.family == "digits" and recipe.data.name != "digits":
         problem = f"{entry.name} is for digits, not {recipe.data.name}"
     if problem:
         raise InputError(f"{place}: {problem}.")
+
+
+def _constant_rates(recipe: Recipe) -> list[float]:
+    """Learning rates without a schedule; those check themselves."""
+    rates = [getattr(part, "learning_rate", None) for part in (recipe.binary, recipe.rest)]
+    return [rate for rate in rates if isinstance(rate, float)]
 
 
 def build_model(recipe: Recipe, input_shape: tuple[int, ...], classes: int, seed: int) -> Any:
@@ -340,7 +353,13 @@ def build_model(recipe: Recipe, input_shape: tuple[int, ...], classes: int, seed
         inspect.signature(entry.build).bind(*arguments, **options)
     except TypeError as error:
         raise InputError(f"recipe {recipe.name}: [model] options do not fit: {error}.") from error
-    return entry.build(*arguments, **options)
+    try:
+        return entry.build(*arguments, **options)
+    except (TypeError, AttributeError) as error:  # such as a number where a list is wanted
+        raise InputError(
+            f"recipe {recipe.name}: [model] options are of the wrong kind: {error}. Fix: write "
+            f"them as {entry.name} takes them."
+        ) from error
 
 
 def build_optimizer(recipe: Recipe, model: Any, steps_per_epoch: int) -> Any:

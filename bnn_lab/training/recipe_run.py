@@ -81,6 +81,8 @@ def run_recipe(
         raise InputError(f"run_recipe({strategy=}): must be one of {STRATEGIES}.")
     if checkpoint_steps < 1:
         raise InputError(f"run_recipe({checkpoint_steps=}): must be at least 1.")
+    if not 0 <= seed < 2**32:
+        raise InputError(f"run_recipe({seed=}): must be from 0 to 2^32 - 1.")
     tf = require_tensorflow()
     folder = Path(folder)
     if smoke:

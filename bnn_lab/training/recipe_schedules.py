@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -28,7 +28,7 @@ class Step(_Schedule, tag="step"):
 
     start: float
     factor: float
-    every_epochs: float
+    every_epochs: Annotated[float, msgspec.Meta(gt=0)]
 
     def build(self, steps: int, total: int) -> Any:
         """The schedule, for this many steps in an epoch and altogether."""
@@ -61,7 +61,7 @@ class WarmupCosine(_Schedule, tag="warmup_cosine"):
     """From 0 to `peak` in `warmup_epochs`, then down to 0 as a cosine."""
 
     peak: float
-    warmup_epochs: float
+    warmup_epochs: Annotated[float, msgspec.Meta(ge=0)]
 
     def build(self, steps: int, total: int) -> Any:
         """See `Step.build`."""
@@ -73,7 +73,7 @@ class WarmupSteps(_Schedule, tag="warmup_steps"):
     """From 0 to `peak` in `warmup_epochs`, then multiplied by `factor` at each of `at_epochs`."""
 
     peak: float
-    warmup_epochs: float
+    warmup_epochs: Annotated[float, msgspec.Meta(ge=0)]
     factor: float
     at_epochs: list[float]
 

@@ -68,6 +68,10 @@ def test_sections_and_schedules_are_changed() -> None:
         (["binary.optimizer=adam"], "'adam' with learning_rate"),
         (["data.name=mnist"], "no data set 'mnist'"),
         (["data={"], "got `str`"),
+        (["rest.learning_rate=0"], "learning_rate must be"),
+        (["rest.learning_rate=nan"], "learning_rate must be"),
+        (["every_epochs=0"], "Expected `float` > 0"),
+        (["data.size=64"], "size is for imagenet"),
     ],
 )
 def test_bad_settings_are_refused(settings: list[str], words: str) -> None:

@@ -21,7 +21,7 @@ from bnn_lab.models import digits_mlp
 from bnn_lab.training import recipe as recipes
 from bnn_lab.training import recipe_run
 from bnn_lab.training.quantizer_schedule import scheduled_quantizers
-from bnn_lab.training.recipe import build_optimizer, load_recipe, recipe_names
+from bnn_lab.training.recipe import build_model, build_optimizer, load_recipe, recipe_names
 from bnn_lab.training.recipe_changes import change_recipe
 from bnn_lab.training.recipe_data import in_memory
 from bnn_lab.training.recipe_run import run_recipe
@@ -376,6 +376,12 @@ def test_other_errors(tmp_path, monkeypatch) -> None:
         run_recipe(digits, tmp_path, strategy="magic")
     with pytest.raises(InputError, match="checkpoint_steps"):
         run_recipe(digits, tmp_path, checkpoint_steps=0)
+    for seed in (-1, 2**32):
+        with pytest.raises(InputError, match="from 0 to"):
+            run_recipe(digits, tmp_path, seed=seed)
+    for setting in ("hidden=3", "kernel_quantizer=foo"):
+        with pytest.raises(InputError, match="of the wrong kind"):
+            build_model(change_recipe(digits, [setting])[0], (8, 8, 1), 10, 0)
     with pytest.raises(InputError, match="no data folder"):
         run_recipe(digits, tmp_path / "a", data_folder=tmp_path)
     monkeypatch.delenv("TF_CONFIG", raising=False)
