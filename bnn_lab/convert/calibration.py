@@ -232,6 +232,11 @@ def _hold_all(data: Sequence[Any], inputs: Sequence[ModelInput]) -> bool:
 
 
 def _as_array(value: Any) -> NDArray:
+    if np.ma.is_masked(value):
+        raise InputError(
+            "calibration data has masked numbers, which a model cannot leave out. Fix: give them "
+            "a value, data.filled(0)"
+        )
     try:
         return np.asarray(value)
     except Exception as error:  # of ragged lists, and of tensors that have no value yet

@@ -9,6 +9,7 @@ from typing import Any, Literal, overload
 from bnn_lab.convert.attribution import keras_profile, make_report
 from bnn_lab.convert.calibration import RepresentativeData
 from bnn_lab.convert.early_refusal import refuse_early
+from bnn_lab.convert.finite_weights import check_finite
 from bnn_lab.convert.ir.exporter import export_model
 from bnn_lab.convert.ir.text import ir_text
 from bnn_lab.convert.layer_map import LayerMap, leaf_layers
@@ -118,7 +119,8 @@ def convert_keras_model(
 
     Raises:
         ConversionError: not a tf_keras model, a Keras 3 model, not built, dynamic dimensions,
-            mixed precision, or TensorFlow's converter rejects it.
+            mixed precision, NaN or infinity among the weights, or TensorFlow's converter rejects
+            it.
         InputError: `representative_dataset` does not fit the model's inputs, or a type is unknown
             or int8 for a float model, or `trits_per_byte` is neither 4 nor 5.
         NoBinaryLayerError: no layer of the model can be binary; says why for each. Where a large
@@ -167,8 +169,10 @@ def convert_with_progress(
     if require and quantization.keeps_float:
         refuse_early(model, model_name(model))
     progress("TensorFlow traces and converts the model")
-    _, module = import_stock(concrete_function(model), model_name(model), quantization)
+    function = concrete_function(model)
     layers = list(leaf_layers(model))
+    check_finite(layers)
+    _, module = import_stock(function, model_name(model), quantization)
     layer_map = LayerMap(layers, module)
     results = run_pipeline(module, pipeline, progress=progress)
     name = model_name(model)
@@ -201,9 +205,9 @@ def trace_keras_model(
     Raises:
         ConversionError: see `convert_keras_model`.
     """
-    stock, module = import_stock(
-        concrete_function(model), model_name(model), Quantization(representative_dataset)
-    )
+    function = concrete_function(model)
+    check_finite(leaf_layers(model))
+    stock, module = import_stock(function, model_name(model), Quantization(representative_dataset))
     before = ir_text(module)
     results = run_pipeline(module, passes, snapshots=snapshots)
     return ConversionTrace(stock, before, results, ir_text(module), export_model(module))

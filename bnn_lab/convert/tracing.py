@@ -70,13 +70,14 @@ def concrete_function(model: Any) -> FixedFunction:
         The function, with input and output names.
 
     Raises:
-        ConversionError: it is none of these, not built, has dynamic dimensions or a precision
-            other than float32.
+        ConversionError: it is none of these, not built, has dynamic dimensions, a precision
+            other than float32 or a state that lasts between calls.
     """
     tf = require_tensorflow()
     call = _keras_call(tf, model) if isinstance(model, tf.keras.Model) else _plain_call(tf, model)
     for layer in keras_layers(model):
         _check_precision(layer)
+        _check_state(layer)
     specs = [
         _fixed(tf, spec, name) for spec, name in zip(call.specs, _unique(call.names), strict=True)
     ]
@@ -298,6 +299,15 @@ def _output_names(tf: Any, result: Any, known: list[str], count: int) -> list[st
     if len(names) != count or len(set(names)) != count:
         return [f"output_{index}" for index in range(count)]
     return names
+
+
+def _check_state(layer: Any) -> None:
+    holds_layers = hasattr(layer, "layers")  # a model is stateful if a layer of it is
+    if hasattr(layer, "reset_states") and layer.stateful and not holds_layers:
+        raise ConversionError(
+            f"layer '{layer.name}' keeps its state between calls, which the file cannot. Fix: "
+            "build the model with stateful=False, and copy the weights"
+        )
 
 
 def _check_precision(layer: Any) -> None:

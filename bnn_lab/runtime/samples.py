@@ -60,6 +60,7 @@ class ModelEnd:
                 raise InputError(f"{what} must be {self.dtype.name}, which {number} is not")
         if not isinstance(array, np.ndarray):
             raise InputError(f"{what} must be a NumPy array, not {type(array).__name__}")
+        _check_mask(array, what)
         if self.dtype.kind == "S":
             array = _as_bytes(array, what)
         elif array.dtype != self.dtype:
@@ -138,6 +139,19 @@ def _as_bytes(array: NDArray, what: str) -> NDArray:
     )
 
 
+def _plain(part: Any) -> NDArray:
+    _check_mask(part, "predict: a sample")
+    return np.asarray(part)
+
+
+def _check_mask(array: Any, what: str) -> None:
+    if np.ma.is_masked(array):
+        raise InputError(
+            f"{what} has masked numbers, which a model cannot leave out. Fix: give them a value, "
+            "x.filled(0)"
+        )
+
+
 def as_list(x: Any, inputs: Sequence[ModelEnd]) -> list[Any]:
     """Data of a model as a list, one array per input.
 
@@ -191,10 +205,10 @@ def runs_of(x: Any, inputs: Sequence[ModelEnd]) -> tuple[int, Iterator[list[NDAr
 def single_sample(sample: Any, inputs: Sequence[ModelEnd]) -> list[NDArray]:
     """The arrays of one run from a sample without the batch dimension."""
     if isinstance(sample, Mapping):
-        given: Any = {name: np.asarray(part)[None] for name, part in sample.items()}
+        given: Any = {name: _plain(part)[None] for name, part in sample.items()}
     else:
         parts = sample if isinstance(sample, list | tuple) else [sample]
-        given = [np.asarray(part)[None] for part in parts]
+        given = [_plain(part)[None] for part in parts]
     return next(runs_of(given, inputs)[1])
 
 

@@ -118,6 +118,8 @@ BAD = {
     "minus inf, later": (lambda: iter(spoiled(-np.inf, 5)), "sample 5, .* holds -inf"),
     "too large": (spoiled(1e300, 2).astype(np.float64) * 1e300, "holds inf|too large"),
     "beyond float32": (IMAGES.astype(np.float64) * 1e300, "sample 0, .* too large for float32"),
+    "masked": (np.ma.masked_greater(IMAGES, 0), "masked numbers.*Fix: .*filled"),
+    "masked sample": (lambda: iter([np.ma.masked_greater(IMAGES[0], 0)]), "masked numbers"),
     "size": (np.zeros((2, 5, 5, 3)), r"shape \(1, 5, 5, 3\), and the model reads \(4, 4, 3\)"),
     "rank": (np.zeros((2, 4, 4)), "the model reads"),
     "empty array": (IMAGES[:0], "at least 1"),

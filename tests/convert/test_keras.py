@@ -448,6 +448,12 @@ class TestErrors:
         with pytest.raises(ConversionError, match=r"input 'photo' has the shape .* fixed shape"):
             convert_keras_model(tf.keras.Model(x, quant_conv(4)(x)))
 
+    def test_state_between_calls(self):
+        x = tf.keras.Input(batch_shape=(1, 6, 32))
+        y = layers.GRU(8, stateful=True, name="gru")(x)
+        with pytest.raises(ConversionError, match=r"layer 'gru' keeps its state.*stateful=False"):
+            convert_keras_model(tf.keras.Model(x, y))
+
     @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float64"])
     def test_other_precision(self, policy):
         x = tf.keras.Input((5, 5, 32))

@@ -190,6 +190,8 @@ def test_shared_by_threads(two_by_two, samples):
         ),
         (lambda x: [x[0][:, :2], x[1]], r"'first' must have shape \(samples, 3, 33\)"),
         (lambda x: [x[0][0], x[1]], r"single sample needs a leading dimension"),
+        (lambda x: [np.ma.masked_less(x[0], 0), x[1]], "'first' .* masked numbers.*Fix: .*filled"),
+        (lambda x: iter([[x[0][0], np.ma.masked_less(x[1][0], 0)]]), "a sample has masked numbers"),
         (lambda x: [x[0], x[1][:2]], "different number of samples"),
         (lambda x: [x[0], x[1].tolist()], "'second' must be a NumPy array, not list"),
         (lambda x: "digits", "must be a NumPy array, a list of arrays or an iterator, not str"),
