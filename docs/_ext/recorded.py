@@ -89,25 +89,35 @@ def content(recording: Recording) -> dict[str, Any]:
 
     Returns:
         JSON: ``controls``, each with field, label, kind, values and the index of the first one;
-        ``figures``, each with data, layout and words; and ``shown``, the number of the figure for
+        ``parts``, values that figures have, and ``keys``, lists of what they are called, each once;
+        ``figures``, each with words, the number of a part, and with layout and data, whose dicts
+        are numbers: of their keys, then of their parts; and ``shown``, the number of the figure for
         each combination of values, the last control's changing fastest.
     """
     known = controls(recording.start)
-    figures: list[str] = []
-    numbers: dict[str, int] = {}
+    figures: dict[str, int] = {}
+    parts: dict[str, int] = {}
+    keys: dict[str, int] = {}
     shown = []
+
+    def number(value: Any) -> int:
+        return parts.setdefault(_shortest(value), len(parts))
+
+    def numbers(values: Mapping[str, Any]) -> list[int]:
+        named = keys.setdefault(_shortest(list(values)), len(keys))
+        return [named, *map(number, values.values())]
+
     for values in itertools.product(*recording.values.values()):
         changes = dict(zip(recording.values, values, strict=True))
         drawing = recording.draw(dataclasses.replace(recording.start, **changes))
         drawn = json.loads(drawing.figure.to_json())
         drawn["layout"].pop("template", None)
-        text = json.dumps(
-            {"data": drawn["data"], "layout": drawn["layout"], "words": drawing.words}
-        )
-        if text not in numbers:
-            numbers[text] = len(figures)
-            figures.append(text)
-        shown.append(numbers[text])
+        figure = {
+            "words": number(drawing.words),
+            "layout": numbers(drawn["layout"]),
+            "data": [numbers(trace) for trace in drawn["data"]],
+        }
+        shown.append(figures.setdefault(_shortest(figure), len(figures)))
     return {
         "controls": [
             {
@@ -119,14 +129,20 @@ def content(recording: Recording) -> dict[str, Any]:
             }
             for field, values in recording.values.items()
         ],
+        "parts": [json.loads(text) for text in parts],
+        "keys": [json.loads(text) for text in keys],
         "figures": [json.loads(text) for text in figures],
         "shown": shown,
     }
 
 
+def _shortest(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
 def write(name: str) -> None:
     """Write a recording's script."""
-    text = json.dumps(content(RECORDINGS[name]), separators=(",", ":"))
+    text = _shortest(content(RECORDINGS[name]))
     STATIC.mkdir(parents=True, exist_ok=True)
     script = f'(globalThis.bnnLabRecorded ??= {{}})["{name}"] = {text};\n'
     write_whole(STATIC / f"{name}.js", script.encode())

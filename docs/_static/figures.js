@@ -8,6 +8,7 @@
   const SMALLEST = 80; // of its axes
   const PANELS = 600; // but all of them no more than that
   const MOST = 520; // pixels if words are cut otherwise
+  const NAMES = 8; // of points that a narrow figure has room for
   const ROW = 20; // of a legend
   const CROWDED = 700; // and one with many notes
   const TITLE = 30; // pixels that a title takes, which stands above instead, where it can wrap
@@ -83,6 +84,30 @@
     return { ...layout, annotations, margin, height: layout.height + more };
   }
 
+  /** What the axes of further panels count, in the panels' headings: beside them are other bars. */
+  function unitsAbove(layout) {
+    const annotations = layout.annotations?.map((note) => ({ ...note }));
+    const changed = { ...layout, annotations };
+    for (const [name, axis] of Object.entries(layout)) {
+      const unit = /^yaxis\d+$/.test(name) && axis.title?.text;
+      const [start, end] = layout[(axis?.anchor ?? "x").replace("x", "xaxis")]?.domain ?? [0, 1];
+      const heading = unit && start > 0 && annotations?.find((note) => isHeading(note) && start <= note.x && note.x <= end);
+      if (!heading) continue;
+      heading.text += `, ${unit}`;
+      changed[name] = { ...axis, title: undefined };
+    }
+    return changed;
+  }
+
+  /** Each name once, at the first of its points, where there is no room for more; a tap tells the others. */
+  function namedOnce(data) {
+    const names = data.flatMap(({ mode, text }) => (mode?.includes("text") && Array.isArray(text) ? text : []));
+    if (names.filter(Boolean).length <= NAMES) return data;
+    const seen = new Set();
+    const first = (name) => (seen.has(name) ? "" : (seen.add(name), name));
+    return data.map((one) => (one.mode?.includes("text") && Array.isArray(one.text) ? { ...one, text: one.text.map(first) } : one));
+  }
+
   /** Without its title, which stands above it. */
   function fitted({ layout, least }) {
     const title = layout.title?.text ?? "";
@@ -110,8 +135,10 @@
       if (!room || room === drawn) return;
       drawn = room;
       const now = shown;
-      const { data, whole, least } = now;
+      const { least } = now;
       const narrow = room < least;
+      const data = narrow ? namedOnce(now.data) : now.data;
+      const whole = narrow ? unitsAbove(now.whole) : now.whole;
       const panels = panelsOf(whole).length;
       let layout = { ...whole, ...legendBelow(data, whole, narrow) };
       let width = Math.max(room, least);
@@ -178,7 +205,7 @@
   }
 
   /** Controls above a figure whose settings docs/_ext/recorded.py has drawn beforehand. */
-  function control(element, { controls, figures, shown }, show) {
+  function control(element, { controls, parts, keys, figures, shown }, show) {
     const bar = document.createElement("div");
     bar.className = "figure-controls";
     const at = controls.map(({ first }) => first);
@@ -187,7 +214,9 @@
     words.setAttribute("aria-live", "polite");
     const change = () => {
       const place = controls.reduce((sum, { values }, i) => sum * values.length + at[i], 0);
-      const figure = figures[shown[place]];
+      const { words: spoken, layout, data } = figures[shown[place]];
+      const whole = ([named, ...of]) => Object.fromEntries(keys[named].map((key, i) => [key, parts[of[i]]]));
+      const figure = { words: parts[spoken], layout: whole(layout), data: data.map(whole) };
       show(figure);
       element.setAttribute("aria-label", figure.words);
       words.textContent = figure.words;
