@@ -90,8 +90,9 @@
     const changed = { ...layout, annotations };
     for (const [name, axis] of Object.entries(layout)) {
       const unit = /^yaxis\d+$/.test(name) && axis.title?.text;
-      const [start, end] = layout[(axis?.anchor ?? "x").replace("x", "xaxis")]?.domain ?? [0, 1];
-      const heading = unit && start > 0 && annotations?.find((note) => isHeading(note) && start <= note.x && note.x <= end);
+      if (!unit) continue;
+      const [start, end] = layout[(axis.anchor ?? "x").replace("x", "xaxis")]?.domain ?? [0, 1];
+      const heading = start > 0 && annotations?.find((note) => isHeading(note) && start <= note.x && note.x <= end);
       if (!heading) continue;
       heading.text += `, ${unit}`;
       changed[name] = { ...axis, title: undefined };

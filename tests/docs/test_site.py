@@ -260,6 +260,10 @@ def test_the_latency_explorer_is_recorded(browser: Any, served: str, site: Path)
     show.select_option("single layers")
     page.locator("[aria-live]", has_text="dense 4096x4096").first.wait_for()
     page.wait_for_function(f"({CHECKS}).crowded().length === 0")
+    # A narrow figure has each name once.
+    names = page.locator(".figure .textpoint text").all_text_contents()
+    names = [name for name in names if name]
+    assert len(names) == len(set(names)) > 3
     # Others say that they stand still.
     assert "a click on a point" in page.locator(".figure-frozen").last.inner_text()
     page.close()
