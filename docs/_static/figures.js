@@ -84,22 +84,6 @@
     return { ...layout, annotations, margin, height: layout.height + more };
   }
 
-  /** What the axes of further panels count, in the panels' headings: beside them are other bars. */
-  function unitsAbove(layout) {
-    const annotations = layout.annotations?.map((note) => ({ ...note }));
-    const changed = { ...layout, annotations };
-    for (const [name, axis] of Object.entries(layout)) {
-      const unit = /^yaxis\d+$/.test(name) && axis.title?.text;
-      if (!unit) continue;
-      const [start, end] = layout[(axis.anchor ?? "x").replace("x", "xaxis")]?.domain ?? [0, 1];
-      const heading = start > 0 && annotations?.find((note) => isHeading(note) && start <= note.x && note.x <= end);
-      if (!heading) continue;
-      heading.text += `, ${unit}`;
-      changed[name] = { ...axis, title: undefined };
-    }
-    return changed;
-  }
-
   /** Each name once, at the first of its points, where there is no room for more; a tap tells the others. */
   function namedOnce(data) {
     const names = data.flatMap(({ mode, text }) => (mode?.includes("text") && Array.isArray(text) ? text : []));
@@ -136,10 +120,9 @@
       if (!room || room === drawn) return;
       drawn = room;
       const now = shown;
-      const { least } = now;
+      const { whole, least } = now;
       const narrow = room < least;
       const data = narrow ? namedOnce(now.data) : now.data;
-      const whole = narrow ? unitsAbove(now.whole) : now.whole;
       const panels = panelsOf(whole).length;
       let layout = { ...whole, ...legendBelow(data, whole, narrow) };
       let width = Math.max(room, least);

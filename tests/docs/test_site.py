@@ -357,15 +357,3 @@ def test_without_scripts_the_front_page_has_a_picture(browser: Any, served: str)
     picture = page.locator(".bnn-lab-explorable-here svg")
     assert picture.is_visible() and "reads 3" in picture.get_attribute("aria-label")
     context.close()
-
-
-def test_panels_of_a_narrow_figure_name_their_units_above(browser: Any, served: str) -> None:
-    """Beside the second panel's axis are the first one's bars."""
-    page = browser.new_page(viewport={"width": 390, "height": 800})
-    (lesson,) = [name for name in LESSONS if name.startswith("03")]
-    page.goto(f"{served}lessons/{lesson}.html")
-    assert ask(page, "through")
-    figure = page.locator(".figure", has_text="bytes moved")
-    assert figure.locator(".annotation-text", has_text="bytes moved, kB").count() == 1
-    assert figure.locator(".y2title").count() == 0
-    page.close()
