@@ -11,8 +11,6 @@ from .energy import draw_energy as draw_energy
 from .experiments import draw_experiment as draw_experiment
 from .ir import op_counts as op_counts
 from .ir import ops_between as ops_between
-from .kernel_ladder import LadderState as LadderState
-from .kernel_ladder import draw_ladder as draw_ladder
 from .latency import draw_latency as draw_latency
 from .layer_report_figure import draw_report as draw_report
 from .lesson_map import draw_lesson_map as draw_lesson_map
@@ -26,12 +24,8 @@ from .own_results import draw_signs as draw_signs
 from .own_results import draw_threshold as draw_threshold
 from .packed_sizes import PackedSizes as PackedSizes
 from .packed_sizes import draw_packed_sizes as draw_packed_sizes
-from .profile_figure import ProfileState as ProfileState
 from .profile_figure import draw_profile as draw_profile
-from .profile_figure import draw_profiles as draw_profiles
 from .recordings import draw_recording as draw_recording
-from .roofline import RooflineState as RooflineState
-from .roofline import draw_roofline as draw_roofline
 from .studies import draw_finding as draw_finding
 from .studies import draw_frame as draw_frame
 from .studies import draw_study as draw_study

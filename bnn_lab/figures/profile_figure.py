@@ -1,45 +1,20 @@
-"""Where a model's time goes: one bar per op in the order in which they run, or one per kind."""
+"""Where a model's time goes: one bar per op in the order in which they run."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
 import plotly.graph_objects as go
 
-from bnn_lab.controls import check_state, choice, slider, toggle
-from bnn_lab.errors import InputError
 from bnn_lab.figures import theme
 from bnn_lab.figures.drawing import Drawing
 from bnn_lab.figures.op_names import plain
 from bnn_lab.measure.units import format_seconds
 from bnn_lab.profiling.model_profile import Profile, ProfileRow
 
-BY_OP, BY_KIND, BY_RUN = "op by op", "kinds of ops", "alike neighbors together"
-_LEAST = 1.0  # percent; what takes less is joined where a figure is for reading
+_LEAST = 1.0  # percent; what takes less is joined
 _REST = "the rest"
-
-
-@dataclass(frozen=True)
-class ProfileState:
-    """What of some files' profiles is shown.
-
-    Attributes:
-        file: name of a profile.
-    """
-
-    file: str
-    grouping: str = choice(BY_OP, options=(BY_OP, BY_RUN, BY_KIND), label="show")
-    least: float = slider(
-        0.0, low=0.0, high=20.0, step=0.5, label="join ops below, %", help="Of the whole time."
-    )
-    same_scale: bool = toggle(
-        False, label="one scale for all files", help="Otherwise each file fills the figure."
-    )
-
-    def __post_init__(self) -> None:
-        check_state(self)
 
 
 @dataclass(frozen=True)
@@ -47,7 +22,7 @@ class Bar:
     """One bar of the figure.
 
     Attributes:
-        label: plain and unique, with its number where ops are shown one by one.
+        label: plain and unique, with its number.
         ms: milliseconds per inference.
         binary: whether bnn_lab's kernels run it.
         detail: more about it, for the hover text.
@@ -59,42 +34,15 @@ class Bar:
     detail: str
 
 
-def profile_bars(profile: Profile, grouping: str = BY_OP, least: float = 0.0) -> list[Bar]:
-    """The bars: one for each op or kind; small ones joined in a last one.
+def profile_bars(profile: Profile) -> list[Bar]:
+    """The bars: ops of one kind that follow each other share one; small ones are joined in a last.
 
     Args:
         profile: from `bnn_lab.profile`.
-        grouping: `BY_OP`, `BY_KIND`, or `BY_RUN`: one bar for ops of one kind that follow each
-            other.
-        least: two and more bars below this percentage of the sum are joined.
 
     Returns:
         Bars whose times add up to the profile's sum.
     """
-    if grouping == BY_OP:
-        bars = [
-            Bar(f"{number}. {plain(row.kind)}", row.ms, row.binary, _detail(row))
-            for number, row in enumerate(profile.rows, start=1)
-        ]
-    elif grouping == BY_RUN:
-        bars = _runs(profile)
-    else:
-        kinds = {row.kind: row.binary for row in profile.rows}
-        counts = {kind: sum(row.kind == kind for row in profile.rows) for kind in kinds}
-        bars = [
-            Bar(plain(kind), ms, kinds[kind], f"{counts[kind]} × {kind}")
-            for kind, ms in profile.by_kind().items()
-        ]
-    total = profile.sum_ms or 1.0
-    small = [bar for bar in bars if bar.ms / total < least / 100]
-    if len(small) < 2:
-        return bars
-    ms = sum(bar.ms for bar in small)
-    rest = Bar(_REST, ms, False, f"{len(small)} small ones, binary or not")
-    return [*(bar for bar in bars if bar not in small), rest]
-
-
-def _runs(profile: Profile) -> list[Bar]:
     bars: list[Bar] = []
     numbered = enumerate(profile.rows, start=1)
     for (kind, binary), run in groupby(numbered, lambda one: (one[1].kind, one[1].binary)):
@@ -104,7 +52,13 @@ def _runs(profile: Profile) -> list[Bar]:
         detail = _detail(row) if first == last else _of_run(kind, [each for _, each in ops])
         ms = sum(each.ms for _, each in ops)
         bars.append(Bar(f"{numbers}. {plain(kind)}", ms, binary, detail))
-    return bars
+    total = profile.sum_ms or 1.0
+    small = [bar for bar in bars if bar.ms / total < _LEAST / 100]
+    if len(small) < 2:
+        return bars
+    ms = sum(bar.ms for bar in small)
+    rest = Bar(_REST, ms, False, f"{len(small)} small ones, binary or not")
+    return [*(bar for bar in bars if bar not in small), rest]
 
 
 def _of_run(kind: str, rows: list[ProfileRow]) -> str:
@@ -126,38 +80,8 @@ def draw_profile(profile: Profile, name: str = "") -> Drawing:
         A static figure, and a few sentences: the whole time, the binary part, the longest bar and
         the kinds with at least 1 % of the time.
     """
-    return _draw(profile, name, profile_bars(profile, BY_RUN, _LEAST))
-
-
-def draw_profiles(profiles: Mapping[str, Profile], state: ProfileState) -> Drawing:
-    """One of several files' profiles, on a time scale of its own or on one that all files share.
-
-    Args:
-        profiles: name of a file to its profile.
-        state: the file to show, and how to show it.
-
-    Returns:
-        A figure and words as of `draw_profile`.
-
-    Raises:
-        InputError: there is no such file.
-    """
-    if state.file not in profiles:
-        raise InputError(
-            f"there is no profile of {state.file!r}; there are: {', '.join(profiles)}."
-        )
-    bars = {
-        name: profile_bars(profile, state.grouping, state.least)
-        for name, profile in profiles.items()
-    }
-    longest = max((bar.ms for of_file in bars.values() for bar in of_file), default=0.0)
-    chosen = profiles[state.file], state.file, bars[state.file]
-    return _draw(*chosen, longest=longest if state.same_scale else None)
-
-
-def _draw(profile: Profile, name: str, bars: list[Bar], *, longest: float | None = None) -> Drawing:
-    if longest is None:
-        longest = max((bar.ms for bar in bars), default=0.0)
+    bars = profile_bars(profile)
+    longest = max((bar.ms for bar in bars), default=0.0)
     unit, size = ("ms", 1.0) if longest >= 1 else ("µs", 1e-3)
     total = profile.sum_ms or 1.0
     figure = go.Figure()

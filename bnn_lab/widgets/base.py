@@ -7,7 +7,7 @@ import html
 import math
 import os
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 import ipywidgets
@@ -33,8 +33,6 @@ class Explorer(ipywidgets.VBox, Generic[State]):
             are shown under the figure and read by screen readers.
         name: name of this explorer. One made later under the same name starts in the state that
             this one was left in; "" always starts in `start`.
-        choices: controls of further fields of the state, whose options are known only now; they
-            come first.
 
     Attributes:
         plot: the `LiveFigure` that shows the figure.
@@ -48,19 +46,15 @@ class Explorer(ipywidgets.VBox, Generic[State]):
         start: State,
         draw: Callable[[State], Drawing],
         name: str = "",
-        choices: Mapping[str, Control] | None = None,
     ) -> None:
         self._draw, self._name = draw, name
         kept = _left_in.get(name) if name else None
-        fits = isinstance(kept, type(start)) and all(
-            getattr(kept, field) in control.options for field, control in (choices or {}).items()
-        )
-        self._state: State = kept if fits else start  # type: ignore[assignment]
+        self._state: State = kept if isinstance(kept, type(start)) else start
         self.errors = ipywidgets.Output()
         self.words = ipywidgets.HTML()
         self.inputs = {
             field: make_input(control, getattr(self._state, field))
-            for field, control in {**(choices or {}), **controls(start)}.items()
+            for field, control in controls(start).items()
         }
         drawing = draw(self._state)
         self.plot = LiveFigure(drawing.figure)

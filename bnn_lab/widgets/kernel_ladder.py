@@ -3,34 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-from bnn_lab.bench.kernels import KernelResult
-from bnn_lab.controls import Control
 from bnn_lab.errors import InputError
-from bnn_lab.figures.kernel_ladder import LadderState, draw_ladder
-from bnn_lab.widgets.base import Explorer
+from bnn_lab.widgets.explorable import Explorable
+from bnn_lab.widgets.kernel_runs import run_of
+
+if TYPE_CHECKING:
+    from bnn_lab.bench.kernels import KernelResult
 
 
-class KernelLadder(Explorer[LadderState]):
+class KernelLadder(Explorable, module="kernel_ladder"):
     """Dots of NumPy, each backend of this CPU, float32 and int8 TFLite, for measured layers.
 
+    Without results it shows recorded ones of a named machine. A button times three of the layers in
+    the browser, with the kernels that the page has.
+
     Args:
-        results: the results of `bnn_lab.bench.backend_comparison.measure_backends`, with the same
-            rungs.
-        name: see `Explorer`.
+        results: from `bnn_lab.bench.backend_comparison.measure_backends`.
+        name: see `Explorable`.
+        **start: see `Explorable`.
 
     Raises:
-        InputError: there are no results.
+        InputError: there are no results; see also `Explorable`.
     """
 
-    def __init__(self, results: Sequence[KernelResult], name: str = "kernel-ladder") -> None:
-        if not results:
-            raise InputError("KernelLadder: no results; measure some with measure_backends.")
-        self.results = list(results)
-        cases = tuple(result.case.name for result in results)
-        super().__init__(
-            LadderState(cases[0]),
-            lambda state: draw_ladder(self.results, state),
-            name,
-            {"case": Control("choice", "layer: size, channels", options=cases)},
-        )
+    def __init__(
+        self, results: Sequence[KernelResult] | None = None, name: str = "", **start: Any
+    ) -> None:
+        if results is not None:
+            if not results:
+                raise InputError("KernelLadder: no results; measure some with measure_backends.")
+            start = {"own": run_of(results), **start}
+        super().__init__(name, **start)

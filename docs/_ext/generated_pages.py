@@ -24,10 +24,6 @@ from bnn_lab.widgets.explorable import MIME
 DOCS = Path(__file__).resolve().parents[1]
 NOTEBOOKS = DOCS.parent / "notebooks" / "lessons"
 PLOTLY = "application/vnd.plotly.v1+json"
-FROZEN = (
-    "This figure shows one measurement and stands still here. In the notebook it shows your own "
-    "machine's, and has controls."
-)
 
 
 def make_pages(app: Sphinx) -> None:
@@ -57,9 +53,8 @@ def make_lessons() -> None:
                 recording = recorded.name_of(cell.source)
                 if recording:
                     recorded.write(recording)
-                if moved_by_python(cell.source):
-                    more = recorded.RECORDINGS[recording].more if recording else FROZEN
-                    cell.outputs += [_paragraph("figure-frozen", more)] if more else []
+                    if more := recorded.RECORDINGS[recording].more:
+                        cell.outputs.append(_paragraph("figure-more", more))
             for output in cell.get("outputs", ()):
                 if PLOTLY in output.get("data", {}):
                     name = f"figure-{source.stem}-{number}"
@@ -78,18 +73,6 @@ def make_lessons() -> None:
         nbformat.write(notebook, target / source.name)
     bundled = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
     shutil.copyfile(bundled, DOCS / "_static" / "plotly.min.js")
-
-
-def moved_by_python(source: str) -> bool:
-    """Whether a cell shows a figure whose controls need a kernel."""
-    from bnn_lab import widgets
-
-    names = [
-        name
-        for name in widgets.__all__
-        if isinstance(kind := getattr(widgets, name), type) and issubclass(kind, widgets.Explorer)
-    ]
-    return re.search(rf"\b({'|'.join(names)})\(", source) is not None
 
 
 def _wrapped(output: Any) -> Any:

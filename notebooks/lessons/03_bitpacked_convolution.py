@@ -366,13 +366,16 @@ widgets.KernelLadder(ladder)
 # %% [markdown]
 # How to read it:
 #
-# * On the right is the speed, in 10⁹ MACs a second, and how many times that of the row above.
+# * On the right is the speed, in 10⁹ MACs a second, and how many times that of the marked row.
+#   Press another row, and everything is compared with it.
 # * The scale is **logarithmic**: each line is ten times the one before. Switch to *linear* to feel
 #   how far apart the rows are.
 # * The dot is the best round; a thin line leads to the median round. If it is long, the machine was
 #   busy: run the cell again.
 # * A green mark is a **ceiling**: the backend's inner instructions on registers alone, measured in
 #   the same rounds. (A backend without such a loop has no mark.)
+# * *Measure this browser* times three of the layers with the kernels of the page you are looking at:
+#   WebAssembly and plain JavaScript.
 #
 # And your guesses?
 
@@ -458,7 +461,7 @@ widgets.Roofline(machine, ladder)
 
 # %% [markdown]
 # The points are the four convolutions from above, on each runtime. The star is a layer of your own:
-# the most that it can reach. Try this:
+# the most that it can reach. Drag it, or set its sizes. Try this:
 #
 # * Make the image 1×1 and the filter 1×1: a dense layer for one sample. What bounds it?
 # * Binary values, then float32: why does the star move to the left?

@@ -265,7 +265,7 @@ def test_the_latency_explorer_is_recorded(browser: Any, served: str, site: Path)
     names = [name for name in names if name]
     assert len(names) == len(set(names)) > 3
     # Others say that they stand still.
-    assert "a click on a point" in page.locator(".figure-frozen").last.inner_text()
+    assert "a click on a point" in page.locator(".figure-more").last.inner_text()
     page.close()
 
 
@@ -339,7 +339,7 @@ def test_a_figure_fits_a_phone(browser: Any, served: str) -> None:
         assert drawn["height"] <= box["height"] + 1
     assert "which" in page.locator(".figure-title").first.inner_text()
     # Its slider has all that it does recorded, and a table of scores is a table.
-    assert page.locator(".figure-frozen").count() == 0
+    assert page.locator(".figure-more").count() == 0
     slider = page.locator(".figure-controls input")
     slider.focus()
     page.keyboard.press("End")

@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 
 from bnn_lab import reference
+from bnn_lab.bench.kernels import ConvCase
+from bnn_lab.bench.machine import conv_bytes
 from bnn_lab.costmodel.model import SHIPPED, CostModel
 from bnn_lab.lessons import designer
 from bnn_lab.lessons.drawn_digits import FILE, to_levels
@@ -351,6 +353,27 @@ def designs() -> list[dict[str, Any]]:
     return found
 
 
+def bytes_of_convolutions() -> list[list[Any]]:
+    """[[size, channels in, channels out, filter], bits, bits of results, bytes, MACs]."""
+    cases = [
+        ConvCase(56, 64, 64),
+        ConvCase(7, 512, 512),
+        ConvCase(1, 2048, 96, kernel=1),
+        ConvCase(28, 33, 5, kernel=5),
+    ]
+    return [
+        [
+            [case.size, case.channels_in, case.channels_out, case.kernel],
+            bits,
+            output_bits,
+            conv_bytes(case, bits, output_bits),
+            case.macs,
+        ]
+        for case in cases
+        for bits, output_bits in ((1, 32), (1, 1), (8, 8), (32, 32))
+    ]
+
+
 def summary(values: Any) -> dict[str, Any]:
     """What all values together give: a sum in their order, and their bits combined."""
     flat = np.ascontiguousarray(values, np.float64).ravel()
@@ -373,6 +396,7 @@ def files() -> dict[str, str]:
         "ternary_rows": ternary_rows(),
         "small_kernel": small_kernel(),
         "designs": designs(),
+        "conv_bytes": bytes_of_convolutions(),
         "drawn_digits": drawn_digits(),
     }
     return {f"{name}.json": json.dumps(content) + "\n" for name, content in made.items()}

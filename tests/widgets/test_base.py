@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 import pytest
 
-from bnn_lab.controls import Control, check_state, choice, controls, slider, toggle
+from bnn_lab.controls import check_state, choice, controls, slider, toggle
 from bnn_lab.errors import InputError
 from bnn_lab.figures import Drawing
 from bnn_lab.widgets import Explorer
@@ -49,30 +49,6 @@ def test_every_control_moves_the_figure_at_both_ends() -> None:
             assert (live.x, live.y) == (plain.x, plain.y)
             assert not shown.errors.outputs
     assert shown.figure.layout.title.text == "blue"
-
-
-def test_options_that_are_known_only_at_run_time() -> None:
-    @dataclass(frozen=True)
-    class Pick:
-        file: str = ""
-        points: int = slider(3, low=1, high=9, label="points")
-
-    def pick(*files: str) -> Explorer[Pick]:
-        return Explorer(
-            Pick(files[0]),
-            lambda state: Drawing(
-                go.Figure(go.Scatter(y=[len(state.file)] * state.points)), state.file
-            ),
-            "pick",
-            {"file": Control("choice", "file", options=files)},
-        )
-
-    shown = pick("a", "bb")
-    assert list(shown.inputs) == ["file", "points"]
-    shown.set(file="bb")
-    assert list(shown.figure.data[0].y) == [2, 2, 2]
-    assert pick("a", "bb").state.file == "bb"
-    assert pick("a", "ccc").state.file == "a"  # what was chosen is no longer there
 
 
 def test_what_a_figure_no_longer_has_goes_away() -> None:

@@ -206,8 +206,7 @@ export class View {
     const changed = this.store.on((names, source) => {
       if (source !== "player") this.player?.follow(this.state);
       this.definition.changed?.(this, names, source);
-      const { fields } = this.definition.schema;
-      if (names.some((name) => fields[name].kind === "data")) this._resize();
+      if (this.definition.height.length > 1) this._resize(); // its height follows the state
       this.redraw();
     });
     ends.push(() => size.disconnect(), () => sight.disconnect(), colours, changed);

@@ -8,19 +8,19 @@ import { WASM } from "./small_kernel_bytes.js";
 const PAGES = 40; // of 64 KiB: more than a network of 64 channels and its float twin need
 const ALIGNED = 16;
 
-/** A kernel with memory of its own. */
-export function pageKernel() {
+/** A kernel with memory of its own, of so many pages of 64 KiB. */
+export function pageKernel(pages = PAGES) {
   try {
     // At once, not by a promise: it is small, and what is drawn needs it.
     const { exports: code } = new WebAssembly.Instance(new WebAssembly.Module(bytesOf(WASM)));
-    return wasmKernel(code);
+    return wasmKernel(code, pages);
   } catch {
     return scriptKernel(); // no WebAssembly here, or none with SIMD
   }
 }
 
-function wasmKernel(code) {
-  code.memory.grow(PAGES); // once: views end when it grows
+function wasmKernel(code, pages) {
+  code.memory.grow(pages); // once: views end when it grows
   let end = code.__heap_base.value;
   // (arrays, then sizes): arrays are told by their addresses.
   const of = (run) => (...given) => run(...given.map((one) => one.byteOffset ?? one));
