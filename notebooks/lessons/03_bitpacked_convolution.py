@@ -374,8 +374,8 @@ widgets.KernelLadder(ladder)
 #   busy: run the cell again.
 # * A green mark is a **ceiling**: the backend's inner instructions on registers alone, measured in
 #   the same rounds. (A backend without such a loop has no mark.)
-# * *Measure this browser* times three of the layers with the kernels of the page you are looking at:
-#   WebAssembly and plain JavaScript.
+# * *Measure this browser* times three of the layers with the kernels of this page, in WebAssembly
+#   and in plain JavaScript.
 #
 # And your guesses?
 

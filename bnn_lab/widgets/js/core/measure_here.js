@@ -8,7 +8,7 @@ import { scriptKernel } from "./script_kernel.js";
 
 const PAGES = 120; // of 64 KiB: more than the floats of a layer of 256 channels
 const ROUNDS = 9;
-const SECONDS = 0.004; // of a round: many steps of a page's clock
+const SECONDS = 0.008; // of a round: many steps of a page's clock
 const MOST_CHANNELS = 320; // of the small kernel: its sums of bytes stay below 256
 
 /** Whether this page can measure a layer. */
