@@ -1,4 +1,4 @@
-"""Where a model's time goes: one bar per op in the order in which they run."""
+"""Where a model's time goes: bars in the order in which the ops run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Bar:
     """One bar of the figure.
 
     Attributes:
-        label: plain and unique, with its number.
+        label: plain and unique, with the numbers of its ops.
         ms: milliseconds per inference.
         binary: whether bnn_lab's kernels run it.
         detail: more about it, for the hover text.

@@ -181,8 +181,8 @@ def _shared(paths: list[str]) -> str:
 
 
 def _core() -> list[str]:
-    """Modules that nearly all explorables use; what else they share comes with each of them."""
-    return order("core/site.js", "core/explorable.js", "core/marks.js", "core/simulate.js")
+    """Modules that all explorables use; what else some share comes with each of them."""
+    return order("core/site.js", "core/explorable.js", "core/marks.js")
 
 
 @cache

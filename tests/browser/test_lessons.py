@@ -22,8 +22,8 @@ EXPLORERS: dict[str, set[str]] = {
     "00_start_here": {"packed-sizes"},
     "01_latent_weights_as_inertia": set(),
     "02_bop_flip_dynamics": set(),
-    "03_bitpacked_convolution": {"kernel-ladder", "roofline"},
-    "04_from_training_to_deployment": {"op-profile"},
+    "03_bitpacked_convolution": set(),
+    "04_from_training_to_deployment": set(),
     "05_designing_fast_bnns": {"latency"},
     "06_from_bnns_to_one_bit_llms": set(),
 }
@@ -41,8 +41,8 @@ EXPLORABLES: dict[str, set[str]] = {
         "trained-map",
         "schedules",
     },
-    "03_bitpacked_convolution": {"switches", "window"},
-    "04_from_training_to_deployment": {"draw-digit", "first", "fold"},
+    "03_bitpacked_convolution": {"switches", "window", "kernel-ladder", "roofline"},
+    "04_from_training_to_deployment": {"draw-digit", "first", "fold", "op-profile"},
     "05_designing_fast_bnns": {"first", "film-strip"},
     "06_from_bnns_to_one_bit_llms": {"first"},
 }

@@ -8,9 +8,10 @@ import ladder, { compute as rungs } from "../../bnn_lab/widgets/js/kernel_ladder
 import { barsOf, compute as profile } from "../../bnn_lab/widgets/js/op_profile.js";
 import roofline, { boundOf, convBytes } from "../../bnn_lab/widgets/js/roofline.js";
 import { callsOf, fits, measureHere } from "../../bnn_lab/widgets/js/core/measure_here.js";
-import { allRuns, at, grouped, seconds } from "../../bnn_lab/widgets/js/core/runs.js";
+import { allRuns } from "../../bnn_lab/widgets/js/core/runs.js";
 import { initialState } from "../../bnn_lab/widgets/js/core/state.js";
 import { placeTabs } from "../../bnn_lab/widgets/js/core/tabs.js";
+import { at, grouped, seconds } from "../../bnn_lab/widgets/js/core/words.js";
 
 const vectors = JSON.parse(readFileSync(new URL("vectors/conv_bytes.json", import.meta.url)));
 const start = (made, more = {}) => initialState(made.definition.schema, more);

@@ -107,7 +107,8 @@ def test_no_lesson_loads_much_script() -> None:
     for name, modules in used.items():
         script = "".join([bundle.classic_core(), *map(bundle.classic, modules)])
         # Apart from it comes data: recorded examples, what a network has learned, a kernel.
-        recorded = [bundle._module(f"{module}.json") for module in modules]
+        files = bundle.order(*(f"{module}.js" for module in modules))
+        recorded = [bundle._module(path) for path in files if path.endswith(".json")]
         for text in recorded:
             assert text in script
             script = script.replace(text, "")

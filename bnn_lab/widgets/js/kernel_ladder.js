@@ -6,9 +6,10 @@ import { el } from "./core/dom.js";
 import { explorable } from "./core/explorable.js";
 import { scale } from "./core/marks.js";
 import { fits, measureHere } from "./core/measure_here.js";
-import { allRuns, at, grouped, isBinary, seconds, times } from "./core/runs.js";
+import { allRuns, isBinary } from "./core/runs.js";
 import { drawTabs, placeTabs, tabHandles } from "./core/tabs.js";
 import { fade } from "./core/theme.js";
+import { at, grouped, seconds, times } from "./core/words.js";
 
 const [SPEED] = schema.fields.quantity.options;
 const [LOG] = schema.fields.scale.options;

@@ -4,9 +4,9 @@
 import schema from "./op_profile.json" with { type: "json" };
 import { explorable } from "./core/explorable.js";
 import { scale, ticks } from "./core/marks.js";
-import { at, seconds } from "./core/runs.js";
 import { drawTabs, placeTabs, tabHandles } from "./core/tabs.js";
 import { fade, mix } from "./core/theme.js";
+import { at, seconds } from "./core/words.js";
 import recorded from "./recorded/profiles.json" with { type: "json" };
 
 const [BY_OP] = schema.fields.grouping.options;

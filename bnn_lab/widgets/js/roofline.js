@@ -4,9 +4,10 @@
 import schema from "./roofline.json" with { type: "json" };
 import { explorable } from "./core/explorable.js";
 import { scale } from "./core/marks.js";
-import { allRuns, at, grouped, isBinary, seconds } from "./core/runs.js";
+import { allRuns, isBinary } from "./core/runs.js";
 import { drawTabs, placeTabs, tabHandles } from "./core/tabs.js";
 import { fade } from "./core/theme.js";
+import { at, grouped, seconds } from "./core/words.js";
 
 const [BINARY, , FLOATS] = schema.fields.values.options;
 const BITS = { [BINARY]: [1, 32], "binary, writes bits": [1, 1], [FLOATS]: [32, 32] };
