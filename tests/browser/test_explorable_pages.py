@@ -103,6 +103,10 @@ def test_everything_that_can_be_grabbed_answers(
         assert before != state(page), area.get_attribute("aria-label")
     spots = page.locator(".spot")
     for number in range(min(spots.count(), 40)):
+        if number >= spots.count():
+            break  # what was pressed has left fewer
+        if spots.nth(number).get_attribute("aria-pressed") == "true":
+            continue  # the chosen one of several
         before = state(page)
         spots.nth(number).click()
         settle(page)
@@ -120,8 +124,9 @@ def test_the_keyboard_alone_is_enough(open_page: Callable[..., Any], module: str
         focus = page.evaluate(
             f"""(() => {{
               const element = {SHOWN}.shadowRoot.activeElement;
-              return element && [element.getAttribute('aria-label'), element.dataset.id ?? '',
-                element.className, element.type ?? ''];
+              const chosen = element?.getAttribute('aria-pressed') === 'true';
+              return element && [element.getAttribute('aria-label'),
+                chosen ? '' : (element.dataset.id ?? ''), element.className, element.type ?? ''];
             }})()"""
         )
         if focus is None:
@@ -134,7 +139,7 @@ def test_the_keyboard_alone_is_enough(open_page: Callable[..., Any], module: str
         keys: tuple[str, ...] = ()
         if kind.startswith(("grip", "area")) or sort == "range":
             keys = ("ArrowUp", "ArrowDown", "ArrowRight", "ArrowLeft", "Home")
-        elif kind == "spot":
+        elif kind == "spot" and name:
             keys = ("Space",)
         for key in keys:
             before = state(page)

@@ -46,7 +46,7 @@ class OnPage:
         before = self.get("state")
         grips = self.view.locator(".grip.invite, .grip")
         if grips.count() == 0:
-            self.view.locator(".spot").first.click()
+            self.view.locator(".spot:not([aria-pressed=true])").first.click()
             return bool(self.get("state") != before)
         for dx, dy in ((40, -30), (-70, 60)):
             self.drag(grips.first, dx, dy)
