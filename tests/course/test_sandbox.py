@@ -276,5 +276,6 @@ def test_other_machines_have_no_filter() -> None:
 
 def test_nbgrader_itself_has_a_limit_of_memory(tmp_path: Path) -> None:
     """A student's kernel may send it messages as long as it likes."""
-    finished = nbgrader("--version", folder=tmp_path, memory=10 << 20)
-    assert finished.code != 0 and "MemoryError" in finished.log + finished.problem
+    assert nbgrader("--version", folder=tmp_path).code == 0
+    # Python does not always say that memory is what it lacks.
+    assert nbgrader("--version", folder=tmp_path, memory=10 << 20).code != 0

@@ -64,7 +64,8 @@ def test_a_file_holds_the_study(tmp_path: Path) -> None:
     jsonschema.Draft202012Validator(study_schema()).validate(content)
     back = read_study(path)
     pd.testing.assert_frame_equal(back.frame, GRID)
-    assert dataclasses.replace(back, frame=GRID, time="") == dataclasses.replace(study())
+    # Frames do not compare as a whole.
+    assert dataclasses.replace(back, frame=None, time="") == dataclasses.replace(study(frame=None))
     assert json.loads(CliRunner().invoke(app, ["schema", "--study"]).output) == study_schema()
     hollow = GRID.assign(over_int8_low=float("nan"))  # null: it does not apply
     write_study(study(frame=hollow), path)
