@@ -86,12 +86,12 @@ def test_the_roofline_in_words() -> None:
     roofline = Roofline(MACHINE, RESULTS, size=1, channels=2048, kernel="1x1")
     text = roofline.describe()
     assert "4.2 million MACs and 533 kB, so 7.9 MACs per byte" in text
-    assert "the memory brings 10 GB/s" in text
+    assert "the memory delivers 10 GB/s" in text
     roofline.place = "cache"
-    assert "the cache brings 100 GB/s" in roofline.describe()
+    assert "the cache delivers 100 GB/s" in roofline.describe()
     roofline.size, roofline.channels, roofline.kernel = 56, 64, "3x3"
     assert "at 1,000 GMAC/s at most" in roofline.describe()
-    assert "the arithmetic reaches no more" in roofline.describe()
+    assert "arithmetic is the limit" in roofline.describe()
     roofline.values = "float32"
     assert "at 100 GMAC/s at most" in roofline.describe()
 

@@ -158,13 +158,21 @@ function drawRoofs(pen, { state, data, colours: c, layout: l }) {
     const y = l.y(gmacs);
     pen.path([l.x(foot), l.y(foot * bandwidth), l.x(ridge(gmacs)), y, l.right, y], { stroke: colour, width: 2, alpha: 0.85 });
     const label = `${name} ${grouped(gmacs, 0)}`;
-    // Below its line where the star or the label of another roof is above.
-    const under = y - above < 16 || (Math.abs(y - 6 - star[1]) < 20 && star[0] > l.right - 16 - pen.measure(label, { size: 12, weight: 600 }));
-    pen.text(label, l.right - 4, under ? y + 15 : y - 6, { fill: colour, size: 12, weight: 600, align: "right", halo: c.paper });
+    const starred = Math.abs(y - 6 - star[1]) < 20 && star[0] > l.right - 16 - pen.measure(label, { size: 12, weight: 600 });
+    // Over the star, and below its line where the label of another roof is above.
+    const line = y - above < 16 ? y + 15 : y - (starred ? 17 : 6);
+    pen.text(label, l.right - 4, line, { fill: colour, size: 12, weight: 600, align: "right", halo: c.paper });
     above = y;
   }
   const low = foot * 1.25;
-  pen.text(`${state.place} ${grouped(bandwidth, 0)} GB/s`, l.x(low) + 12, l.y(low * bandwidth) + 16, { fill: c.soft, size: 12, halo: c.paper });
+  const [x, label] = [l.x(low) + 12, `${state.place} ${grouped(bandwidth, 0)} GB/s`];
+  const end = x + pen.measure(label, { size: 12 });
+  const free = (line) => data.points.every(({ intensity, gmacs }) => {
+    const [px, py] = [l.x(intensity), l.y(gmacs)];
+    return px < x - 8 || px > end + 8 || py < line - 20 || py > line + 10;
+  });
+  const line = l.y(low * bandwidth) + 16;
+  pen.text(label, x, free(line) ? line : l.bottom - 8, { fill: c.soft, size: 12, halo: c.paper });
 }
 
 function drawStar(pen, x, y, c) {
@@ -238,8 +246,8 @@ function handles({ state, data, layout: l }) {
 function describe({ state, data }) {
   const { bound, run } = data;
   const reason = bound.byMemory
-    ? `the ${state.place} brings ${grouped(run.roof.bandwidths[state.place], 0)} GB/s, and the arithmetic would be faster`
-    : `the arithmetic reaches no more, and the ${state.place} could feed it`;
+    ? `the ${state.place} delivers ${grouped(run.roof.bandwidths[state.place], 0)} GB/s, and arithmetic alone would be faster`
+    : `arithmetic is the limit, and the ${state.place} could deliver more`;
   return (
     `A ${state.kernel} convolution of ${state.size}\u00d7${state.size} pixels with ${state.channels} channels, ` +
     `${state.values}: ${grouped(bound.macs / 1e6, 1)} million MACs and ${grouped(bound.bytes / 1e3, 0)} kB, so ` +
