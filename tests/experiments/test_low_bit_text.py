@@ -55,7 +55,7 @@ def test_the_same_settings_give_the_same_run() -> None:
         ({"steps": 0}, "steps: must be at least 1"),
         ({"every": 7}, "every: must divide steps"),
         ({"forms": ("quaternary",)}, "must be one of float, ternary, binary"),
-        ({"learning_rate": 0.0}, "learning_rate: must be above 0"),
+        ({"learning_rate": 0.0}, "learning_rate: must be a finite number above 0"),
         ({"width": 17}, "a multiple of the heads"),
         ({"colour": 1}, "has no settings"),
     ],
