@@ -404,6 +404,8 @@ class NotebookPage:
         )
         light = str("Dark" not in name).lower()
         self.page.wait_for_function(f"() => document.body.dataset.jpThemeLight === '{light}'")
+        # JupyterLab 4.6 fails if the next change comes before this one's splash screen has gone.
+        self.page.wait_for_function("() => !document.getElementById('jupyterlab-splash')")
 
     def screenshot(self, name: str, view: Any = None) -> Path:
         """Save a picture of an element, or of what the window shows."""
