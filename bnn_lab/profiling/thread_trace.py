@@ -9,7 +9,7 @@ lower clock. What LiteRT or XNNPACK runs is timed from outside, node by node.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -28,11 +28,13 @@ from bnn_lab.tflite.ops import FileOp, ModelOps
 from bnn_lab.tflite.subgraphs import only_signature
 
 if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions
     from rich.table import Table
 
 _WARMUP = 3
 _ROUND_SECONDS = 5e-3
 _LITERT = "LiteRT's"
+_WIDE = 110  # characters; narrower tables have no shapes, and one column of what is lost
 
 
 @dataclass(frozen=True)
@@ -132,28 +134,34 @@ class ThreadTrace:
         ours = all(row.ours for row in rows)
         return TraceRow("", "", (), ours, **added, threads=self.num_threads)
 
-    def __rich__(self) -> Table:
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Table]:
+        yield self._table(narrow=options.max_width < _WIDE)
+
+    def _table(self, *, narrow: bool) -> Table:
         from rich.table import Table
         from rich.text import Text
 
         title = f"1 and {self.num_threads} threads, binary ops on {self.backend}"
         table = Table(title=title, title_justify="left")
         table.add_column("op", overflow="fold")
-        table.add_column("shape")
-        waits = ("alone", "late", "idle", "slower")
+        if not narrow:
+            table.add_column("shape")
+        waits = ("lost",) if narrow else ("alone", "late", "idle", "slower")
         for column in ("1 thread", f"{self.num_threads}", "times", *waits):
             table.add_column(column, justify="right", no_wrap=True)
-        table.add_column("lost mostly because", overflow="fold")
+        table.add_column("mostly because" if narrow else "lost mostly because", no_wrap=True)
 
         def add(kind: str, row: TraceRow, **options: Any) -> None:
+            shape = () if narrow else ("x".join(map(str, row.output_shape)),)
             waits = (row.alone_ms, row.late_ms, row.idle_ms, row.slower_ms)
+            lost = (row.lost_ms,) if narrow else waits
             table.add_row(
                 kind,
-                "x".join(map(str, row.output_shape)),
+                *shape,
                 f"{row.one_ms:.3f}",
                 f"{row.ms:.3f}",
                 f"{row.speedup:.2f}",
-                *(f"{value:.3f}" if row.ours else "" for value in waits),
+                *(f"{value:.3f}" if row.ours else "" for value in lost),
                 row.keeps if row.ours and row.lost_ms > 0 else "",
                 **options,
             )
@@ -167,9 +175,9 @@ class ThreadTrace:
             if rows:
                 add(title, self.sums(rows))
         table.caption = Text(
-            "ms; bold: bnn_lab's passes. Of their threads' time is lost: alone: one works, the "
-            "others have nothing to do; late: until the others begin; idle: until the last is "
-            "done; slower: the same work takes longer",
+            "ms; bold: bnn_lab's passes. Their threads lose time alone (one works, the others have "
+            "nothing to do), late (until the others begin), idle (until the last is done), or are "
+            "slower (the same work takes longer)",
             "table.caption",
         )
         if self.warning:

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from bnn_lab.cli.main import app
@@ -83,3 +84,15 @@ def test_trace_of_a_file(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_one_thread_waits_for_nobody(threads) -> None:
     with pytest.raises(InputError, match="2 or more"):
         trace_threads(CHAIN, num_threads=threads)
+
+
+@pytest.mark.parametrize("width", [80, 140])
+def test_tables_fit(width: int) -> None:
+    found = row(one_ms=1.0, ms=0.75, alone_ms=0.125, late_ms=0.25, idle_ms=0.0625)
+    console = Console(width=width)
+    with console.capture() as capture:
+        console.print(ThreadTrace((found,), 2, "scalar"))
+    lines = capture.get().splitlines()
+    (shown,) = [line for line in lines if "LceBconv2d" in line]
+    assert "late threads" in shown and max(map(len, lines)) <= width
+    assert ("1x7x7x8" in shown) == (width > 100)
