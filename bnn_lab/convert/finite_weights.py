@@ -1,4 +1,4 @@
-"""Weights that a training which went astray left behind: NaN and infinity.
+"""NaN and infinity among weights, which training left behind when it diverged.
 
 In a converted graph such a number is folded into others, and the layer that it came from is lost.
 """
@@ -30,20 +30,23 @@ def check_finite(layers: Iterable[SourceLayer]) -> None:
         ConversionError: names the layer, the weight and the index.
     """
     for source in layers:
-        layer = source.layer
-        for weight in getattr(layer, "weights", []):
-            if not getattr(weight.dtype, "is_floating", False):
-                continue
-            values = weight.numpy()
-            bad = np.isnan(values) if _may_be_infinite(layer, weight) else ~np.isfinite(values)
-            if bad.any():
-                at = tuple(int(index) for index in np.argwhere(bad)[0])
-                name = weight.name.rpartition("/")[2].partition(":")[0]
-                raise ConversionError(
-                    f"layer '{source.path}': its weight '{name}' holds {values[at]} at {at}. Fix: "
-                    "train again from a state before this; the callback TerminateOnNaN stops in "
-                    "time"
-                )
+        for layer in source.layer._flatten_layers():  # a layer may hold others
+            for weight in layer._trainable_weights + layer._non_trainable_weights:
+                if getattr(weight.dtype, "is_floating", False):
+                    _check(source.path, layer, weight)
+
+
+def _check(path: str, layer: Any, weight: Any) -> None:
+    values = weight.numpy()
+    bad = np.isnan(values) if _may_be_infinite(layer, weight) else ~np.isfinite(values)
+    if bad.any():
+        at = tuple(int(index) for index in np.argwhere(bad)[0])
+        name = weight.name.rpartition("/")[2].partition(":")[0]
+        inner = "" if path.rpartition("/")[2] == layer.name else f"/{layer.name}"
+        raise ConversionError(
+            f"layer '{path}{inner}': its weight '{name}' holds {values[at]} at {at}. Fix: "
+            "train again from a state before this; the callback TerminateOnNaN stops in time"
+        )
 
 
 def _may_be_infinite(layer: Any, weight: Any) -> bool:

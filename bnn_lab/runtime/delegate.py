@@ -35,12 +35,7 @@ def delegate_groups(delegate: Any) -> list[list[tuple[int, ...]]]:
         For each partition, in the order of LiteRT's nodes "BnnLabDelegate", its groups: positions
         of ops in the file, ascending.
     """
-    write = _library().bnn_delegate_groups
-    write.restype = ctypes.c_size_t
-    write.argtypes = (ctypes.c_void_p, ctypes.POINTER(ctypes.c_int32), ctypes.c_size_t)
-    pointer = delegate._get_native_delegate_pointer()
-    values = (ctypes.c_int32 * write(pointer, None, 0))()
-    write(pointer, values, len(values))
+    values = _written(_library().bnn_delegate_groups, delegate, ctypes.c_int32)
     numbers = iter(values)
     partitions = []
     for groups in numbers:
@@ -59,13 +54,18 @@ def delegate_trace(delegate: Any) -> NDArray[np.float64]:
         (passes, 4): in all; of that in calls of the thread pool; there, of all threads but the
         caller, until they began; and of all threads, from their last task to the end of the call.
     """
-    write = _library().bnn_delegate_trace
-    write.restype = ctypes.c_size_t
-    write.argtypes = (ctypes.c_void_p, ctypes.POINTER(ctypes.c_double), ctypes.c_size_t)
-    pointer = delegate._get_native_delegate_pointer()
-    values = (ctypes.c_double * write(pointer, None, 0))()
-    write(pointer, values, len(values))
+    values = _written(_library().bnn_delegate_trace, delegate, ctypes.c_double)
     return np.array(values, np.float64).reshape(-1, 4)
+
+
+def _written(write: Any, delegate: Any, kind: Any) -> Any:
+    """The numbers that a function of the delegate's library writes, after it has said how many."""
+    write.restype = ctypes.c_size_t
+    write.argtypes = (ctypes.c_void_p, ctypes.POINTER(kind), ctypes.c_size_t)
+    pointer = delegate._get_native_delegate_pointer()
+    values = (kind * write(pointer, None, 0))()
+    write(pointer, values, len(values))
+    return values
 
 
 @cache

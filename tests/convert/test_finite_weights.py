@@ -73,3 +73,26 @@ def test_an_infinite_latent_weight_has_a_sign(model: Any) -> None:
     data = np.random.default_rng(0).normal(size=(2, 6, 6, 32)).astype(np.float32)
     got = bnn_lab.Interpreter(bnn_lab.convert_keras_model(strange)).predict(data)
     np.testing.assert_allclose(got, strange.predict(data, verbose=0), rtol=1e-5, atol=1e-4)
+
+
+class Block(layers.Layer):
+    """A layer of a user's own that holds others."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.conv = lq.layers.QuantConv2D(
+            8, 3, input_quantizer="ste_sign", kernel_quantizer="ste_sign"
+        )
+        self.norm = layers.BatchNormalization(name="norm")
+
+    def call(self, x: Any) -> Any:
+        return self.norm(self.conv(x))
+
+
+def test_layers_inside_a_layer_of_one_s_own() -> None:
+    block = Block(name="block")
+    x = tf.keras.Input((6, 6, 32))
+    strange = tf.keras.Model(x, block(x))
+    block.norm.gamma.assign([1, -np.inf] + [1] * 6)
+    with pytest.raises(ConversionError, match=r"'block/norm': its weight 'gamma' holds -inf"):
+        bnn_lab.convert_keras_model(strange)
