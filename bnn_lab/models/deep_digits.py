@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from bnn_lab.errors import InputError
@@ -55,10 +55,7 @@ def deep_digits(
         )
     check_images("deep_digits", input_shape, classes, smallest=4)
     tf, layers, lq = tools()
-    seeds = iter(range(seed * 1000, seed * 1000 + 1000))
-
-    def glorot() -> Any:
-        return tf.keras.initializers.GlorotUniform(next(seeds))
+    glorot = _initializers(seed)
 
     def norm(x: Any) -> Any:
         return layers.BatchNormalization(momentum=0.9)(x)
@@ -130,12 +127,11 @@ def sectioned_digits(
         )
     check_images("sectioned_digits", input_shape, classes, smallest=2 ** len(shortcuts))
     tf, layers, lq = tools()
-    seeds = iter(range(seed * 1000, seed * 1000 + 1000))
+    glorot = _initializers(seed)
 
     def conv(x: Any, width: int, size: int, **options: Any) -> Any:
-        start = tf.keras.initializers.GlorotUniform(next(seeds))
         made = lq.layers.QuantConv2D(
-            width, size, padding="same", use_bias=False, kernel_initializer=start, **options
+            width, size, padding="same", use_bias=False, kernel_initializer=glorot(), **options
         )
         return layers.BatchNormalization(momentum=0.9)(made(x))
 
@@ -148,9 +144,15 @@ def sectioned_digits(
         for _ in range(convolutions):
             y = conv(x, width, 3, pad_values=1.0, **_binary(inputs=True))
             x = layers.Add()([x, y]) if added else y
-    start = tf.keras.initializers.GlorotUniform(next(seeds))
-    x = layers.Dense(classes, kernel_initializer=start)(layers.GlobalAveragePooling2D()(x))
+    x = layers.Dense(classes, kernel_initializer=glorot())(layers.GlobalAveragePooling2D()(x))
     return tf.keras.Model(image, x, name="sectioned_digits")
+
+
+def _initializers(seed: int) -> Callable[[], Any]:
+    """Gives each layer an initializer with a seed of its own."""
+    tf, _, _ = tools()
+    seeds = iter(range(seed * 1000, seed * 1000 + 1000))
+    return lambda: tf.keras.initializers.GlorotUniform(next(seeds))
 
 
 def _binary(inputs: bool) -> dict[str, Any]:

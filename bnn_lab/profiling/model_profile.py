@@ -20,7 +20,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -216,21 +216,12 @@ def profile(
         BackendError: the backend is unknown or not supported by this CPU.
         BnnLabError: this version of LiteRT cannot be timed.
     """
-    if isinstance(rounds, bool) or not isinstance(rounds, int) or rounds < 1:
-        raise InputError(f"profile: rounds must be an integer of at least 1, not {rounds!r}")
-    content = model_content(model)
-    if signature is not None:
-        content = only_signature(content, signature)
-    options: dict[str, Any] = {"num_threads": num_threads, "backend": backend, "fuse": fuse}
-    interpreter = Interpreter(content, **options)
-    arrays = first_batch(interpreter, x)
-    interpreter.predict(arrays)  # says what does not fit, and whether XNNPACK refuses the model
-    options["xnnpack"] = interpreter.uses_xnnpack
-    sizes = {position: array.shape for position, array in enumerate(arrays)}
+    content, arrays, sizes, options = prepare(
+        "profile", model, x, num_threads, rounds, signature, backend=backend, fuse=fuse
+    )
     plain = open_litert(content, sizes=sizes, **options)
     timed = NodeClock(content, clock=clock, sizes=sizes, **options)
-    if not timed.nodes:
-        raise InputError("profile: the model has no ops, so there is nothing to time")
+    check_nodes("profile", timed)
     for litert in (plain, timed.litert):
         set_inputs(litert, arrays)
     warning = busy_warning(num_threads)
@@ -286,7 +277,70 @@ def _row(part: Part, share: float) -> ProfileRow:
     )
 
 
-def model_content(model: Any) -> bytes:
+class Prepared(NamedTuple):
+    """A model that is ready to be timed.
+
+    Attributes:
+        content: of the file.
+        arrays: one for each input.
+        sizes: theirs, by the input's position.
+        options: the others of `open_litert` and `NodeClock`.
+    """
+
+    content: bytes
+    arrays: list[NDArray]
+    sizes: dict[int, tuple[int, ...]]
+    options: dict[str, Any]
+
+
+def prepare(
+    who: str,
+    model: Any,
+    x: NDArray | Sequence[NDArray] | None,
+    num_threads: int,
+    rounds: int,
+    signature: str | None,
+    *,
+    backend: str | None,
+    fuse: bool,
+) -> Prepared:
+    """Check what `profile` and its like are given, and run the model once.
+
+    Args:
+        who: name of the function, for errors.
+        model: see `profile`, as the others.
+        x: the samples.
+        num_threads: of the interpreter.
+        rounds: timing samples.
+        signature: the entry point.
+        backend: of the kernels.
+        fuse: see `bnn_lab.Interpreter`.
+
+    Raises:
+        InputError: see `profile`.
+        ModelFileError: see `profile`.
+    """
+    if isinstance(rounds, bool) or not isinstance(rounds, int) or rounds < 1:
+        raise InputError(f"{who}: rounds must be an integer of at least 1, not {rounds!r}")
+    content = _content(model)
+    if signature is not None:
+        content = only_signature(content, signature)
+    options: dict[str, Any] = {"num_threads": num_threads, "backend": backend, "fuse": fuse}
+    interpreter = Interpreter(content, **options)
+    arrays = _first_batch(interpreter, x)
+    interpreter.predict(arrays)  # says what does not fit, and whether XNNPACK refuses the model
+    sizes = {position: array.shape for position, array in enumerate(arrays)}
+    options["xnnpack"] = interpreter.uses_xnnpack
+    return Prepared(content, arrays, sizes, options)
+
+
+def check_nodes(who: str, clock: NodeClock) -> None:
+    """Refuse a model without ops."""
+    if not clock.nodes:
+        raise InputError(f"{who}: the model has no ops, so there is nothing to time")
+
+
+def _content(model: Any) -> bytes:
     """A file's bytes, from a path too; a Keras model is converted."""
     if isinstance(model, (str, os.PathLike, bytes, bytearray, memoryview)):
         return read_contents(model, "profile")
@@ -295,7 +349,7 @@ def model_content(model: Any) -> bytes:
     return convert_keras_model(model)
 
 
-def first_batch(interpreter: Interpreter, x: NDArray | Sequence[NDArray] | None) -> list[NDArray]:
+def _first_batch(interpreter: Interpreter, x: NDArray | Sequence[NDArray] | None) -> list[NDArray]:
     """One array for each input, made up if `x` is None."""
     shapes, types = interpreter.input_shapes, interpreter.input_types
     if x is None:

@@ -20,12 +20,10 @@ from bnn_lab import kernels
 from bnn_lab.errors import InputError
 from bnn_lab.measure.host import busy_warning
 from bnn_lab.measure.timing import measure
-from bnn_lab.profiling.model_profile import first_batch, model_content
+from bnn_lab.profiling.model_profile import check_nodes, prepare
 from bnn_lab.profiling.node_clock import OUR_DELEGATE, NodeClock, set_inputs
 from bnn_lab.profiling.partitions import groups_of_node, quiet_rounds
-from bnn_lab.runtime import Interpreter
 from bnn_lab.tflite.ops import FileOp, ModelOps
-from bnn_lab.tflite.subgraphs import only_signature
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions
@@ -221,18 +219,15 @@ def trace_threads(
     """
     if isinstance(num_threads, bool) or not isinstance(num_threads, int) or num_threads < 2:
         raise InputError(f"trace_threads: num_threads must be 2 or more, not {num_threads!r}")
-    if isinstance(rounds, bool) or not isinstance(rounds, int) or rounds < 1:
-        raise InputError(f"trace_threads: rounds must be an integer of at least 1, not {rounds!r}")
-    content = model_content(model)
-    if signature is not None:
-        content = only_signature(content, signature)
-    options: dict[str, Any] = {"backend": backend, "fuse": fuse}
-    interpreter = Interpreter(content, num_threads, **options)
-    arrays = first_batch(interpreter, x)
-    interpreter.predict(arrays)
-    sizes = {position: array.shape for position, array in enumerate(arrays)}
-    options |= {"xnnpack": interpreter.uses_xnnpack, "sizes": sizes, "trace": True, "clock": clock}
-    clocks = [NodeClock(content, num_threads=count, **options) for count in (1, num_threads)]
+    content, arrays, sizes, options = prepare(
+        "trace_threads", model, x, num_threads, rounds, signature, backend=backend, fuse=fuse
+    )
+    options |= {"sizes": sizes, "trace": True, "clock": clock}
+    clocks = [NodeClock(content, **{**options, "num_threads": n}) for n in (1, num_threads)]
+    check_nodes("trace_threads", clocks[0])
+    warning = busy_warning(
+        num_threads
+    )  # before the threads that are measured are a load themselves
     for each in clocks:
         set_inputs(each.litert, arrays)
     names = ("one", "several")
@@ -272,9 +267,7 @@ def trace_threads(
                     threads=num_threads,
                 )
             )
-    return ThreadTrace(
-        tuple(rows), num_threads, kernels.resolve_backend(backend), busy_warning(num_threads)
-    )
+    return ThreadTrace(tuple(rows), num_threads, kernels.resolve_backend(backend), warning)
 
 
 @dataclass(frozen=True)
