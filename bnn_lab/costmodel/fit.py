@@ -11,6 +11,7 @@ import numpy as np
 from bnn_lab.costmodel.features import features
 from bnn_lab.errors import BnnLabError, InputError
 from bnn_lab.measure.noise import NoiseWatch, measure_watched
+from bnn_lab.measure.units import significant
 from bnn_lab.profiling.node_clock import open_litert, set_inputs
 from bnn_lab.profiling.partitions import made_up
 from bnn_lab.tflite import layer_shapes as kinds
@@ -209,8 +210,8 @@ def fit_kind(kind: str, layers: Sequence[LayerShape], seconds: Sequence[float]) 
     held_out = [
         {
             "layer": layers[i].name,
-            "measured_s": float(f"{seconds[i]:.4g}"),
-            "predicted_s": float(f"{weighted_sum(weights, layers[i]):.4g}"),
+            "measured_s": significant(seconds[i], 4),
+            "predicted_s": significant(weighted_sum(weights, layers[i]), 4),
         }
         for i in unseen
     ]

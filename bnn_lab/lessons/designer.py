@@ -19,6 +19,7 @@ from bnn_lab.controls import check_state, choice, slider
 from bnn_lab.costmodel.model import CostModel
 from bnn_lab.errors import InputError
 from bnn_lab.measure.timing import measure
+from bnn_lab.measure.units import significant
 from bnn_lab.models import quicknet
 from bnn_lab.models.variants import without_shortcuts
 from bnn_lab.tflite import layer_shapes as kinds
@@ -338,7 +339,7 @@ def cost_tables(model: CostModel | None = None) -> dict[str, Any]:
     model = model or CostModel.load()
 
     def ms(layer: LayerShape) -> float:
-        return float(f"{model.predict(layer) * 1e3:.4g}")
+        return significant(model.predict(layer) * 1e3, 4)
 
     def by_channels(kind: str, side: int = 1, **more: Any) -> list[float]:
         return [ms(LayerShape(kind, side, side, channels, **more)) for channels in CHANNELS]

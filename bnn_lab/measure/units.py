@@ -25,6 +25,11 @@ def format_factor(factor: float) -> str:
     return f"{factor:.1f}" if factor < 9.95 else f"{factor:.0f}"
 
 
+def significant(figure: float, digits: int) -> float:
+    """The figure to so many significant digits, for JSON that stays small."""
+    return float(f"{figure:.{digits}g}")
+
+
 def off_by(middle: float, low: float, high: float) -> float:
     """How far the ends of an interval lie from a figure above 0, as a share of it: the farther."""
     return max(high / middle - 1, 1 - low / middle)

@@ -8,6 +8,7 @@ from typing import Any
 from bnn_lab.bench.kernels import DenseCase, KernelResult
 from bnn_lab.bench.machine import Machine
 from bnn_lab.measure.host import describe_host
+from bnn_lab.measure.units import significant
 
 _DIGITS = 5  # significant ones; a measurement has no more
 
@@ -34,7 +35,7 @@ def run_of(
         if machine is None
         else {
             "ceilings": _short(machine.ceilings),
-            "float_best": _rounded(machine.float_best),
+            "float_best": significant(machine.float_best, _DIGITS),
             "bandwidths": _short(machine.bandwidths),
         },
     }
@@ -51,7 +52,11 @@ def _layer(result: KernelResult) -> dict[str, Any]:
         "kernel": kernel,
         "macs": case.macs,
         "rows": [
-            [timing.name, _rounded(timing.minimum), _rounded(timing.median)]
+            [
+                timing.name,
+                significant(timing.minimum, _DIGITS),
+                significant(timing.median, _DIGITS),
+            ]
             for timing in result.table.timings
         ],
         "ceilings": _short(result.ceilings),
@@ -59,8 +64,4 @@ def _layer(result: KernelResult) -> dict[str, Any]:
 
 
 def _short(figures: dict[str, float]) -> dict[str, float]:
-    return {name: _rounded(figure) for name, figure in figures.items()}
-
-
-def _rounded(figure: float) -> float:
-    return float(f"{figure:.{_DIGITS}g}")
+    return {name: significant(figure, _DIGITS) for name, figure in figures.items()}

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from bnn_lab.errors import InputError
 from bnn_lab.figures.op_names import plain
+from bnn_lab.measure.units import significant
 from bnn_lab.widgets.explorable import Explorable
 
 if TYPE_CHECKING:
     from bnn_lab.profiling.model_profile import Profile
+
+_DIGITS = 4
 
 
 class OpProfile(Explorable, module="op_profile"):
@@ -50,22 +53,18 @@ def pack_profiles(profiles: Mapping[str, Profile]) -> list[dict[str, Any]]:
     return [
         {
             "name": name,
-            "ms": _short(profile.end_to_end_ms),
+            "ms": significant(profile.end_to_end_ms, _DIGITS),
             "warning": profile.warning or "",
             "rows": [
                 [
                     plain(row.kind),
                     "×".join(map(str, row.output_shape)),
-                    _short(row.ms),
+                    significant(row.ms, _DIGITS),
                     row.binary,
-                    None if row.gmacs_per_s is None else _short(row.gmacs_per_s),
+                    None if row.gmacs_per_s is None else significant(row.gmacs_per_s, _DIGITS),
                 ]
                 for row in profile.rows
             ],
         }
         for name, profile in profiles.items()
     ]
-
-
-def _short(figure: float) -> float:
-    return float(f"{figure:.4g}")
