@@ -1,6 +1,8 @@
 """Docstrings are plain text with `code` in single backticks; Sphinx would read them as markup.
 
-Double backticks are what its markup has for code; `|m|`, `*` and `name_` are escaped.
+Double backticks are what its markup has for code; `|m|`, `*` and `name_` are escaped. The fields of
+a named tuple are described by its class alone: Python's own "Alias for field number 0" would
+describe each of them a second time, which Sphinx refuses.
 """
 
 from __future__ import annotations
@@ -39,7 +41,13 @@ def process(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: li
         literal = literal or line.rstrip().endswith("::")
 
 
+def skip(app: Sphinx, what: str, name: str, obj: Any, skipped: bool, options: Any) -> bool | None:
+    """Called for each member: True leaves it out, None lets others decide."""
+    return True if str(getattr(obj, "__doc__", "")).startswith("Alias for field number") else None
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Sphinx calls it."""
     app.connect("autodoc-process-docstring", process, priority=100)
+    app.connect("autodoc-skip-member", skip)
     return {"parallel_read_safe": True}
