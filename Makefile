@@ -53,7 +53,7 @@ help:
 	@echo "make lab        set up, open the notebooks in JupyterLab"
 	@echo "make demo       set up, run the same story in the terminal"
 	@echo "make test       set up, run every test"
-	@echo "make check      format, style, types, law of imports and the tests without TensorFlow, in minutes"
+	@echo "make check      format, style, types, law of imports, the site and the tests without TensorFlow, in minutes"
 	@echo "make fresh      the demo and tests in a fresh Debian in a folder (root, debootstrap)"
 	@echo "make test-deps  install the packages that some tests need (Debian, Ubuntu; root)"
 	@echo "make bench      measure the kernels beside LCE and TFLite"
@@ -176,8 +176,8 @@ test: setup
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile -m "not exhaustive" \
 	  --nbval notebooks/lessons tests
 
-# For daily work. None of these starts TensorFlow.
-CHECKED := tests/kernels tests/measure tests/tflite tests/figures tests/lessons/test_copies.py \
+# For daily work. Only the site, whose API pages import everything, starts TensorFlow.
+CHECKED := tests/kernels tests/measure tests/tflite tests/figures tests/docs tests/lessons/test_copies.py \
   tests/cli/test_main.py tests/test_dependencies.py tests/test_makefile.py tests/test_notebooks.py \
   tests/test_packaging.py tests/test_reference.py tests/test_release.py
 check: lint
