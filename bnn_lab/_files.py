@@ -56,17 +56,23 @@ def write_whole(path: str | Path, content: bytes | memoryview | str) -> None:
 
 
 def check_writable(path: str | Path) -> None:
-    """Whether a file can be written, asked before work whose result goes there; folders are made.
+    """Whether a file can be written, asked before work whose result goes there; leaves nothing.
 
     Raises:
         InputError: it cannot be written.
     """
-    with contextlib.suppress(_Tried), whole_file(path) as part:
-        if part.is_dir():
-            raise InputError(f"cannot write {path}: it is a folder. Fix: name a file in it")
-        if not part.exists():  # as /dev/stdout does
-            part.touch()
-        raise _Tried
+    missing = [str(p) for p in Path(os.path.abspath(path)).parents if not os.path.lexists(p)]
+    try:
+        with contextlib.suppress(_Tried), whole_file(path) as part:
+            if part.is_dir():
+                raise InputError(f"cannot write {path}: it is a folder. Fix: name a file in it")
+            if not part.exists():  # as /dev/stdout does
+                part.touch()
+            raise _Tried
+    finally:
+        for folder in missing:  # the deepest first
+            with contextlib.suppress(OSError):
+                os.rmdir(folder)
 
 
 class _Tried(Exception):

@@ -11,7 +11,7 @@ import typer
 from bnn_lab.cli.bench_run import kernels_command, model_command, suite_command
 from bnn_lab.cli.predict import predict_command
 from bnn_lab.cli.study import study_command
-from bnn_lab.cli.terminal import console, say, write_file
+from bnn_lab.cli.terminal import check_targets, console, say, write_file
 
 app = typer.Typer(no_args_is_help=True, help="Measure speed, here or on another machine.")
 app.command("kernels")(kernels_command)
@@ -59,6 +59,7 @@ def merge_command(
     from bnn_lab.cli.merge import merged_files, study_parts, write_merged
 
     found = merged_files(files)
+    check_targets(markdown_file, html_file, json_file and json_file / "device.json")
     parts = [part for report in found.reports for part in report_parts(report)]
     parts += [part for study in found.studies for part in study_parts(study)]
     to_terminal(console(), parts)

@@ -62,11 +62,11 @@ def measure_there(
     remote = Remote(values["ssh"], values["ssh_option"] or (), values["ssh_command"])
     words = [command, *_options(context)]
     sent: dict[str, bytes] = {}
+    # All are found before the first is converted.
+    finds = [runs.find_files(m, float_file=float_file, int8_file=int8_file) for m in models]
     with console().status("") as status:
-        for model in models:
-            name, files = runs.files_of(
-                model, float_file=float_file, int8_file=int8_file, progress=status.update
-            )
+        for find in finds:
+            name, files = find(status.update)
             sent |= {f"{name}/{file_name(kind)}": content for kind, content in files.items()}
             # With ./ a name cannot be taken for an option or for a network's.
             words += [f"./{name}"] if command == "model" else ["--model", f"./{name}"]

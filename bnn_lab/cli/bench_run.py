@@ -67,12 +67,12 @@ def kernels_command(
     """Binary convolutions on each backend, beside LCE, float32 and int8 TFLite."""
     from bnn_lab.bench import runs
 
-    check_targets(json_file, html_file)
+    counts = threads or [1]
+    _check(counts, pin, name, json_file, html_file)
     if ssh is not None:
         return finish(measure_there(context), json_file, html_file, name)
     refuse_without_ssh(ssh_option, ssh_command)
-    counts = threads or [1]
-    watch = _start(counts, pin, force, name)
+    watch = _start(counts, pin, force)
     with _progress(console(), runs.kernel_steps(counts)) as advance:
         measured = runs.run_kernels(
             counts, watch, rounds=rounds, float_baselines=float_baselines, advance=advance
@@ -108,14 +108,14 @@ def model_command(
     """
     from bnn_lab.bench import runs
 
-    check_targets(json_file, html_file)
+    counts = threads or ([1] if pin is not None else runs.default_threads())
+    _check(counts, pin, name, json_file, html_file)
     if ssh is not None:
         report = measure_there(context, [model], float_file=float_file, int8_file=int8_file)
         return finish(report, json_file, html_file, name)
     refuse_without_ssh(ssh_option, ssh_command)
-    counts = threads or ([1] if pin is not None else runs.default_threads())
     find = runs.find_files(model, float_file=float_file, int8_file=int8_file)
-    watch = _start(counts, pin, force, name)
+    watch = _start(counts, pin, force)
     with console().status("") as status:
         called, files = find(status.update)
     with _progress(console(), len(counts)) as advance:
@@ -150,14 +150,14 @@ def suite_command(
     """Layers and models beside their baselines, in one report (a few minutes)."""
     from bnn_lab.bench import runs
 
-    check_targets(json_file, html_file)
+    counts = threads or ([1] if pin is not None else runs.default_threads())
+    _check(counts, pin, name, json_file, html_file)
     if ssh is not None:
         report = measure_there(context, runs.expand_models(model))
         return finish(report, json_file, html_file, name)
     refuse_without_ssh(ssh_option, ssh_command)
-    counts = threads or ([1] if pin is not None else runs.default_threads())
     finds = [runs.find_files(entry) for entry in runs.expand_models(model)]
-    watch = _start(counts, pin, force, name)
+    watch = _start(counts, pin, force)
     with console().status("") as status:
         files = dict(find(status.update) for find in finds)
     steps = runs.kernel_steps(counts) + len(files) * len(counts)
@@ -188,17 +188,23 @@ def finish(
         write_page([report], html_file)
 
 
-def _start(threads: list[int], pin: int | None, force: bool, name: str | None) -> NoiseWatch:
-    """Check the name, pin the process, look at the machine, and say what figures will suffer."""
+def _check(threads: list[int], pin: int | None, name: str | None, *targets: Path | None) -> None:
+    """Refuse what cannot be, before anything is measured, here or there."""
     from bnn_lab.bench.labels import check_label
-    from bnn_lab.measure.host import pin_to_cpu
-    from bnn_lab.measure.noise import NoiseWatch
 
     if name is not None:
         check_label(name)
+    if pin is not None and max(threads) > 1:
+        raise InputError("--pin keeps all threads on one CPU; use it with --threads 1")
+    check_targets(*targets)
+
+
+def _start(threads: list[int], pin: int | None, force: bool) -> NoiseWatch:
+    """Pin the process, look at the machine, and say what figures will suffer."""
+    from bnn_lab.measure.host import pin_to_cpu
+    from bnn_lab.measure.noise import NoiseWatch
+
     if pin is not None:
-        if max(threads) > 1:
-            raise InputError("--pin keeps all threads on one CPU; use it with --threads 1")
         pin_to_cpu(pin)
     watch = NoiseWatch(max(threads), force=force)
     say_noise(watch.before())

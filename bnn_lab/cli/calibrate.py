@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from bnn_lab.cli.terminal import console, say, say_noise, warn, written
+from bnn_lab.cli.terminal import (
+    check_targets,
+    console,
+    given_options,
+    say,
+    say_noise,
+    warn,
+    written,
+)
 
 
 def calibrate_command(
@@ -35,22 +43,24 @@ def calibrate_command(
     seconds. What is faster becomes the default on this CPU; BNN_LAB_BACKEND and `backend=`
     override it. With --output nothing is chosen.
     """
+    from bnn_lab import kernels
+    from bnn_lab.costmodel.model import calibration_path
+
     if backend_only:
         _refuse_options_of_the_fit(context)
+    else:
+        for name in backend or ():
+            kernels.resolve_backend(name)
+        check_targets(output or calibration_path())
     if output is None:
+        check_targets(kernels.choice.choice_path())
         _choose_backend(go_on=not backend_only)
     if not backend_only:
         _fit(threads, backend, rounds, output, force)
 
 
 def _refuse_options_of_the_fit(context: typer.Context) -> None:
-    given = [
-        option.opts[0]
-        for option in context.command.params
-        if option.name not in (None, "backend_only", "help")
-        and str(context.get_parameter_source(option.name or "")).endswith("COMMANDLINE")
-    ]
-    if given:
+    if given := given_options(context, "backend_only"):
         raise typer.BadParameter(f"--backend-only fits no cost model; leave out {', '.join(given)}")
 
 

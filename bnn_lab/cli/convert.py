@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from bnn_lab._files import write_whole
-from bnn_lab.cli.terminal import console, say, write_file
+from bnn_lab.cli.terminal import check_targets, console, say, write_file
 from bnn_lab.errors import InputError
 
 _OF_TORCH = (".onnx", ".pt", ".pt2", ".pth")
@@ -49,6 +49,7 @@ def convert_command(
         raise InputError(
             f"there is no directory '{output.parent}' for the output. Fix: make it first"
         )
+    check_targets(output, report_json)
     samples = None if representative is None else load_samples(representative)
     chosen: dict[str, Any] = {"lce_compatible": lce_compatible}
     if trits_per_byte is not None:

@@ -7,12 +7,20 @@ from typing import Annotated
 
 import typer
 
-from bnn_lab.cli.terminal import console, list_questions, say, write_file
+from bnn_lab.cli.terminal import (
+    check_targets,
+    console,
+    list_questions,
+    refuse_without_name,
+    say,
+    write_file,
+)
 
 _SHOWN_ROWS = 60
 
 
 def experiment_command(
+    context: typer.Context,
     name: Annotated[str | None, typer.Argument(help="Of the experiment; none: list them.")] = None,
     settings: Annotated[
         list[str] | None,
@@ -36,10 +44,13 @@ def experiment_command(
     """Answer one question about training by training: table, figure and words."""
     import time
 
+    if name is None:
+        refuse_without_name(context, "experiment")
     with console().status("Loading TensorFlow ..."):
         from bnn_lab.bench.render import to_terminal
         from bnn_lab.bench.tables import frame_table
         from bnn_lab.experiments.training import EXPERIMENTS, Running, run_experiment
+        from bnn_lab.experiments.training.catalogue import entry_of
         from bnn_lab.figures import draw
 
     if name is None:
@@ -50,6 +61,8 @@ def experiment_command(
         list_questions("experiment", questions, {"CPU s": cost})
         say("CPU s: measured once, with Python's start, on the machine of the documentation.")
         return
+    entry = entry_of(name)
+    check_targets(html_file, csv_file)
     started = time.perf_counter()
     result = run_experiment(
         name, settings or [], quick=quick, running=Running(folder=folder / name)
@@ -57,15 +70,15 @@ def experiment_command(
     seconds = time.perf_counter() - started
     drawing = draw(result)
     shown = result.frame[[c for c in result.frame if result.frame[c].map(_is_short).all()]]
-    to_terminal(console(), [frame_table(shown, EXPERIMENTS[name].question, _SHOWN_ROWS)])
+    to_terminal(console(), [frame_table(shown, entry.question, _SHOWN_ROWS)])
     say(drawing.words)
-    say(f"{seconds:.0f} s, without runs that {folder / name} had")
+    say(f"{seconds:.0f} s" + (f", without runs that {folder / name} had" if entry.keeps else ""))
     if csv_file is not None:
         write_file(csv_file, result.frame.to_csv(index=False), "table")
     if html_file is not None:
         from bnn_lab.cli.page import write_experiment_page
 
-        write_experiment_page(EXPERIMENTS[name].question, shown, drawing, html_file)
+        write_experiment_page(entry.question, shown, drawing, html_file)
 
 
 def _is_short(value: object) -> bool:

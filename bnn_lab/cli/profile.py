@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bnn_lab.cli.terminal import console, write_file
+from bnn_lab.cli.terminal import check_targets, console, write_file
 from bnn_lab.errors import InputError
 
 
@@ -45,6 +45,7 @@ def profile_command(
 
         if threads < 2:
             raise InputError("--trace compares threads. Fix: say how many, such as --threads 2")
+    check_targets(json_file)
     result: Any = (trace_threads if trace else profile)(
         file,
         num_threads=threads,

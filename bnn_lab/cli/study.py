@@ -13,6 +13,7 @@ from bnn_lab.cli.terminal import (
     check_targets,
     console,
     list_questions,
+    refuse_without_name,
     say,
     say_noise,
     write_file,
@@ -23,6 +24,7 @@ _SHOWN_ROWS = 60
 
 
 def study_command(
+    context: typer.Context,
     name: Annotated[str | None, typer.Argument(help="Of the study; none: list them.")] = None,
     seconds: Annotated[
         float, typer.Option(min=1, help="Time budget of the measurement, without conversion.")
@@ -47,15 +49,20 @@ def study_command(
     ssh_command: SshCommand = COMMAND,
 ) -> None:
     """Answer one question about speed by measuring: table, figure and finding."""
+    from bnn_lab.bench.labels import check_label
     from bnn_lab.bench.remote import Remote
     from bnn_lab.bench.render import to_terminal
     from bnn_lab.bench.tables import Text, frame_table, noise_parts
-    from bnn_lab.experiments.latency import STUDIES, run_study
+    from bnn_lab.experiments.latency import STUDIES, entry_of, run_study
     from bnn_lab.experiments.latency.files import check_study, write_study
 
     if name is None:
+        refuse_without_name(context, "study")
         list_questions("study", {key: entry.question for key, entry in STUDIES.items()})
         return
+    entry_of(name)
+    if label is not None:
+        check_label(label)
     if ssh is None:
         refuse_without_ssh(ssh_option, ssh_command)
     check_targets(html_file, json_file, csv_file)

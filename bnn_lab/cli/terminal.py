@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
+import typer
 from rich.console import Console
 
 from bnn_lab._files import check_writable, write_whole
-from bnn_lab.errors import BnnLabError
+from bnn_lab.errors import BnnLabError, InputError
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -83,6 +84,39 @@ def check_targets(*paths: Path | None) -> None:
     for path in paths:
         if path is not None:
             check_writable(path)
+
+
+def given_options(context: typer.Context, *but: str) -> list[str]:
+    """The options that were typed, as they are written.
+
+    Args:
+        context: of the command.
+        but: parameters that do not count.
+    """
+    return [
+        option.opts[0]
+        for option in context.command.params
+        if option.param_type_name == "option"
+        and option.name not in (None, *but)
+        and str(context.get_parameter_source(option.name or "")).endswith("COMMANDLINE")
+    ]
+
+
+def refuse_without_name(context: typer.Context, what: str) -> None:
+    """Refuse options of a command that only lists what it could do.
+
+    Args:
+        context: of the command, which got no name.
+        what: a name stands for, such as "study".
+
+    Raises:
+        InputError: an option was given.
+    """
+    if found := given_options(context):
+        raise InputError(
+            f"{', '.join(found)}: without a name, this command lists what there is. Fix: name a "
+            f"{what}, or leave the options out"
+        )
 
 
 def written(path: Path, what: str) -> None:

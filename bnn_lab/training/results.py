@@ -10,7 +10,7 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
-from bnn_lab._files import write_whole
+from bnn_lab._files import check_writable, write_whole
 from bnn_lab.errors import BnnLabError, InputError
 
 Point = Mapping[str, Any]
@@ -116,6 +116,8 @@ def run_points(
         if known is not None:
             outcomes[number] = known
     missing = [number for number in range(len(points)) if number not in outcomes]
+    if missing and (path := store.path(points[missing[0]])) is not None:
+        check_writable(path)  # before the first run, not after it
     bar = tqdm(
         total=len(points), initial=len(outcomes), disable=not progress, desc=label, unit="run"
     )

@@ -178,15 +178,15 @@ def test_wrong_arguments_are_refused_before_anything_is_sent() -> None:
 def test_suite_without_models_sends_the_quicknets(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
 
-    def files_of(model: str, **more: Any) -> tuple[str, dict[str, bytes]]:
-        return model, {"binary": model.encode()}
+    def find_files(model: str, **more: Any) -> Any:
+        return lambda progress: (model, {"binary": model.encode()})
 
     def run(self: Remote, command: str, content: bytes) -> bytes:
         with tarfile.open(fileobj=io.BytesIO(content)) as archive:
             seen.extend([command, archive.getnames()])
         raise RemoteError("enough")
 
-    monkeypatch.setattr(runs, "files_of", files_of)
+    monkeypatch.setattr(runs, "find_files", find_files)
     monkeypatch.setattr(remote_module.Remote, "_run", run)
     words = ["suite", "--ssh", "board", "--threads", "1", "--threads", "2", "--no-lce", "--force"]
     result = CliRunner().invoke(app, words)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,8 +31,9 @@ from bnn_lab.experiments.latency import (
     threads,
 )
 from bnn_lab.experiments.latency.base import known
+from bnn_lab.experiments.latency.files import read_study, write_study
 from bnn_lab.figures import draw
-from bnn_lab.figures.studies import draw_study
+from bnn_lab.figures.studies import draw_frame, draw_study
 from bnn_lab.measure.timing import Timing, TimingTable, measure
 from bnn_lab.profiling.model_profile import ProfileRow
 from bnn_lab.tflite import layer_shapes as kinds
@@ -311,7 +313,7 @@ def test_accuracy_finding() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", STUDIES)
-def test_study_runs(name: str) -> None:
+def test_study_runs(name: str, tmp_path: Path) -> None:
     study = run_study(name, seconds=2, quick=True, force=True)
     assert len(study.frame) and study.finding.endswith(".")
     drawing = draw_study(study)
@@ -327,6 +329,10 @@ def test_study_runs(name: str) -> None:
     }.get(name, [])
     assert not study.frame.drop(columns=open_columns).isna().any().any()
     assert draw(study) == draw_study(study)
+    # A file holds it, and what a file must have is all that its figure needs.
+    write_study(study, tmp_path / "s.json")
+    pd.testing.assert_frame_equal(read_study(tmp_path / "s.json").frame, study.frame)
+    assert draw_frame(name, study.frame[list(STUDIES[name].columns)]).figure.data
 
 
 def test_command(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:

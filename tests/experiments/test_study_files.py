@@ -89,6 +89,8 @@ def test_a_file_holds_the_study(tmp_path: Path) -> None:
         (("binary_ms", -1.0), "row 1: binary_ms cannot be -1.0"),
         (("binary_ms", None), "row 1: binary_ms is missing"),
         (("paper", 1), "row 1: paper cannot be 1"),
+        (("over_int8_low", "3"), "row 1: over_int8_low cannot be '3'"),
+        (("over_int8", True), "row 1: over_int8 cannot be True"),
         (("other", 1), "has other columns than the first row"),
     ],
 )
@@ -108,6 +110,21 @@ def test_what_is_no_study_is_refused(tmp_path: Path, change: Any, problem: str) 
     path.unlink()
     with pytest.raises(InputError, match="cannot read"):
         read_study(path)
+
+
+def test_columns_that_no_figure_needs_are_of_one_kind(tmp_path: Path) -> None:
+    """What a later version measures besides is kept, whatever it is called."""
+    path = tmp_path / "s.json"
+    more = GRID.assign(best=[True, False, True, True], cpu_name="a", watts=[1.0, 2, 3, 4])
+    write_study(study(frame=more), path)
+    pd.testing.assert_frame_equal(read_study(path).frame, more)
+    content = json.loads(path.read_text())
+    for column, value in (("best", "yes"), ("cpu_name", 1.0), ("watts", "many"), ("best", None)):
+        rows = [dict(row) for row in content["rows"]]
+        rows[2][column] = value
+        path.write_text(json.dumps(content | {"rows": rows}))
+        with pytest.raises(InputError, match=f"row 3: {column} cannot be {value!r}"):
+            read_study(path)
 
 
 def test_studies_of_several_machines_are_one() -> None:
@@ -193,7 +210,7 @@ def test_merge_command_takes_both_kinds(tmp_path: Path) -> None:
 def test_reports_have_what_four_studies_draw() -> None:
     for name in FROM_REPORTS:
         frame = study_frame(name, [REPORT])
-        assert STUDIES[name].columns <= set(frame.columns), name
+        assert set(STUDIES[name].columns) <= set(frame.columns), name
         assert set(frame.device) == {REPORT.device}
         assert draw_frame(name, frame).figure.data
     frame = study_frame("macs", [REPORT])

@@ -8,7 +8,7 @@ study.frame, study.finding; bnn_lab.figures.draw(study)
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -34,7 +34,7 @@ from bnn_lab.experiments.latency.base import Run, Study
 from bnn_lab.measure.host import real_host
 from bnn_lab.measure.noise import NoiseWatch
 
-__all__ = ["STUDIES", "Entry", "Run", "Study", "run_study"]
+__all__ = ["STUDIES", "Entry", "Run", "Study", "entry_of", "run_study"]
 
 
 @dataclass(frozen=True)
@@ -45,36 +45,60 @@ class Entry:
         question: the one it answers.
         measure: a `Run` to the frame of measurements.
         finding: frame and `Run` to a paragraph.
-        columns: of the frame, what a figure needs.
+        columns: of the frame, what a figure needs: name to `str`, `bool` or `float`, which stands
+            for every number.
     """
 
     question: str
     measure: Callable[[Run], Any]
     finding: Callable[[Any, Run], str]
-    columns: frozenset[str]
+    columns: Mapping[str, type]
 
 
-def _entry(module: ModuleType, columns: str) -> Entry:
-    return Entry(module.QUESTION, module.measure, module.finding, frozenset(columns.split()))
+def _entry(module: ModuleType, numbers: str, *, text: str = "", flags: str = "") -> Entry:
+    columns = {
+        name: kind
+        for kind, names in ((str, text), (bool, flags), (float, numbers))
+        for name in names.split()
+    }
+    return Entry(module.QUESTION, module.measure, module.finding, columns)
 
 
 STUDIES: dict[str, Entry] = {
     "speedup": _entry(
-        speedup, "paper kernel size channels macs binary_ms float_ms int8_ms over_float over_int8"
+        speedup,
+        "kernel size channels macs binary_ms float_ms int8_ms over_float over_int8",
+        flags="paper",
     ),
-    "macs": _entry(macs, "name macs binary_macs ms macs_ratio"),
-    "breakdown": _entry(breakdown, "name fused category ms share"),
-    "shortcuts": _entry(shortcuts, "name shortcuts fused ms cost"),
-    "stem": _entry(stem, "name part ms share"),
-    "floor": _entry(floor, "name part ms share"),
-    "overhead": _entry(overhead, "name ms float_floor_ms kernel_ms beyond_floor_ms"),
-    "threads": _entry(threads, "name kind threads ms speedup"),
-    "accuracy": _entry(accuracy, "name ms top1 source"),
-    "ternary": _entry(ternary, "samples name ms speedup over_bound"),
-    "ways": _entry(ways, "case engine way ms kilobytes"),
-    "padding": _entry(padding, "case padding ms cost"),
-    "generation": _entry(generation, "width depth form ms characters_per_s file_bytes speedup"),
+    "macs": _entry(macs, "macs binary_macs ms macs_ratio", text="name"),
+    "breakdown": _entry(breakdown, "ms share", text="name category", flags="fused"),
+    "shortcuts": _entry(shortcuts, "ms cost", text="name", flags="shortcuts fused"),
+    "stem": _entry(stem, "ms share", text="name part"),
+    "floor": _entry(floor, "ms share", text="name part"),
+    "overhead": _entry(overhead, "ms float_floor_ms kernel_ms beyond_floor_ms", text="name"),
+    "threads": _entry(threads, "threads ms speedup", text="name kind"),
+    "accuracy": _entry(accuracy, "ms top1", text="name source"),
+    "ternary": _entry(ternary, "samples ms gb_per_s speedup over_bound", text="name"),
+    "ways": _entry(ways, "ms kilobytes", text="case engine way"),
+    "padding": _entry(padding, "ms cost", text="case padding"),
+    "generation": _entry(
+        generation, "width depth ms characters_per_s file_bytes speedup", text="form"
+    ),
 }
+
+
+def entry_of(name: str) -> Entry:
+    """A study by its name.
+
+    Args:
+        name: a key of `STUDIES`.
+
+    Raises:
+        InputError: there is no such study.
+    """
+    if name not in STUDIES:
+        raise InputError(f"there is no study {name!r}. Fix: use one of {', '.join(STUDIES)}.")
+    return STUDIES[name]
 
 
 def run_study(
@@ -108,8 +132,7 @@ def run_study(
         EmulatedError: this CPU is emulated.
         BnnLabError: pandas, or TensorFlow for networks, is not installed.
     """
-    if name not in STUDIES:
-        raise InputError(f"there is no study {name!r}. Fix: use one of {', '.join(STUDIES)}.")
+    entry = entry_of(name)
     if seconds <= 0:
         raise InputError(f"run_study: seconds must be above 0, not {seconds}.")
     host = real_host("run_study")
@@ -117,7 +140,6 @@ def run_study(
     watch = NoiseWatch(max(threads.usable_counts()) if name == "threads" else 1, force=force)
     noisy(watch.before())
     run = Run(seconds=seconds, quick=quick, watch=watch, progress=progress)
-    entry = STUDIES[name]
     frame = entry.measure(run)
     noise = watch.after()
     return Study(

@@ -18,6 +18,7 @@ from bnn_lab._files import write_whole
 from bnn_lab._pandas import to_frame
 from bnn_lab.bench.json_files import decode, read_bytes, refuse_emulated
 from bnn_lab.bench.labels import check_label, default_label, distinct_labels, identity
+from bnn_lab.bench.tables import INTERVAL
 from bnn_lab.errors import InputError
 from bnn_lab.experiments.latency import STUDIES, Study
 from bnn_lab.measure.host import Host
@@ -32,10 +33,6 @@ _DATA = Path(__file__).parent / "data"
 RECORDED = tuple(sorted(path.stem for path in _DATA.glob("*.json")))
 DEVICE = "device"
 Cell = str | bool | int | float | None
-# Columns of text and of yes and no; all others are numbers.
-_TEXT = {"name", "category", "part", "kind", "case", "padding", "way", "engine", "form", "rival"}
-_TEXT |= {"source"}
-_FLAGS = {"paper", "fused", "shortcuts", "best"}
 _AGAIN = "measure again with bnn-lab bench study NAME --json FILE"
 
 
@@ -231,13 +228,7 @@ def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
 def _frame(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
     """Null in a column of numbers is what pandas calls NaN."""
     return to_frame(
-        [
-            {
-                key: math.nan if value is None and key not in _TEXT | _FLAGS else value
-                for key, value in row.items()
-            }
-            for row in rows
-        ]
+        [{key: math.nan if value is None else value for key, value in row.items()} for row in rows]
     )
 
 
@@ -249,12 +240,14 @@ def _plain(value: Any) -> Cell:
 
 def _check_rows(file: StudyFile, name: str) -> None:
     columns = set(file.rows[0])
-    needed = sorted(STUDIES[file.name].columns)
+    kinds = STUDIES[file.name].columns
+    needed = sorted(kinds)
     if missing := [column for column in needed if column not in columns]:
         raise InputError(
             f"{name}: this study of {file.name} lacks the column{'s' * (len(missing) > 1)} "
             f"{', '.join(missing)}. Fix: {_AGAIN}"
         )
+    kinds = {column: kinds.get(column) or _kind(file.rows, column) for column in file.rows[0]}
     for number, row in enumerate(file.rows):
         where = f"{name}, row {number + 1}"
         if set(row) != columns:
@@ -262,15 +255,21 @@ def _check_rows(file: StudyFile, name: str) -> None:
         if null := [column for column in needed if row[column] is None]:
             raise InputError(f"{where}: {null[0]} is missing. Fix: {_AGAIN}")
         for column, value in row.items():
-            if not _fits(column, value):
+            if not _fits(kinds[column], column, value):
                 raise InputError(f"{where}: {column} cannot be {value!r}. Fix: {_AGAIN}")
 
 
-def _fits(column: str, value: Cell) -> bool:
-    if column in _TEXT:
-        return isinstance(value, str)
-    if column in _FLAGS:
-        return isinstance(value, bool)
+def _kind(rows: Sequence[dict[str, Cell]], column: str) -> type:
+    """What a column holds that no figure needs: what its first row with a value has there."""
+    if column.endswith(INTERVAL):  # figures draw it where there is one
+        return float
+    first = next((row[column] for row in rows if row.get(column) is not None), None)
+    return type(first) if isinstance(first, str | bool) else float
+
+
+def _fits(kind: type, column: str, value: Cell) -> bool:
+    if kind is not float:
+        return isinstance(value, kind)
     if value is None:
         return True
     if isinstance(value, (str, bool)):

@@ -208,6 +208,21 @@ EXPERIMENTS: dict[str, Entry] = {
 }
 
 
+def entry_of(name: str) -> Entry:
+    """An experiment by its name.
+
+    Args:
+        name: a key of `EXPERIMENTS`.
+
+    Raises:
+        InputError: there is no such experiment.
+    """
+    if name not in EXPERIMENTS:
+        known = ", ".join(EXPERIMENTS)
+        raise InputError(f"there is no experiment {name!r}. Fix: use one of {known}.")
+    return EXPERIMENTS[name]
+
+
 def run_experiment(
     name: str,
     settings: Sequence[str] = (),
@@ -229,10 +244,7 @@ def run_experiment(
     Raises:
         InputError: there is no such experiment or setting, or a value is out of range.
     """
-    entry = EXPERIMENTS.get(name)
-    if entry is None:
-        known = ", ".join(EXPERIMENTS)
-        raise InputError(f"there is no experiment {name!r}. Fix: use one of {known}.")
+    entry = entry_of(name)
     changes = {**(entry.quick if quick else {}), **_changes(name, entry.config, settings)}
     more = {"running": running} if entry.keeps else {}
     return entry.run(config=entry.config, **more, **changes)
