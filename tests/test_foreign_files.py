@@ -25,7 +25,7 @@ from bnn_lab.tflite.writer import GraphWriter
 from bnn_lab.training.movie import WeightMovie
 from bnn_lab.training.recipe import FOLDER as RECIPES
 from bnn_lab.training.recipe import load_recipe
-from bnn_lab.training.recipe_run import SETTINGS, _claim
+from bnn_lab.training.recipe_run import SETTINGS, _refuse_another
 from bnn_lab.training.recording import Recording
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -98,7 +98,7 @@ def result(path: Path) -> object:
 
 def settings(path: Path) -> None:
     path.rename(path.with_name(SETTINGS))
-    _claim(path.parent, {"recipe": {"name": "x"}, "seed": 0})
+    _refuse_another(path.parent, '{"recipe": {"name": "x"}, "seed": 0}')
 
 
 def made_by(name: str) -> Callable[[Path], None]:

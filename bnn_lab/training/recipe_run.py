@@ -96,8 +96,11 @@ def run_recipe(
         )
     with locked(folder, "trains"):
         settings = {"recipe": msgspec.to_builtins(recipe), "seed": seed, "smoke": smoke}
-        _claim(folder, settings | ({"changes": dict(changes)} if changes else {}))
+        settings |= {"changes": dict(changes)} if changes else {}
+        text = json.dumps(settings, indent=2, sort_keys=True)
+        _refuse_another(folder, text)
         options: dict[str, Any] = {
+            "begin": lambda: write_whole(folder / SETTINGS, text),
             "data_folder": data_folder,
             "seed": seed,
             "smoke": smoke,
@@ -136,6 +139,7 @@ def _train(
     *,
     trained: Mapping[str, Any],
     start: str,
+    begin: Callable[[], None],
     data_folder: str | Path | None,
     seed: int,
     smoke: bool,
@@ -167,6 +171,7 @@ def _train(
     total = epochs * batches.steps_per_epoch
     if done:
         report(f"resumed after step {done} of {total}")
+    begin()
     epoch, inside = divmod(done, batches.steps_per_epoch)
     if inside:
         rest = batches.steps_per_epoch - inside
@@ -254,26 +259,30 @@ def _strategy(tf: Any, name: str) -> Any:
     return tf.distribute.get_strategy()
 
 
-def _claim(folder: Path, settings: dict[str, Any]) -> None:
+def _refuse_another(folder: Path, settings: str) -> None:
+    """Refuse a folder in which something else was trained.
+
+    Settings that left no checkpoint do not count: nothing of that training is there.
+    """
     path = folder / SETTINGS
-    text = json.dumps(settings, indent=2, sort_keys=True)
+    trained = (folder / CHECKPOINT).exists() or any(folder.glob(f"[0-9]*-*/{CHECKPOINT}"))
     if not path.exists():
-        if (folder / CHECKPOINT).exists():
+        if trained:
             raise InputError(
                 f"{folder} holds a checkpoint but no {SETTINGS}, so what was trained is not known. "
                 "Fix: use another folder."
             )
-        write_whole(path, text)
         return
     try:
         before = json.loads(path.read_text())
-        differences = _differences(before, json.loads(text))
+        differences = _differences(before, json.loads(settings))
     except (OSError, ValueError, AttributeError, TypeError, RecursionError) as error:
         raise InputError(
             f"{path} is damaged ({error}). Fix: delete {folder} and start anew, or use another "
             "folder."
         ) from error
-    if differences:
+    ours = {"recipe", "seed", "smoke"} <= set(before)  # and not a file of another program
+    if differences and (trained or not ours):
         raise InputError(
             f"{folder} holds a training with other settings: {'; '.join(differences)}. Fix: use "
             "the same recipe, seed and options to go on with it, or another folder."

@@ -138,6 +138,35 @@ def test_folders_that_cannot_be_used(tmp_path) -> None:
         run_recipe(digits, tmp_path, **OPTIONS)
 
 
+def test_a_training_that_was_refused_leaves_no_settings(tmp_path, monkeypatch) -> None:
+    cifar, digits = load_recipe("bop-cifar10"), load_recipe("digits")
+    (tmp_path / "empty").mkdir()
+    for recipe, more in (
+        (cifar, {"data_folder": tmp_path / "empty"}),
+        (digits, {"data_folder": "x"}),
+    ):
+        with pytest.raises(InputError):
+            run_recipe(recipe, tmp_path / "run", report=lambda text: None, **more)
+    assert not (tmp_path / "run" / "settings.json").exists()
+    # A training that ended before its first checkpoint left nothing that others could go on from.
+    with monkeypatch.context() as patch:
+        patch.setattr(recipe_run, "_fit", lambda *args: (_ for _ in ()).throw(MemoryError()))
+        with pytest.raises(MemoryError):
+            run_recipe(digits, tmp_path / "run", seed=3, **OPTIONS)
+    assert json.loads((tmp_path / "run" / "settings.json").read_text())["seed"] == 3
+    recipe_run._refuse_another(tmp_path / "run", '{"recipe": {}, "seed": 4, "smoke": false}')
+    (tmp_path / "run" / "1-teacher").mkdir()  # of a recipe in stages
+    (tmp_path / "run" / "1-teacher" / "checkpoint.npz").touch()
+    with pytest.raises(InputError, match=r"other settings: .*seed was 3, now 4"):
+        run_recipe(digits, tmp_path / "run", seed=4, **OPTIONS)
+    foreign = tmp_path / "editor" / "settings.json"
+    foreign.parent.mkdir()
+    foreign.write_text('{"editor.fontSize": 12}')
+    with pytest.raises(InputError, match=r"editor\.fontSize was 12"):
+        run_recipe(digits, foreign.parent, **OPTIONS)
+    assert foreign.read_text() == '{"editor.fontSize": 12}'
+
+
 def test_an_interrupted_command_says_how_to_go_on(tmp_path, monkeypatch, capsys) -> None:
     def interrupt(*args, **kwargs):
         raise KeyboardInterrupt
