@@ -131,6 +131,9 @@ def in_memory(
     steps = count // batch
     images, labels = tf.constant(data.train_images), tf.constant(data.train_labels)
 
+    # AutoGraph would try to read the source of all that it calls, and warn.
+    crop = tf.autograph.experimental.do_not_convert(pad_crop_flip)
+
     def resize(x: Any) -> Any:
         return x if size is None or size == x.shape[-2] else tf.image.resize(x, (size, size))
 
@@ -144,7 +147,7 @@ def in_memory(
             numbers = step * batch + tf.range(batch, dtype=tf.int64)
             pairs = tf.stack([numbers, tf.fill([batch], tf.constant(seed, tf.int64))], axis=1)
             x = tf.map_fn(
-                lambda item: pad_crop_flip(item[0], item[1]),
+                lambda item: crop(item[0], item[1]),
                 (x, pairs),
                 fn_output_signature=x.dtype,
             )

@@ -335,11 +335,13 @@ def test_recipes_are_the_papers() -> None:
     assert not quicknet.bop and quicknet.training == recipes.Training(epochs=600, batch=2048)
 
 
-def test_batches_are_functions_of_seed_and_step() -> None:
+def test_batches_are_functions_of_seed_and_step(caplog) -> None:
+    tf.get_logger().addHandler(caplog.handler)
     data = load_synthetic(50, 10)
     batches = in_memory(data, 8, seed=3, augment=True)
     assert batches.steps_per_epoch == 6
     run = [(x.numpy(), y.numpy()) for x, y in batches.train_from(0).take(13)]
+    assert "AutoGraph" not in caplog.text
     for step in (4, 6, 12):
         x, y = next(iter(batches.train_from(step)))
         np.testing.assert_array_equal(x, run[step][0])

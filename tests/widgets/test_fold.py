@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 
 from bnn_lab._keras import require_tensorflow
 from bnn_lab.convert import ConversionTrace, trace_keras_model
 from bnn_lab.convert.graph_steps import CHANGED, KEPT, MADE, MOVED, GraphStep, graph_steps
+from bnn_lab.convert.pipeline import make_pipeline
 from bnn_lab.errors import InputError
 from bnn_lab.models import digits_bnn
 from bnn_lab.training import set_binary_signs
 from bnn_lab.widgets import Fold
+from bnn_lab.widgets.explorable import MIME
 from bnn_lab.widgets.fold import pack_steps
 
 
@@ -131,6 +135,20 @@ def test_passes_that_find_nothing_are_no_steps(digits: ConversionTrace) -> None:
     assert set(names).isdisjoint(quiet)
     assert set(names) | set(quiet) <= set(shown)
     assert "pad_groups" in quiet and "emit_bits" in names
+
+
+def test_the_stored_lesson_lists_todays_passes() -> None:
+    lesson = Path(__file__).parents[2] / "notebooks/lessons/04_from_training_to_deployment.ipynb"
+    outputs = [out for cell in nbformat.read(lesson, 4).cells for out in cell.get("outputs", ())]
+    starts = [json.loads(out.data[MIME]["start"]) for out in outputs if MIME in out.get("data", {})]
+    graphs = [start["graph"] for start in starts if "graph" in start]
+    passes = [step.name for step in make_pipeline()]
+    assert graphs
+    for graph in graphs:
+        told = [name for step in graph["steps"][1:] for name in (*step["quiet"], step["name"])]
+        assert told == [name for name in passes if name in told], "run lesson 4 again"
+        left = set(passes) - set(told)  # those that only clean up, and what comes after the last
+        assert len(left) <= 3 and not {"fold_constants", "emit_int8", "pad_groups"} & left
 
 
 def test_the_page_starts_with_the_conversion_of_the_lessons_network(
