@@ -200,8 +200,7 @@ endif
 # As on the web: from a disk a browser refuses some of what a page loads.
 DOCS_PORT := 8000
 docs-serve: docs
-	@(sleep 1; $(BIN)/python -m webbrowser http://127.0.0.1:$(DOCS_PORT)/ >/dev/null) &
-	$(BIN)/python -m http.server --bind 127.0.0.1 --directory docs/_build/html $(DOCS_PORT)
+	@$(BIN)/python docs/serve.py docs/_build/html $(DOCS_PORT)
 
 wasm: setup
 	$(BIN)/python native/tools/build_wasm.py

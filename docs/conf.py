@@ -63,3 +63,4 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_favicon = "_static/favicon.svg"
 html_show_sourcelink = False
+html_search_scorer = str(HERE / "search_scorer.js")

@@ -1,7 +1,8 @@
-"""Brings LiteRT.js from the npm index into the site, for `make docs`; nothing of it is committed.
+"""Brings scripts from the npm index into the site, for `make docs`; nothing of them is committed.
 
-"Measure your device" times it beside bnn_lab. Versions and checksums are pinned; what is fetched is
-refused if it differs.
+LiteRT.js, which "Measure your device" times beside bnn_lab, and plotly's bundle for plots with two
+axes: a third of the whole one, which comes with plotly.py and takes its place if npm is not there.
+Versions and checksums are pinned; what is fetched is refused if it differs.
 """
 
 from __future__ import annotations
@@ -14,11 +15,29 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 DOCS = Path(__file__).resolve().parent
 TARGET = DOCS / "_static/measure/peers"
+PLOTLY_TARGET = DOCS / "_build/fetched"  # _ext/generated_pages.py takes it from there
+# What the bundle draws, of its own README.
+PLOTLY_KINDS = [
+    "bar",
+    "box",
+    "contour",
+    "heatmap",
+    "histogram",
+    "histogram2d",
+    "histogram2dcontour",
+    "image",
+    "pie",
+    "quiver",
+    "scatter",
+    "scatterternary",
+    "violin",
+]
 CORE_IMPORT = 'from "@litertjs/wasm-utils"'  # which a page could not resolve
 
 
@@ -32,6 +51,7 @@ class Peer(NamedTuple):
         licence: SPDX name.
         source: its repository.
         files: path in the package to the name here.
+        target: the folder for them.
     """
 
     name: str
@@ -40,6 +60,7 @@ class Peer(NamedTuple):
     licence: str
     source: str
     files: dict[str, str]
+    target: Path = TARGET
 
 
 PEERS = (
@@ -68,27 +89,48 @@ PEERS = (
         {"dist/index.js": "wasm_utils.js"},
     ),
 )
+PLOTLY = Peer(
+    "plotly.js-cartesian-dist-min",
+    "4.1.1",  # as in plotly.py, whose figures it draws
+    "sha512-o8GrFeusncwBIxbBynRJpY4pkgVB6caM+JLpwrLYbbsO7dZ8FJ+SVN2Fr+L7kiG/"
+    "Z6w4P5O0Jus/Qr5EefHVeg==",
+    "MIT",
+    "https://github.com/plotly/plotly.js",
+    {"plotly-cartesian.min.js": "plotly.min.js"},
+    PLOTLY_TARGET,
+)
 
 
 def main() -> int:
     """Fetch what is not there yet; returns the exit code."""
-    wanted = {peer.name: peer.version for peer in PEERS}
-    record = TARGET / "peers.json"
-    if record.exists() and json.loads(record.read_text()) == wanted:
-        return 0
     try:
-        with tempfile.TemporaryDirectory() as folder:
-            for peer in PEERS:
-                fetch(peer, Path(folder))
+        for peers in (PEERS, (PLOTLY,)):
+            bring(peers)
     except (OSError, subprocess.SubprocessError, ValueError) as error:
-        print(f"error: cannot fetch LiteRT.js from the npm index: {error}", file=sys.stderr)
-        print("to build the site without it: make docs PEERS=no", file=sys.stderr)
+        print(f"error: cannot fetch from the npm index: {error}", file=sys.stderr)
+        print("to build the site without LiteRT.js: make docs PEERS=no", file=sys.stderr)
         return 1
     shutil.copyfile(DOCS.parent / "LICENSE", TARGET / "Apache-2.0.txt")
-    lines = [f"{p.name} {p.version}, {p.licence}, {p.source}" for p in PEERS]
-    (TARGET / "LICENSES.txt").write_text("\n".join(lines) + "\n")
-    record.write_text(json.dumps(wanted) + "\n")
     return 0
+
+
+def bring(peers: Sequence[Peer]) -> None:
+    """Fetch packages of one folder, if it does not hold just these versions.
+
+    Raises:
+        See `fetch`.
+    """
+    target = peers[0].target
+    wanted = {peer.name: peer.version for peer in peers}
+    record = target / "peers.json"
+    if record.exists() and json.loads(record.read_text()) == wanted:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        for peer in peers:
+            fetch(peer, Path(folder))
+    lines = [f"{p.name} {p.version}, {p.licence}, {p.source}" for p in peers]
+    (target / "LICENSES.txt").write_text("\n".join(lines) + "\n")
+    record.write_text(json.dumps(wanted) + "\n")
 
 
 def fetch(peer: Peer, folder: Path) -> None:
@@ -108,7 +150,7 @@ def fetch(peer: Peer, folder: Path) -> None:
     found = base64.b64encode(hashlib.new(kind, archive.read_bytes()).digest()).decode()
     if found != wanted:
         raise ValueError(f"{peer.name} {peer.version} has the checksum {kind}-{found}")
-    TARGET.mkdir(parents=True, exist_ok=True)
+    peer.target.mkdir(parents=True, exist_ok=True)
     with tarfile.open(archive) as tar:
         for path, name in peer.files.items():
             member = tar.extractfile(f"package/{path}")
@@ -120,7 +162,7 @@ def fetch(peer: Peer, folder: Path) -> None:
                 if CORE_IMPORT not in text:
                     raise ValueError(f"{peer.name} does not import wasm-utils as expected")
                 content = text.replace(CORE_IMPORT, 'from "./wasm_utils.js"').encode()
-            (TARGET / name).write_bytes(content)
+            (peer.target / name).write_bytes(content)
 
 
 def npm() -> list[str]:

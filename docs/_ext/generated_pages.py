@@ -22,6 +22,7 @@ from sphinx.application import Sphinx
 from bnn_lab.widgets.explorable import MIME
 
 DOCS = Path(__file__).resolve().parents[1]
+FETCHED = DOCS / "_build" / "fetched"
 NOTEBOOKS = DOCS.parent / "notebooks" / "lessons"
 PLOTLY = "application/vnd.plotly.v1+json"
 
@@ -71,8 +72,14 @@ def make_lessons() -> None:
                     seen = True
                     output.data = {"text/html": shown}
         nbformat.write(notebook, target / source.name)
-    bundled = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
-    shutil.copyfile(bundled, DOCS / "_static" / "plotly.min.js")
+    copy_plotly()
+
+
+def copy_plotly() -> None:
+    """Put plotly's script into the site: the small bundle if `fetch_peers.py` brought it."""
+    whole = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+    small = FETCHED / "plotly.min.js"
+    shutil.copyfile(small if small.exists() else whole, DOCS / "_static" / "plotly.min.js")
 
 
 def _wrapped(output: Any) -> Any:

@@ -58,6 +58,44 @@
   },
 
   /**
+   * What the keyboard reaches without a sign that it is there. Ask after a press of a key: after
+   * the mouse, nothing shows its focus.
+   */
+  unseen() {
+    const wrong = [];
+    const kinds = "a[href], button, input, select, textarea, summary, [tabindex]";
+    const properties = ["outlineStyle", "outlineWidth", "boxShadow", "backgroundColor", "borderTopColor", "stroke", "opacity", "transform"];
+    const still = new CSSStyleSheet();
+    still.replaceSync("*, ::before, ::after { transition: none !important; animation: none !important; }");
+    const name = (one) => `${one.localName}.${one.getAttribute("class")}: ${(one.getAttribute("aria-label") ?? one.textContent).trim().slice(0, 40)}`;
+    // A sign may stand on what is drawn for an unseen input: its label, or what follows it.
+    const signs = (one) => [one, one.closest("label"), one.nextElementSibling].filter((sign) => sign?.checkVisibility({ opacityProperty: true }));
+    const look = (one) =>
+      signs(one).flatMap((sign) => [null, "::after"].map((part) => {
+        const style = getComputedStyle(sign, part);
+        return properties.map((key) => (key === "outlineWidth" && style.outlineStyle === "none" ? "" : style[key])).join();
+      }));
+    const through = (root) => {
+      root.adoptedStyleSheets = [...root.adoptedStyleSheets, still];
+      for (const one of root.querySelectorAll("*")) {
+        if (one.shadowRoot) through(one.shadowRoot);
+        if (!one.matches(kinds) || one.tabIndex < 0 || one.disabled || one.closest("[inert]")) continue;
+        if (!one.checkVisibility({ visibilityProperty: true })) continue;
+        const before = look(one);
+        one.focus({ preventScroll: true });
+        if (!one.matches(":focus")) continue; // a radio button's group, a part that the window is too narrow for
+        const now = look(one);
+        const seen = signs(one).length && (now.length !== before.length || now.some((value, i) => value !== before[i]));
+        if (!seen) wrong.push(name(one));
+        one.blur();
+      }
+    };
+    document.activeElement.blur();
+    through(document);
+    return wrong;
+  },
+
+  /**
    * What axe finds but what it calls minor. The contrast of letters of one look on one ground is
    * looked at once: on a page of thousands of names it takes most of a minute otherwise.
    */

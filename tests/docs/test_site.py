@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from runpy import run_path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import axe_playwright_python
+import plotly
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -244,6 +247,63 @@ def test_all_pages_are_open_to_every_reader(
     look_at(browser, served, names[part::PARTS], screenshots, more=True)
 
 
+KEYBOARD = ["index", "measure", "studies", "compare-devices", "reference/api/kernels"]
+
+
+@pytest.mark.parametrize("name", [*KEYBOARD, f"lessons/{LESSONS[2]}"])
+def test_the_keyboard_is_seen(name: str, browser: Any, served: str) -> None:
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    page.goto(f"{served}{name}.html")
+    assert ask(page, "through")
+    page.keyboard.press("Tab")
+    assert not ask(page, "unseen")
+    page.close()
+
+
+@pytest.mark.parametrize(
+    ("query", "first"),
+    [
+        ("Bop", "lessons/"),
+        ("inertia", "lessons/"),
+        ("bitpacking", "lessons/"),
+        ("Raspberry Pi", "deploy-on-a-pi"),
+        ("bnn_lab.kernels.bconv2d", "reference/api/kernels"),
+        ("LatencyExplorer", "reference/api/widgets"),
+    ],
+)
+def test_the_search_has_lessons_and_guides_first(
+    query: str, first: str, browser: Any, served: str
+) -> None:
+    page = browser.new_page()
+    page.goto(f"{served}search.html?q={query}")
+    page.locator(".search-summary", has_text="finished").wait_for()
+    found = page.locator("ul.search > li > a")
+    links = [str(one.get_attribute("href")) for one in found.all()]
+    page.close()
+    assert links[0].startswith(first), links[:5]
+    if not first.startswith("reference/"):
+        ranks = [link.startswith("reference/") for link in links]
+        assert ranks == sorted(ranks), links
+
+
+def test_plotly_is_small_and_draws_all_figures(pages: dict[Path, Page], site: Path) -> None:
+    """What `make docs` fetches is another bundle than the one that these tests may draw with."""
+    peers = run_path(str(DOCS / "fetch_peers.py"))
+    whole = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+    version = re.search(r"plotly\.js v([\d.]+)", whole.read_text()[:200])
+    assert version and peers["PLOTLY"].version == version[1]
+    kinds = set()
+    for path in pages:
+        text = path.read_text()
+        for stored in re.findall(r'class="figure-data"[^>]*>(.*?)</script>', text, re.DOTALL):
+            figure = json.loads(stored)
+            traces = figure["data"] + figure.get("narrow", {}).get("data", [])
+            kinds |= {trace.get("type", "scatter") for trace in traces}
+    assert "scatter" in kinds and kinds <= set(peers["PLOTLY_KINDS"])
+    # The script loads it with the first figure; no page asks for it by itself.
+    assert not [path for path, page in pages.items() if "plotly" in str(page.resources)]
+
+
 def test_the_latency_explorer_is_recorded(browser: Any, served: str, site: Path) -> None:
     assert (site / "_static" / "recorded" / "latency.js").stat().st_size < 400_000
     page = browser.new_page(viewport={"width": 390, "height": 800})
@@ -281,16 +341,21 @@ def test_what_must_be_found_is_found(browser: Any) -> None:
         "<text x='0' y='20' font-size='6'>small</text><text x='80' y='40'>cut off</text>"
         "<text x='0' y='55'>fits</text><g class='scatterlayer'>"
         "<g class='textpoint'><text x='0' y='15'>one</text></g>"
-        "<g class='textpoint'><text x='9' y='17'>two</text></g></g></svg></div></main></body>"
+        "<g class='textpoint'><text x='9' y='17'>two</text></g></g></svg></div>"
+        "<button style='outline: none'>no ring</button><button>a ring</button>"
+        "<button style='opacity: 0'>never seen</button></main></body>"
     )
     found = dict(violations(page))
     small, cut = ask(page, "cut")
+    page.keyboard.press("Tab")
+    unseen = ask(page, "unseen")
     crowded = ask(page, "crowded")
     page.close()
     assert set(found) == {"image-alt", "color-contrast"}
     assert len(found["color-contrast"]) == 2
     assert "small" in small and "cut off" in cut
     assert crowded == ["f: two over one"]
+    assert [one.split(": ")[1] for one in unseen] == ["no ring", "never seen"]
 
 
 def test_the_front_page_is_small_and_answers(browser: Any, served: str, site: Path) -> None:
