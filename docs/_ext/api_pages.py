@@ -132,7 +132,7 @@ def page(part: Part) -> str:
         name, _, chosen = entry.partition(": ")
         module = importlib.import_module(name)
         members = chosen.split() or members_of(module)
-        about = (inspect.getdoc(module) or "").splitlines()[:1]
+        about = (inspect.getdoc(module) or "").split("\n\n")[:1]
         lines += ["", f"## {name}", "", *([] if name == "bnn_lab" else about), ""]
         # Tables and texts alike are read from docstrings, so they cannot disagree.
         lines += ["```{eval-rst}", f".. currentmodule:: {name}", "", ".. autosummary::"]

@@ -25,7 +25,8 @@ def to_markup(line: str) -> str:
             end = "\\ " if parts[i + 1][:1].isalnum() else ""
             parts[i] = f"``{part.strip('`')}``{end}" if "`" in part else part
         else:
-            parts[i] = re.sub(r"([*|]|(?<=\w)_(?!\w))", r"\\\1", part)
+            # A lone letter with a point, as in "depth: K.", would begin a list.
+            parts[i] = re.sub(r"([*|]|(?<=\w)_(?!\w)|(?<=: \w)\.$)", r"\\\1", part)
     return "".join(parts)
 
 

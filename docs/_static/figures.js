@@ -11,6 +11,7 @@
   const NAMES = 8; // of points that a narrow figure has room for
   const ROW = 20; // of a legend
   const CROWDED = 700; // and one with many notes
+  const PAPER = 640; // pixels of a sheet between its margins, A4 or Letter
   const TITLE = 30; // pixels that a title takes, which stands above instead, where it can wrap
 
   function plain(text) {
@@ -132,6 +133,10 @@
         const fitting = wrapped(layout, wide);
         Object.assign(box.style, { width: `${width}px`, transform: `scale(${scale})` });
         element.style.height = `${Math.ceil(scale * fitting.height)}px`;
+        // Paper is narrower than a window, and nothing asks for another drawing before it is printed.
+        const onPaper = Math.min(PAPER / width, 1);
+        element.style.setProperty("--on-paper", onPaper);
+        element.style.setProperty("--tall-on-paper", `${Math.ceil(onPaper * fitting.height)}px`);
         await window.Plotly.react(box, data, { ...fitting, width }, { displayModeBar: false });
         if (!box.listens) box.on("plotly_afterplot", () => thinNames(box));
         box.listens = true;
@@ -174,13 +179,14 @@
     return show;
   }
 
-  /** Of names that would stand over a point or another name, the later ones: left to the hover. */
+  /** Of names that would stand over a point, another name or an axis's number, the later ones: left to the hover. */
   function thinNames(box) {
     const room = 3; // pixels that a name may reach into another box, as its letters do not
     const covers = (a, b) =>
       a.left < b.right - room && b.left < a.right - room && a.top < b.bottom - room && b.top < a.bottom - room;
     const boxes = (what) => [...box.querySelectorAll(`.scatterlayer ${what}`)].map((one) => [one, one.getBoundingClientRect()]);
-    const stand = boxes(".points path").map(([, place]) => place);
+    const ticks = [...box.querySelectorAll(".xtick text, .ytick text")].map((one) => one.getBoundingClientRect());
+    const stand = [...boxes(".points path").map(([, place]) => place), ...ticks];
     for (const [name, place] of boxes(".textpoint text")) {
       const over = stand.some((one) => covers(place, one));
       name.style.visibility = over ? "hidden" : "";
