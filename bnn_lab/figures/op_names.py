@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-_PLAIN = {
+PLAIN = {
     "ADD": "addition",
     "AVERAGE_POOL_2D": "average pool",
     "BnnLabDepthwise2d": "binary depthwise convolution",
@@ -40,4 +40,4 @@ def plain(kind: str) -> str:
         The same number of names; of an op without a plain one TFLite's, in small letters.
     """
     names = kind.split(" + ")
-    return " + ".join(_PLAIN.get(name, name.lower().replace("_", " ")) for name in names)
+    return " + ".join(PLAIN.get(name, name.lower().replace("_", " ")) for name in names)

@@ -18,7 +18,7 @@ from bnn_lab.bench.baselines import UNFUSED
 from bnn_lab.bench.energy import DRAM_BYTE, FORMS
 from bnn_lab.experiments.latency.files import SCHEMA as STUDY_SCHEMA
 from bnn_lab.figures import latency_points as points
-from bnn_lab.figures import theme
+from bnn_lab.figures import op_names, theme
 from bnn_lab.figures.latency_explorer import SYMBOLS, TITLES
 from bnn_lab.models.registry import NETWORKS
 from bnn_lab.tflite.forms import BINARY, FLOAT32, INT8
@@ -42,7 +42,8 @@ def content() -> dict[str, Any]:
     """What the page reads, JSON."""
     example = msgspec.to_builtins(report.read_report(report.EXAMPLE))
     for model in example["models"]:
-        model["profile"] = None  # most of the file, and the page shows none
+        for row in model["profile"]["rows"] if model["profile"] else ():
+            del row["name"]  # most of the file, and the page shows none
     published = {
         name: entry.published.top1
         for name, entry in NETWORKS.items()
@@ -81,6 +82,7 @@ def content() -> dict[str, Any]:
         "colours": theme.COLOURS,
         "symbols": SYMBOLS,
         "text": theme.TEXT,
+        "opNames": op_names.PLAIN,
         "example": example,
     }
 

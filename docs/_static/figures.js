@@ -107,8 +107,11 @@
     return { whole, title: plain(title), least: least ?? (notes > 5 ? CROWDED : words) };
   }
 
-  /** Draws a figure at its place; returns what draws another one there. */
-  function place(element, figure) {
+  /**
+   * Draws a figure at its place; returns what draws another one there. `clicked` is told the customdata
+   * of a point that is clicked.
+   */
+  function place(element, figure, clicked = () => {}) {
     const heading = document.createElement("p");
     heading.className = "figure-title";
     element.before(heading);
@@ -138,7 +141,10 @@
         element.style.setProperty("--on-paper", onPaper);
         element.style.setProperty("--tall-on-paper", `${Math.ceil(onPaper * fitting.height)}px`);
         await window.Plotly.react(box, data, { ...fitting, width }, { displayModeBar: false });
-        if (!box.listens) box.on("plotly_afterplot", () => thinNames(box));
+        if (!box.listens) {
+          box.on("plotly_afterplot", () => thinNames(box));
+          box.on("plotly_click", ({ points }) => clicked(points[0].customdata));
+        }
         box.listens = true;
         thinNames(box);
         wide = box._fullLayout._size.w;

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from bnn_lab.bench.model_bench import profile_of
 from bnn_lab.bench.report import EXAMPLE, Report, merge_reports, read_report, write_report
 from bnn_lab.figures.latency_points import (
     AXES,
@@ -26,6 +27,7 @@ from bnn_lab.figures.latency_points import (
     cited_points,
     measured_points,
 )
+from bnn_lab.widgets.op_profile import pack_profiles
 
 ROOT = Path(__file__).resolve().parents[2]
 EXTENSION = ROOT / "docs" / "_ext" / "latency_page.py"
@@ -36,6 +38,7 @@ import { readFileSync } from "node:fs";
 const { site, reports, states, texts } = JSON.parse(readFileSync(0, "utf8"));
 const { citedPoints, measuredPoints, runtimesOf } = await import(process.argv[1] + "/points.js");
 const { merged, reportOf } = await import(process.argv[1] + "/reports.js");
+const { packed, profiledOf } = await import(process.argv[1] + "/ops.js");
 const { figureOf } = await import(process.argv[1] + "/plot.js");
 const devices = merged(reports.map((report) => reportOf(JSON.stringify(report), "r.json", site)));
 const refused = texts.map(([name, text]) => {
@@ -47,7 +50,8 @@ const figures = states.map((state, i) => figureOf(points[i], cited[i], state, si
 const marks = ({ data }) => data.filter(({ mode }) => mode !== "lines").flatMap(({ x }) => x);
 const drawn = figures.map((figure) => marks(figure).length);
 const runtimes = runtimesOf(devices, site);
-console.log(JSON.stringify({ devices, points, cited, refused, drawn, runtimes }));
+const ops = profiledOf(devices, "1").map((one) => packed(one, site));
+console.log(JSON.stringify({ devices, points, cited, refused, drawn, runtimes, ops }));
 """
 
 
@@ -126,6 +130,9 @@ def test_points_are_pythons(known: Any, node_command: str) -> None:
         replace(start, of=of, runtime=runtime)
         for of, runtime in itertools.product((NETWORKS_OF, LAYERS_OF), known["runtimes"])
     ]
+    states += [
+        replace(start, of=of, models=("quicknet", "birealnet")) for of in (NETWORKS_OF, LAYERS_OF)
+    ]
     reports = [REPORT, of_a_page()]
     found = ask(node_command, known, reports, states)
     count = 0
@@ -140,6 +147,25 @@ def test_points_are_pythons(known: Any, node_command: str) -> None:
     assert set(found["runtimes"]) < set(known["runtimes"])
     assert {*PAGE_PEERS, "float32 TFLite", "bnn_lab, unfused"} <= set(found["runtimes"])
     assert list(known["axes"].values()) == list(AXES)
+
+
+def test_ops_are_those_of_the_notebook(known: Any, node_command: str) -> None:
+    stored = {
+        f"{entry.name} on {REPORT.device}": profile_of(entry)
+        for entry in REPORT.models
+        if entry.num_threads == 1
+    }
+    wanted = pack_profiles({name: found for name, found in stored.items() if found is not None})
+    odd = msgspec.structs.replace(REPORT, device="odd", layers=[], models=REPORT.models[1:2])
+    assert odd.models[0].num_threads == 2  # of other threads, so not offered
+    found = ask(node_command, known, [REPORT, odd])["ops"]
+    assert len(found) == len(wanted) > 10
+    for one, other in zip(found, wanted, strict=True):
+        assert (one["name"], one["ms"]) == (other["name"], other["ms"])
+        for row, its in zip(one["rows"], other["rows"], strict=True):
+            assert [row[0], row[1], row[3]] == [its[0], its[1], its[3]]
+            assert (row[4] is None) == (its[4] is None)
+            assert [row[2], row[4] or 0] == pytest.approx([its[2], its[4] or 0], rel=1e-3)
 
 
 def test_a_class_is_merged_as_in_python(known: Any, node_command: str) -> None:
@@ -174,6 +200,13 @@ def test_what_is_no_report_is_refused_with_the_fix(known: Any, node_command: str
         return json.dumps({**whole, **changes})
 
     layer = whole["layers"][0]
+    model = json.loads(msgspec.json.encode(REPORT.models[0]))
+    row = model["profile"]["rows"][0]
+
+    def profiled(**changes: Any) -> str:
+        profile = {**model["profile"], "rows": [{**row, **changes}]}
+        return but(models=[{**model, "profile": profile}])
+
     study = ROOT / "bnn_lab" / "experiments" / "latency" / "data" / "padding.json"
     cases = [
         ("", "does not hold JSON"),
@@ -197,6 +230,11 @@ def test_what_is_no_report_is_refused_with_the_fix(known: Any, node_command: str
         (but(layers=[{**layer, "reference": "ghost"}]), "its reference"),
         (but(layers=[{**layer, "speedup_interval": {"ghost": [1, 2]}}]), "was not timed"),
         (but(models=[layer]), r"models\[0\]: binary_macs"),
+        (but(models=[{**model, "profile": 3}]), r"models\[0\]: its profile"),
+        (profiled(ms=-1), "its profile"),
+        (profiled(kind=None), "its profile"),
+        (profiled(output_shape=["<b>"]), "its profile"),
+        (profiled(), None),
         (but(host={**whole["host"], "emulated": "qemu"}), "emulated"),
         (but(host={}), "host is not whole"),
         (but(device=" "), "device is not a name"),
@@ -232,8 +270,18 @@ def test_reports_are_dropped_on_the_page(browser: Any, served: str, tmp_path: Pa
     assert "Shown: A phone, <b>Ann</b>." in said.inner_text()
     legend.filter(has_text="<b>Ann</b>").wait_for()
     assert page.locator("#latency .devices li").count() == 3
-    page.get_by_label("show").select_option(LAYERS_OF)
-    page.get_by_label("up").select_option("MACs")
+    page.get_by_text("networks: all").click()
+    page.get_by_role("checkbox", name="birealnet", exact=True).check()
+    page.get_by_text("networks: birealnet").wait_for()
+    page.locator("#latency .figure-words", has_text="2 measured points, from birealnet").wait_for()
+    page.get_by_label("ops of").select_option("quicknet, <b>Ann</b>")
+    page.locator("#latency .ops > div").scroll_into_view_if_needed()  # it draws in sight alone
+    page.locator("#latency .ops .words", has_text="quicknet on <b>Ann</b>: ").wait_for()
+    page.get_by_role("radio", name="op by op").press("ArrowRight")
+    page.wait_for_function("location.hash.includes('ops.grouping=')")
+    assert "files" not in page.evaluate("location.hash")
+    page.get_by_label("show").first.select_option(LAYERS_OF)
+    page.get_by_label("up").first.select_option("MACs")
     page.locator(".figure-title", has_text="MACs over latency").wait_for()
     legend.filter(has_text="A phone").wait_for()
     page.get_by_label("remove A phone").click()
@@ -241,4 +289,7 @@ def test_reports_are_dropped_on_the_page(browser: Any, served: str, tmp_path: Pa
     root = "document.documentElement"
     assert page.evaluate(f"{root}.scrollWidth - {root}.clientWidth") == 0
     page.close()
-    assert errors == [] and asked == []
+    assert errors == []
+    # Nothing is sent: the explorable of the ops is the site's own, and the icon goes with the link.
+    names = {url.removeprefix(f"{served}_static/") for url in asked}
+    assert names <= {"explorables/explorables.js", "explorables/op_profile.js", "favicon.svg"}

@@ -286,6 +286,22 @@ def test_the_search_has_lessons_and_guides_first(
         assert ranks == sorted(ranks), links
 
 
+def test_nothing_is_cut_on_paper(browser: Any, served: str) -> None:
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    page.goto(f"{served}compare-devices.html")
+    assert ask(page, "through")
+    page.emulate_media(media="print")  # the window keeps its size: what was drawn for it is printed
+    drawn = page.locator(".figure > div").bounding_box()
+    whole = page.locator(".figure").bounding_box()
+    assert 400 < drawn["width"] <= 641
+    assert drawn["height"] <= whole["height"] + 1
+    page.set_viewport_size({"width": 640, "height": 900})
+    page.goto(f"{served}performance.html")
+    tables = [one.bounding_box() for one in page.locator("table").all()]
+    assert len(tables) > 3 and max(box["x"] + box["width"] for box in tables) <= 641
+    page.close()
+
+
 def test_plotly_is_small_and_draws_all_figures(pages: dict[Path, Page], site: Path) -> None:
     """What `make docs` fetches is another bundle than the one that these tests may draw with."""
     peers = run_path(str(DOCS / "fetch_peers.py"))

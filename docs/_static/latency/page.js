@@ -1,10 +1,12 @@
 // "Compare devices": the latency explorer in a page, for reports that are dropped on it.
 
 import { figureOf } from "./plot.js";
-import { citedPoints, measuredPoints, runtimesOf } from "./points.js";
+import { packed, profiledOf } from "./ops.js";
+import { citedPoints, measuredPoints, modelsOf, runtimesOf } from "./points.js";
 import { merged, readFile, repeated } from "./reports.js";
 
 const ROWS = "a row for each layer";
+const NONE = "none";
 const root = document.getElementById("latency");
 
 function make(tag, options = {}, ...children) {
@@ -17,12 +19,17 @@ const ui = {
   controls: make("div", { className: "figure-controls" }),
   figure: make("div", { className: "figure" }),
   words: make("p", { className: "figure-words" }),
+  filter: make("fieldset", { className: "figure-controls" }),
+  networks: make("details", { className: "networks" }),
+  ops: make("div", { className: "ops" }),
+  opsWords: make("p", { className: "figure-words" }),
   zone: make("label", { className: "drop" }),
   input: make("input", { type: "file", multiple: true, accept: ".json,application/json" }),
   said: make("ul", { className: "said" }),
   devices: make("ul", { className: "devices" }),
 };
 ui.words.setAttribute("aria-live", "polite");
+ui.opsWords.setAttribute("aria-live", "polite");
 ui.said.setAttribute("role", "status");
 ui.figure.setAttribute("role", "img");
 
@@ -41,9 +48,9 @@ function toggle(label, checked, changed) {
 
 class Page {
   constructor(site, show) {
-    Object.assign(this, { site, show, dropped: [] });
+    Object.assign(this, { site, show, dropped: [], picked: null, drawnOps: null });
     const { axes, networksOf, ours } = site;
-    this.state = { of: networksOf, x: axes.latency, y: axes.accuracy, runtime: ours, threads: "1", lines: false, cited: true };
+    this.state = { of: networksOf, x: axes.latency, y: axes.accuracy, runtime: ours, threads: "1", lines: false, cited: true, models: [] };
     this.build();
     this.draw();
   }
@@ -78,8 +85,12 @@ class Page {
       toggle("float32 → int8 → binary", state.lines, set("lines")),
       toggle("cited figures", state.cited, set("cited")),
     );
+    const ops = choice("ops of", [NONE], NONE, () => this.pick(this.offered[ops.select.selectedIndex - 1] ?? null));
+    this.selects.ops = ops.select;
+    ui.networks.append(make("summary"), ui.filter);
     ui.zone.append(ui.input, make("b", { textContent: "Drop reports here" }), " or click to choose: JSON files of bnn-lab bench … --json. Nothing is sent.");
-    root.replaceChildren(ui.zone, ui.said, ui.controls, ui.figure, ui.words, ui.devices);
+    root.replaceChildren(ui.zone, ui.said, ui.controls, ui.networks, ui.figure, ui.words, ui.devices,
+      make("div", { className: "figure-controls" }, ops.label), ui.opsWords, ui.ops);
     ui.input.addEventListener("change", async () => {
       await this.take([...ui.input.files]);
       ui.input.value = ""; // the same file may be chosen again
@@ -155,6 +166,81 @@ class Page {
     ui.words.textContent = drawn.words;
     ui.figure.setAttribute("aria-label", drawn.words);
     ui.devices.replaceChildren(...this.rows());
+    this.drawFilter(reports);
+    this.drawOps(reports);
+  }
+
+  /** A box for each network; none ticked shows all, as in `LatencyExplorer`. */
+  drawFilter(reports) {
+    const { site, state } = this;
+    const names = modelsOf(reports, site);
+    ui.networks.hidden = state.of === site.layersOf;
+    state.models = state.models.filter((name) => names.includes(name));
+    ui.networks.firstChild.textContent = `networks: ${state.models.length ? state.models.join(", ") : "all"}`;
+    if (names.join("\n") === this.filtered) return; // the focus stays on the box that was ticked
+    this.filtered = names.join("\n");
+    const box = (name) =>
+      toggle(name, state.models.includes(name), (on) => {
+        state.models = on ? [...state.models, name] : state.models.filter((other) => other !== name);
+        this.draw();
+      });
+    ui.filter.replaceChildren(make("legend", { textContent: "Only these; none ticked shows all" }), ...names.map(box));
+  }
+
+  /** The network whose ops are shown: {device, model}, or null. */
+  pick(picked, jump = false) {
+    this.picked = picked;
+    this.drawOps(this.reports);
+    if (jump) ui.ops.scrollIntoView({ block: "center" });
+  }
+
+  /** A point was clicked: its ops, or why there are none. */
+  clicked(customdata) {
+    if (!customdata || this.state.of === this.site.layersOf) return;
+    const [device, model] = customdata;
+    this.pick({ device, model }, true);
+  }
+
+  drawOps(reports) {
+    const { site, state, picked, selects } = this;
+    this.offered = profiledOf(reports, state.threads);
+    const same = (one) => picked && one.device === picked.device && one.model === picked.model;
+    const at = this.offered.findIndex(same);
+    selects.ops.replaceChildren(...[NONE, ...this.offered.map(({ device, model }) => `${model}, ${device}`)].map((text) => new Option(text, text)));
+    selects.ops.selectedIndex = at + 1;
+    const cited = site.cited[site.networksOf].some(same);
+    if (at >= 0) ui.opsWords.textContent = "";
+    else if (!picked) ui.opsWords.textContent = "Click a filled point, or choose a network in the list, to see where its time goes.";
+    else if (cited) ui.opsWords.textContent = `${picked.model} on ${picked.device} is a cited figure: only its latency was published.`;
+    else ui.opsWords.textContent = `${picked.model} on ${picked.device} was not profiled with ${state.threads} thread(s).`;
+    const file = at >= 0 ? packed(this.offered[at], site) : null;
+    if (JSON.stringify(file) === this.drawnOps) return;
+    this.drawnOps = JSON.stringify(file);
+    this.mountOps(file);
+  }
+
+  /**
+   * The explorable of the notebook; its settings stay from network to network, in the address. Its
+   * script loads with the first network.
+   */
+  async mountOps(file) {
+    this.opsView?.remove();
+    this.opsView = null;
+    ui.ops.replaceChildren();
+    if (!file) return;
+    const now = this.drawnOps;
+    const { load } = globalThis.bnnLabFigures;
+    try {
+      await load("explorables/explorables.js");
+      await load("explorables/op_profile.js");
+    } catch (error) {
+      ui.opsWords.textContent = error.message;
+      return;
+    }
+    if (now !== this.drawnOps) return; // another was chosen meanwhile
+    const box = make("div");
+    ui.ops.append(box);
+    this.opsView = globalThis.bnnLab.explorables.op_profile.mount(box, { start: { files: [file] }, name: "ops", address: true });
   }
 
   /** A device each, with a button that takes it away. */
@@ -182,9 +268,9 @@ async function begin() {
   const { load, place } = globalThis.bnnLabFigures;
   await load("plotly.min.js");
   let draw = null;
-  new Page(site, (figure) => {
+  const page = new Page(site, (figure) => {
     if (draw) draw(figure);
-    else draw = place(ui.figure, figure);
+    else draw = place(ui.figure, figure, (customdata) => page.clicked(customdata));
   });
 }
 

@@ -75,6 +75,7 @@ function traceOf(points, x, y, name, marker, labelled, site) {
     y: points.map(({ model, values }) => (y === null ? plain(model) : values[y])),
     text: points.map((point) => (!labelled.has(point) ? "" : point.form === site.binary ? point.model : point.form)),
     hovertext: points.map((point) => hover(point, site)),
+    customdata: points.map(({ device, model }) => [device, model]),
     hovertemplate: "%{hovertext}<extra></extra>",
     mode: y === null ? "markers" : "markers+text",
     textfont: { size: 10 },

@@ -103,13 +103,15 @@ const showsAllThreads = ({ x, y }, { axes }) => [x, y].includes(axes.threads);
 
 /**
  * Points of all reports: networks or layers, on the chosen runtime and threads.
- * @param state {of, x, y, runtime, threads, lines}
+ * @param state {of, x, y, runtime, threads, lines, models}; no models are all
  */
 export function measuredPoints(reports, state, site) {
   const points = [];
+  const ofLayers = state.of === site.layersOf;
   for (const report of reports) {
     const ratios = macRatios(report, site);
-    for (const entry of state.of === site.layersOf ? report.layers : report.models) {
+    for (const entry of ofLayers ? report.layers : report.models) {
+      if (!ofLayers && !chosen(entry.name, state)) continue;
       if (!showsAllThreads(state, site) && entry.num_threads !== Number(state.threads)) continue;
       const peers = state.lines ? [site.float32, site.int8].map((form) => peerOf(entry, form, site)) : [];
       const found = [...peers, timesOf(entry, nameOf(state.runtime, entry, site))].filter(Boolean);
@@ -119,13 +121,23 @@ export function measuredPoints(reports, state, site) {
   return points;
 }
 
-/** What others published, of the chosen kind and threads. */
+const chosen = (model, { models }) => !models.length || models.includes(model);
+
+/** What others published, of the chosen kind, models and threads. */
 export function citedPoints(state, site) {
   if (!state.cited) return [];
   const { axes } = site;
   return site.cited[state.of].filter(
-    ({ values }) => showsAllThreads(state, site) || (values[axes.threads] ?? 1) === Number(state.threads),
+    ({ model, values }) =>
+      (state.of === site.layersOf || chosen(model, state)) &&
+      (showsAllThreads(state, site) || (values[axes.threads] ?? 1) === Number(state.threads)),
   );
+}
+
+/** Names of the networks, measured or cited. */
+export function modelsOf(reports, site) {
+  const measured = reports.flatMap(({ models }) => models.map(({ name }) => name));
+  return [...new Set([...measured, ...site.cited[site.networksOf].map(({ model }) => model)])];
 }
 
 /** The runtimes that a report has, so that only those are offered. */

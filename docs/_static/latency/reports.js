@@ -87,11 +87,22 @@ function problemOfEntry(entry, isModel) {
   if (!timed.includes(reference)) return "the times of its reference are missing";
   if (timed.some((one) => one !== reference && !Object.hasOwn(over, one))) return "a ratio is missing";
   if (!Object.keys({ ...over, ...interval }).every((one) => timed.includes(one))) return "a ratio is over what was not timed";
-  if (isModel) return isCount(entry.binary_macs) && all(entry.file_bytes, isPositive) ? "" : "binary_macs or file_bytes is not whole";
+  if (isModel) {
+    if (!isCount(entry.binary_macs) || !all(entry.file_bytes, isPositive)) return "binary_macs or file_bytes is not whole";
+    return entry.profile === null || isProfile(entry.profile) ? "" : "its profile is not whole";
+  }
   const { shape } = entry;
   const sizes = ["height", "width", "channels_in", "channels_out", "stride", "groups"];
   const whole = isObject(shape) && isText(shape.kind) && sizes.every((key) => isCount(shape[key])) && isPair(shape.kernel);
   return whole ? "" : "its shape is not whole";
+}
+
+function isProfile(profile) {
+  const isRow = ({ kind, output_shape: shape, ms, macs, binary }) =>
+    isText(kind) && Array.isArray(shape) && shape.every(isCount) && Number.isFinite(ms) && ms >= 0 &&
+    (macs === null || isCount(macs)) && typeof binary === "boolean";
+  return isObject(profile) && isPositive(profile.end_to_end_ms) && Array.isArray(profile.rows) &&
+    profile.rows.every((row) => isObject(row) && isRow(row));
 }
 
 const identity = ({ device, host }) => JSON.stringify([device, host.cpu, host.cpus, host.machine, host.system]);
