@@ -22,6 +22,7 @@ constexpr Builtin kBuiltins[] = {
     {tfl::kLeakyRelu, "LEAKY_RELU"},
     {tfl::kMean, "MEAN"},
     {tfl::kAveragePool2d, "AVERAGE_POOL_2D"},
+    {tfl::kMaxPool2d, "MAX_POOL_2D"},
     {tfl::kConcatenation, "CONCATENATION"},
     {tfl::kPad, "PAD"},
     {tfl::kRelu, "RELU", Activation::kRelu},
@@ -251,9 +252,27 @@ bool read_average(const tfl::Context* context, const GraphNode& n, AverageOption
                             : read_pool(*n.node, *dims, out->size, options);
 }
 
+bool read_max_pool(const tfl::Context* context, const GraphNode& n, MaxPoolOptions* options) {
+  const tfl::IntArray& inputs = *n.node->inputs;
+  const int output = only_output(*n.node);
+  if (n.registration->builtin_code != tfl::kMaxPool2d || inputs.size != 1 ||
+      n.node->builtin_data == nullptr || !is_float(context, inputs[0]) ||
+      is_constant(context, inputs[0]) || !is_float(context, output)) {
+    return false;
+  }
+  const tfl::IntArray* dims = context->tensors[inputs[0]].dims;
+  const auto& pool = *static_cast<const tfl::PoolParams*>(n.node->builtin_data);
+  options->padding = pool.padding == 1 ? Padding::kSame : Padding::kValid;
+  return dims != nullptr && dims->size == 4 && (pool.padding == 1 || pool.padding == 2) &&
+         pool.filter_height == 2 && pool.filter_width == 2 && pool.stride_height == 2 &&
+         pool.stride_width == 2 && read_activation(pool.activation, &options->activation);
+}
+
 std::unique_ptr<Op> make_builtin(const tfl::Context* context, const GraphNode& n) {
   AverageOptions average;
   if (read_average(context, n, &average)) return make_average(average);
+  MaxPoolOptions pool;
+  if (read_max_pool(context, n, &pool)) return make_max_pool(pool.padding, pool.activation);
   if (is_join_of_channels(context, n)) return make_join();
   if (is_pad_of_channels(context, n)) return make_pad();
   const Steps steps = epilogue_steps(context, n);

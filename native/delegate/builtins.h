@@ -1,5 +1,6 @@
 // What TFLite's own ops do, as far as the delegate takes them: steps of a convolution's epilogue,
-// averages over the whole image, images joined along their channels, and images padded there.
+// averages over the whole image, max-pooling, images joined along their channels, and images padded
+// there.
 #ifndef BNN_DELEGATE_BUILTINS_H_
 #define BNN_DELEGATE_BUILTINS_H_
 
@@ -25,6 +26,13 @@ bool is_join_of_channels(const tfl::Context* context, const GraphNode& n);
 
 // True for a PAD that puts channels of zeros before an image's own.
 bool is_pad_of_channels(const tfl::Context* context, const GraphNode& n);
+
+// True for a MAX_POOL_2D that make_max_pool() knows.
+struct MaxPoolOptions {
+  Padding padding = Padding::kValid;
+  Activation activation = Activation::kNone;
+};
+bool read_max_pool(const tfl::Context* context, const GraphNode& n, MaxPoolOptions* options);
 
 // True for an average over the whole image.
 bool read_average(const tfl::Context* context, const GraphNode& n, AverageOptions* options);

@@ -34,6 +34,10 @@ class ChannelStep {
     if (values_.size() == 1) values_.assign(static_cast<size_t>(channels), values_[0]);
   }
 
+  decltype(EpilogueStep::kind) kind() const { return kind_; }
+  // Of the channels from `first` on; none of a clamp.
+  const float* values(int64_t first) const { return values_.data() + first; }
+
   // Whether it multiplies or adds each value.
   bool calculates() const { return kind_ == BNN_STEP_ADD || kind_ == BNN_STEP_MULTIPLY; }
 

@@ -1,9 +1,11 @@
 #include "claims.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "builtins.h"
 #include "graph.h"
@@ -115,6 +117,40 @@ class Claims {
     }
   }
 
+  // Claims a max-pooling of joined images of which one is made here, and the constants of each
+  // channel in between. The first of those must calculate, as XNNPACK's pool takes a denormal for
+  // zero, which their results never are.
+  void claim_pool(int index, const GraphNode& n) {
+    MaxPoolOptions options;
+    if (has(index) || !read_max_pool(context_, n, &options)) return;
+    std::vector<int> taken{index};
+    std::vector<EpilogueStep> steps;
+    int x = (*n.node->inputs)[0];
+    for (;;) {
+      const auto producer = producers_.find(x);
+      if (producer == producers_.end()) return;
+      const GraphNode before = read_node(context_, producer->second);
+      if (refined_.count(x) != 0 || is_join_of_channels(context_, before)) {
+        if (!has(producer->second) && !joins_ours(before)) return;
+        taken.push_back(producer->second);
+        break;
+      }
+      const int operand = readers_[x] == 1 && !has(producer->second)
+                              ? step_operand(context_, before)
+                              : tfl::kNoTensor;
+      if (operand == tfl::kNoTensor) return;
+      const std::vector<EpilogueStep> more = steps_of(context_, before, operand);
+      steps.insert(steps.begin(), more.begin(), more.end());
+      taken.push_back(producer->second);
+      x = operand;
+    }
+    if (steps.empty() || steps.size() > BNN_MAX_STEPS ||
+        (steps[0].kind != BNN_STEP_MULTIPLY && steps[0].kind != BNN_STEP_ADD)) {
+      return;
+    }
+    claimed_.insert(taken.begin(), taken.end());
+  }
+
  private:
   struct Result {  // of a float convolution and what was fused into it
     size_t steps;
@@ -128,6 +164,13 @@ class Claims {
     const GraphNode n = read_node(context_, producers_.at(tensor));
     return is_join_of_channels(context_, n) ? (*n.node->inputs)[n.node->inputs->size - 1]
                                             : tfl::kNoTensor;
+  }
+
+  bool joins_ours(const GraphNode& n) const {
+    return std::any_of(n.node->inputs->begin(), n.node->inputs->end(), [&](int x) {
+      const auto producer = producers_.find(x);
+      return producer != producers_.end() && has(producer->second);
+    });
   }
 
   // What reads `tensor` may be fused, if nothing else reads it.
@@ -204,6 +247,7 @@ std::vector<int> claim_nodes(tfl::Context* context, bool fuse) {
       }
     }
     for (int index : order) claims.claim_join(index, read_node(context, index));
+    for (int index : order) claims.claim_pool(index, read_node(context, index));
   }
   std::vector<int> in_order;
   for (int index : order) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "channel_step.h"
+#include "flush_denormals.h"
 #include "op_checks.h"
 #include "ops.h"
 
@@ -102,6 +103,7 @@ class ChannelOp final : public Op {
     const auto* x = static_cast<const float*>(input.data);
     auto* y = static_cast<float*>(tensors.output.data);
     const auto [rows, channels] = rows_and_channels(input.shape);
+    const FlushDenormals as_xnnpack;
     for (int64_t row = 0; row < rows; ++row, x += channels, y += channels) {
       step_->run(x, 0, channels, y);
       if (clamps_) clamp_.run(y, 0, channels, y);

@@ -24,16 +24,17 @@ class Fusion {
     return at;
   }
 
-  // Lets each bitpacking read what its input is made of: constants of each channel are applied, and
-  // joined images read where they are. Joined images that nobody else reads are never written.
+  // Lets bitpacking and max-pooling read what their input is made of: constants of each channel are
+  // applied, and joined images read where they are. Joined images that nobody else reads are never
+  // written.
   void take_in_inputs() {
     for (size_t i = 0; i < nodes_.size(); ++i) {
-      if (nodes_[i].quantize && nodes_[i].op->takes_in() && nodes_[i].inputs.size() == 1) {
+      if (nodes_[i].op->takes_in() && nodes_[i].inputs.size() == 1) {
         i = take_steps(i);
       }
     }
     for (PartitionNode& node : nodes_) {
-      if ((node.quantize && node.op->takes_in()) || node.join) read_parts(&node);
+      if (node.op->takes_in() || node.join) read_parts(&node);
     }
     for (size_t i = nodes_.size(); i-- > 0;) {
       if (nodes_[i].join) drop_unread(i);
@@ -41,7 +42,7 @@ class Fusion {
   }
 
  private:
-  // Returns where the bitpacking then stands.
+  // Returns where the op then stands.
   size_t take_steps(size_t at) {
     std::vector<EpilogueStep> steps;
     for (;;) {
@@ -98,7 +99,7 @@ class Fusion {
     if (std::any_of(nodes_.begin(), nodes_.end(), reads)) return;
     // Whoever reads the parts next stands for it.
     for (size_t i = at + 1; i < nodes_.size(); ++i) {
-      if (!nodes_[i].quantize && !nodes_[i].join) continue;
+      if (!nodes_[i].op->takes_in() && !nodes_[i].join) continue;
       join(&nodes_[i], nodes_[at]);
       erase(at);
       return;

@@ -65,8 +65,8 @@ class Op {
   virtual bool fuses() const { return false; }
   virtual void fuse(EpilogueStep) {}
 
-  // Bitpacking takes in what is done to its input, in this order, before it is prepared. It may
-  // then have several inputs, whose channels follow one another.
+  // Bitpacking and max-pooling take in what is done to their input, in this order, before they are
+  // prepared. They may then have several inputs, whose channels follow one another.
   virtual bool takes_in() const { return false; }
   virtual void take_in(std::vector<EpilogueStep>) {}
 
@@ -102,6 +102,9 @@ struct AverageOptions {
   bool keep_dims = true;
 };
 std::unique_ptr<Op> make_average(const AverageOptions& options);
+
+// MAX_POOL_2D with windows of 2x2 pixels that lie side by side.
+std::unique_ptr<Op> make_max_pool(Padding padding, Activation activation);
 
 // LceQuantize.
 std::unique_ptr<Op> make_quantize();

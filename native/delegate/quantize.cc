@@ -4,35 +4,14 @@
 #include <utility>
 #include <vector>
 
-#include "bnn/row_split.h"
 #include "channel_step.h"
 #include "flush_denormals.h"
+#include "joined_images.h"
 #include "op_checks.h"
 #include "ops.h"
 
 namespace bnn {
 namespace {
-
-// Elements. Waking a thread costs more than it brings here, but it is needed at once for the
-// convolution, and half of the input may be in its cache.
-constexpr int64_t kWorthAThread = 16384;
-
-// Calls work(first row, last row) for the rows of images, by several threads if it pays.
-template <class Work>
-void for_rows(const Shape& shape, const OpContext& context, const Work& work) {
-  const auto [pixels, channels] = rows_and_channels(shape);
-  // By rows of the image, as the convolutions that read and follow it.
-  const int64_t width = shape.size() == 4 ? shape[2] : 1, rows = width > 0 ? pixels / width : 0;
-  if (context.pool == nullptr || context.threads < 2 || pixels * channels < kWorthAThread) {
-    work(0, rows, width);
-    return;
-  }
-  const RowSplit split(rows, 1, std::min(context.threads, context.pool->threads()));
-  context.pool->parallel_for(split.count(), context.threads, [&work, width, split](int64_t index) {
-    const RowSplit::Piece piece = split.piece(index);
-    work(piece.first_row, piece.last_row, width);
-  });
-}
 
 void copy(const float* x, int64_t count, bool plus_zero, float* y) {
   if (plus_zero) {
@@ -40,20 +19,6 @@ void copy(const float* x, int64_t count, bool plus_zero, float* y) {
   } else {
     std::memcpy(y, x, static_cast<size_t>(count) * sizeof(float));
   }
-}
-
-// The shape of images joined along their channels.
-Shape joined(const std::vector<TensorView>& parts) {
-  Shape shape = parts[0].shape;
-  for (size_t i = 1; i < parts.size(); ++i) {
-    const Shape& other = parts[i].shape;
-    require(other.size() == shape.size() &&
-                std::equal(other.begin(), other.end() - 1, shape.begin(), shape.end() - 1),
-            "the inputs " + text(parts[0].shape) + " and " + text(other) +
-                " differ in more than their channels");
-    shape.back() += other.back();
-  }
-  return shape;
 }
 
 class Quantize final : public Op {
@@ -172,11 +137,7 @@ class Quantize final : public Op {
 class Join final : public Op {
  public:
   Shape prepare(const OpTensors& tensors) override {
-    require(!tensors.inputs.empty(), "needs an input");
-    for (const TensorView& x : tensors.inputs) {
-      require(x.type == tfl::kFloat32, "the inputs must be float32");
-      require_rank(x, 4, "each input");
-    }
+    require_images(tensors.inputs);
     return joined(tensors.inputs);
   }
 

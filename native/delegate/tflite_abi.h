@@ -21,6 +21,7 @@ enum Builtin : int {
   kAdd = 0,
   kAveragePool2d = 1,
   kConcatenation = 2,
+  kMaxPool2d = 17,
   kMul = 18,
   kRelu = 19,
   kReluN1To1 = 20,
@@ -123,7 +124,7 @@ struct LeakyReluParams {  // builtin_data of LEAKY_RELU
   float alpha;
 };
 
-struct PoolParams {  // builtin_data of AVERAGE_POOL_2D
+struct PoolParams {  // builtin_data of AVERAGE_POOL_2D and MAX_POOL_2D
   int padding;       // 1 same, 2 valid
   int stride_width, stride_height;
   int filter_width, filter_height;

@@ -77,12 +77,21 @@ int read_index(Bytes* in, size_t count) {
 NodeSpec read_node(Bytes* in, size_t tensors) {
   static const char* kNames[] = {"LceQuantize",   "LceDequantize",     "LceBconv2d",
                                  "LceBMaxPool2d", "BnnLabDepthwise2d", "BnnLabTranspose2d"};
-  static const int kCodes[] = {
-      tfl::kAdd,  tfl::kMul,           tfl::kRelu, tfl::kReluN1To1, tfl::kRelu6,
-      tfl::kMean, tfl::kAveragePool2d, tfl::kSub,  tfl::kPrelu,     tfl::kLeakyRelu,
-      3};  // CONV_2D
+  static const int kCodes[] = {tfl::kAdd,
+                               tfl::kMul,
+                               tfl::kRelu,
+                               tfl::kReluN1To1,
+                               tfl::kRelu6,
+                               tfl::kMean,
+                               tfl::kAveragePool2d,
+                               tfl::kSub,
+                               tfl::kPrelu,
+                               tfl::kLeakyRelu,
+                               3,  // CONV_2D
+                               tfl::kConcatenation,
+                               tfl::kMaxPool2d};
   NodeSpec node;
-  const int kind = in->byte() % 17;
+  const int kind = in->byte() % 19;
   if (kind < 6) {
     node.name = kNames[kind];
     node.options = in->take(in->byte());

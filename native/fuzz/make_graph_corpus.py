@@ -22,6 +22,8 @@ BUILTINS = [
     "PRELU",
     "LEAKY_RELU",
     "CONV_2D",
+    "CONCATENATION",
+    "MAX_POOL_2D",
 ]
 CONV = {"padding": "same", "pad_values": 1}
 
@@ -126,6 +128,23 @@ def channel_ops(backend: int) -> bytes:
     return graph.bytes(mean, y)
 
 
+def transition(threads: int, size: tuple[int, int], channels: int = 16) -> bytes:
+    """A dense block of two layers that double the channels, scaled and pooled."""
+    graph = Graph(channels, size, threads=threads)
+    x = graph.x
+    for _ in range(2):
+        new = graph.conv(graph.quantize(x))
+        graph.channels *= 2
+        graph.words = word_count(graph.channels)
+        x = graph.float_op("CONCATENATION", x, new, padding=3)  # the axis
+    scaled = graph.float_op("MUL", x, graph.tensor(constant(FLOAT), graph.channels))
+    height, width = (-(-n // 2) for n in size)
+    pooled = graph.tensor(FLOAT, 1, height, width, graph.channels)
+    window = {"stride_width": 2, "stride_height": 2, "filter_width": 2, "filter_height": 2}
+    graph.node("MAX_POOL_2D", [scaled], pooled, padding=1, activation=1, **window)
+    return graph.bytes(pooled)
+
+
 def cases() -> dict[str, bytes]:
     """File name to contents."""
     made = {f"residual_{threads}": residual(threads) for threads in (1, 2, 3)}
@@ -134,6 +153,9 @@ def cases() -> dict[str, bytes]:
 
     for backend in range(3):
         made[f"channel_ops_{backend}"] = channel_ops(backend)
+
+    made["transition_1"] = transition(1, (8, 6))
+    made["transition_2"] = transition(2, (9, 7))
 
     graph = Graph()
     bits = graph.quantize(graph.x)

@@ -28,6 +28,7 @@ ROWS = (
     row("PAD", 0.03125),
     row("MUL", 0.03125),
     row("CONCATENATION + MUL + LceQuantize", 0.125),
+    row("CONCATENATION + MUL + MAX_POOL_2D", 0.0),
     row("FULLY_CONNECTED", 0.125, 10_000),
 )
 
@@ -35,7 +36,7 @@ ROWS = (
 def test_each_row_has_its_part() -> None:
     assert floor.parts_of(ROWS, {"stem", "shortcut"}) == [
         floor.STEM, floor.STEM_REST, floor.BINARY, floor.BINARY, floor.POOL, floor.POINTWISE,
-        floor.CONV, floor.COPIES, floor.ELEMENTS, floor.BINARY, floor.HEAD,
+        floor.CONV, floor.COPIES, floor.ELEMENTS, floor.BINARY, floor.POOL, floor.HEAD,
     ]  # fmt: skip
     assert set(floor.WHY) == set(floor.PARTS)
 

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bnn_lab import reference
+from bnn_lab import Interpreter, kernels, reference
+from bnn_lab.profiling.node_clock import OUR_DELEGATE, NodeClock
 from bnn_lab.tflite.options import builtin, flexbuffer
 from bnn_lab.tflite.writer import GraphWriter
 
@@ -56,14 +57,15 @@ def _options(spec: OpSpec) -> Any:
             return builtin("LeakyReluOptions", alpha=spec.options["alpha"])
         case "MEAN":
             return builtin("ReducerOptions", keepDims=bool(spec.options.get("keep_dims", 0)))
-        case "AVERAGE_POOL_2D":
+        case "AVERAGE_POOL_2D" | "MAX_POOL_2D":
             return builtin(
                 "Pool2DOptions",
                 padding=spec.options["padding"],
-                strideH=1,
-                strideW=1,
+                strideH=spec.options.get("stride", 1),
+                strideW=spec.options.get("stride", 1),
                 filterHeight=spec.options["filter_height"],
                 filterWidth=spec.options["filter_width"],
+                fusedActivationFunction=spec.options.get("activation", 0),
             )
         case _ if spec.name.isupper():
             return None
@@ -231,3 +233,144 @@ def example(
     np.save(directory / "x.npy", x)
     np.save(directory / "y.npy", y)
     return directory
+
+
+SIZE = (1, 6, 5)  # of the images of a DenseBlock
+
+
+class DenseBlock:
+    """Builds a dense block: images that grow by channels, scaled before their signs are taken."""
+
+    def __init__(self, build_model, specs, conv_fields, channels: int, growth: int) -> None:
+        self.build_model, self.conv_fields = build_model, conv_fields
+        self.tensor, self.op = specs
+        self.rng = np.random.default_rng(channels)
+        self.growth = growth
+        self.widths = {"x": channels}
+        self.tensors = {"x": self.tensor((*SIZE, channels))}
+        self.ops = []
+
+    def add(self, name, inputs, output, channels, dtype="float32", options=None, size=SIZE):
+        shape = (*size, reference.word_count(channels) if dtype == "int32" else channels)
+        self.tensors[output] = self.tensor(shape, dtype)
+        self.widths[output] = channels
+        self.ops.append(self.op(name, inputs, [output], options or {}))
+        return output
+
+    def constant(self, name, values):
+        self.tensors[name] = self.tensor.constant(np.asarray(values, np.float32))
+        return name
+
+    def scaled(self, name, x, output, shape=None, **options):
+        values = self.rng.normal(size=(self.widths[x],) if shape is None else shape)
+        self.constant(f"{output}_values", values)
+        return self.add(name, [x, f"{output}_values"], output, self.widths[x], options=options)
+
+    def join(self, parts, output):
+        width = sum(self.widths[part] for part in parts)
+        return self.add("CONCATENATION", parts, output, width, options={"axis": 3})
+
+    def signs(self, x, output):
+        return self.add("LceQuantize", [x], output, self.widths[x], "int32")
+
+    def conv(self, bits, output):
+        c, out = self.widths[bits], self.growth
+        constants = {
+            "filter": reference.pack_bits(self.rng.random((out, 3, 3, c)) < 0.5),
+            "multiplier": (self.rng.normal(size=out) / 10).astype(np.float32),
+            "bias": self.rng.normal(size=out).astype(np.float32),
+        }
+        names = []
+        for name, value in constants.items():
+            names.append(f"{output}_{name}")
+            self.tensors[names[-1]] = self.tensor.constant(value)
+        fields = {**self.conv_fields, "channels_in": c}
+        return self.add("LceBconv2d", [bits, *names, None], output, out, options=fields)
+
+    def layer(self, x, number, chain=("MUL",)):
+        y = x
+        for step, name in enumerate(chain):
+            y = (
+                self.add(name, [y], f"y{number}{step}", self.widths[y])
+                if name.startswith("RELU")
+                else self.scaled(name, y, f"y{number}{step}")
+            )
+        new = self.conv(self.signs(y, f"q{number}"), f"c{number}")
+        return self.join([x, new], f"x{number}")
+
+    def content(self, *outputs):
+        return self.build_model(self.tensors, self.ops, ["x"], list(outputs))
+
+    def check(self, *outputs, values=None):
+        content = self.content(*outputs)
+        x = self.rng.normal(size=(2, *SIZE[1:], self.widths["x"])).astype(np.float32)
+        if values is not None:
+            x = self.rng.choice(np.array(values, np.float32), size=x.shape)
+        runs = [Interpreter(content, use_reference=True).predict(x)]
+        for backend in kernels.available_backends():
+            for threads in (1, 2):
+                for fuse in (True, False):
+                    run = Interpreter(content, threads, backend=backend, fuse=fuse)
+                    runs.append(run.predict(x))
+        wanted, *others = [run if isinstance(run, list) else [run] for run in runs]
+        for other in others:
+            for a, b in zip(wanted, other, strict=True):
+                np.testing.assert_array_equal(a, b)
+
+    def ours(self, *outputs, fuse=True):
+        """Names of the ops that bnn_lab's delegate runs in one pass, pass by pass."""
+        nodes = NodeClock(self.content(*outputs), fuse=fuse).nodes
+        groups = [g for n in nodes if n.custom_name == OUR_DELEGATE for g in sorted(n.groups)]
+        return [[self.ops[index].name for index in group] for group in groups]
+
+    def dense(self, layers, chain=("MUL",)):
+        x = "x"
+        for number in range(layers):
+            x = self.layer(x, number, chain)
+        return x
+
+    def padded(self, x, y, name):
+        """`y` behind as many channels of zeros as `x` has beyond it."""
+        before = self.widths[x] - self.widths[y]
+        amounts = np.array([[0, 0], [0, 0], [0, 0], [before, 0]], np.int32)
+        self.tensors[f"{name}_amounts"] = self.tensor.constant(amounts)
+        return self.add("PAD", [y, f"{name}_amounts"], name, self.widths[x])
+
+    def refined(self, x, number, chain=("MUL",), *, flip=False):
+        """MeliusNet's improvement block: a convolution of `x` is added to its newest part."""
+        y = x
+        for step, name in enumerate(chain):
+            y = self.scaled(name, y, f"v{number}{step}")
+        new = self.conv(self.signs(y, f"p{number}"), f"d{number}")
+        pair = [x, self.padded(x, new, f"pad{number}")]
+        return self.add("ADD", pair[::-1] if flip else pair, f"s{number}", self.widths[x])
+
+    def melius(self, blocks, chain=("MUL",)):
+        x = "x"
+        for number in range(blocks):
+            x = self.refined(self.layer(x, number, chain), number, chain, flip=number == 1)
+        return x
+
+    def pool(self, x, output, size=2, stride=2, padding=0, activation=0):
+        """MAX_POOL_2D; padding 0: same, 1: valid."""
+        options = {
+            "padding": padding,
+            "filter_height": size,
+            "filter_width": size,
+            "stride": stride,
+            "activation": activation,
+        }
+        out = [-(-n // stride) if padding == 0 else (n - size) // stride + 1 for n in SIZE[1:]]
+        return self.add("MAX_POOL_2D", [x], output, self.widths[x], options=options, size=(1, *out))
+
+
+@pytest.fixture(scope="session")
+def make_block(build_model, specs, conv_fields) -> Callable[[int, int], DenseBlock]:
+    """`make(channels, growth)`: a `DenseBlock` to build."""
+    return lambda channels, growth: DenseBlock(build_model, specs, conv_fields, channels, growth)
+
+
+@pytest.fixture(params=[(32, 32), (40, 8), (96, 64)], ids=str)
+def block(request: pytest.FixtureRequest, make_block: Callable[[int, int], DenseBlock]):
+    """A `DenseBlock` of several numbers of channels."""
+    return make_block(*request.param)

@@ -46,9 +46,9 @@ WHY = {
     STEM_REST: "they read what XNNPACK wrote: a larger image than fits the nearest caches",
     POINTWISE: "sums of floats, as in the stem",
     CONV: "sums of floats, as in the stem",
-    POOL: "averages are sums of floats, as in the stem; a maximum is exact and could be taken in "
-    "with what is joined and scaled in front of it, which is not done yet",
-    COPIES: "a pool or a convolution of XNNPACK's reads the image as a whole",
+    POOL: "averages are sums of floats, as in the stem; of the others, some are bnn_lab's, which "
+    "join and scale what they read, and read it once",
+    COPIES: "a convolution of XNNPACK's reads the image as a whole",
     ELEMENTS: "they stand between ops of XNNPACK's, and would only change hands",
     HEAD: "sums of floats; its weights, some megabytes, come through the cache at each call",
 }
@@ -77,7 +77,9 @@ def parts_of(rows: Sequence[ProfileRow], pointwise: set[str]) -> list[str]:
     first = next((i for i, row in enumerate(rows) if row.binary), len(rows))
     found = []
     for index, row in enumerate(rows):
-        kind = row.kind.split(" + ")[0]
+        taken = row.kind.split(" + ")
+        # A pool of bnn_lab's is a pool, whatever it took in.
+        kind = taken[-1] if _PART_OF_KIND.get(taken[-1]) == POOL else taken[0]
         convolves = kind in _CONVOLUTIONS
         if row.binary:
             found.append(BINARY)
