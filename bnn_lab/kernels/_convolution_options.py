@@ -12,6 +12,8 @@ from bnn_lab.errors import InputError
 from bnn_lab.kernels import _checks as checks
 from bnn_lab.reference import ACTIVATION_RANGES, Activation, Output, Words, word_count
 
+_MOST_PRODUCTS = 2**25  # twice what an accumulator that float32 holds exactly is made of
+
 
 class Transform(TypedDict, total=False):
     """Options of the output transform, as in `reference.output_transform`.
@@ -70,15 +72,33 @@ def _transform(op: str, channels: int, options: Transform) -> dict[str, Any]:
     elif constants["threshold"] is not None:
         raise InputError(f"{op}: threshold applies to output='bits' only, not {output!r}")
     scale, zero_point = options.get("output_scale", 1.0), options.get("output_zero_point", 0)
+    scale = checks.number(op, "output_scale", scale)
+    zero_point = checks.integer(op, "output_zero_point", zero_point, -128, 127)
     if output != "int8" and (scale != 1.0 or zero_point != 0):
         raise InputError(f"{op}: output_scale and output_zero_point apply to output='int8' only")
+    if output == "int8":
+        _check_scale(op, scale, constants["multiplier"], constants["bias"])
     return {
         **constants,
         "activation": activation,
         "output": output,
-        "output_scale": float(scale),
-        "output_zero_point": checks.integer(op, "output_zero_point", zero_point, -128, 127),
+        "output_scale": scale,
+        "output_zero_point": zero_point,
     }
+
+
+def _check_scale(op: str, scale: float, multiplier: NDArray | None, bias: NDArray | None) -> None:
+    """Refuse a scale through which float32 would overflow, where the result is no number."""
+    if scale <= 0:
+        raise InputError(f"{op}: output_scale must be positive, not {scale}")
+    factor = 1.0 if multiplier is None else float(np.abs(multiplier).max())
+    shift = 0.0 if bias is None else float(np.abs(bias).max())
+    most = factor * _MOST_PRODUCTS + shift  # not finite: the kernel says whose fault it is
+    if np.isfinite(most) and most / scale > np.finfo(np.float32).max:
+        raise InputError(
+            f"{op}: output_scale = {scale} is too small for this multiplier and bias: divided by "
+            "it they exceed float32"
+        )
 
 
 def _per_channel(op: str, name: str, value: Any, dtype: Any, channels: int) -> NDArray | None:
@@ -167,6 +187,7 @@ def native_options(
     """
     activations = tuple(ACTIVATION_RANGES)
     return checks.call(
+        op,
         _native.Options,
         channels_in=channels_in,
         groups=groups,

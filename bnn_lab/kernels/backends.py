@@ -68,7 +68,7 @@ def resolve_backend(backend: str | None) -> str:
     Raises:
         BackendError: the backend is unknown, not in this build, or not supported by this CPU.
     """
-    return call(_native.select_backend, backend_name(backend))
+    return call("backend", _native.select_backend, backend_name(backend))
 
 
 def backend_name(backend: str | None) -> str:

@@ -28,17 +28,17 @@ def bitpack(x: NDArray, *, zero_point: int = 0, backend: str | None = None) -> W
         InputError: wrong dtype, a scalar, or a zero point that does not apply.
         BackendError: `backend` is unknown or not supported.
     """
-    if not isinstance(x, np.ndarray) or x.dtype not in (np.float32, np.int8, np.bool_):
-        kind = x.dtype if isinstance(x, np.ndarray) else type(x).__name__
-        raise InputError(f"bitpack: x must be a float32, int8 or bool array, not {kind}")
-    if x.ndim == 0:
-        raise InputError("bitpack: x must have at least one dimension")
-    zero_point = checks.integer("bitpack", "zero_point", zero_point, -128, 127)
+    op = "bitpack"
+    shape = np.shape(x) if isinstance(x, np.ndarray) else ()
+    x = checks.array(op, "x", x, (np.float32, np.int8, np.bool_))
+    if not shape:
+        raise InputError(f"{op}: x must have at least one dimension")
+    zero_point = checks.integer(op, "zero_point", zero_point, -128, 127)
     if zero_point and x.dtype != np.int8:
-        raise InputError(f"bitpack: zero_point applies to int8, but x is {x.dtype}")
+        raise InputError(f"{op}: zero_point applies to int8, but x is {x.dtype}")
     rows = int(np.prod(x.shape[:-1], dtype=np.int64))
-    flat = np.ascontiguousarray(x).reshape(rows, x.shape[-1])
-    words = checks.call(_native.bitpack, flat, zero_point, backend_name(backend))
+    flat = x.reshape(rows, x.shape[-1])
+    words = checks.call(op, _native.bitpack, flat, zero_point, backend_name(backend))
     return words.reshape(*x.shape[:-1], word_count(x.shape[-1]))
 
 
@@ -70,11 +70,11 @@ def unpack(
     name = backend_name(backend)
     values: NDArray
     if dtype == "float32":
-        values = checks.call(_native.unpack_f32, flat, channels, name)
+        values = checks.call("unpack", _native.unpack_f32, flat, channels, name)
     elif dtype == "int8":
-        values = checks.call(_native.unpack_i8, flat, channels, 1, -1, name)
+        values = checks.call("unpack", _native.unpack_i8, flat, channels, 1, -1, name)
     else:
-        values = checks.call(_native.unpack_i8, flat, channels, 1, 0, name).view(np.bool_)
+        values = checks.call("unpack", _native.unpack_i8, flat, channels, 1, 0, name).view(np.bool_)
     return values.reshape(*words.shape[:-1], channels)
 
 
@@ -106,4 +106,4 @@ def bmaxpool2d(
     x = checks.array(op, "x", x, np.int32, 4)
     checks.choice(op, "padding", padding, ("same", "valid"))
     window, step = checks.pair(op, "pool", pool), checks.pair(op, "stride", stride)
-    return checks.call(_native.bmaxpool2d, x, *window, *step, padding, backend_name(backend))
+    return checks.call(op, _native.bmaxpool2d, x, *window, *step, padding, backend_name(backend))

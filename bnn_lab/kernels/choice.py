@@ -72,7 +72,7 @@ def backend_choice() -> BackendChoice:
     Raises:
         BackendError: BNN_LAB_BACKEND names a backend that is unknown or that this CPU lacks.
     """
-    active = call(_native.select_backend, "")
+    active = call("backend", _native.select_backend, "")
     if not os.environ.get(VARIABLE):
         return _unforced(active)
     unforced = _unforced([name for name, *_, available in _native.all_backends() if available][-1])

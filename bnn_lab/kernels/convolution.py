@@ -42,6 +42,8 @@ class BConv2D:
         BackendError: `backend` is unknown or not supported.
     """
 
+    _op = "bconv2d"  # for messages
+
     def __init__(
         self,
         filters: Words,
@@ -57,7 +59,7 @@ class BConv2D:
         backend: str | None = None,
         **transform: Unpack[Transform],
     ) -> None:
-        op = "bconv2d"
+        op = self._op
         self.channels_in = checks.integer(op, "channels_in", channels_in)
         groups = checks.integer(op, "groups", groups)
         checked = checks.array(op, "filters", filters, np.int32, 4)
@@ -80,7 +82,7 @@ class BConv2D:
             output_activation=output_activation,
             sum_activation=sum_activation,
         )
-        self._conv = checks.call(_native.BConv2D, words, options, backend_name(backend))
+        self._conv = checks.call(op, _native.BConv2D, words, options, backend_name(backend))
 
     @property
     def backend(self) -> str:
@@ -90,9 +92,10 @@ class BConv2D:
     def macs(self, height: int, width: int) -> int:
         """Binary multiply-accumulates for one image of this size (in pixels)."""
         return checks.call(
+            self._op,
             self._conv.macs,
-            checks.integer("bconv2d", "height", height, 0),
-            checks.integer("bconv2d", "width", width, 0),
+            checks.integer(self._op, "height", height, 0),
+            checks.integer(self._op, "width", width, 0),
         )
 
     def __call__(
@@ -154,8 +157,9 @@ class BConv2D:
         Raises:
             InputError: wrong shape, dtype or number.
         """
-        op = "bconv2d"
+        op = self._op
         checks.call(
+            op,
             self._conv.repeat,
             check_input(op, x, self.channels_in),
             checks.integer(op, "repeats", repeats),
@@ -165,10 +169,11 @@ class BConv2D:
     def _run(
         self, x: Any, shortcut: Any, signs: bool, num_threads: Any
     ) -> tuple[NDArray, Words | None]:
-        op = "bconv2d"
+        op = self._op
         if shortcut is not None:
             shortcut = checks.array(op, "shortcut", shortcut, np.float32, 4)
         return checks.call(
+            op,
             self._conv.run,
             check_input(op, x, self.channels_in),
             shortcut,
@@ -226,7 +231,7 @@ class BDepthwise2D:
             depth_multiplier=depth_multiplier,
         )
         name = backend_name(backend)
-        self._conv = checks.call(_native.BConv2D, words[None], options, name)
+        self._conv = checks.call(op, _native.BConv2D, words[None], options, name)
 
     @property
     def backend(self) -> str:
@@ -238,7 +243,7 @@ class BDepthwise2D:
         op = "bdepthwise2d"
         threads = checks.integer(op, "num_threads", num_threads, 1, 256)
         words = check_input(op, x, self.channels_in)
-        return checks.call(self._conv.run, words, None, False, threads)[0]
+        return checks.call(op, self._conv.run, words, None, False, threads)[0]
 
 
 class BTranspose2D:
@@ -282,7 +287,7 @@ class BTranspose2D:
             padding=padding,
         )
         name = backend_name(backend)
-        self._conv = checks.call(_native.BTransposeConv2D, words, options, name)
+        self._conv = checks.call(op, _native.BTransposeConv2D, words, options, name)
 
     @property
     def backend(self) -> str:
@@ -316,7 +321,7 @@ class BTranspose2D:
         else:
             output_size = checks.pair(op, "output_size", output_size)
         threads = checks.integer(op, "num_threads", num_threads, 1, 256)
-        return checks.call(self._conv.run, words, *output_size, threads)
+        return checks.call(op, self._conv.run, words, *output_size, threads)
 
 
 def bconv2d(

@@ -15,6 +15,10 @@ from bnn_lab.reference import Words
 _EXACT = 2**24  # accumulators up to here are exact in float32
 
 
+class _DenseConv(BConv2D):
+    _op = "bdense"
+
+
 class BDense:
     """A binary dense layer whose weights are packed once for a backend.
 
@@ -44,7 +48,7 @@ class BDense:
         if unknown:
             raise InputError(f"bdense: unknown option {', '.join(sorted(unknown))}")
         words = checks.array("bdense", "weights", weights, np.int32, 2)
-        self._conv = BConv2D(
+        self._conv = _DenseConv(
             words[:, None, None], channels_in=channels_in, backend=backend, **transform
         )
 

@@ -62,19 +62,19 @@ class TernaryDense:
                 f"shape (O, {width}) with O at least 1, not {packed.shape}; pack them with "
                 f"ternary_reference.{PACK[of_byte].__name__}"
             )
-        if not isinstance(scale, (int, float, np.floating, np.integer)) or not np.isfinite(scale):
-            raise InputError(f"{_OP}: scale must be a finite number, not {scale!r}")
+        scale = checks.number(_OP, "scale", scale)
         if bias is not None:
             bias = checks.array(_OP, "bias", bias, np.float32, 1)
             if len(bias) != len(packed):
                 raise InputError(f"{_OP}: bias must have {len(packed)} values, not {len(bias)}")
         self.channels_out = len(packed)
         self._dense = checks.call(
+            _OP,
             _native.TernaryDense,
             packed,
             self.channels_in,
             of_byte,
-            float(scale),
+            scale,
             bias,
             backend_name(backend),
         )
@@ -126,6 +126,7 @@ class TernaryDense:
         """Quantize and multiply `repeats` times and drop the result; see `BConv2D.repeat`."""
         self._check(x, np.float32)
         checks.call(
+            _OP,
             self._dense.repeat,
             np.ascontiguousarray(x),
             checks.integer(_OP, "repeats", repeats),
@@ -135,7 +136,7 @@ class TernaryDense:
     def _run(self, x: Any, dtype: Any, num_threads: Any) -> NDArray:
         values = self._check(x, dtype)
         threads = checks.integer(_OP, "num_threads", num_threads, 1, 256)
-        return checks.call(self._dense.run, values, threads)
+        return checks.call(_OP, self._dense.run, values, threads)
 
     def _check(self, x: Any, dtype: Any) -> NDArray:
         values = checks.array(_OP, "x", x, dtype, 2)

@@ -162,6 +162,11 @@ FILTERS = np.zeros((8, 3, 3, 2), np.int32)
     ("change", "message"),
     [
         ({"x": X.astype(np.int64)}, "x must be int32"),
+        ({"x": X.view(np.uint32)}, "not uint32. Fix: x.astype"),
+        ({"x": X.astype(np.float32)}, r"not float32. Fix: pack its signs with bitpack\(\)"),
+        ({"filters": FILTERS > 0}, r"not bool. Fix: pack its signs with bitpack\(\)"),
+        ({"x": np.ma.masked_array(X, mask=True)}, "x is a masked array"),
+        ({"multiplier": np.ma.ones(8, np.float32)}, "multiplier is a masked array"),
         ({"x": X[0]}, "x must have 4 dimensions"),
         ({"x": X[..., :1]}, "x of shape .* does not fit channels_in"),
         ({"x": [[1]]}, "x must be a NumPy array, not list"),
@@ -188,7 +193,22 @@ FILTERS = np.zeros((8, 3, 3, 2), np.int32)
         ({"bias": np.ones((8, 1), np.float32)}, "bias must have 1 dimensions"),
         ({"output_scale": 0.5}, "apply to output='int8' only"),
         ({"output": "int8", "output_scale": 0.0}, "output_scale must be positive"),
-        ({"output": "int8", "output_scale": float("nan")}, "output_scale must be positive"),
+        ({"output": "int8", "output_scale": float("nan")}, "output_scale must be a finite number"),
+        ({"output": "int8", "output_scale": "1"}, "output_scale must be a finite number"),
+        ({"output": "int8", "output_scale": None}, "output_scale must be a finite number"),
+        ({"output": "int8", "output_scale": True}, "output_scale must be a finite number"),
+        ({"output": "int8", "output_scale": 10**400}, "output_scale must be a finite number"),
+        ({"output_scale": np.ones(2)}, "output_scale must be a finite number"),
+        ({"output": "int8", "output_scale": 1e-40}, "output_scale = 1e-40 is too small"),
+        (
+            {"output": "int8", "output_scale": 1e-3, "bias": np.full(8, 3e38, np.float32)},
+            "output_scale = 0.001 is too small for this multiplier and bias",
+        ),
+        ({"output": "int8", "output_activation": "relu"}, "bconv2d: output_activation and"),
+        (
+            {"dilation": (2**28, 2**28), "padding": "same"},
+            "bconv2d: the padded input would be larger",
+        ),
         ({"output": "int8", "output_zero_point": 128}, "output_zero_point must lie in"),
         ({"output": "int8", "bias": np.full(8, np.inf, np.float32)}, "bias must be finite"),
         ({"num_threads": 0}, "num_threads must lie in"),
@@ -211,3 +231,14 @@ def test_bits_past_the_last_channel_are_refused():
 def test_unknown_backend():
     with pytest.raises(BackendError, match="unknown kernel backend 'sse9'"):
         kernels.bconv2d(X, FILTERS, channels_in=64, backend="sse9")
+
+
+def test_errors_of_a_dense_layer_name_it():
+    words = np.zeros((2, 2), np.int32)
+    for call in (
+        lambda: kernels.bdense(words, words[:0], channels_in=64),
+        lambda: kernels.bdense(words, words, channels_in=64, num_threads=0),
+        lambda: kernels.binary_gemm(words[:, :1], words, 64),
+    ):
+        with pytest.raises(InputError, match=r"^bdense: "):
+            call()

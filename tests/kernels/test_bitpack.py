@@ -61,6 +61,9 @@ def test_strided_input(backend):
     np.testing.assert_array_equal(kernels.bitpack(x, backend=backend), reference.quantize(x))
 
 
+MASKED = np.ma.masked_array(np.zeros(3, np.float32), mask=True)
+
+
 def test_larq_sign_of_zero_is_plus_one(backend):
     words = kernels.bitpack(np.array([0.0, -0.0, -1e-30], np.float32), backend=backend)
     assert words.tolist() == [0b100]
@@ -69,8 +72,15 @@ def test_larq_sign_of_zero_is_plus_one(backend):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: kernels.bitpack(np.zeros(3)), "float32, int8 or bool array, not float64"),
-        (lambda: kernels.bitpack([1.0]), "not list"),
+        (
+            lambda: kernels.bitpack(np.zeros(3)),
+            "x must be float32 or int8 or bool, not float64. Fix: x.astype",
+        ),
+        (lambda: kernels.bitpack(np.zeros(3, ">f4")), "not >f4. Fix: x.astype"),
+        (lambda: kernels.bitpack(np.zeros(3, complex)), "not complex128. Fix: give real numbers"),
+        (lambda: kernels.bitpack(np.array([None])), "not object. Fix: give real numbers"),
+        (lambda: kernels.bitpack(MASKED), r"x is a masked array.*Fix: x.filled"),
+        (lambda: kernels.bitpack([1.0]), r"not list. Fix: numpy.asarray\(x, numpy.float32\)"),
         (lambda: kernels.bitpack(np.float32(1)[()]), "not float32"),
         (lambda: kernels.bitpack(np.zeros((), np.float32)), "at least one dimension"),
         (lambda: kernels.bitpack(np.zeros(3, np.float32), zero_point=1), "applies to int8"),
