@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bnn_lab.cli.terminal import console, say, warn, write_file
+from bnn_lab.cli.terminal import check_targets, console, say, warn, write_file
 from bnn_lab.errors import InputError
 
 app = typer.Typer(
@@ -164,6 +164,7 @@ def report(
         write_report,
     )
 
+    check_targets(csv)
     opened = open_course(course)
     chosen = opened.choose(assignments)
     if no_db or not opened.gradebook.is_file():

@@ -322,12 +322,12 @@ def prepare(
     """
     if isinstance(rounds, bool) or not isinstance(rounds, int) or rounds < 1:
         raise InputError(f"{who}: rounds must be an integer of at least 1, not {rounds!r}")
-    content = _content(model)
+    content = _content(who, model)
     if signature is not None:
         content = only_signature(content, signature)
     options: dict[str, Any] = {"num_threads": num_threads, "backend": backend, "fuse": fuse}
     interpreter = Interpreter(content, **options)
-    arrays = _first_batch(interpreter, x)
+    arrays = _first_batch(who, interpreter, x)
     interpreter.predict(arrays)  # says what does not fit, and whether XNNPACK refuses the model
     sizes = {position: array.shape for position, array in enumerate(arrays)}
     options["xnnpack"] = interpreter.uses_xnnpack
@@ -340,23 +340,31 @@ def check_nodes(who: str, clock: NodeClock) -> None:
         raise InputError(f"{who}: the model has no ops, so there is nothing to time")
 
 
-def _content(model: Any) -> bytes:
+def _content(who: str, model: Any) -> bytes:
     """A file's bytes, from a path too; a Keras model is converted."""
     if isinstance(model, (str, os.PathLike, bytes, bytearray, memoryview)):
-        return read_contents(model, "profile")
+        return read_contents(model, who)
+    # Numbers, lists and arrays have no attributes of their own; what can be read is an open file.
+    if not hasattr(model, "__dict__") or hasattr(model, "read"):
+        raise InputError(
+            f"{who}: the model must be a .tflite file as bytes or its path, or a tf_keras model, "
+            f"not {type(model).__name__}. Fix: pass bnn_lab.convert_keras_model(...)'s result"
+        )
     from bnn_lab.convert import convert_keras_model
 
     return convert_keras_model(model)
 
 
-def _first_batch(interpreter: Interpreter, x: NDArray | Sequence[NDArray] | None) -> list[NDArray]:
+def _first_batch(
+    who: str, interpreter: Interpreter, x: NDArray | Sequence[NDArray] | None
+) -> list[NDArray]:
     """One array for each input, made up if `x` is None."""
     shapes, types = interpreter.input_shapes, interpreter.input_types
     if x is None:
         return [made_up(shape, np.dtype(kind)) for shape, kind in zip(shapes, types, strict=True)]
     arrays = [x] if isinstance(x, np.ndarray) else x
     if not isinstance(arrays, (list, tuple)) or not all(isinstance(a, np.ndarray) for a in arrays):
-        raise InputError("profile: x must be a NumPy array or a list of arrays, one per input")
+        raise InputError(f"{who}: x must be a NumPy array or a list of arrays, one per input")
     batches = [
         array[: shape[0]] if shape and array.ndim else array
         for array, shape in zip(arrays, shapes, strict=False)

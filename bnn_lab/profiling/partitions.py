@@ -179,14 +179,15 @@ def _times_alone(
     if len(groups) == 1:
         return [1.0]
     alone = []
-    for group in groups:
-        interpreter = NodeClock(model.cut(_indices(group)), clock=clock, **options)
-        details = interpreter.litert.get_input_details()
-        arrays = [made_up(tuple(t["shape"]), np.dtype(t["dtype"])) for t in details]
-        set_inputs(interpreter.litert, arrays)
-        alone.append(interpreter)
-    calls = {str(index): interpreter.run for index, interpreter in enumerate(alone)}
     try:
+        for group in groups:
+            interpreter = NodeClock(model.cut(_indices(group)), clock=clock, **options)
+            # A ValueError where the name of a tensor that is an input now is no UTF-8.
+            details = interpreter.litert.get_input_details()
+            arrays = [made_up(tuple(t["shape"]), np.dtype(t["dtype"])) for t in details]
+            set_inputs(interpreter.litert, arrays)
+            alone.append(interpreter)
+        calls = {str(index): interpreter.run for index, interpreter in enumerate(alone)}
         measure(calls, rounds=rounds, round_seconds=_ROUND_SECONDS, clock=clock)
     except (ValueError, RuntimeError) as error:
         raise BnnLabError(f"an op cannot run alone: {error}") from error

@@ -146,6 +146,35 @@ def test_files_are_written_whole_or_not_at_all(
     assert sorted(p.name for p in tmp_path.iterdir()) == ["folder", "new"]  # no part is left
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["profile", "m.tflite", "--json", "taken"],
+        ["experiment", "noise", "--csv", "taken"],
+        ["experiment", "noise", "--html", "taken"],
+        ["convert", "m.tflite", "-o", "out.tflite", "--report-json", "taken"],
+        ["calibrate", "--output", "taken"],
+        ["bench", "merge", "m.json", "--markdown", "taken"],
+        ["bench", "merge", "m.json", "--html", "taken"],
+        ["course", "report", "--csv", "taken"],
+    ],
+    ids=" ".join,
+)
+def test_results_have_a_place_before_the_work_begins(
+    words: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """None of the files that these commands read is there, and nobody comes to miss them."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(SystemExit) as done:
+        main(words)
+    assert done.value.code == 1
+    assert "error: cannot write taken: " in capsys.readouterr().err
+
+
 def test_no_command_has_its_own_way_to_fail() -> None:
     """Commands raise; `terminal` prints."""
     import bnn_lab.cli

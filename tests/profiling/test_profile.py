@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import larq as lq
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 from rich.console import Console
 
 import bnn_lab
@@ -17,7 +19,7 @@ from bnn_lab import kernels
 from bnn_lab._keras import require_tensorflow
 from bnn_lab.convert import stock_tflite
 from bnn_lab.errors import BackendError, ConversionError, InputError, ModelFileError
-from bnn_lab.profiling.model_profile import profile
+from bnn_lab.profiling.model_profile import Profile, profile
 from bnn_lab.profiling.node_clock import NodeClock, PlanNode, set_inputs
 from bnn_lab.profiling.partitions import (
     OUR_DELEGATE,
@@ -28,7 +30,9 @@ from bnn_lab.profiling.partitions import (
     split_nodes,
     split_time,
 )
+from bnn_lab.profiling.thread_trace import trace_threads
 from bnn_lab.tflite.ops import FileOp, ModelOps
+from bnn_lab.tflite.writer import pack
 
 tf = require_tensorflow()
 layers = tf.keras.layers
@@ -308,8 +312,27 @@ def test_bad_arguments(file: bytes, image: np.ndarray) -> None:
         profile(file, [image, image])
     with pytest.raises(BackendError, match="unknown kernel backend"):
         profile(file, image, backend="turbo")
+    for what in (42, None, [file], np.frombuffer(file, np.uint8), io.BytesIO(file)):
+        with pytest.raises(InputError, match=r"profile: the model must be .* Fix: pass"):
+            profile(what)
     with pytest.raises(ConversionError, match="expected a tf_keras model"):
-        profile(42)
+        profile(Profile)
+    with pytest.raises(InputError, match="trace_threads: x must be a NumPy array or a list"):
+        trace_threads(file, "image")
+
+
+def test_names_that_are_no_text(file: bytes) -> None:
+    """LiteRT cannot tell the name of such a tensor, which is an input where its op runs alone."""
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(file, 0))
+    (graph,) = model.subgraphs
+    ends = {*graph.inputs, *graph.outputs}
+    for index, tensor in enumerate(graph.tensors):
+        if index not in ends:
+            tensor.name = b"\xff\xfe" + str(index).encode()
+    damaged = pack(model)
+    for fuse in (True, False):
+        result = profile(damaged, rounds=1, fuse=fuse)
+        assert result.rows and np.isfinite(result.coverage)
 
 
 def test_made_up_values() -> None:
