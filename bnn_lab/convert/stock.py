@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from bnn_lab._keras import require_tensorflow
@@ -154,7 +155,7 @@ def convert_function(
     """
     tf = require_tensorflow()
     holder = _holder(tf, function)
-    with _quiet(tf):
+    with _quiet(tf), _without_denormals(function):
         converter = tf.lite.TFLiteConverter.from_concrete_functions([function.function], holder)
         (quantization or Quantization()).configure(converter, function)
         try:
@@ -206,6 +207,32 @@ def _in_order(file: bytes, function: FixedFunction) -> bytes:
         tensors = {entry(i).Name().decode(): entry(i).TensorIndex() for i in range(count)}
         places[:] = [tensors[name] for name in names]
     return bytes(changed)
+
+
+@contextmanager
+def _without_denormals(function: FixedFunction) -> Iterator[None]:
+    """While it lasts, denormal weights are 0, as TensorFlow's kernels on a CPU take them.
+
+    The converter computes signs of weights itself and keeps denormals: a latent weight of -1e-40,
+    +1 in the model, would be -1 in the file. The model's weights come back bit by bit.
+    """
+    kept = []
+    try:
+        for variable in function.function.variables:
+            if variable.dtype.base_dtype.name != "float32":
+                continue
+            values = np.asarray(variable.numpy())
+            # By bits: floats might be compared with denormals counting as 0 here, too.
+            bits = np.ascontiguousarray(values).view(np.uint32).reshape(values.shape)
+            exponents = bits & np.uint32(0x7F80_0000)
+            if np.count_nonzero(exponents) == np.count_nonzero(bits & np.uint32(0x7FFF_FFFF)):
+                continue
+            kept.append((variable, values.copy()))
+            variable.assign(np.where(exponents == 0, np.float32(0), values))
+        yield
+    finally:
+        for variable, values in kept:
+            variable.assign(values)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import larq as lq
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter as LiteRt
@@ -9,7 +10,7 @@ from ai_edge_litert.interpreter import Interpreter as LiteRt
 import bnn_lab
 from bnn_lab._keras import require_tensorflow
 from bnn_lab.convert import stock, stock_tflite
-from bnn_lab.errors import InputError
+from bnn_lab.errors import ConversionError, InputError
 
 tf = require_tensorflow()
 
@@ -103,3 +104,55 @@ def test_large_model_keeps_the_order_of_its_ends(monkeypatch, int8):
     got, want = interpreter.predict(data), model.predict(data, verbose=0)
     for ours, keras in zip(got, want, strict=True):
         assert np.abs(ours - keras).max() <= (0.02 if int8 else 1e-6) * np.abs(keras).max()
+
+
+DENORMALS = [-1e-40, 1e-40, -1e-45, -1.1e-38, -1.2e-38, -0.0, 0.0, -0.3, 0.3]
+SIGNS = {"input_quantizer": "ste_sign", "kernel_constraint": "weight_clip", "use_bias": False}
+
+
+def plain_sign(w):
+    return tf.where(w >= 0, 1.0, -1.0)
+
+
+@pytest.mark.parametrize("by_disk", [False, True])
+def test_denormal_latent_weights_have_the_sign_that_keras_computes(monkeypatch, by_disk):
+    """TensorFlow on a CPU takes them for 0, whose sign is +1; its converter would not."""
+    if by_disk:
+        monkeypatch.setattr(stock, "LARGE", 0)
+    layers = lq.layers
+    x = y = tf.keras.Input((5, 5, 32))
+    y = layers.QuantConv2D(32, 3, kernel_quantizer="ste_sign", **SIGNS)(y)
+    y = tf.keras.layers.BatchNormalization()(y)
+    y = layers.QuantConv2D(32, 2, kernel_quantizer=plain_sign, **SIGNS)(y)
+    y = tf.keras.layers.Flatten()(y)
+    y = layers.QuantDense(6, kernel_quantizer="magnitude_aware_sign", **SIGNS)(y)
+    model = tf.keras.Model(x, y)
+    rng = np.random.default_rng(0)
+    weights = [
+        rng.choice(np.array(DENORMALS, np.float32), w.shape) if w.ndim > 1 else w
+        for w in model.get_weights()
+    ]
+    model.set_weights(weights)
+    data = rng.normal(size=(3, 5, 5, 32)).astype(np.float32)
+    file = bnn_lab.convert_keras_model(model)
+    assert len(bnn_lab.explain(model).binary_layers) == 3
+    np.testing.assert_allclose(
+        bnn_lab.Interpreter(file).predict(data),
+        model.predict(data, verbose=0),
+        rtol=1e-5,
+        atol=1e-5,
+    )
+    for after, before in zip(model.get_weights(), weights, strict=True):
+        np.testing.assert_array_equal(after.view(np.uint32), before.view(np.uint32))
+
+
+def test_a_conversion_that_fails_gives_denormal_weights_back():
+    variable = tf.Variable([-1e-40, 2.0])
+
+    def call(x):
+        return tf.raw_ops.Betainc(a=x + variable, b=x, x=x)  # LiteRT has no such op
+
+    function = tf.function(call, input_signature=[tf.TensorSpec((2,), tf.float32)])
+    with pytest.raises(ConversionError, match="TensorFlow's converter rejects"):
+        stock_tflite(function)
+    assert variable.numpy().view(np.uint32).tolist() == [0x800116C2, 0x40000000]
