@@ -58,7 +58,6 @@ def merge_command(
     from bnn_lab.bench.tables import report_parts
     from bnn_lab.cli.merge import merged_files, study_parts, write_merged
 
-    check_targets(markdown_file, html_file)
     found = merged_files(files)
     check_targets(markdown_file, html_file, json_file and json_file / "device.json")
     parts = [part for report in found.reports for part in report_parts(report)]

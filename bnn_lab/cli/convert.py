@@ -54,7 +54,6 @@ def convert_command(
     chosen: dict[str, Any] = {"lce_compatible": lce_compatible}
     if trits_per_byte is not None:
         chosen["trits_per_byte"] = trits_per_byte
-    check_targets(output, report_json)
     with console().status("loading TensorFlow") as status:
         # Late: `bnn-lab --help` must not wait for TensorFlow.
         from bnn_lab.convert.exported import convert_tflite
