@@ -154,8 +154,6 @@ def test_files_are_written_whole_or_not_at_all(
         ["experiment", "noise", "--html", "taken"],
         ["convert", "m.tflite", "-o", "out.tflite", "--report-json", "taken"],
         ["calibrate", "--output", "taken"],
-        ["bench", "merge", "m.json", "--markdown", "taken"],
-        ["bench", "merge", "m.json", "--html", "taken"],
         ["course", "report", "--csv", "taken"],
     ],
     ids=" ".join,
