@@ -162,10 +162,13 @@ def _stream(
     if images < batch:
         raise InputError(f"{name}: {images} training images do not fill a batch of {batch}.")
 
+    # AutoGraph would try to read the source of all that they call, and warn.
+    cut, cut_centre = map(tf.autograph.experimental.do_not_convert, (random_crop, centre_crop))
+
     def augment(number: Any, sample: Any) -> Any:
         content, label = sample
         pair = tf.stack([tf.cast(number % 2**31, tf.int32), tf.constant(seed, tf.int32)])
-        return random_crop(content, size, pair), label
+        return cut(content, size, pair), label
 
     def train_from(step: int) -> Any:
         first, skipped = divmod(step, steps)
@@ -184,7 +187,7 @@ def _stream(
         return data.batch(batch, drop_remainder=True).prefetch(auto)
 
     def prepare(content: Any, label: Any) -> Any:
-        return centre_crop(content, size), label
+        return cut_centre(content, size), label
 
     ready = test.map(prepare, auto).batch(batch).prefetch(auto)
     return ImageStream(name, train_from, ready, counts[2], images, counts[1])

@@ -157,7 +157,8 @@ def image_folder(tmp_path):
     return tmp_path
 
 
-def test_imagenet_from_folders(image_folder) -> None:
+def test_imagenet_from_folders(image_folder, caplog) -> None:
+    tf.get_logger().addHandler(caplog.handler)
     data = load_imagenet(image_folder, batch=4, size=32, seed=1)
     assert (data.classes, data.train_images, data.test_images) == (3, 15, 6)
     batches = list(data.test)
@@ -177,6 +178,7 @@ def test_imagenet_from_folders(image_folder) -> None:
         np.testing.assert_array_equal(first[step], later)
     other = load_imagenet(image_folder, batch=4, size=32, seed=2)
     assert not np.array_equal(first[0], next(iter(other.train))[0].numpy())
+    assert "AutoGraph" not in caplog.text
 
 
 @pytest.fixture
