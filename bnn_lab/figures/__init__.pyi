@@ -1,5 +1,6 @@
 from .answers import draw_answer as draw_answer
 from .architecture import draw_accuracy_and_latency as draw_accuracy_and_latency
+from .architecture import draw_section_choices as draw_section_choices
 from .architecture import draw_section_shortcuts as draw_section_shortcuts
 from .architecture import draw_shortcuts_and_ends as draw_shortcuts_and_ends
 from .convolution_studies import draw_bytes as draw_bytes

@@ -7,9 +7,13 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from bnn_lab.errors import InputError
 from bnn_lab.figures import theme
+from bnn_lab.figures.controls_in_figure import NONE, add_controls, choice
 from bnn_lab.figures.drawing import Drawing
+from bnn_lab.figures.study_parts import LEGEND, MARGIN
 from bnn_lab.measure.timing import TimingTable
+from bnn_lab.measure.units import significant
 
 
 def draw_accuracy_and_latency(frame: Any, table: TimingTable) -> Drawing:
@@ -102,14 +106,97 @@ def draw_section_shortcuts(frame: Any) -> Drawing:
         frame: of `bnn_lab.experiments.training.section_shortcuts`.
     """
     drawing = draw_shortcuts_and_ends(frame)
+    return Drawing(drawing.figure, f"{_changes(frame)} {drawing.words}")
+
+
+def _changes(frame: Any) -> str:
+    """What each section's shortcuts change, in a sentence."""
     told = []
     for name in (column for column in frame if column.startswith("section_")):
         means = frame.groupby(name)[[c for c in ("accuracy", "fused_us") if c in frame]].mean()
         change = means.loc[True] - means.loc[False]
         time = f" and {change.fused_us:+.2f} µs" if "fused_us" in frame else ""
         told.append(f"section {name[8:]} {100 * change.accuracy:+.1f} points{time}")
-    words = f"Shortcuts change, on average over the other sections: {'; '.join(told)}. "
-    return Drawing(drawing.figure, words + drawing.words)
+    return f"Shortcuts change, on average over the other sections: {'; '.join(told)}."
+
+
+def draw_section_choices(frame: Any) -> Drawing:
+    """Each choice of sections with shortcuts, at its time and its accuracy.
+
+    Args:
+        frame: of `bnn_lab.experiments.training.section_shortcuts`, with times.
+
+    Returns:
+        A figure, whose controls show the choices with and without each section's shortcuts and how
+        additions run, and what each section's shortcuts change in a sentence. A large point is the
+        mean of the runs.
+
+    Raises:
+        InputError: the networks were not timed.
+    """
+    if "fused_us" not in frame:
+        raise InputError(
+            "draw_section_choices: no times. Fix: run the experiment with latency=True"
+        )
+    sections = [column for column in frame if column.startswith("section_")]
+    means = frame.groupby(["variant", *sections], sort=False).mean(numeric_only=True).reset_index()
+    figure = go.Figure()
+    for fused, column in ((True, "fused_us"), (False, "unfused_us")):
+        for rows, size, opacity, what in ((frame, 9, 0.7, "one run"), (means, 16, 1.0, "mean")):
+            mean = rows is means
+            figure.add_scatter(
+                name=what,
+                x=[significant(value, 4) for value in rows[column]],
+                y=[significant(100 * value, 4) for value in rows.accuracy],
+                mode="markers",
+                marker={
+                    "color": theme.VERMILION if mean else theme.BLUE,
+                    "size": size,
+                    "opacity": opacity,
+                    "symbol": "diamond" if mean else "circle",
+                },
+                customdata=[f"shortcuts: {name}" for name in rows.variant],
+                meta={
+                    "of": {"fused": fused, **{name: rows[name].tolist() for name in sections}},
+                    "counted": mean,
+                },
+                hovertemplate=f"%{{customdata}}<br>{what}: %{{y:.1f}} %, %{{x:.1f}} µs"
+                "<extra></extra>",
+            )
+    times = frame[["fused_us", "unfused_us"]].to_numpy()
+    figure.update_layout(
+        **theme.layout("Accuracy and time of each choice of sections", showlegend=True),
+        legend=LEGEND,
+        height=440,
+        margin=MARGIN,
+        xaxis=theme.axis("time for one image, µs", range=_around(times)),
+        yaxis=theme.axis("test images right, %", range=_around(100 * frame.accuracy.to_numpy())),
+    )
+    yes = {True: "with shortcuts", False: "without"}
+    add_controls(
+        figure,
+        [
+            *(choice(n, f"section {n[8:]}", (True, False), words=yes) for n in sections),
+            choice(
+                "fused", "additions", (True, False),
+                words={True: "fused", False: "ops of their own"}, every=NONE,
+            ),
+        ],
+    )  # fmt: skip
+    plain, full = means.loc[~means[sections].any(axis=1)], means.loc[means[sections].all(axis=1)]
+    ends = "; ".join(
+        f"{name} {100 * row.accuracy.iloc[0]:.1f} % in {row.fused_us.iloc[0]:.1f} µs fused and "
+        f"{row.unfused_us.iloc[0]:.1f} µs unfused"
+        for name, row in (("without any", plain), ("with all", full))
+    )
+    return Drawing(figure, f"{_changes(frame)} {ends[0].upper()}{ends[1:]}.")
+
+
+def _around(values: Any) -> list[float]:
+    """A range with some room at both ends."""
+    low, high = float(values.min()), float(values.max())
+    room = 0.08 * max(high - low, 1e-9)
+    return [low - room, high + room]
 
 
 def _inner_height(variants: int) -> int:

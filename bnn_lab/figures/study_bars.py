@@ -25,6 +25,7 @@ from bnn_lab.figures.study_parts import (
     log_axis,
     of_devices,
 )
+from bnn_lab.measure.units import significant
 from bnn_lab.tflite.forms import BINARY, FLOAT32, INT8
 
 if TYPE_CHECKING:
@@ -60,8 +61,8 @@ def draw_breakdown(frame: pd.DataFrame) -> Drawing:
                     figure.add_bar(
                         name=part,
                         y=rows.name.tolist(),
-                        x=values.tolist(),
-                        customdata=rows.ms.tolist(),
+                        x=[significant(value, 4) for value in values],
+                        customdata=[significant(value, 3) for value in rows.ms],
                         orientation="h",
                         marker={
                             "color": theme.COLOURS[index % len(theme.COLOURS)],

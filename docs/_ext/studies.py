@@ -6,6 +6,7 @@ In a page:
     ```
 
 shows what `recorded_study` has, or else what the report that comes with bnn_lab tells of it.
+`sections` is the stored run of the experiment of this name.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from bnn_lab._files import write_whole
 from bnn_lab.bench.report import EXAMPLE, read_report
 from bnn_lab.experiments.latency.files import RECORDED, recorded_study
 from bnn_lab.experiments.latency.of_reports import study_frame
+from bnn_lab.experiments.training import recorded_section_shortcuts
+from bnn_lab.figures.architecture import draw_section_choices
 from bnn_lab.figures.drawing import Drawing
 from bnn_lab.figures.still import still
 from bnn_lab.figures.studies import draw_frame, draw_study
@@ -30,6 +33,7 @@ from bnn_lab.measure.host import Host
 from bnn_lab.measure.noise import Noise
 from bnn_lab.widgets.live_figure import controls_script
 
+SECTIONS = "sections"
 CONTROLS = Path(__file__).resolve().parents[1] / "_static" / "controls.js"
 
 
@@ -53,6 +57,10 @@ class StudyDirective(Directive):
 
 def _shown(name: str) -> tuple[Drawing, str, str]:
     """A study's figure, its finding in words, and where it was measured."""
+    if name == SECTIONS:
+        stored = recorded_section_shortcuts()
+        drawing = draw_section_choices(stored.frame)
+        return drawing, drawing.words, f"{_measured(stored.cpu, stored.time)}."
     if name in RECORDED:
         study = recorded_study(name)
         known = study.uncertainty
@@ -67,7 +75,11 @@ def _shown(name: str) -> tuple[Drawing, str, str]:
 def _origin(host: Host, time: str, noise: Noise | None) -> str:
     rounds = "" if noise is None else f"; {noise.quiet_rounds} of {noise.rounds} rounds were quiet"
     rounds += " and count" if rounds else ""
-    return f"Measured on {host.cpu} with {host.cpus} CPUs, {time.partition('T')[0]}{rounds}."
+    return f"{_measured(f'{host.cpu} with {host.cpus} CPUs', time)}{rounds}."
+
+
+def _measured(where: str, time: str) -> str:
+    return f"Measured on {where}, {time.partition('T')[0]}"
 
 
 def write_script(app: Sphinx) -> None:

@@ -23,7 +23,8 @@
    * So does one that is below already, where it may lie on the axis's title.
    */
   function legendBelow(data, layout, narrow) {
-    const named = data.filter(({ name, showlegend }) => name && showlegend !== false);
+    const isNamed = ({ name, showlegend, visible }) => name && showlegend !== false && visible !== false;
+    const named = data.filter(isNamed);
     const { orientation, y } = layout.legend ?? {};
     const wanted = orientation === "h" ? y < 0 : narrow;
     if (layout.showlegend === false || named.length < 2 || !wanted) return {};
@@ -39,7 +40,7 @@
     const legend = box.querySelector(".legend")?.getBoundingClientRect();
     const floor = legend?.height && legend.top > whole.top + whole.height / 2 ? legend.top - 4 : whole.bottom;
     const words = [...box.querySelectorAll(".xtick text, .infolayer [class^=g-x] text")];
-    const lowest = Math.max(...words.map((word) => word.getBoundingClientRect().bottom), 0);
+    const lowest = Math.max(...words.map((word) => word.getBoundingClientRect().bottom)); // above the window: negative
     return Math.max(Math.ceil(((lowest - floor) * box.offsetWidth) / whole.width), 0);
   }
 

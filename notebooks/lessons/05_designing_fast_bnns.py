@@ -182,6 +182,21 @@ Markdown(
 )
 
 # %% [markdown]
+# ### And other networks?
+#
+# A stored measurement of published networks. First the shares: which network spends least on its
+# binary convolutions? Then show milliseconds, and let each op run on its own: which part grows?
+
+# %% tags=["nbval-ignore-output"]
+from bnn_lab.experiments.latency.files import recorded_study
+from bnn_lab.figures.studies import draw_frame
+
+others = recorded_study("breakdown").frame
+some = ("quicknet", "birealnet", "resnet_e18", "real_to_binary", "reactnet_a", "meliusnet22")
+some += ("binary_densenet28", "binary_alexnet")
+widgets.StudyFigure(draw_frame("breakdown", others[others["name"].isin(some)]))
+
+# %% [markdown]
 # ## What shortcuts cost
 #
 # A shortcut carries floats around a binary convolution. It makes such networks trainable (cited:
@@ -246,6 +261,17 @@ Markdown(
     "documentation asks the same question about first and last layers on CIFAR-10 (cited: 82.9 % "
     "with float ends, 80.2 % with binary weights there, 66.5 % all binary)."
 )
+
+# %% [markdown]
+# Are all shortcuts worth the same? A smaller network has three sections; each choice of sections
+# with shortcuts was trained and timed (stored, too). Take the shortcuts of one section away: how
+# far do the large points move down, and how far to the left? Each is the mean of three runs, so a
+# difference below about 1.5 points may be chance.
+
+# %% tags=["nbval-ignore-output"]
+from bnn_lab.experiments.training import recorded_section_shortcuts
+
+widgets.StudyFigure(figures.draw_section_choices(recorded_section_shortcuts().frame))
 
 # %% [markdown]
 # What do the four of them cost in time? Converted and run here, one image at a time:
@@ -376,7 +402,6 @@ LatencyExplorer()
 # %% tags=["nbval-ignore-output"]
 from bnn_lab.bench.report import EXAMPLE, read_report
 from bnn_lab.experiments.latency.of_reports import study_frame
-from bnn_lab.figures.studies import draw_frame
 
 stored_run = read_report(EXAMPLE)
 widgets.StudyFigure(draw_frame("macs", study_frame("macs", [stored_run])))

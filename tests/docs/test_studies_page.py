@@ -35,6 +35,44 @@ def test_controls_of_the_studies(browser: Any, served: str) -> None:
     )
     page.get_by_role("combobox", name="show").first.select_option(label="over float32")
     page.locator(".figure-title", has_text="Times faster than float32").wait_for()
+    bars = page.locator("#study-breakdown .barlayer .trace .point path")
+    page.locator("#study-breakdown").scroll_into_view_if_needed()
+    bars.first.wait_for(state="attached")
+    fused = bars.evaluate_all("paths => paths.map((path) => path.getAttribute('d'))")
+    page.get_by_role("combobox", name="ops").select_option(label="each on its own")
+    page.wait_for_function(
+        "(before) => JSON.stringify(before) !== JSON.stringify([...document.querySelectorAll("
+        "'#study-breakdown .barlayer .trace .point path')].map((p) => p.getAttribute('d')))",
+        arg=fused,
+    )
+    # A figure that is above the window is redrawn as high as it was.
+    height = page.locator("#study-breakdown").bounding_box()["height"]
+    page.locator("#study-threads").scroll_into_view_if_needed()
+    page.evaluate(
+        """() => {
+          const labels = [...document.querySelectorAll("label")];
+          const select = labels.find((one) => one.textContent.startsWith("ops")).control;
+          select.selectedIndex = 0;
+          select.dispatchEvent(new Event("change"));
+        }"""
+    )
+    page.wait_for_function(
+        "(wanted) => JSON.stringify(wanted) === JSON.stringify([...document.querySelectorAll("
+        "'#study-breakdown .barlayer .trace .point path')].map((p) => p.getAttribute('d')))",
+        arg=fused,
+    )
+    page.wait_for_timeout(300)
+    assert page.locator("#study-breakdown").bounding_box()["height"] == pytest.approx(
+        height, abs=30
+    )
+    sections = page.locator(f"#study-sections {POINTS}")
+    page.locator("#study-sections").scroll_into_view_if_needed()
+    sections.first.wait_for(state="attached")
+    before = sections.count()
+    page.get_by_role("combobox", name="section 1").select_option(label="without")
+    page.wait_for_function(
+        f"document.querySelectorAll('#study-sections {POINTS}').length === {before // 2}"
+    )
     root = "document.documentElement"
     assert page.evaluate(f"{root}.scrollWidth - {root}.clientWidth") == 0
     page.close()

@@ -8,15 +8,17 @@ from bnn_lab._pandas import to_frame
 from bnn_lab.errors import InputError
 from bnn_lab.experiments.training import (
     ExperimentResult,
+    SectionShortcuts,
     ShortcutsAndEnds,
+    recorded_section_shortcuts,
     recorded_shortcuts_and_ends,
     section_shortcuts,
     shortcuts_and_ends,
 )
 from bnn_lab.experiments.training.architecture import VARIANTS, latencies
 from bnn_lab.experiments.training.base import Running
-from bnn_lab.experiments.training.sections import name_of
-from bnn_lab.figures import draw
+from bnn_lab.experiments.training.sections import RECORDED_SEEDS, name_of
+from bnn_lab.figures import draw, draw_section_choices
 from bnn_lab.models.deep_digits import deep_digits, sectioned_digits
 
 
@@ -27,6 +29,31 @@ def test_the_stored_run_is_that_of_the_defaults() -> None:
     assert len(frame) == len(runs) and frame.accuracy.between(0.5, 1).all()
     mean = frame.groupby("variant").accuracy.mean()
     assert mean.idxmax() == next(iter(VARIANTS))  # what lesson 5 says
+
+
+def test_the_stored_run_of_sections_has_every_choice_timed() -> None:
+    stored, sections = recorded_section_shortcuts(), SectionShortcuts().sections
+    frame = stored.frame
+    runs = {(row.variant, row.seed) for row in frame.itertuples()}
+    assert len(frame) == len(runs) == 2**sections * len(RECORDED_SEEDS)
+    assert set(frame.seed) == set(RECORDED_SEEDS) and frame.accuracy.between(0.5, 1).all()
+    assert (frame[["fused_us", "unfused_us"]] > 0).all().all()
+    assert stored.cpu and stored.time[:2] == "20"
+    drawing = draw_section_choices(frame)
+    names = [control["name"] for control in drawing.figure.layout.meta["controls"]]
+    assert names == [*(f"section_{n + 1}" for n in range(sections)), "fused"]
+    shown = [trace for trace in drawing.figure.data if trace.visible is not False]
+    assert [trace.name for trace in shown] == ["one run", "mean"]  # additions fused, all choices
+    assert [len(trace.x) for trace in shown] == [len(frame), 2**sections]
+    for trace in drawing.figure.data:
+        of = trace.meta["of"]
+        assert all(len(of[f"section_{n + 1}"]) == len(trace.x) for n in range(sections))
+    means = frame.groupby("section_1").fused_us.mean()
+    assert f"{means[True] - means[False]:+.2f} µs" in drawing.words
+    none = frame[frame.variant == "none"]
+    assert f"Without any {100 * none.accuracy.mean():.1f} % in" in drawing.words
+    with pytest.raises(InputError, match="no times"):
+        draw_section_choices(frame.drop(columns="fused_us"))
 
 
 @pytest.mark.parametrize(

@@ -133,7 +133,7 @@ class Run:
         files: Mapping[str, bytes],
         rounds: int,
         *,
-        fuse: bool = True,
+        fuse: bool | Mapping[str, bool] = True,
         clock: Callable[[], float] = perf_counter,
     ) -> dict[str, list[Profile]]:
         """Profiles of models, each several times in turn, while the machine was quiet.
@@ -141,7 +141,7 @@ class Run:
         Args:
             files: name to contents.
             rounds: timing samples of each profile.
-            fuse: see `profile`.
+            fuse: see `profile`; for all, or for each by its name.
             clock: see `profile`.
 
         Returns:
@@ -159,7 +159,8 @@ class Run:
                     self.progress(f"profiling {name}")
                     if self.watch is not None:
                         self.watch.probe()
-                    one = profile(content, rounds=rounds, fuse=fuse, clock=clock)
+                    chosen = fuse if isinstance(fuse, bool) else fuse[name]
+                    one = profile(content, rounds=rounds, fuse=chosen, clock=clock)
                     quiet = self.watch is None or self.watch.round_is_quiet()
                     (found if quiet else disturbed)[name].append(one)
         for name in files:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ DENSE = "dense, softmax"
 OTHER = "other"
 CATEGORIES = (BINARY, PACKING, FLOAT_CONV, POOLING, ELEMENTWISE, DENSE, OTHER)
 
+_WAYS = {"fused": True, "each op on its own": False}
 _OF_KIND = {
     "LceBconv2d": BINARY,
     "BnnLabDepthwise2d": BINARY,
@@ -60,14 +62,23 @@ def category(row: ProfileRow) -> str:
 
 def measure(run: Run) -> pd.DataFrame:
     """A row per model, fused or not, and category: name, fused, category, ms, share (of the model's
-    time), share_low, share_high (of repeated profiles)."""
+    time), share_low, share_high (of repeated profiles).
+
+    Times are the thread's CPU time, so that what is interrupted is no longer than the rest.
+    """
     files = run.binary_files(run.models())
+    found = run.profiles(  # fused and not in turn
+        {f"{name}, {way}": files[name] for name in files for way in _WAYS},
+        2 if run.quick else 10,
+        fuse={f"{name}, {way}": fused for name in files for way, fused in _WAYS.items()},
+        clock=time.thread_time,
+    )
     return to_frame(
         [
             row
-            for fused in (True, False)
-            for name, found in run.profiles(files, 2 if run.quick else 5, fuse=fused).items()
-            for row in categories_of(name, found, fused)
+            for way, fused in _WAYS.items()
+            for name in files
+            for row in categories_of(name, found[f"{name}, {way}"], fused)
         ]
     )
 

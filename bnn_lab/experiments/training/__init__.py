@@ -44,7 +44,11 @@ from bnn_lab.experiments.training.quantizers import (
     forward_and_backward,
     pseudo_gradients,
 )
-from bnn_lab.experiments.training.sections import SectionShortcuts, section_shortcuts
+from bnn_lab.experiments.training.sections import (
+    SectionShortcuts,
+    recorded_section_shortcuts,
+    section_shortcuts,
+)
 from bnn_lab.experiments.training.ternary_bop import TernaryBop, ternary_bop
 
 __all__ = [
@@ -94,6 +98,7 @@ __all__ = [
     "optimizer_memory",
     "pseudo_gradients",
     "recorded_low_bit_text",
+    "recorded_section_shortcuts",
     "recorded_shortcuts_and_ends",
     "run_experiment",
     "scaling_factors",

@@ -7,17 +7,28 @@ cost most.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
 from itertools import product
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from bnn_lab._files import write_whole
 from bnn_lab._pandas import to_frame
 from bnn_lab.data import load_named
 from bnn_lab.experiments.training.architecture import time_networks, train_falling
 from bnn_lab.experiments.training.base import ExperimentResult, Running, configure, needs
+from bnn_lab.measure.host import real_host
 from bnn_lab.models.deep_digits import sectioned_digits
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 MOST_SECTIONS = 4
+RECORDED_SEEDS = (0, 1, 2)
+_RECORDED = Path(__file__).parent / "data" / "sections.json"
 
 
 @dataclass(frozen=True)
@@ -96,6 +107,31 @@ def section_shortcuts(
     )
 
 
+@dataclass(frozen=True)
+class RecordedSections:
+    """A stored run of `section_shortcuts`.
+
+    Attributes:
+        frame: without ``accuracies``; three seeds.
+        cpu: of the machine that timed the networks.
+        time: when it ran, UTC, ISO 8601.
+    """
+
+    frame: pd.DataFrame
+    cpu: str
+    time: str
+
+
+@cache
+def recorded_section_shortcuts() -> RecordedSections:
+    """A run of `section_shortcuts` with its default settings and three seeds, as it was stored.
+
+    Made by ``python -m bnn_lab.experiments.training.sections``: some five minutes of CPU time.
+    """
+    content = json.loads(_RECORDED.read_text())
+    return RecordedSections(to_frame(content["rows"]), content["cpu"], content["time"])
+
+
 def name_of(shortcuts: list[bool]) -> str:
     """A choice in words: which sections have shortcuts."""
     found = [str(number) for number, has in enumerate(shortcuts, start=1) if has]
@@ -131,3 +167,16 @@ def _network(shortcuts: list[bool], data: str, convolutions: int, channels: int,
         classes=loaded.classes,
         seed=seed,
     )
+
+
+if __name__ == "__main__":
+    found = section_shortcuts(
+        seeds=RECORDED_SEEDS, running=Running(folder="runs/experiments/sections")
+    ).frame.drop(columns="accuracies")
+    content = {
+        "cpu": real_host("recording the shortcuts of sections").cpu,
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "rows": found.to_dict("records"),
+    }
+    write_whole(_RECORDED, json.dumps(content, indent=1, default=lambda value: value.item()))
+    print(found.groupby("variant", sort=False).mean(numeric_only=True))
