@@ -89,7 +89,9 @@ def draw_loss_against_bytes(frame: Any) -> Drawing:
         height=360,
         margin={"l": 10, "r": 20, "t": 60, "b": 45},
     )
-    figure.update_xaxes(**theme.axis("bytes of all packed matrices", type="log", dtick=1))
+    figure.update_xaxes(
+        **theme.axis("bytes of all packed matrices", type="log", dtick=1, exponentformat="power")
+    )
     figure.update_yaxes(**theme.axis("nats a character"))
     return Drawing(figure, f"Test loss after training, in nats a character. {'; '.join(words)}.")
 

@@ -114,9 +114,11 @@ class Axis:
         few = dtick == "D2" or (dtick is None and high - low < 1.5)
         powers = range(math.floor(low), math.ceil(high) + 1)
         steps = (1, 2, 5) if few else (1,)
-        return [
-            (power + math.log10(step), _power(step, power)) for power in powers for step in steps
-        ]
+        found = [(power + math.log10(step), step, power) for power in powers for step in steps]
+        shown = [power for at, _, power in found if self.holds(at)]
+        # One way of writing for all: no 10,000 beside 10 to the fifth.
+        plain = all(-4 <= power <= 4 for power in shown)
+        return [(at, _power(step, power, plain)) for at, step, power in found]
 
     def _range(self, traces: Sequence[Any]) -> tuple[float, float]:
         options = self.options
@@ -218,7 +220,7 @@ def _number(value: Any, step: float = 0.0, pattern: str = "") -> str:
     return text.replace("-", "\u2212") if float(value) else "0"
 
 
-def _power(step: int, power: int) -> str:
-    if -4 <= power <= 4:
+def _power(step: int, power: int, plain: bool) -> str:
+    if plain or (step == 1 and power in (0, 1)):  # as plotly does
         return f"{step * 10.0**power:,.{max(0, -power)}f}"
     return f"{f'{step}·' if step > 1 else ''}10<sup>{power}</sup>".replace("-", "\u2212")

@@ -37,7 +37,7 @@ class Claim:
     def line(self) -> str:
         """The statement with its mark."""
         if self.kind == CITED:
-            return f"· {self.statement} ({self.source})"
+            return f"{self.statement} ({self.source})"
         if self.holds:
             return f"✓ {self.statement}"
         return f"✗ {self.statement}{': not in this run' if self.kind == HERE else ''}"

@@ -36,7 +36,7 @@ def test_a_section_shows_its_own_and_the_end_shows_all(checked: Checked) -> None
     checked("two", True)
     assert shown(checked.new()) == [
         "✓ Checked: 1 statement holds, 1 cited",
-        "· 91.3 % (arXiv:1906.02107)",
+        "91.3 % (arXiv:1906.02107)",
         "✓ two",
     ]
     assert shown(checked.all())[0] == "✓ Checked: 2 statements of this lesson hold, 1 cited"

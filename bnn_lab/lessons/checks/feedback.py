@@ -22,6 +22,7 @@ import inspect
 import io
 import logging
 import math
+import re
 import sys
 import textwrap
 import warnings
@@ -204,7 +205,7 @@ def as_number(given: Any) -> float:
     with contextlib.suppress(TypeError, ValueError, OverflowError):
         number = float(given)
         if not math.isnan(number):
-            return number
+            return number + 0.0  # a hint that says "-0" confuses
     raise NotYet(f"A number is wanted, not {short(given)}.")
 
 
@@ -248,7 +249,7 @@ def as_array(given: Any, shape: tuple[int, ...]) -> Floats:
         raise NotYet(f"The result has shape {values.shape}; {shape} is wanted.")
     if not np.isfinite(values).all():
         raise NotYet("Some of your numbers are infinite or not numbers.")
-    return values
+    return values + 0.0
 
 
 class _Listening:
@@ -301,8 +302,8 @@ def _same(one: NDArray[Any], other: NDArray[Any]) -> bool:
 
 
 def short(value: Any) -> str:
-    """A value in at most 120 characters."""
-    text = " ".join(repr(value).split())
+    """A value in at most 120 characters, without minus signs in front of zeros."""
+    text = re.sub(r"(?<![\w.])-(0\.?0*)(?![\w.])", r"\1", " ".join(repr(value).split()))
     return text if len(text) <= 120 else text[:117] + "..."
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 
 from bnn_lab.lessons import checks
 from bnn_lab.lessons.checks import Exercise, Feedback, NotYet, attempt, exercise
-from bnn_lab.lessons.checks.feedback import as_array, as_number, as_truth, as_whole
+from bnn_lab.lessons.checks.feedback import as_array, as_number, as_truth, as_whole, short
 
 FOLDER = Path(checks.__file__).parent
 SOURCES = FOLDER.parents[2] / "notebooks" / "lessons"
@@ -149,3 +150,25 @@ def test_no_answer_makes_a_check_raise(name: str) -> None:
         function = functools.partial(lambda answer, *arguments: answer, answer)
         for given in (answer, function, lambda: None):
             assert not check.review(given, *others).passed, answer
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        lambda: f"{as_number(-0.0):g}",
+        lambda: f"{as_array([-0.0], (1,))[0]:g}",
+        lambda: short(-0.0),
+        lambda: short(np.float64(-0.0)),
+        lambda: short(np.round([-0.2, 1.0])),
+        lambda: short({"a": (-0.0, [-0.0, 1])}),
+        lambda: checks.check_trits.review(lambda w: np.round(w / np.abs(w).max())).message,
+        lambda: checks.check_trits.review(lambda w: np.round(w)).message,
+    ],
+)
+def test_no_hint_says_minus_zero(said: Callable[[], str]) -> None:
+    assert not re.search(r"-0(?![.\d]*[1-9])", said())
+
+
+def test_other_minus_signs_stay() -> None:
+    values = [-0.5, -0.01, -1.0, -10, "x-0", "-0e5", -1e-05]
+    assert short(values) == repr(values)

@@ -51,7 +51,7 @@ export class CanvasPen {
     this._paint(style);
   }
 
-  /** Many squares of one style: centres [x0, y0, x1, y1, ...] and their side. */
+  /** Many squares of one fill, without a stroke: centres [x0, y0, x1, y1, ...] and their side. */
   squares(centres, side, style, radius = 0) {
     const { context } = this;
     context.beginPath();

@@ -58,14 +58,18 @@ export class SvgPen {
     this.parts.push(`<rect x="${n(x)}" y="${n(y)}" ${size}${round}${this._paint(style)}/>`);
   }
 
-  squares(centres, side, style) {
-    const corners = [];
+  squares(centres, side, { fill, ...more }) {
+    if (!centres.length) return;
+    // A square is a piece of a line as thick as it is long: two numbers for most of them.
     const size = n(side);
+    const d = [];
+    let [x0, y0] = [0, 0];
     for (let i = 0; i < centres.length; i += 2) {
-      const [x, y] = [n(centres[i] - side / 2), n(centres[i + 1] - side / 2)];
-      corners.push(`M${x} ${y}h${size}v${size}H${x}z`);
+      const [x, y] = [n(centres[i] - side / 2), n(centres[i + 1])];
+      d.push(`${shorter(`M${x} ${y}`, i ? `m${n(x - x0)} ${n(y - y0)}` : "")}h${size}`);
+      [x0, y0] = [n(x + size), y];
     }
-    if (corners.length) this.parts.push(`<path d="${corners.join("")}"${this._paint(style)}/>`);
+    this.parts.push(`<path d="${d.join("")}"${this._paint({ ...more, stroke: fill, width: side })}/>`);
   }
 
   bars(ends, style) {
@@ -133,28 +137,23 @@ export class SvgPen {
 
   pixels(width, height, rgba, x, y, w, h) {
     // The commonest colour as one box, and on it a path for each other one: runs of its pixels as
-    // lines in a grid of whole numbers.
-    const paths = new Map();
-    const ends = new Map(); // of each path: where its last line ends
+    // lines in a grid of whole numbers, along the rows or the columns, whichever is shorter.
     const counts = new Map();
-    for (let row = 0; row < height; row++) {
-      for (let from = 0, to; from < width; from = to) {
-        const colour = colourAt(rgba, row * width + from);
-        for (to = from + 1; to < width && colourAt(rgba, row * width + to) === colour; ) to++;
-        const [x0, y0] = ends.get(colour) ?? [0, 0];
-        const [fixed, moved] = [`M${from} ${row}`, `m${from - x0} ${row - y0}`];
-        const start = paths.has(colour) && moved.length < fixed.length ? moved : fixed;
-        paths.set(colour, `${paths.get(colour) ?? ""}${start}h${to - from}`);
-        ends.set(colour, [to, row]);
-        counts.set(colour, (counts.get(colour) ?? 0) + to - from);
-      }
+    for (let i = 0; i < width * height; i++) {
+      const colour = colourAt(rgba, i);
+      counts.set(colour, (counts.get(colour) ?? 0) + 1);
     }
     const [most] = [...counts].reduce((a, b) => (b[1] > a[1] ? b : a));
+    const flat = runs(width, height, (x, y) => colourAt(rgba, y * width + x));
+    const upright = runs(height, width, (y, x) => colourAt(rgba, y * width + x), true);
     const size = [w / width, h / height];
     const grid = `translate(${n(x)} ${n(y + size[1] / 2)}) scale(${size.map(share).join(" ")})`;
-    const lines = [...paths]
-      .filter(([colour]) => colour !== most)
-      .map(([colour, d]) => `<path d="${d}" stroke="${colour}"/>`);
+    const lines = [...counts.keys()]
+      .filter((colour) => colour !== most)
+      .map((colour) => {
+        const down = `d="${upright.get(colour)}" transform="translate(.5 -.5)"`;
+        return `<path ${shorter(`d="${flat.get(colour)}"`, down)} stroke="${colour}"/>`;
+      });
     this.rect(x, y, w, h, { fill: most });
     this.parts.push(`<g transform="${grid}" shape-rendering="crispEdges">${lines.join("")}</g>`);
   }
@@ -215,6 +214,30 @@ function escape(text) {
 
 function clipOf(id, box) {
   return `<clipPath id="${id}"><rect ${box}/></clipPath>`;
+}
+
+/** Colour to the path of its runs, each along a row; with `turned`, x and y change places. */
+function runs(width, height, colourOf, turned = false) {
+  const paths = new Map();
+  const ends = new Map(); // of each path: where its last line ends
+  const pair = (x, y) => (turned ? `${y} ${x}` : `${x} ${y}`);
+  for (let row = 0; row < height; row++) {
+    for (let from = 0, to; from < width; from = to) {
+      const colour = colourOf(from, row);
+      for (to = from + 1; to < width && colourOf(to, row) === colour; ) to++;
+      const end = ends.get(colour);
+      const moved = end ? `m${pair(from - end[0], row - end[1])}` : "";
+      const start = shorter(`M${pair(from, row)}`, moved);
+      paths.set(colour, `${paths.get(colour) ?? ""}${start}${turned ? "v" : "h"}${to - from}`);
+      ends.set(colour, [to, row]);
+    }
+  }
+  return paths;
+}
+
+/** The shorter of two texts; "" counts as none. */
+function shorter(one, other) {
+  return other && other.length < one.length ? other : one;
 }
 
 function colourAt(rgba, index) {
