@@ -337,3 +337,111 @@ def test_rates(check: Any, wrong: Any) -> None:
     given = {"layers": scope["layers"], "cost": scope["cost"]}
     with pytest.raises(NotYet):
         check("05_design", "check_mac_rates", {**given, "mac_rates": rates}, visible=True)
+
+
+def last_error(check: Any, assignment: str, name: str, given: dict[str, Any]) -> str:
+    """The hint of a visible check, "" if it takes the answer for right."""
+    try:
+        check(assignment, name, given, visible=True)
+    except NotYet as hint:
+        return str(hint)
+    return ""
+
+
+# What is built, in the terms of `Repair.network`, and words of the hint.
+REPAIRS: dict[str, tuple[dict[str, Any], str]] = {
+    "right": ({}, ""),
+    "the ternary filter stays": ({"kernels": "ssts"}, "conv_4, because its filter is not binary"),
+    "a float filter": ({"kernels": "s-ss"}, "conv_3, because its filter is not binary"),
+    "DoReFa stays": ({"inputs": "ssds"}, "conv_4, because its input"),
+    "one layer reads floats": ({"inputs": "sss-"}, "conv_5, because its input"),
+    "the image is binarized": ({"first": "s"}, "conv_1 reads the image"),
+    "a normalization is gone": ({"norms": 4}, "Layer 10: GlobalAveragePooling2D"),
+    "a ReLU in front of each sign": ({"relu": True}, "Layer 3: ReLU (8, 8, 32)"),
+    "a layer is gone": ({"kernels": "sss", "inputs": "sss"}, "Wanted: conv_2 to conv_5"),
+    "other sizes": ({"filters": 64}, "Layer 1: QuantConv2D (8, 8, 64)"),
+    "other classes": ({"classes": 5}, "Layer 12: Dense (5,)"),
+}
+
+
+class Repair:
+    """Builds answers to "repair a network" with the assignment's own `conv`."""
+
+    def __init__(self, scope: dict[str, Any]) -> None:
+        self.scope = scope
+        quantizers = scope["lq"].quantizers
+        self.kinds = {"s": quantizers.SteSign, "t": quantizers.SteTern, "-": lambda: None}
+        self.kinds["d"] = lambda: quantizers.DoReFa(2)
+
+    def network(
+        self,
+        kernels: str = "ssss",
+        inputs: str = "ssss",
+        first: str = "-",
+        norms: int = 5,
+        relu: bool = False,
+        filters: int = 32,
+        classes: int = 10,
+    ) -> Any:
+        keras = self.scope["tf"].keras
+        layers = [keras.Input((8, 8, 3))]
+        for number, (kernel, read) in enumerate(zip("s" + kernels, first + inputs, strict=True)):
+            if relu and number:
+                layers.append(keras.layers.ReLU())
+            layers.append(
+                self.scope["conv"](
+                    f"conv_{number + 1}",
+                    filters,
+                    kernel_quantizer=self.kinds[kernel](),
+                    input_quantizer=self.kinds[read](),
+                )
+            )
+            if number < norms:
+                layers.append(keras.layers.BatchNormalization(scale=False))
+        layers += [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(classes)]
+        return keras.Sequential(layers)
+
+
+@pytest.mark.slow
+def test_repairs(check: Any) -> None:
+    code = [c.source for c in build_notebook(SOURCES["04_deployment"]).cells]
+    scope: dict[str, Any] = {}
+    exec(next(source for source in code if "import bnn_lab" in source), scope)
+    broken = next(source for source in code if "def broken_network" in source)
+    exec(broken.split("report =")[0], scope)
+    repair = Repair(scope)
+    for name, (changes, words) in REPAIRS.items():
+        given = {**scope, "repaired_network": lambda changes=changes: repair.network(**changes)}
+        hint = last_error(check, "04_deployment", "check_repaired", given)
+        assert words in hint and bool(words) == bool(hint), f"{name}: {hint}"
+    given = {**scope, "repaired_network": lambda: repair.network().layers}
+    assert "Keras network" in last_error(check, "04_deployment", "check_repaired", given)
+
+
+IMAGES = (224, 224, 3)
+DESIGNS: dict[str, tuple[tuple[Any, ...], str]] = {
+    "too slow": ((IMAGES, 10, (96, 192, 256), (4, 2, 1)), "Too slow"),
+    "too little work": ((IMAGES, 10, (32, 64, 128), (1, 1, 1)), "Too little work"),
+    "two sections": ((IMAGES, 10, (64, 128), (3, 4)), "At least 3 sections"),
+    "too large a file": ((IMAGES, 10, (32, 64, 128, 1024), (1, 1, 1, 3)), "too large"),
+    "small images": (((64, 64, 3), 10, (32, 64), (1, 1)), "Keep the input"),
+    "other classes": ((IMAGES, 100, (32, 64), (1, 1)), "Keep the 10 classes"),
+}
+
+
+@pytest.mark.slow
+def test_designs(check: Any) -> None:
+    code = [c.source for c in build_notebook(SOURCES["05_design"]).cells]
+    scope: dict[str, Any] = {}
+    exec(next(source for source in code if "import bnn_lab" in source), scope)
+    scope["cost"] = CostModel.load(SHIPPED, backend="avx2")
+    for name, ((*shape, filters, blocks), words) in DESIGNS.items():
+        network = scope["quicknet"](*shape, filters=filters, blocks=blocks)
+        given = {**scope, "design": lambda network=network: network}
+        hint = last_error(check, "05_design", "check_design", given)
+        assert words in hint, f"{name}: {hint}"
+    for wrong in ((64, 128, 256), b"TFL3"):
+        hint = last_error(
+            check, "05_design", "check_design", {**scope, "design": lambda w=wrong: w}
+        )
+        assert "Return the network itself" in hint

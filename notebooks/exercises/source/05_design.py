@@ -285,7 +285,9 @@ def design():
 @in_students_kernel
 def file_of_design():
     """The .tflite file of your network."""
-    return bnn_lab.convert_keras_model(attempt(design))
+    network = attempt(design)
+    expect(hasattr(network, "layers"), "Return the network itself: what quicknet(...) gives.")
+    return bnn_lab.convert_keras_model(network)
 
 
 file = attempt(file_of_design)
