@@ -81,7 +81,7 @@ class Axis:
 
     def _ticks(self) -> Iterable[tuple[float, str]]:
         options = self.options
-        given, texts = options.get("tickvals"), options.get("ticktext")
+        given, texts = array_of(options.get("tickvals")), array_of(options.get("ticktext"))
         if given is not None:
             labels = [_number(value) for value in given] if texts is None else texts
             places = [self.coordinate(value) for value in given]

@@ -36,10 +36,18 @@ export class SvgPen {
   }
 
   path(points, style, closed = false) {
-    const corners = [];
-    for (let i = 0; i < points.length; i += 2) corners.push(`${n(points[i])},${n(points[i + 1])}`);
-    const kind = closed ? "polygon" : "polyline";
-    this.parts.push(`<${kind} points="${corners.join(" ")}"${this._paint(style)}/>`);
+    if (points.length < 2) return;
+    // Steps are shorter than places.
+    let [x0, y0] = [n(points[0]), n(points[1])];
+    const steps = [];
+    for (let i = 2; i < points.length; i += 2) {
+      const [x, y] = [n(points[i]), n(points[i + 1])];
+      steps.push(`${n(x - x0)} ${n(y - y0)}`);
+      [x0, y0] = [x, y];
+    }
+    const start = `M${n(points[0])} ${n(points[1])}${steps.length ? "l" : ""}`;
+    const d = `${start}${steps.join(" ").replaceAll(" -", "-")}${closed ? "z" : ""}`;
+    this.parts.push(`<path d="${d}"${this._paint(style)}/>`);
   }
 
   shape(d, style) {
