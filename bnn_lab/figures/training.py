@@ -60,7 +60,7 @@ def draw_training(history: TrainingHistory) -> Drawing:
         col=1,
     )
     figure.update_layout(
-        **theme.layout("As flips die down, accuracy settles"),
+        **theme.layout("Accuracy and flips, epoch by epoch"),
         height=460,
         margin={"l": 10, "r": 80, "t": 50, "b": 50},
     )

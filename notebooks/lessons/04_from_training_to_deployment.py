@@ -242,9 +242,9 @@ widgets.Fold(trace)
 # * `1x7x7x128xf32` means one image of 7×7 pixels with 128 float channels; `1x7x7x4xi32` are the
 #   same 128 channels as four words of 32 bits.
 #
-# Between the convolutions 2 and 3 the float graph has *sign, add, sign* (larq's way to make sign(0)
-# = +1), a pad, and a convolution of floats that happen to be ±1. One op is left of it. It reads
-# bits and writes bits.
+# Between convolutions 2 and 3 the float graph has a max pool, *sign, add, sign* (larq's way to make
+# sign(0) = +1), a pad, and a convolution of floats that happen to be ±1. Two ops are left, and both
+# read bits and write bits.
 
 # %% tags=["hide-input"]
 ends = {"after": "conv_2_binary", "through": "conv_3_binary"}

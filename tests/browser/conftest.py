@@ -367,10 +367,14 @@ class NotebookPage:
         name = view.evaluate("element => element.explorable.name")
         state = "element => JSON.stringify([element.explorable.state, element.explorable.local])"
         wrong = []
-        for grip in view.locator(".grip:visible").all():
+        # A grip is a point, which playwright takes for invisible. One without effect is not there.
+        ids = view.locator(".grip").evaluate_all("grips => grips.map(grip => grip.dataset.id)")
+        for grip in (view.locator(f".grip[data-id='{id}']") for id in ids):
+            if not grip.count():
+                continue  # gone since another one was dragged
             seen = set()
             for direction in (1, -1):
-                grip.scroll_into_view_if_needed()
+                grip.evaluate("element => element.scrollIntoView({ block: 'center' })")
                 box = grip.bounding_box()
                 page.mouse.move(box["x"], box["y"])
                 page.mouse.down()

@@ -16,6 +16,14 @@ Threshold = Callable[[int, float, float], Any]
 Limit = Callable[[float, float], Any]
 
 _DEPTH = 20
+# K, mean and beta; the picture shows those with the first K.
+_CASES = (
+    (_DEPTH, 5.3, 2.0),
+    (_DEPTH, 4.0, 0.0),
+    (64, -3.0, 2.5),
+    (9, 0.0, 0.0),
+    (9, 10.0, 0.0),  # negative for every count
+)
 
 
 @exercise
@@ -26,15 +34,9 @@ def check_threshold(answer: Threshold) -> str:
         answer: ``answer(depth, mean, beta)`` for K and a normalization (accumulator - mean) + beta
             should return the int t for which the result is negative iff popcount > t.
     """
-    for depth, mean, beta in (
-        (_DEPTH, 5.3, 2.0),
-        (_DEPTH, 4.0, 0.0),
-        (64, -3.0, 2.5),
-        (9, 0, 0),
-        (9, 10.0, 0.0),  # negative for every count
-    ):
+    for depth, mean, beta in _CASES:
         t = as_number(attempt(answer, depth, mean, beta))
-        expected = math.floor((depth - mean + beta) / 2)
+        expected = _wanted(depth, mean, beta)
         if t == expected:
             continue
         case = f"For K = {depth}, mean {mean:g} and beta {beta:g} it gives {t:g}. "
@@ -83,15 +85,16 @@ def threshold_picture(answer: Threshold) -> str:
     Returns:
         Three lines of text.
     """
-    mean, beta = 4.0, 0.0
-    counts = np.arange(_DEPTH + 1)
-    wanted = _DEPTH - 2 * counts - mean + beta < 0
+    # The case of which the verdict speaks.
+    short = [case for case in _CASES if case[0] == _DEPTH]
+    depth, mean, beta = next((case for case in short if not _decides(answer, *case)), short[0])
+    counts = np.arange(depth + 1)
     lines = [
-        f"popcount 0 to {_DEPTH}, mean {mean:g}:",
-        "normalize, then sign  " + _signs(wanted),
+        f"popcount 0 to {depth}, mean {mean:g}, beta {beta:g}:",
+        "normalize, then sign  " + _signs(depth - 2 * counts - mean + beta < 0),
     ]
     try:
-        t = as_number(attempt(answer, _DEPTH, mean, beta))
+        t = as_number(attempt(answer, depth, mean, beta))
         lines.append("your threshold        " + _signs(counts > t))
     except NotYet:  # the verdict says what is wrong
         lines.append("your threshold        (none yet)")
@@ -188,6 +191,17 @@ check_speed_limit.help(
         return (float_ms + binary_ms) / float_ms
     """,
 )
+
+
+def _decides(answer: Threshold, depth: int, mean: float, beta: float) -> bool:
+    try:
+        return as_number(attempt(answer, depth, mean, beta)) == _wanted(depth, mean, beta)
+    except NotYet:
+        return False
+
+
+def _wanted(depth: int, mean: float, beta: float) -> int:
+    return math.floor((depth - mean + beta) / 2)
 
 
 def _signs(negative: Any) -> str:

@@ -48,6 +48,7 @@ def test_the_solution_decides_as_normalization_does(mean: float) -> None:
         (lambda k, m, b: m - b, "bound for the accumulator"),
         (lambda k, m, b: math.ceil((k - m + b) / 2), "Round down, not up"),
         (lambda k, m, b: -99, "Solve"),
+        (lambda k, m, b: 8 if m == 5.3 else 0, "For K = 20, mean 4 and beta 0"),
         (lambda k, m, b: 1 / 0, "raised ZeroDivisionError"),
     ],
 )
@@ -55,7 +56,12 @@ def test_mistakes_with_thresholds(answer, hint: str) -> None:
     feedback = check_threshold.review(answer)
     assert not feedback.passed
     assert hint in feedback.message
-    assert "normalize, then sign" in threshold_picture(answer)
+    picture = threshold_picture(answer)
+    assert "normalize, then sign" in picture
+    # Of the case that the hint is about.
+    for mean, beta in ((5.3, 2), (4, 0)):
+        said = f"mean {mean} and beta {beta} it gives" in feedback.message
+        assert not said or f"mean {mean}, beta {beta}:" in picture
 
 
 @pytest.mark.parametrize(
