@@ -15,8 +15,8 @@
 #
 # **When should a binary weight flip?**
 #
-# Here is one answer. The black line averages the gradients of one weight. Two gates guard it; only
-# one at a time is closed. When the line breaks through that one, the weight **flips**, and the
+# Here is one answer. The line averages the gradients of one weight. Two gates guard it; only one
+# at a time is closed. When the line breaks through that one, the weight **flips**, and the
 # other gate closes. Press **Play**, then drag a gate, and the length of the memory.
 
 # %% tags=["hide-input", "nbval-ignore-output"]

@@ -106,4 +106,8 @@ test("numbers as readers write them", () => {
   assert.deepEqual(shown, ["0", "1", "0.05", "0.333", "123", "1e-6", "1e-4", "1.5e-4", "2e+5"]);
   assert.equal(state.show(fields.clip, null), "off");
   assert.equal(state.show({ unit: "ms" }, 2), "2 ms");
+  assert.equal(state.show({ unit: "ms" }, 1), "1 ms");
+  assert.equal(state.show({ unit: "frames" }, 1), "1 frame");
+  assert.equal(state.show({ unit: "frames" }, 10), "10 frames");
+  assert.equal(state.show({ unit: "%" }, 1), "1 %");
 });

@@ -15,6 +15,7 @@ from bnn_lab.lessons.checks.feedback import (
     as_number,
     attempt,
     exercise,
+    short,
 )
 from bnn_lab.training.closed_forms import bop_flip_step
 from bnn_lab.training.flip_statistics import PI_FLOOR, flip_measure
@@ -183,8 +184,8 @@ def check_flip_step(answer: FlipStep) -> str:
         if expected is None:
             if given is not None:
                 raise NotYet(
-                    f"For {case} it gives {given}, but m never exceeds the gradient, so it never "
-                    "exceeds tau. Return None."
+                    f"For {case} it gives {short(given)}, but m never exceeds the gradient, so it "
+                    "never exceeds tau. Return None."
                 )
             continue
         if given is None:
@@ -195,7 +196,7 @@ def check_flip_step(answer: FlipStep) -> str:
         number = as_number(given)
         if number != expected:
             raise NotYet(
-                f"For {case} it gives {given} instead of {expected}. "
+                f"For {case} it gives {short(given)} instead of {expected}. "
                 + _count_hint(number, expected, gamma, tau, gradient)
             )
     return "Small gamma and large tau both make a weight slow to flip."

@@ -302,7 +302,13 @@ def _same(one: NDArray[Any], other: NDArray[Any]) -> bool:
 
 
 def short(value: Any) -> str:
-    """A value in at most 120 characters, without minus signs in front of zeros."""
+    """A value in at most 120 characters, numbers with six digits and no minus in front of 0."""
+    if isinstance(value, np.generic):
+        value = value.item()  # 2.0, not np.float64(2.0)
+    if isinstance(value, float):
+        rounded = f"{value + 0.0:.6g}"
+        # What is nearly a whole number must not look like one.
+        return rounded if value.is_integer() or not float(rounded).is_integer() else repr(value)
     text = re.sub(r"(?<![\w.])-(0\.?0*)(?![\w.])", r"\1", " ".join(repr(value).split()))
     return text if len(text) <= 120 else text[:117] + "..."
 

@@ -16,6 +16,7 @@ from bnn_lab.lessons.checks.feedback import (
     as_number,
     attempt,
     exercise,
+    short,
 )
 from bnn_lab.training.closed_forms import latent_flip_step
 from bnn_lab.training.simulate import LatentSGD, simulate_weights
@@ -116,13 +117,13 @@ def check_steps_to_flip(answer: StepsToFlip) -> str:
         if expected is None:
             if given is not None:
                 raise NotYet(
-                    f"For {case} it gives {given}, but this gradient never pushes the weight below "
-                    "0. Return None."
+                    f"For {case} it gives {short(given)}, but this gradient never pushes the weight "
+                    "below 0. Return None."
                 )
             continue
         hint = _flip_hint(given, expected, initial / (rate * gradient))
         if hint:
-            raise NotYet(f"For {case} it gives {given} instead of {expected}. {hint}")
+            raise NotYet(f"For {case} it gives {short(given)} instead of {expected}. {hint}")
     return "Only the ratio of magnitude and learning rate enters: the weight's inertia."
 
 

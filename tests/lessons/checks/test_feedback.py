@@ -172,3 +172,20 @@ def test_no_hint_says_minus_zero(said: Callable[[], str]) -> None:
 def test_other_minus_signs_stay() -> None:
     values = [-0.5, -0.01, -1.0, -10, "x-0", "-0e5", -1e-05]
     assert short(values) == repr(values)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (200 / 3, "66.6667"),
+        (np.float64(2.0), "2"),
+        (np.int64(7), "7"),
+        (110.0000001, "110.0000001"),
+        (1e-12, "1e-12"),
+        (float("inf"), "inf"),
+        (float("nan"), "nan"),
+        (np.True_, "True"),
+    ],
+)
+def test_numbers_in_hints_are_short(value: Any, text: str) -> None:
+    assert short(value) == text

@@ -74,7 +74,8 @@ export function show(field, value) {
   if (typeof value === "boolean") return value ? "yes" : "no";
   if (typeof value !== "number") return String(value);
   const number = field.digits === undefined ? format(value) : value.toFixed(field.digits);
-  return field.unit ? `${number} ${field.unit}` : number.replace("-", "\u2212");
+  if (!field.unit) return number.replace("-", "\u2212");
+  return `${number} ${value === 1 ? field.unit.replace(/(?<=\w{3})s$/, "") : field.unit}`;
 }
 
 /** Three significant digits, no exponent where a reader can do without. */
