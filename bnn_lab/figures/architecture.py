@@ -49,7 +49,7 @@ def draw_accuracy_and_latency(frame: Any, table: TimingTable) -> Drawing:
         )
     figure.update_layout(
         **theme.layout("", showlegend=True),
-        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": -0.2, "yanchor": "top"},
+        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": -0.3, "yanchor": "top"},
         height=420,
         margin={"l": 10, "r": 20, "t": 10, "b": 110},
     )

@@ -43,7 +43,8 @@ def draw_energy(case: ConvCase) -> Drawing:
     figure.update_yaxes(theme.axis("µJ, logarithmic", type="log", dtick=1, exponentformat="none"))
     work, data = (conv_energy(case, FLOAT)[i] / conv_energy(case, BITS_OUT)[i] for i in (0, 1))
     words = (
-        f"By the cited table, {case.name} in float32 takes {work:,.0f} times the energy of bits "
-        f"for its arithmetic and {data:,.0f} times for its bytes."
+        f"By the cited table, a {case.kernel}×{case.kernel} convolution of {case.size}×{case.size} "
+        f"pixels and {case.channels_in} channels in float32 takes {work:,.0f} times the energy of "
+        f"bits for its arithmetic and {data:,.0f} times for its bytes."
     )
     return Drawing(figure, words)

@@ -103,7 +103,7 @@ def draw_latencies(reports: Sequence[Report], state: LatencyState, remarks: str 
             "orientation": "h",
             "x": 0,
             "xanchor": "left",
-            "y": -0.2,
+            "y": -0.28,
             "yanchor": "top",
             "maxheight": 150 if many else 0.5,
             "font": {"size": 12 if many else 14},

@@ -38,6 +38,7 @@ def test_bytes_of_each_way_by_hand() -> None:
 
 def test_the_figures_and_their_words() -> None:
     energy = draw_energy(PAPER_CONVS[0])
+    assert "3×3 convolution of 56×56 pixels and 64 channels in float32" in energy.words
     assert "takes 491 times the energy of bits for its arithmetic" in energy.words
     moved = draw_bytes(PAPER_CONVS[0])
     assert "im2col 1,284 kB, indirect 1,058 kB, direct 886 kB" in moved.words

@@ -45,13 +45,13 @@ def test_the_result_waits_for_a_guess_or_a_wish() -> None:
 @pytest.mark.parametrize(
     ("at", "truth", "words"),
     [
-        (0.0, 50, "too little"),
-        (0.5, 25, "2.0 times too much"),
-        (0.1, 50, "5.0 times too little"),
+        (0.0, 50, "too low"),
+        (0.5, 25, "2.0 times too high"),
+        (0.1, 50, "5.0 times too low"),
         (0.5, 52, "Very close."),
         (0.5, 57, "Close."),
-        (0.5, -20, "too much"),
-        (0.5, 5000, "100 times too little"),
+        (0.5, -20, "too high"),
+        (0.5, 5000, "100 times too low"),
     ],
 )
 def test_a_verdict_fits_the_guess(at: float, truth: float, words: str) -> None:

@@ -117,8 +117,8 @@ def check_steps_to_flip(answer: StepsToFlip) -> str:
         if expected is None:
             if given is not None:
                 raise NotYet(
-                    f"For {case} it gives {short(given)}, but this gradient never pushes the weight "
-                    "below 0. Return None."
+                    f"For {case} it gives {short(given)}, but this gradient never pushes the "
+                    "weight below 0. Return None."
                 )
             continue
         hint = _flip_hint(given, expected, initial / (rate * gradient))

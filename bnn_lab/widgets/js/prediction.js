@@ -206,10 +206,10 @@ export function verdict(state, guess) {
   if (guess > 0 && truth > 0) {
     const times = Math.max(guess / truth, truth / guess);
     if (times >= 1.5) {
-      return `You guessed ${times.toFixed(times < 10 ? 1 : 0)} times too ${guess > truth ? "much" : "little"}.`;
+      return `Your guess is ${times.toFixed(times < 10 ? 1 : 0)} times too ${guess > truth ? "high" : "low"}.`;
     }
   }
-  return away <= 0.1 ? "Close." : guess > truth ? "You guessed too much." : "You guessed too little.";
+  return away <= 0.1 ? "Close." : `Your guess is too ${guess > truth ? "high" : "low"}.`;
 }
 
 export default explorable({ schema, height, compute, layout, draw, handles, press, panel, describe });
