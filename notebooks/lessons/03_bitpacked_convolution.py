@@ -329,7 +329,7 @@ checks.check_zero_padded(zero_padded)
 #   (`vpshufb`) counts instead.
 # * **amx**: a unit that multiplies tiles of *bytes*, in some server processors. A bit becomes a
 #   byte of 0 or 1, a weight +1 or -1. *Why can a machine for bytes beat popcount?* (One of its
-#   instructions is 16 384 products and their sums; XOR, popcount and add are 512.)
+#   instructions is 16,384 products and their sums; XOR, popcount and add are 512.)
 # * **avx512vpopcntdq**: 512-bit registers *with* a popcount: XOR, popcount, add are 512 products.
 # * **neon**: the 128-bit registers of ARM processors, which count the bits of each byte (`cnt`).
 # * **wasm**: the same in a browser, whose 128-bit registers know `i8x16.popcnt`.

@@ -248,9 +248,11 @@ function describe({ state, data }) {
   const reason = bound.byMemory
     ? `the ${state.place} delivers ${grouped(run.roof.bandwidths[state.place], 0)} GB/s, and arithmetic alone would be faster`
     : `arithmetic is the limit, and the ${state.place} could deliver more`;
+  const { macs } = bound;
+  const macsInWords = macs < 1e5 ? `${grouped(macs, 0)} MACs` : `${grouped(macs / 1e6, 1)} million MACs`;
   return (
     `A ${state.kernel} convolution of ${state.size}\u00d7${state.size} pixels with ${state.channels} channels, ` +
-    `${state.values}: ${grouped(bound.macs / 1e6, 1)} million MACs and ${grouped(bound.bytes / 1e3, 0)} kB, so ` +
+    `${state.values}: ${macsInWords} and ${grouped(bound.bytes / 1e3, 0)} kB, so ` +
     `${grouped(bound.intensity, 1)} MACs per byte. It runs at ${grouped(bound.gmacs, 0)} GMAC/s at most, in ` +
     `${seconds(bound.macs / bound.gmacs / 1e9)} at least: ${reason}.`
   );
