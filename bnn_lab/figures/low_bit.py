@@ -152,7 +152,7 @@ def draw_ternary_moves(moves: Any, every: int = 10) -> Drawing:
     )
     figure.update_layout(
         margin={"l": 10, "r": 20, "t": 40, "b": 80},
-        legend={"orientation": "h", "x": 0, "y": -0.22, "yanchor": "top"},
+        legend={"orientation": "h", "x": 0, "y": -0.32, "yanchor": "top"},
     )
     figure.update_yaxes(**theme.axis("", ticksuffix=" %"))
     tops = (rates.sum(axis=1).max(), zeros.max(), (counts / moves.weights).max())

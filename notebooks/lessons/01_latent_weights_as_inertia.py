@@ -36,7 +36,7 @@ BallAndLamp(name="first", learning_rate=0.1, initial=1.2, drift=0.1, noise=0.5)
 # * What does the *size* of a latent weight mean? The network never sees it.
 # * What do learning rate, clipping and weight decay do, when only signs count?
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 import numpy as np
 import plotly.io
 from IPython.display import Markdown
@@ -53,6 +53,7 @@ from bnn_lab.widgets import Prediction, TwinWorlds
 plotly.io.renderers.default = "plotly_mimetype"  # keeps the saved notebook small
 checked = Checked()
 quiet = experiments.Running(progress=False)
+checks.progress(checks.check_latent_step, checks.check_steps_to_flip, checks.check_scaled_settings)
 
 # %% [markdown]
 # ## One weight, by hand

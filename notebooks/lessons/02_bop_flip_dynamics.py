@@ -36,7 +36,7 @@ BopExplorer(name="first", noise=0.5, threshold=0.1)
 # * When do they ask for a flip strongly enough?
 # * Does a network trained like this become as good?
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 import numpy as np
 import plotly.io
 from IPython.display import Markdown
@@ -55,6 +55,12 @@ from bnn_lab.widgets import BopMap, Flicker, Prediction
 plotly.io.renderers.default = "plotly_mimetype"  # keeps the saved notebook small
 checked = Checked()
 quiet = experiments.Running(progress=False)
+checks.progress(
+    checks.check_bop_step,
+    checks.check_flip_step,
+    checks.check_gamma_and_tau,
+    checks.check_flip_measure,
+)
 
 # %% [markdown]
 # ## From inertia to Bop

@@ -38,7 +38,7 @@ DeadZone(name="first")
 # * How is such a layer computed, exactly?
 # * Why does it make writing so fast?
 
-# %% tags=["hide-input"]
+# %% tags=["hide-input", "nbval-ignore-output"]
 import math
 
 import numpy as np
@@ -58,6 +58,9 @@ plotly.io.renderers.default = "plotly_mimetype"  # keeps the saved notebook smal
 checked = Checked()
 quiet = experiments.Running(progress=False)
 rng = np.random.default_rng(0)
+checks.progress(
+    checks.check_trits, checks.check_two_signs, checks.check_pack_trits, checks.check_token_limit
+)
 
 # %% [markdown]
 # ## What you saw

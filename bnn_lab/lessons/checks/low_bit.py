@@ -82,7 +82,7 @@ def check_two_signs(answer: Split) -> str:
             p, q = (as_number(part) for part in given)
         except (TypeError, ValueError):
             raise NotYet("Return two numbers: return p, q.") from None
-        case = f"For {trit:+d} it gives {p:g} and {q:g}. "
+        case = f"For t = {trit} it gives {p:g} and {q:g}. "
         if {p, q} - {-1.0, 1.0}:
             raise NotYet(case + "Each must be +1 or -1: a bit can be nothing else.")
         if p + q == 2 * trit:
@@ -157,8 +157,8 @@ def check_token_limit(answer: Limit) -> str:
         if abs(given - expected) <= 1e-9 * expected:
             continue
         case = (
-            f"For {weights:.0e} weights of {bits:g} bits and {bandwidth:.0e} bytes a second it "
-            f"gives {given:.4g} instead of {expected:.4g}. "
+            f"For {weights / 1e9:g} billion weights of {bits:g} bits and {bandwidth / 1e9:g} GB a "
+            f"second it gives {given:.4g} instead of {expected:.4g}. "
         )
         hints = (
             (expected / 8, "Bandwidth counts bytes: 8 bits are one."),
