@@ -14,6 +14,7 @@ export const STEPS = 600;
 export const WEIGHTS = 300;
 const BIN = 20;
 const TALLEST = 0.66; // m at the upper edge
+const APART = 9; // pixels from 0 to a gate's knob, at least
 
 /** All weights' run, the expected path of m, and the flips as counted and as foretold. */
 export function compute(state) {
@@ -221,10 +222,10 @@ function drawGates(pen, { state, colours: c, layout: l, data, step: time }, step
       drawFlip(pen, l.x(from), Math.min(Math.max(m, l.top), l.middle), sign, c);
     }
   }
-  const close = state.threshold < 0.04 ? 9 : 0; // two names would lie over each other
-  for (const [y, name, away] of [[levels[0], "+τ", -close], [levels[1], "\u2212τ", close]]) {
+  for (const [sign, name] of [[1, "+τ"], [-1, "\u2212τ"]]) {
+    const y = gateAt(state, l, sign);
     knob(pen, l.right + 2, y, c, { r: 7, arrows: "y" });
-    pen.text(name, l.right + 17, y + away, {
+    pen.text(name, l.right + 17, y, {
       fill: c.accent, size: 13, weight: 600, base: "middle",
     });
   }
@@ -368,6 +369,11 @@ function drawLamps(pen, scene, step) {
   return since < 1;
 }
 
+/** Where a gate is held: two knobs at 0 would lie over each other, and one could not be pulled. */
+function gateAt(state, l, sign) {
+  return l.y(0) - sign * Math.max(l.y(0) - l.y(state.threshold), APART);
+}
+
 function handles({ state, layout: l }) {
   const gate = (sign) => ({
     id: sign > 0 ? "upper" : "lower",
@@ -375,11 +381,11 @@ function handles({ state, layout: l }) {
     help: "drag a gate",
     field: "threshold",
     x: l.right + 2,
-    y: l.y(sign * state.threshold),
+    y: gateAt(state, l, sign),
     axis: "y",
     invite: sign > 0,
     reach: 18,
-    from: (px, py) => Math.max(0, sign * l.y.invert(py)),
+    from: (px, py) => (sign * (l.y(0) - py) <= APART ? 0 : sign * l.y.invert(py)),
   });
   return [
     {
