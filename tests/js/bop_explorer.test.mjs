@@ -57,7 +57,7 @@ test("both gates can be pulled away from 0, and pushed to it", () => {
   for (const threshold of [0, 0.02, 0.3]) {
     const found = definition.handles(made.scene({ threshold }, 900));
     const [lower, upper] = ["lower", "upper"].map((id) => found.find((one) => one.id === id));
-    assert.ok(lower.y - upper.y >= 18);
+    assert.ok(lower.y - upper.y >= lower.reach + upper.reach && lower.reach >= 11);
     for (const [gate, away] of [[lower, 1], [upper, -1]]) {
       assert.equal(gate.from(0, gate.y - 900 * away), 0);
       assert.ok(gate.from(0, gate.y + 60 * away) > threshold + 0.05);

@@ -14,7 +14,7 @@ export const STEPS = 600;
 export const WEIGHTS = 300;
 const BIN = 20;
 const TALLEST = 0.66; // m at the upper edge
-const APART = 9; // pixels from 0 to a gate's knob, at least
+const APART = 11; // pixels from 0 to a gate's knob, at least
 
 /** All weights' run, the expected path of m, and the flips as counted and as foretold. */
 export function compute(state) {
@@ -384,7 +384,7 @@ function handles({ state, layout: l }) {
     y: gateAt(state, l, sign),
     axis: "y",
     invite: sign > 0,
-    reach: 18,
+    reach: Math.min(18, Math.abs(gateAt(state, l, sign) - l.y(0))), // not over the other gate's
     from: (px, py) => (sign * (l.y(0) - py) <= APART ? 0 : sign * l.y.invert(py)),
   });
   return [
