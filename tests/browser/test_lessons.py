@@ -83,7 +83,9 @@ EXTRA: dict[str, Callable[[Any], None]] = {
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_lesson(open_notebook: Callable[[str, str], Any], jupyter: Any, name: str) -> None:
+def test_lesson(
+    open_notebook: Callable[[str, str], Any], jupyter: Any, name: str, tmp_path: Path
+) -> None:
     copy = f"{name}-7.ipynb"  # a kernel of its own
     shutil.copy(jupyter.root / f"{name}.ipynb", jupyter.root / copy)
     lab = open_notebook(f"{name}.ipynb", "lab")
@@ -102,6 +104,9 @@ def test_lesson(open_notebook: Callable[[str, str], Any], jupyter: Any, name: st
         wrong += explorer.try_sliders(most=1)
     if name in EXTRA:
         EXTRA[name](lab)
+    with lab.busy(tmp_path / "released"):
+        for view in lab.page.locator(".bnn-lab-explorable").all():
+            wrong += lab.drag_to_both_ends(view)
     lab.use_theme("JupyterLab Dark")
     for explorer in lab.explorers().values():
         lab.screenshot(f"{explorer.name}-dark", explorer.view)
