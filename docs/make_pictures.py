@@ -23,7 +23,7 @@ from bnn_lab.widgets import bundle
 
 DOCS = Path(__file__).parent
 SHOWN = "document.querySelector('.bnn-lab-explorable')"
-VIEW = {"width": 860, "height": 560}
+VIEW = {"width": 860, "height": 640}
 WIDTH = 720  # of the moving picture
 FRAME = 90  # milliseconds
 CARD = (1200, 630)

@@ -119,3 +119,16 @@ test("a page measures the layers that its kernels fit", async () => {
   assert.ok(rungs(start(ladder, { browser: run })).run.layers.length === 1);
   assert.doesNotMatch(ladder.describe({ browser: run }), /NaN|Infinity/);
 });
+
+test("the star of a layer of little work lies on the roof, inside of the axes", () => {
+  const state = { size: 1, channels: 32, kernel: "5x5", values: "float32", place: "cache" };
+  for (const width of [340, 900]) {
+    const { data, layout: l } = roofline.scene(state, width);
+    assert.ok(data.bound.intensity < 1 && data.bound.byMemory);
+    const x = l.x(data.bound.intensity);
+    assert.ok(x > l.left && x < l.x(1), `${width}: ${x}`);
+  }
+  const words = roofline.describe(state);
+  assert.match(words, /: 25,600 MACs and 103 kB/);
+  assert.match(roofline.describe({ size: 112, channels: 2048 }), /: 473\.5 billion MACs and 110\.7 MB/);
+});

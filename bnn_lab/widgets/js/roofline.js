@@ -11,7 +11,7 @@ import { at, grouped, seconds } from "./core/words.js";
 
 const [BINARY, , FLOATS] = schema.fields.values.options;
 const BITS = { [BINARY]: [1, 32], "binary, writes bits": [1, 1], [FLOATS]: [32, 32] };
-const DOMAIN = [0, 4.05]; // powers of ten of multiply-accumulates a byte
+const DOMAIN = [0, 4.05]; // powers of ten of multiply-accumulates a byte; from less for a layer with less
 const REACH = 18; // pixels around a point
 
 /** Bytes that a convolution must at least read and write, as bnn_lab/bench/machine.py has them. */
@@ -80,10 +80,11 @@ function layout({ state, data, width, narrow }) {
   const speeds = [...data.points.map(({ gmacs }) => gmacs), data.run.roof.float_best / 10];
   const low = Math.log10(Math.min(...speeds) / 1.5);
   const high = Math.log10(Math.max(...data.roofs.map(([, gmacs]) => gmacs)) * 2);
-  const [lineX, lineY] = [scale(DOMAIN, [left, right]), scale([low, high], [l.bottom, l.top])];
-  const x = (intensity) => lineX(Math.min(Math.max(Math.log10(intensity), DOMAIN[0]), DOMAIN[1]));
+  const domain = [Math.min(DOMAIN[0], Math.floor(Math.log10(data.bound.intensity))), DOMAIN[1]];
+  const [lineX, lineY] = [scale(domain, [left, right]), scale([low, high], [l.bottom, l.top])];
+  const x = (intensity) => lineX(Math.min(Math.max(Math.log10(intensity), domain[0]), domain[1]));
   const y = (gmacs) => lineY(Math.min(Math.max(Math.log10(gmacs), low), high));
-  return { ...l, left, right, low, high, lineX, x, y };
+  return { ...l, left, right, low, high, domain, lineX, x, y };
 }
 
 const marks = ["circle", "diamond", "ring", "box", "triangle"];
@@ -128,10 +129,11 @@ function draw(pen, scene) {
 }
 
 function drawAxes(pen, { colours: c, layout: l, narrow }) {
-  for (let power = 0; power <= 4; power++) {
+  for (let power = l.domain[0]; power <= 4; power++) {
     const x = l.x(10 ** power);
     pen.line(x, l.top, x, l.bottom, { stroke: c.grid });
-    pen.text(grouped(10 ** power, 0), x, l.bottom + 16, { fill: c.soft, size: 12, align: power === 4 ? "right" : "center" });
+    if (narrow && l.domain[0] < 0 && power % 2) continue; // no room for all
+    pen.text(grouped(10 ** power, Math.max(-power, 0)), x, l.bottom + 16, { fill: c.soft, size: 12, align: power === 4 ? "right" : "center" });
   }
   for (let power = Math.ceil(l.low); power <= l.high; power++) {
     const y = l.y(10 ** power);
@@ -146,9 +148,10 @@ function drawAxes(pen, { colours: c, layout: l, narrow }) {
 /** Each roof rises with the bandwidth and is flat from its ridge on. */
 function drawRoofs(pen, { state, data, colours: c, layout: l }) {
   const bandwidth = data.run.roof.bandwidths[state.place];
-  const ridge = (gmacs) => Math.max(gmacs / bandwidth, 1);
+  const least = 10 ** l.domain[0];
+  const ridge = (gmacs) => Math.max(gmacs / bandwidth, least);
   const best = Math.max(...data.roofs.map(([, gmacs]) => gmacs));
-  const foot = Math.max(10 ** l.low / bandwidth, 1);
+  const foot = Math.max(10 ** l.low / bandwidth, least);
   const area = [l.x(foot), l.y(foot * bandwidth), l.x(ridge(best)), l.y(best), l.right, l.y(best), l.right, l.bottom, l.x(foot), l.bottom];
   pen.path(area, { fill: fade(c.formula, 0.06) }, true);
   const star = [l.x(data.bound.intensity), l.y(data.bound.gmacs)];
@@ -243,16 +246,23 @@ function handles({ state, data, layout: l }) {
   return [...tabHandles(l.tabs, "machine", "machine", machine, (view, i) => view.set({ machine: i })), star];
 }
 
+/** A number of multiply-accumulates. */
+function counted(macs) {
+  if (macs >= 1e9) return `${grouped(macs / 1e9, 1)} billion`;
+  return macs >= 1e5 ? `${grouped(macs / 1e6, 1)} million` : grouped(macs, 0);
+}
+
+/** A number of bytes. */
+const sized = (bytes) => (bytes >= 1e6 ? `${grouped(bytes / 1e6, 1)} MB` : `${grouped(bytes / 1e3, bytes < 1e4 ? 1 : 0)} kB`);
+
 function describe({ state, data }) {
   const { bound, run } = data;
   const reason = bound.byMemory
     ? `the ${state.place} delivers ${grouped(run.roof.bandwidths[state.place], 0)} GB/s, and arithmetic alone would be faster`
     : `arithmetic is the limit, and the ${state.place} could deliver more`;
-  const { macs } = bound;
-  const macsInWords = macs < 1e5 ? `${grouped(macs, 0)} MACs` : `${grouped(macs / 1e6, 1)} million MACs`;
   return (
     `A ${state.kernel} convolution of ${state.size}\u00d7${state.size} pixels with ${state.channels} channels, ` +
-    `${state.values}: ${macsInWords} and ${grouped(bound.bytes / 1e3, 0)} kB, so ` +
+    `${state.values}: ${counted(bound.macs)} MACs and ${sized(bound.bytes)}, so ` +
     `${grouped(bound.intensity, 1)} MACs per byte. It runs at ${grouped(bound.gmacs, 0)} GMAC/s at most, in ` +
     `${seconds(bound.macs / bound.gmacs / 1e9)} at least: ${reason}.`
   );

@@ -57,7 +57,7 @@ input[type=range]:focus-visible { outline: 2.5px solid var(--accent); outline-of
 
 .controls { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(330px, 100%), 1fr));
   gap: 2px 28px; padding: 6px 2px 0; }
-.control { display: grid; grid-template-columns: minmax(118px, auto) 1fr 58px; gap: 12px;
+.control { display: grid; grid-template-columns: minmax(118px, auto) 1fr 74px; gap: 12px;
   align-items: center; min-height: 34px; min-width: 0; }
 .controls .name { color: var(--ink); }
 .controls .name i { font-style: italic; color: var(--soft); padding-left: 3px; }
