@@ -7,7 +7,7 @@ of a cloud. So the name of the host stands before it, unless the user gives a na
 from __future__ import annotations
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from bnn_lab.errors import InputError
 from bnn_lab.measure.host import Host
@@ -54,16 +54,27 @@ def distinct_labels(devices: Sequence[tuple[str, str]]) -> list[str]:
     """A label for each of several devices, all different.
 
     Args:
-        devices: (label, CPU) of each. Those that share a label get their CPU behind it, and a
+        devices: (label, CPU) of each. Those that share a label get their CPU after it, and a
             number where they share that too.
     """
     labels = [label for label, _cpu in devices]
     found: list[str] = []
     for label, cpu in devices:
         wanted = label if labels.count(label) == 1 or cpu in label else f"{label}, {cpu}"
-        number, name = 1, wanted
-        while name in found:
-            number += 1
-            name = f"{wanted} ({number})"
-        found.append(name)
+        found.append(free_name(wanted, found, "{} ({})"))
     return found
+
+
+def free_name(wanted: str, taken: Container[str], numbered: str) -> str:
+    """A name that is not taken yet: the wanted one, or that with the first number from 2 on.
+
+    Args:
+        wanted: the name.
+        taken: names that are in use.
+        numbered: how a name and its number are written, such as "{}-{}".
+    """
+    number, name = 1, wanted
+    while name in taken:
+        number += 1
+        name = numbered.format(wanted, number)
+    return name

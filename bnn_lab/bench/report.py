@@ -19,6 +19,7 @@ from msgspec import Meta
 
 from bnn_lab import __version__, kernels
 from bnn_lab._files import write_whole
+from bnn_lab._words import counted
 from bnn_lab.bench.json_files import decode, incomplete, read_bytes, refuse_emulated
 from bnn_lab.bench.labels import check_label, default_label, distinct_labels, identity
 from bnn_lab.errors import InputError
@@ -258,7 +259,7 @@ def _problems(report: Report) -> Iterator[str]:
     except InputError as error:
         yield str(error).partition(". Fix")[0]
     for entry in (*report.layers, *report.models):
-        where = f"{entry.name} on {entry.num_threads} thread(s)"
+        where = f"{entry.name} on {counted(entry.num_threads, 'thread')}"
         timed = {times.name for times in entry.times}
         if entry.reference not in timed:
             yield f"{where} has no times of its reference {entry.reference!r}"

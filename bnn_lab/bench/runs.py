@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bnn_lab._words import counted
 from bnn_lab.bench import kernels as kernel_bench
 from bnn_lab.bench.kernels import CONVS, DENSE, ConvCase, DenseCase, KernelResult
 from bnn_lab.bench.model_bench import ModelResult, bench_model
@@ -92,7 +93,7 @@ def run_kernels(
     results = []
     for count in threads:
         for case in cases:
-            advance(f"{case.name}, {count} thread(s)")
+            advance(f"{case.name}, {counted(count, 'thread')}")
             options: dict[str, Any] = {
                 "rounds": rounds,
                 "num_threads": count,
@@ -137,7 +138,7 @@ def run_models(
     results = []
     for name, files in models.items():
         for count in threads:
-            advance(f"{name}, {count} thread(s)")
+            advance(f"{name}, {counted(count, 'thread')}")
             results.append(
                 bench_model(
                     name,

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bnn_lab._words import counted
 from bnn_lab.bench.baselines import ours
 from bnn_lab.bench.report import Entry, Layer, Model, Report, by_threads
 from bnn_lab.measure.noise import Noise
@@ -96,10 +97,10 @@ def report_parts(report: Report, draw: Draw = lambda what, entries: None) -> lis
     parts.append(Text(int8_unit(report.host.flags), QUIET))
     parts += noise_parts(report.noise, widest([*report.models, *report.layers]))
     for count, models in by_threads(report.models).items():
-        parts += [Heading(f"Models, {count} thread(s)", 3), draw(MODELS, models)]
+        parts += [Heading(f"Models, {counted(count, 'thread')}", 3), draw(MODELS, models)]
         parts.append(_models_table(models))
     for count, layers in by_threads(report.layers).items():
-        parts += [Heading(f"Layers, {count} thread(s)", 3), draw(LAYERS, layers)]
+        parts += [Heading(f"Layers, {counted(count, 'thread')}", 3), draw(LAYERS, layers)]
         parts.append(_layers_table(layers))
     drawn = [
         draw(OPS, model) for model in report.models if model.profile and model.num_threads == 1
@@ -169,8 +170,8 @@ def _origin(report: Report) -> str:
         software.insert(0, f"Python {host.python}")
     by = " ".join(report.command)
     return (
-        f"{host.cpu}, {host.cpus} CPU(s){frequency}, {', '.join(host.flags)}; {host.system} on "
-        f"{host.machine}; bnn_lab {report.bnn_lab} with {report.active_backend}; "
+        f"{host.cpu}, {counted(host.cpus, 'CPU')}{frequency}, {', '.join(host.flags)}; "
+        f"{host.system} on {host.machine}; bnn_lab {report.bnn_lab} with {report.active_backend}; "
         f"{', '.join(software)}; measured {report.time} by {by}. "
         "All figures of one table and number of threads ran in turn; batch 1."
     )

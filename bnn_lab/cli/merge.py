@@ -11,7 +11,7 @@ import msgspec
 
 from bnn_lab.bench.collect import gathered, read_all, rename
 from bnn_lab.bench.json_files import schema_of
-from bnn_lab.bench.labels import check_label
+from bnn_lab.bench.labels import check_label, free_name
 from bnn_lab.bench.report import Report, read_report, write_report
 from bnn_lab.bench.tables import Heading, Part, Text, frame_table, noise_parts
 from bnn_lab.cli.terminal import written
@@ -80,10 +80,7 @@ def write_merged(found: Merged, folder: Path) -> None:
 def _file_name(label: str, taken: set[str]) -> str:
     """A name that no other label has taken: "Ann's PC" and "Ann-s PC" are written alike."""
     plain = "".join(c if c.isalnum() else "-" for c in label).strip("-").lower() or "device"
-    number, name = 1, plain
-    while name in taken:
-        number += 1
-        name = f"{plain}-{number}"
+    name = free_name(plain, taken, "{}-{}")
     taken.add(name)
     return f"{name}.json"
 

@@ -21,6 +21,7 @@ def predict_command(
     """Predict the latency of each op of a model from its shape, and compare with a measurement."""
     from rich.table import Table
 
+    from bnn_lab._words import counted
     from bnn_lab.bench import runs
     from bnn_lab.costmodel.model import CostModel
     from bnn_lab.profiling.model_profile import profile
@@ -33,7 +34,8 @@ def predict_command(
         )
     frame = cost.predict_file(files[BINARY])
     found = profile(files[BINARY], num_threads=threads) if measure else None
-    table = Table(title=f"{name}, {threads} thread(s)", title_justify="left", show_footer=True)
+    title = f"{name}, {counted(threads, 'thread')}"
+    table = Table(title=title, title_justify="left", show_footer=True)
     table.add_column("op", "sum")
     table.add_column("layer", "")
     table.add_column("predicted ms", f"{frame.ms.sum():.3f}", justify="right")

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bnn_lab._words import counted
 from bnn_lab.errors import BnnLabError, InputError
 
 # An array, one for each input, samples one by one (also a tf.data.Dataset), or what makes them.
@@ -144,7 +145,7 @@ def _kept(samples: Iterable[Any]) -> list[Any]:
 
 def _failed(count: int, error: Exception) -> InputError:
     return InputError(
-        f"calibration data fails after {_count(count, 'sample')} ({type(error).__name__}: {error})"
+        f"calibration data fails after {counted(count, 'sample')} ({type(error).__name__}: {error})"
     )
 
 
@@ -188,7 +189,7 @@ def _whole_arrays(data: Any, inputs: Sequence[ModelInput]) -> list[NDArray] | No
     elif isinstance(data, list | tuple) and len(inputs) > 1 and data and _is_array(data[0]):
         wanted = ", ".join(f"'{entry.name}' (N, {_sizes(entry)})" for entry in inputs)
         raise InputError(
-            f"calibration data is a list of {_count(len(data), 'array')} of the shapes "
+            f"calibration data is a list of {counted(len(data), 'array')} of the shapes "
             f"{[tuple(getattr(array, 'shape', ())) for array in data[:8]]}, and the model reads "
             f"{wanted}. Fix: pass one array of all samples for each input, in this order or in a "
             "dict by name"
@@ -212,10 +213,6 @@ def _whole_arrays(data: Any, inputs: Sequence[ModelInput]) -> list[NDArray] | No
 
 def _sizes(entry: ModelInput) -> str:
     return ", ".join(map(str, entry.shape[1:]))
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _is_array(value: Any) -> bool:
@@ -281,8 +278,8 @@ def _parts(sample: Any, inputs: Sequence[ModelInput], number: int) -> list[NDArr
         # A pair of a dataset is often an image and its label.
         if len(parts) != len(inputs):
             raise InputError(
-                f"calibration sample {number} holds {_count(len(parts), 'array')}, and the model "
-                f"has {_count(len(inputs), 'input')}. Fix: {_WITHOUT_LABELS}"
+                f"calibration sample {number} holds {counted(len(parts), 'array')}, and the model "
+                f"has {counted(len(inputs), 'input')}. Fix: {_WITHOUT_LABELS}"
             )
         return [_as_array(part) for part in parts]
     if isinstance(sample, tuple) and _holds_arrays(sample):

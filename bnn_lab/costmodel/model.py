@@ -25,6 +25,7 @@ import msgspec
 from bnn_lab import __version__, kernels
 from bnn_lab._files import cache_dir, parse_json, write_whole
 from bnn_lab._pandas import to_frame
+from bnn_lab._words import counted
 from bnn_lab.costmodel import fit as cost_fit
 from bnn_lab.costmodel.file_layers import file_layers
 from bnn_lab.errors import InputError
@@ -124,8 +125,9 @@ class CostModel:
     def origin(self) -> str:
         """One sentence on where the predictions come from, to show beside them."""
         own = "as shipped; run bnn-lab calibrate for this machine" if self.shipped else "calibrated"
+        threads = counted(self.num_threads, "thread")
         return (
-            f"Predicted for {self.host['cpu']} ({self.backend}, {_threads(self.num_threads)}), "
+            f"Predicted for {self.host['cpu']} ({self.backend}, {threads}), "
             f"measured {self.time[:10]}, {own}."
         )
 
@@ -269,7 +271,7 @@ def calibrate(
             kinds = [k for k in KINDS if (k in _BINARY) is (backend is not None)]
             fits = []
             for kind in kinds:
-                progress(f"{kind}, {backend or 'float'}, {_threads(count)}")
+                progress(f"{kind}, {backend or 'float'}, {counted(count, 'thread')}")
                 number = max(6, round(share * cost_fit.COUNTS[kind]))
                 layers = cost_fit.layers_to_measure(kind, number)
                 seconds = cost_fit.time_layers(
@@ -351,7 +353,3 @@ class _Calibration(TypedDict):
     host: _Host
     time: str
     fastest_backend: str
-
-
-def _threads(count: int) -> str:
-    return f"{count} thread{'s' * (count != 1)}"

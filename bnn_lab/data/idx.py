@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from bnn_lab._words import counted
 from bnn_lab.errors import InputError
 
 _UNSIGNED_BYTES = 0x08
@@ -44,8 +45,8 @@ def read_idx(path: Path, dimensions: int, *, sha256: str | None = None) -> NDArr
     head = 4 + 4 * dimensions
     if raw[:4] != bytes([0, 0, _UNSIGNED_BYTES, dimensions]) or len(raw) < head:
         raise InputError(
-            f"{path} is not an idx file of bytes with {dimensions} dimension(s). Fix: download it "
-            "again."
+            f"{path} is not an idx file of bytes with {counted(dimensions, 'dimension')}. Fix: "
+            "download it again."
         )
     shape = tuple(int(size) for size in np.frombuffer(raw, ">u4", dimensions, 4))
     if len(raw) - head != np.prod(shape, dtype=object):

@@ -7,6 +7,7 @@ from math import log10
 
 import plotly.graph_objects as go
 
+from bnn_lab._words import counted
 from bnn_lab.bench.report import Layer, Model
 from bnn_lab.figures import theme
 from bnn_lab.figures.drawing import Drawing
@@ -51,9 +52,10 @@ def draw_speedups(entries: Sequence[Layer]) -> Drawing:
             )
         )
         words.append(f"over {baseline} {format_factor(min(known))} to {format_factor(max(known))}")
+    threads = counted(entries[0].num_threads, "thread")
     figure.update_layout(
         **theme.layout(
-            f"{entries[0].reference}: how many times faster, {entries[0].num_threads} thread(s)",
+            f"{entries[0].reference}: how many times faster, {threads}",
             showlegend=True,
         ),
         legend=_LEGEND,
@@ -105,7 +107,7 @@ def draw_models(entries: Sequence[Model]) -> Drawing:
         )
     figure.update_layout(
         **theme.layout(
-            f"Latency of one image, {entries[0].num_threads} thread(s): left is better",
+            f"Latency of one image, {counted(entries[0].num_threads, 'thread')}: left is better",
             showlegend=True,
         ),
         legend={**_LEGEND, "y": -0.15},

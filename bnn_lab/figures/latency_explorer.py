@@ -12,6 +12,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from bnn_lab._words import counted
 from bnn_lab.bench.model_bench import profile_of
 from bnn_lab.bench.report import Model, Report
 from bnn_lab.figures import theme
@@ -141,7 +142,7 @@ def _axes(state: LatencyState) -> tuple[str, str | None]:
 
 def _summary(measured: Sequence[Point], cited: Sequence[Point], state: LatencyState) -> str:
     layers = state.of == LAYERS_OF
-    threads = f"{state.num_threads} thread(s)" if state.num_threads else "any number of threads"
+    threads = counted(state.num_threads, "thread") if state.num_threads else "any number of threads"
     if not measured:
         return (
             f"No {'layer' if layers else 'model'} was measured on {state.runtime} with {threads} "
@@ -215,7 +216,8 @@ def draw_ops(reports: Sequence[Report], state: LatencyState) -> Drawing:
     elif device in {entry["name"] for entry in cited_latencies()["devices"]}:
         words = f"{model} on {device} is a cited figure: only its latency was published."
     else:
-        words = f"{model} on {device} was not profiled with {state.threads} thread(s)."
+        threads = counted(int(state.threads), "thread")
+        words = f"{model} on {device} was not profiled with {threads}."
     figure = go.Figure([go.Bar(orientation="h"), go.Bar(orientation="h")])
     figure.update_layout(
         **theme.layout(words),

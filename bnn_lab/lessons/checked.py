@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from bnn_lab._words import counted
 from bnn_lab.errors import InputError
 
 FACT, HERE, CITED = "fact", "here", "cited"
@@ -60,7 +61,7 @@ class Claims:
         if facts:
             of = "" if holding == len(facts) else f"{holding} of "
             verb = "holds" if len(facts) == 1 else "hold"
-            parts.append(f"{of}{_counted(len(facts), 'statement')}{self.scope} {verb}")
+            parts.append(f"{of}{counted(len(facts), 'statement')}{self.scope} {verb}")
         if kinds[HERE]:
             parts.append(f"{kinds[HERE]} measured on this machine")
         if kinds[CITED]:
@@ -158,7 +159,3 @@ def _truth(statement: str, holds: Any) -> bool:
         raise InputError(
             f"Checked({statement!r}, ...): needs one truth value. Fix: end with .all() or .any()"
         ) from None
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from bnn_lab import _native
+from bnn_lab._words import counted
 from bnn_lab.errors import BnnLabError
 from bnn_lab.measure.host import cpu_seconds_of_all
 from bnn_lab.measure.timing import TimingTable, measure
@@ -189,7 +190,7 @@ class NoiseWatch:
         if not self._leaves(state.others):
             found.append(
                 f"{moment} other processes kept {state.others:.1f} of {cpus} CPUs busy, and "
-                f"{self._threads} thread(s) were to be measured"
+                f"the measurement uses {counted(self._threads, 'thread')}"
             )
         return found
 

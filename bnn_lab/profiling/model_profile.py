@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnn_lab import kernels
+from bnn_lab._words import counted
 from bnn_lab.errors import InputError
 from bnn_lab.measure.host import busy_warning
 from bnn_lab.measure.timing import measure
@@ -143,7 +144,7 @@ class Profile:
         from rich.table import Table
         from rich.text import Text
 
-        threads = f"{self.num_threads} thread{'s' * (self.num_threads != 1)}"
+        threads = counted(self.num_threads, "thread")
         title = f"{threads}, binary ops on {self.backend}"
         table = Table(title=title, title_justify="left", show_footer=True)
         table.add_column("op", "sum")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bnn_lab._words import counted
 from bnn_lab.errors import InputError
 
 
@@ -170,7 +171,7 @@ def as_list(x: Any, inputs: Sequence[ModelEnd]) -> list[Any]:
     if len(arrays) != len(inputs):
         plain = not any(isinstance(array, np.ndarray) for array in arrays)
         raise InputError(
-            f"predict: the model has {len(inputs)} input(s) ({_listed(names)}), but "
+            f"predict: the model has {counted(len(inputs), 'input')} ({_listed(names)}), but "
             f"{len(arrays)} were given"
             + ("; a list holds one array for each input: use numpy.asarray(x)" if plain else "")
         )

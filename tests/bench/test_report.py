@@ -232,7 +232,7 @@ def test_compare_and_merge_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     text = page.read_text()
     assert "<h2>Board A</h2>" in text and "<h2>Board B</h2>" in text
     lines = tables.read_text().splitlines()
-    assert lines.count("### Models, 1 thread(s)") == 2
+    assert lines.count("### Models, 1 thread") == 2
     assert "| float32 TFLite | 20 (18) |" in lines
     assert "| **over int8 TFLite** | 5.0× |" in lines
     assert "| float floor, ms | 0.4 |" in lines

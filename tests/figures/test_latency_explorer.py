@@ -191,7 +191,7 @@ def test_no_name_lies_over_another_or_over_a_point() -> None:
 
 def test_words() -> None:
     text = draw_latencies(REPORTS, LatencyState()).words
-    assert "2 measured points on bnn_lab, fastest with 1 thread(s), from quicknet with 1 ms" in text
+    assert "2 measured points on bnn_lab, fastest with 1 thread, from quicknet with 1 ms" in text
     assert "Hollow points are cited: Pixel 1, Raspberry Pi 4B, Mac mini M1. Source: README" in text
 
 

@@ -149,7 +149,7 @@ def test_a_wandering_clock_is_noise(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_other_processes_are_noise(monkeypatch: pytest.MonkeyPatch) -> None:
     assert watch(monkeypatch, 1.0, others=1.3).before() is None  # one CPU is free enough
-    for others, threads, words in ((1.4, 1, "1.4 of 2 CPUs busy"), (0.5, 2, "2 thread(s) were")):
+    for others, threads, words in ((1.4, 1, "1.4 of 2 CPUs busy"), (0.5, 2, "uses 2 threads")):
         busy = watch(monkeypatch, 1.0, others=others, threads=threads)
         assert words in (busy.before() or "")
         # The loop runs as fast as ever: one thread is alone on its CPU.

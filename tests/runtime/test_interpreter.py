@@ -183,7 +183,7 @@ def test_shared_by_threads(two_by_two, samples):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda x: x[:1], r"has 2 input\(s\) \('first', 'second'\), but 1 were given"),
+        (lambda x: x[:1], r"has 2 inputs \('first', 'second'\), but 1 were given"),
         (
             lambda x: [x[0].astype(np.float64), x[1]],
             r"'first' must be float32, not float64.*astype",

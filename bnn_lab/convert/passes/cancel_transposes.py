@@ -17,6 +17,7 @@ import numpy as np
 from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter
 
+from bnn_lab._words import counted
 from bnn_lab.convert.ir.attributes import quant_of, tensor_type
 from bnn_lab.convert.ir.tfl_dialect import Const, TflOp, constant, is_tfl, name_of, producer
 from bnn_lab.convert.rewrite.base import Fact, Pass
@@ -95,4 +96,4 @@ class CancelTransposes(Pass):
             new_ops.append(with_operands(link, operands, result, link.tensor_name()))
             known[link.results[0]] = new_ops[-1].results[0]
         rewriter.replace(op, new_ops, [known[op.operands[0]]])
-        return f"{len(match.ops)} op(s) stay with the channels last"
+        return f"channels stay last through {counted(len(match.ops), 'op')}"

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter
 
+from bnn_lab._words import counted
 from bnn_lab.convert.ir.attributes import F32, tensor_type
 from bnn_lab.convert.ir.options import Options, OptionsAttr
 from bnn_lab.convert.ir.tfl_dialect import Const, constant, is_tfl, make_tfl, name_of, tensor_names
@@ -92,7 +93,7 @@ class DenseToConv(Pass):
         )
         last = reshape_ops(conv.results[0], op.results[0].type, name)
         rewriter.replace(op, [*first, filters, bias, conv, *last])
-        return f"{depth} to {outputs} features, {match.pixels[2]} pixel(s) an image"
+        return f"{depth} to {outputs} features, {counted(match.pixels[2], 'pixel')} an image"
 
 
 def _bias_name(op: Any) -> str:

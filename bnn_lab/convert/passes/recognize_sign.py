@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from xdsl.ir import Operation
 from xdsl.pattern_rewriter import PatternRewriter
 
+from bnn_lab._words import counted
 from bnn_lab.convert.ir.attributes import F32, quant_of
 from bnn_lab.convert.ir.lq_dialect import Dequantize
 from bnn_lab.convert.ir.tfl_dialect import TflOp, is_tfl, make_tfl, name_of, producer
@@ -68,5 +69,5 @@ class RecognizeSign(Pass):
         channels = shape_of(step.source)[-1]
         return (
             f"-1 for {describe_step(step)}: {channels} channels of '{name_of(step.source)}' pack "
-            f"into {word_count(channels)} word(s)"
+            f"into {counted(word_count(channels), 'word')}"
         )

@@ -17,6 +17,7 @@ import numpy as np
 
 from bnn_lab import kernels, reference
 from bnn_lab._pandas import to_frame
+from bnn_lab._words import counted
 from bnn_lab.bench.baselines import LCE_DEFAULT, LCE_INDIRECT, check_same_results, lce_calls
 from bnn_lab.bench.kernels import PAPER_CONVS, ConvCase, kernel_call
 from bnn_lab.experiments.latency.base import Run, listing, span
@@ -96,7 +97,7 @@ def finding(frame: pd.DataFrame, run: Run) -> str:
     slower = _slower(ours, cases)
     shares = [ours.copy_ms[c, IM2COL] / ours.ms[c, IM2COL] for c in cases]
     text = (
-        f"On {len(cases)} convolution{'s' * (len(cases) > 1)}, im2col moves {span(growth)} times "
+        f"On {counted(len(cases), 'convolution')}, im2col moves {span(growth)} times "
         f"the bytes of a direct convolution. With bnn_lab's inner loops in both it takes "
         f"{slower}; the copy alone is {100 * min(shares):.0f} to "
         f"{100 * max(shares):.0f} % of its time."

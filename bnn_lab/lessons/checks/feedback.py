@@ -33,6 +33,7 @@ from typing import Any, Generic, ParamSpec
 import numpy as np
 from numpy.typing import NDArray
 
+from bnn_lab._words import counted
 from bnn_lab.lessons.checks import cards
 
 Answers = ParamSpec("Answers")
@@ -280,7 +281,7 @@ def _expect_arguments(function: Callable[..., Any], name: str, arguments: tuple[
     except TypeError:
         count = len(arguments)
         raise NotYet(
-            f"{name} is called with {count} argument{'s' * (count != 1)}, but it takes "
+            f"{name} is called with {counted(count, 'argument')}, but it takes "
             f"({', '.join(signature.parameters)}). Keep its first line as it was."
         ) from None
 

@@ -45,7 +45,7 @@ def test_before_and_after(graph, apply, op_names):
     outcomes = apply(module, X, RecognizeSign())
     assert op_names(module) == ["lq.Quantize", "lq.Dequantize"]
     assert "lq.Quantize(%x) : tensor<1x1x1x1xi32>" in ir_text(module)
-    assert outcomes[0].reason == "-1 for x < 0: 9 channels of 'x' pack into 1 word(s)"
+    assert outcomes[0].reason == "-1 for x < 0: 9 channels of 'x' pack into 1 word"
 
 
 SPELLINGS = [

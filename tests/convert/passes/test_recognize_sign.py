@@ -16,7 +16,7 @@ def test_becomes_quantize_and_dequantize(graph, apply, op_names):
     assert op_names(module) == ["lq.Quantize", "lq.Dequantize"]
     assert "lq.Quantize(%x) : tensor<1x1x1x1xi32>" in ir_text(module)
     assert [o.reason for o in outcomes if o.pass_name == "recognize_sign"] == [
-        "-1 for x < 0: 5 channels of 'x' pack into 1 word(s)"
+        "-1 for x < 0: 5 channels of 'x' pack into 1 word"
     ]
 
 
