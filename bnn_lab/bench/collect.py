@@ -46,8 +46,8 @@ class Collection:
 def collect(sources: Iterable[Source]) -> Collection:
     """Reports from files, folders and patterns.
 
-    A file that is named by itself must be a report. In a folder, whose `*.json` files are read, and
-    behind a pattern, files that are not reports are left out.
+    A file that is named by itself must be a report. In a folder, whose `*.json` files are read,
+    or among the files of a pattern, those that are not reports are left out.
 
     Args:
         sources: paths of files or folders, patterns such as "class/*/*.json", or mappings of labels

@@ -122,7 +122,7 @@ def graph_steps(trace: ConversionTrace) -> GraphSteps:
         trace: from `bnn_lab.convert.trace_keras_model`, with snapshots.
 
     Returns:
-        The steps; passes that only clean up, and those that found nothing, are no steps.
+        The steps; passes that only clean up, and those that found nothing, are left out.
 
     Raises:
         InputError: the trace has no snapshots.
@@ -381,5 +381,5 @@ def _same_sources(before: tuple[int, ...], after: tuple[int, ...], target: dict[
 
 def _slid(old: list[Box], new: list[Box], before: int, after: int, target: dict[int, int]) -> bool:
     """Whether an op has changed places with one that is still there."""
-    behind = [new.index(box) for box in new if after in box.reads]
-    return any(target.get(source) in behind for source in old[before].reads)
+    readers = [new.index(box) for box in new if after in box.reads]
+    return any(target.get(source) in readers for source in old[before].reads)

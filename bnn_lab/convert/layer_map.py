@@ -186,7 +186,7 @@ def _likeness(filters: NDArray, layer: Any) -> float:
 
 
 def _without_count(path: str) -> str:
-    """A layer called twice has `_1` behind its name the second time."""
+    """A layer called twice has `_1` after its name the second time."""
     return re.sub(r"_\d+$", "", path)
 
 

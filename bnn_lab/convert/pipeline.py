@@ -136,7 +136,7 @@ def order_faults(steps: Sequence[Step]) -> list[str]:
 
     Returns:
         One line for each pass that runs too early, before one that gives what it needs, or too
-        late, behind one that ends it; and for each that needs what none gives.
+        late, after one that ends it; and for each that needs what none gives.
     """
     placed = [(member, at) for at, step in enumerate(steps) for member in passes_of([step])]
     faults = []

@@ -177,7 +177,7 @@ def build_notebook(source: Path) -> Any:
 
 
 def _with_checks_folded(notebook: Any) -> Any:
-    """Put check cells out of sight, and let *Run All* go on behind one that is not green yet."""
+    """Put check cells out of sight, and let *Run All* go on after one that is not green yet."""
     for cell in notebook.cells:
         if cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("grade"):
             tags = cell.metadata.get("tags", [])

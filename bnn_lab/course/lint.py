@@ -84,7 +84,7 @@ def lint(notebook: Any) -> list[Problem]:
 def _statements(source: str) -> list[ast.stmt]:
     try:
         return ast.parse(source).body
-    except SyntaxError:  # a magic command; what is no Python at all is another finding
+    except SyntaxError:  # a magic command; what is not Python at all is another finding
         return []
 
 

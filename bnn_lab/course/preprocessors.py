@@ -44,7 +44,7 @@ class RestoreCells(OverwriteCells):
     """nbgrader's `OverwriteCells`, whose own way to add cells fails if two neighbours are gone."""
 
     def add_missing_grade_cells(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
-        """Put each missing graded cell behind the cell that preceded it, as far as that exists."""
+        """Put each missing graded cell after the cell that preceded it, as far as that exists."""
         notebook = self.gradebook.find_notebook(self.notebook_id, self.assignment_id)
         graded = {cell.name: cell for cell in notebook.grade_cells}
         solutions = {cell.name for cell in notebook.solution_cells}

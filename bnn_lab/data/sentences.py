@@ -1,8 +1,8 @@
 """A small language: sentences that a seeded grammar writes, and that it can tell from wrong ones.
 
-Small language models need text that is at hand everywhere and that can be learned in seconds. Of a
-model trained on this one it can be *checked* how often it gets things right: words, their order,
-and the agreement of a verb with a noun some words before it.
+Small language models need text that is available everywhere and that can be learned in seconds.
+How often a model trained on this one gets things right can be *checked*: words, their order, and
+the agreement of a verb with a noun some words before it.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ def _parse(words: list[str], many: bool) -> bool:
 
 
 def _after_nouns(words: list[str], many: bool) -> int | None:
-    """Index behind the noun phrase at the start, None if there is none of this number."""
+    """Index after the noun phrase at the start, None if there is none of this number."""
     if not words or words[0] not in (MANY if many else ONE):
         return None
     at = 2 if len(words) > 1 and words[1] in ADJECTIVES else 1

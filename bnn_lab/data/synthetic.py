@@ -27,7 +27,7 @@ def load_synthetic(train: int = 5000, test: int = 1000, seed: int = 0) -> ImageD
     """Shapes and patterns in random colours, places and sizes, on noise: ten classes.
 
     Colour says nothing about the class; a network has to look at the form. Made for trying things
-    out where CIFAR-10 is not at hand; accuracies on it say nothing about CIFAR-10.
+    out where CIFAR-10 is not available; accuracies on it say nothing about CIFAR-10.
 
     Args:
         train: number of training images, at least 10.

@@ -297,7 +297,7 @@ def measure_design(
 
     Args:
         state: the design.
-        progress: told what is being done, and which share of all is behind.
+        progress: told what is being done, and what share of all is done.
         rounds: timing samples.
 
     Returns:

@@ -40,7 +40,7 @@ _KEPT = re.compile(
 
 
 def mark(text: str, terms: dict[str, str]) -> tuple[str, set[str]]:
-    """Put each term's meaning behind its first occurrence.
+    """Put each term's meaning after its first occurrence.
 
     Args:
         text: Markdown.

@@ -2,7 +2,7 @@
 
     python -m bnn_lab.lessons.recorded
 
-measures them anew on the machine at hand and writes the file. Of each it keeps the best of many
+measures them again on this machine and writes the file. Of each it keeps the best of many
 rounds, which is what other work disturbs least.
 """
 

@@ -24,7 +24,7 @@ def deep_digits(
 ) -> Any:
     """Build a network of `depth` binary 3×3 convolutions between a first and a last layer.
 
-    The first layer is a 3×3 convolution with stride 2 and a max pool; the last one is dense, behind
+    The first layer is a 3×3 convolution with stride 2 and a max pool; the last one is dense, after
     a global average. Each binary convolution is followed by batch normalization; with shortcuts
     its input is added to that, as in Bi-Real Net (arXiv:1808.00278). Weights are latent ones under
     a straight-through sign.

@@ -105,7 +105,7 @@ def recu_input_sign(**options: Any) -> Any:
 
 
 def channel_scale(**options: Any) -> Any:
-    """A learned factor for each channel, as ReCU puts behind its convolutions (arXiv:2103.12369).
+    """A learned factor for each channel, as ReCU puts after its convolutions (arXiv:2103.12369).
 
     Args:
         **options: of a Keras layer, such as ``name``.

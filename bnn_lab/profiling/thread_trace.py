@@ -75,7 +75,7 @@ class TraceRow:
 
     @property
     def slower_ms(self) -> float:
-        """What of `lost_ms` is no waiting: the same work took longer. NaN where it is unknown."""
+        """The part of `lost_ms` that is not waiting: the same work took longer. NaN if unknown."""
         if not self.ours:
             return float("nan")
         return self.lost_ms - self.alone_ms - self.late_ms - self.idle_ms

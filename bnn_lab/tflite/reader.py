@@ -123,7 +123,7 @@ class ModelFile:
                 f"{where} uses buffer {index}, but the file has {len(self._buffers)} buffers"
             )
         buffer = self._buffers[index]
-        if buffer.offset > 1:  # files past 2 GB keep data behind the flatbuffer
+        if buffer.offset > 1:  # files past 2 GB keep data after the flatbuffer
             return self._tail(buffer.offset, buffer.size, where)
         if buffer.data is None or not len(buffer.data):
             return None

@@ -313,5 +313,5 @@ def _pressure(bop: Any, variable: Any, tau: float) -> NDArray[np.float32]:
         square, seen = (_number(bop.scalar(variable, name)) for name in ("mean_square", "seen"))
         tau *= math.sqrt(square / seen)
     with np.errstate(divide="ignore", invalid="ignore"):
-        # Nothing averaged is no pressure, even where tau is 0; NaN stays, as of a lost training.
+        # No average, no pressure, even where tau is 0; NaN stays, as after a diverged training.
         return np.where(m == 0, np.float32(0), m / np.float32(tau))

@@ -41,7 +41,7 @@ class _SignFlipper(_Optimizer):
     def _add_scalars(self, variables: Any, names: tuple[str, ...]) -> None:
         """Numbers that belong to a variable, 0 at first.
 
-        They are no slots, because the loader of SavedModels gives every slot its variable's shape.
+        They are not slots, because the loader of SavedModels gives every slot its variable's shape.
         """
         scalars = self.__dict__.setdefault("_scalars", {})
         for variable in variables:

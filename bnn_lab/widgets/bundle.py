@@ -35,7 +35,7 @@ _EXPORT = re.compile(r"^export\s+(?:async\s+)?(?:function\*?|const|class)\s+(\w+
 _DEFAULT = re.compile(r"^export\s+default\s+", re.MULTILINE)
 _OTHER = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
 _INDENT = re.compile(r"^[ \t]+|\n(?=\n)", re.MULTILINE)  # the style sheet needs none, either
-# A comment behind code; one with a quote in it may be in a text, so it stays.
+# A comment after code; one with a quote in it may be in a string, so it stays.
 _BESIDE = re.compile(r"(?<=[;,{}()\]])[ \t]+// [^\n\"'`]*$", re.MULTILINE)
 _COMMENT = re.compile(r"^[ \t]*(?://.*|/\*\*(?:.|\n)*?\*/[ \t]*)\n", re.MULTILINE)
 

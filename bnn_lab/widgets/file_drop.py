@@ -21,7 +21,7 @@ class FileDrop(Heard):
         refused: called with the name of a file that did not arrive, and why.
 
     Attributes:
-        note: what is shown behind the title.
+        note: what is shown after the title.
     """
 
     _esm = heard_script() + Path(__file__).with_name("file_drop.js").read_text(encoding="utf-8")

@@ -226,7 +226,7 @@ bool is_pad_of_channels(const tfl::Context* context, const GraphNode& n) {
       dims->size != 4) {
     return false;
   }
-  const auto* amount = static_cast<const int32_t*>(amounts.data);  // before and behind, by axis
+  const auto* amount = static_cast<const int32_t*>(amounts.data);  // before and after, by axis
   for (int i = 0; i < 8; ++i) {
     if (i == 6 ? amount[i] < 1 : amount[i] != 0) return false;
   }

@@ -130,7 +130,7 @@ struct SpanCase {
   bool in_place = false;  // the output overwrites the shortcut
 };
 
-// From the first element of a span to behind its last one.
+// From the first element of a span to just after its last one.
 int64_t extent(const bnn_span& s, ptrdiff_t row_step, ptrdiff_t step, ptrdiff_t last) {
   return (s.rows - 1) * row_step + (s.pixels - 1) * step + last;
 }

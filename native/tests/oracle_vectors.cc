@@ -4,7 +4,7 @@
 //   oracle_vectors vectors.bin
 //
 // Prints which backends were covered, because losing one silently is easy. The fastest is also run
-// behind one that asks for spans of several rows and for a set-up of each thread. Inputs and
+// through one that asks for spans of several rows and for a set-up of each thread. Inputs and
 // outputs lie in heap blocks of their exact size, so that AddressSanitizer sees an access past
 // their end.
 #include <cstdint>
@@ -141,7 +141,7 @@ bool check_unpack(const bnn_backend& backend, const Case& c) {
   return result.right();
 }
 
-// The parameters that all convolutions have, and the constants behind them in the arrays.
+// The parameters that all convolutions have, and the constants after them in the arrays.
 bnn::BConv2DParams conv_params(const Case& c) {
   const int32_t* p = c.parameters.data();
   bnn::BConv2DParams params;

@@ -88,7 +88,7 @@ def test_every_kind_of_fault_is_noticed(
 def test_a_figure_is_drawn_while_the_kernel_is_busy(
     open_notebook: Callable[[str, str], Any], write_notebook: Callable[..., str], blocker: Any
 ) -> None:
-    """Run All starts a training behind the figures; plotly is there all the same, and once."""
+    """Run All starts a training after the figures; plotly is there all the same, and once."""
     name = write_notebook("patient.ipynb", FIGURE, "display(figure)", blocker.source, CHANGED)
     notebook = open_notebook(name, "lab")
     notebook.start_all()

@@ -253,7 +253,7 @@ def build(
     add: Callable[[Any, Layer, list[Step]], Any] = add_layer,
     mark: Callable[[Any], Any] = lambda value: value,
 ) -> Network:
-    """A drawn network; `add` adds a layer, `mark` is put behind all that is between layers."""
+    """A drawn network; `add` adds a layer, `mark` is put after all that is between layers."""
     steps: list[Step] = []
     inputs = tf.keras.Input((8, 7, first))
     x = mark(inputs)

@@ -43,12 +43,12 @@ REFUSED = {
         [layers.Input((6, 6, 4)), network(dorefa(2))]
     ),
 }
-# Behind a ReLU, -1 never comes; DoReFa's one bit is 0 or 1; zeros make a constant; and so on.
+# After a ReLU, -1 never comes; DoReFa's one bit is 0 or 1; zeros make a constant; and so on.
 IN_DOUBT = {
     "sign": lambda: network("ste_sign"),
     "DoReFa, 1 bit": lambda: network(dorefa(1)),
     "ternary": lambda: network("ste_tern"),
-    "ternary behind a ReLU": lambda: network("ste_tern", before="relu"),
+    "ternary after a ReLU": lambda: network("ste_tern", before="relu"),
     "a sign before": lambda: network(dorefa(2), before=tf.sign),
     "an operator": lambda: network(dorefa(2), inputs="float64"),
     "a subclass": lambda: in_another(Kept()),

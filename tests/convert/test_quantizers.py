@@ -67,7 +67,7 @@ def test_style(style, int8):
         assert found.advice
     if not int8:
         got, want = bnn_lab.Interpreter(file).predict(DATA), model.predict(DATA, verbose=0)
-        # The layer behind takes signs again; next to zero one may differ by rounding, which moves
+        # The next layer takes signs again; next to zero one may differ by rounding, which moves
         # an output by 2. Nothing else may.
         apart = np.abs(got - want)
         near = np.abs(apart - 2 * np.round(apart / 2))

@@ -100,7 +100,7 @@ def check_network(interpreters: Any, litert: Any, lce_compatible: bool, drawn: l
     found = {
         name: run(file, data, "grouped" in kinds)
         for name, run in interpreters.items()
-        # LCE's interpreter, of an older TFLite, may negate values in place behind a reshape while
+        # LCE's interpreter, of an older TFLite, may negate values in place after a reshape while
         # another op still reads them; it takes the reshape of a locally connected layer.
         if not (name == "lce" and (not lce_compatible or "local" in kinds))
     }

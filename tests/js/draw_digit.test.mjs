@@ -75,7 +75,7 @@ test("the comparison notices another drawing or answer", () => {
   assert.equal(differences(new DigitNet(packed), other).length, 3);
 });
 
-test("a flip shows what it changes, and only behind its layer", () => {
+test("a flip shows what it changes, and only after its layer", () => {
   const data = compute(start({ flips: [new DigitNet(packed).flipOf(1, 2, 4, 6)] }));
   assert.deepEqual(data.changed.slice(0, 2), [0, 0]);
   assert.ok(data.changed[2] > 0);

@@ -286,7 +286,7 @@ class TestKerasCallbacks:
 
 
 def small_network():
-    """Two binary layers with a float one behind, (N, 8) to logits (N, 4)."""
+    """Two binary layers with a float one after them, (N, 8) to logits (N, 4)."""
     tf.keras.utils.set_random_seed(3)
 
     def dense(**options):

@@ -106,7 +106,7 @@ def test_what_passes_do_to_boxes(digits: ConversionTrace) -> None:
     assert (
         sorted(padding.boxes[at].op for at in gone) == ["lq.Dequantize"] * 3 + ["lq.Quantize"] * 3
     )
-    # The layer that counts takes in the lq.Quantize behind it, not the next layer.
+    # The layer that counts takes in the lq.Quantize after it, not the next layer.
     bits = steps["emit_bits"]
     assert [len(box.origins) for box in bits.boxes if box.mark == CHANGED] == [2, 2]
     assert bits.boxes[2].row == 1 and bits.boxes[2].type == "1x8x8x4xi32"

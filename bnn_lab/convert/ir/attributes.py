@@ -216,7 +216,7 @@ def _read_axis(parser: AttrParser) -> int:
 
 
 def _read_affine(parser: AttrParser, scale: Any) -> QuantParams:
-    """``q`` or ``(q - zero)`` behind the scale, and the axis of several scales."""
+    """``q`` or ``(q - zero)`` after the scale, and the axis of several scales."""
     scales = scale if isinstance(scale, tuple) else (scale,)
     zero: Any = 0
     if parser.parse_optional_punctuation("(") is not None:
@@ -377,7 +377,7 @@ def read_array(parser: AttrParser, read_type: Callable[[], Any]) -> Array:
 
     Args:
         parser: stands in front of the data; its context may know the blobs.
-        read_type: gives the tensor type, which may stand behind the data.
+        read_type: gives the tensor type, which may stand after the data.
     """
     key, values = "", None
     if parser.parse_optional_keyword("blob") is not None:

@@ -4,7 +4,7 @@
 =>
     x -> tfl.select_v2(1, -1)
 
-Files made of PyTorch models hold them: torch keeps channels in front, LiteRT's convolutions behind,
+Files made of PyTorch models hold them: torch puts channels first, LiteRT's convolutions last,
 and the exporter changes sides around ops that it cannot turn. In between, a sign would pack
 neighbouring pixels instead of channels.
 """

@@ -91,7 +91,7 @@ def _is_last_axis(joined: Any, split: Any) -> bool:
 
 
 def _joined(convs: list[Any]) -> list[NDArray] | None:
-    """Filters, and biases, one behind the other; None if they are not alike."""
+    """Filters, and biases, one after the other; None if they are not alike."""
     lists = [[constant(value) for value in conv.operands[1:]] for conv in convs]
     first = lists[0]
     if any(len(found) != len(first) for found in lists):

@@ -134,7 +134,7 @@ class PadGroups(Pass):
 
     @staticmethod
     def _padding(op: TflOp) -> TflOp | None:
-        """A padding of height and width with a binary value, to be kept behind that of channels."""
+        """A padding of height and width with a binary value, to be kept after that of channels."""
         pad: Any = producer(op.operands[0])
         if not is_tfl(pad, "pad", "padv2") or pad_value(pad) not in (1.0, -1.0):
             return None

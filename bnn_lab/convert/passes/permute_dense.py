@@ -39,7 +39,7 @@ class PermuteDense(Pass):
     needs = (Fact.CONSTANTS_FOLDED,)
 
     def check(self, op: Operation) -> _Match | None:
-        """Match a dense layer with constant weights behind a flattened, transposed image."""
+        """Match a dense layer with constant weights after a flattened, transposed image."""
         if not is_tfl(op, "fully_connected") or quant_of(op.operands[0].type) is not None:
             return None
         weights = constant(op.operands[1])

@@ -4,7 +4,7 @@
 =>
     x -> tfl.reshape or tfl.max_pool_2d, float -> tfl.quantize
 
-So that the int8 layer behind it sees that its input is binary.
+So that the int8 layer after it sees that its input is binary.
 """
 
 from __future__ import annotations

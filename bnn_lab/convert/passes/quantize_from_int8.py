@@ -36,7 +36,7 @@ class QuantizeFromInt8(Pass):
     gives = (Fact.QUANTIZES_MOVED,)
 
     def check(self, op: Operation) -> _Match | None:
-        """Match lq.Quantize behind a change of type."""
+        """Match lq.Quantize after a change of type."""
         if not isinstance(op, Quantize):
             return None
         change: Any = producer(op.input)

@@ -28,7 +28,7 @@ from bnn_lab.convert.rewrite.signs import bit_refusal, describe_step, signs_of
 from bnn_lab.convert.rewrite.steps import Step, step_of
 from bnn_lab.reference import word_count
 
-# Behind a sign these give it again, moved or in another type: they stay as they are.
+# After a sign these give it again, moved or in another type: they stay as they are.
 _CARRY = ("reshape", "expand_dims", "squeeze", "quantize", "dequantize")
 
 

@@ -1,4 +1,4 @@
-"""A BatchNorm behind max-pooling or a reshape moves in front, next to its convolution.
+"""A BatchNorm after max-pooling or a reshape moves in front, next to its convolution.
 
     lq.Bconv2d -> tfl.max_pool_2d -> tfl.mul(s) -> tfl.add(t)
 =>

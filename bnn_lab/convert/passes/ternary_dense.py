@@ -86,7 +86,7 @@ class MakeTernaryDense(Pass):
                 "no op for it; it computes in float, with the same result",
                 "pass lce_compatible=False for a file that runs on bnn_lab alone",
             )
-        return None  # the multiplication behind it is rewritten
+        return None  # the multiplication after it is rewritten
 
     def rewrite(self, op: Any, match: _Match, rewriter: PatternRewriter) -> str:
         """Replace the multiplication; what only it read goes."""

@@ -97,7 +97,7 @@ def leaves_of(op: Operation) -> list[Const]:
 
 
 def tree_of(op: TflOp) -> list[TflOp]:
-    """An op over constants and those that it is computed of, each behind its operands."""
+    """An op over constants and those that it is computed of, each after its operands."""
     order: dict[TflOp, None] = {}
     stack: list[TflOp] = [op]
     while stack:

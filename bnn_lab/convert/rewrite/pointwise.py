@@ -250,7 +250,7 @@ def chain_of(value: SSAValue, *, through_signs: bool = False) -> Chain:
 
     It starts at the last tensor that alone decides the value, which may be the value itself. Int8
     values count as the numbers they stand for. Where int8 came by calibration after training,
-    rounding to it is no part of the chain; elsewhere a chain goes through it only behind a jump.
+    rounding to it is not part of the chain; elsewhere a chain goes through it only after a jump.
 
     Args:
         value: where it ends.

@@ -141,7 +141,7 @@ def _input_fault(source: SSAValue) -> Refusal | None:
 
 
 def _is_half_of_separable(source: SSAValue) -> bool:
-    """Whether it is the depthwise half of a separable convolution: nothing can stand behind it.
+    """Whether it is the depthwise half of a separable convolution: nothing can stand after it.
 
     TensorFlow names it so; an op of our own or a quantization in int8 may have taken its place.
     """

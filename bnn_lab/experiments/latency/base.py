@@ -125,7 +125,7 @@ class Run:
         return {column: middle, f"{column}_low": low, f"{column}_high": high}
 
     def left_out(self) -> str:
-        """What was left out and why, to put behind a finding; "" if nothing was."""
+        """What was left out and why, to put after a finding; "" if nothing was."""
         return "".join(f" Left out: {name} ({why})." for name, why in self.skipped.items())
 
     def profiles(

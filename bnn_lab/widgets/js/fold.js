@@ -10,7 +10,7 @@ import { fade } from "./core/theme.js";
 const NARROW = 560;
 const RESTS = 0.22; // of a pass: what will change lights up before it moves
 const MOVES = 0.6;
-const TUG = 0.12; // of the way to the next stop: less is no pull
+const TUG = 0.12; // of the way to the next stop: less is not a pull
 const THICK = 9; // pixels of the wire that carries most
 const MOST_BUTTONS = 60; // of more boxes none can be pressed: they would be too small to hit
 const BOX_WIDTHS = [124, 112, 100, 88, 76, 70];
@@ -533,7 +533,7 @@ export function linesOf({ steps }, k, chosen = null) {
   steps[k].boxes.forEach((box, j) => {
     const { origins } = box;
     if (chosen === null) {
-      // What nothing came from goes before what stood behind it.
+      // What nothing came from goes before what stood after it.
       old.forEach(({ becomes }, i) => i < (origins[0] ?? -1) && !becomes.length && drop(i));
     } else if (j !== chosen) return;
     if (!k || (box.mark === "kept" && origins.length === 1)) lines.push([" ", box.text]);

@@ -77,7 +77,7 @@ async function through(bytes, transform) {
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
-/** The part of an address behind # that holds a report. */
+/** The part of an address after # that holds a report. */
 export async function toHash(report) {
   const text = new TextEncoder().encode(JSON.stringify(report));
   const packed = await through(text, new CompressionStream("deflate-raw"));

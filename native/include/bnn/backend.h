@@ -75,7 +75,7 @@ typedef struct {
   ptrdiff_t input_row_step, output_row_step, shortcut_row_step, signs_row_step;
 
   /* The input once more, each bit a byte of 0 or 1, so that positions are BNN_WORD_BITS times those
-   * in words. Behind its last window 15 * input_step + 1 further words' worth of bytes may be read,
+   * in words. After its last window 15 * input_step + 1 further words' worth of bytes may be read,
    * of any value. NULL unless the backend's layer_takes_bytes and span_takes_bytes agree. */
   const uint8_t* bytes;
 } bnn_span;

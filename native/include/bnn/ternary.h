@@ -15,7 +15,7 @@ namespace bnn {
 constexpr int64_t kMaxTernaryChannels = int64_t{1} << 22;
 
 // float32 rows to int8 rows, each by its largest magnitude (ternary_reference.absmax). Rows of the
-// result are `step` apart, and zero behind `channels`; `sums` has the sum of each.
+// result are `step` apart, and zero after `channels`; `sums` has the sum of each.
 void quantize_absmax(const float* x, int64_t samples, int64_t channels, int8_t* values,
                      int64_t step, int32_t* sums, float* scales);
 

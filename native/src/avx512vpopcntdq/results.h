@@ -1,5 +1,5 @@
 /* What becomes of popcounts in AVX-512 registers: 16 channels lie in the lanes of one. Static, for
- * the translation units of backends that have these instructions, behind <immintrin.h>. */
+ * the translation units of backends that have these instructions, after <immintrin.h>. */
 #ifndef BNN_AVX512VPOPCNTDQ_RESULTS_H_
 #define BNN_AVX512VPOPCNTDQ_RESULTS_H_
 

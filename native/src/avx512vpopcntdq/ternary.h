@@ -1,4 +1,4 @@
-/* Ternary weights of the AVX-512 backend. Included by its translation unit alone, behind
+/* Ternary weights of the AVX-512 backend. Included by its translation unit alone, after
  * <immintrin.h>. */
 #ifndef BNN_AVX512VPOPCNTDQ_TERNARY_H_
 #define BNN_AVX512VPOPCNTDQ_TERNARY_H_

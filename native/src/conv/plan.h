@@ -31,7 +31,7 @@ struct ConvPlan {
   size_t image_words(const ConvLayer& layer) const {
     return static_cast<size_t>(image_height * image_width * layer.pixel_words);
   }
-  // Of the same image with each bit a byte, and what may be read behind it: 0 if the backend has no
+  // Of the same image with each bit a byte, and what may be read after it: 0 if the backend has no
   // use for that.
   size_t byte_image(const bnn_backend& backend, const ConvLayer& layer) const;
   int64_t macs(const ConvLayer& layer) const {

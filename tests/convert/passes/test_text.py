@@ -1,7 +1,7 @@
 """Each pass on the smallest graphs it changes: text in, text out, and equal outputs.
 
 A case is a file in `graphs/`: a pass's name, filecheck lines for the graph that it leaves, and the
-graph that it is given. Behind the name may stand "lce_compatible = false", or "refuses" for a pass
+graph that it is given. After the name may stand "lce_compatible = false", or "refuses" for a pass
 that only says why. Data that the text leaves out is made from its key: "signs" are ±1, "signs
 * 3" are ±3, "trits" -1, 0 and 1, "uniform" and "normal" numbers of these distributions. Both graphs
 run on every interpreter that knows their ops.

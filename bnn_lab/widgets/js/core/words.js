@@ -16,5 +16,5 @@ export function seconds(value) {
 /** "4.9", "17". */
 export const times = (factor) => (factor < 9.95 ? factor.toFixed(1) : grouped(factor, 0));
 
-/** The item at an index, or the last one; the first for what is no index. */
+/** The item at an index, or the last one; the first for anything that is not an index. */
 export const at = (list, index) => list[Math.min(Math.max(Math.trunc(index) || 0, 0), list.length - 1)];
