@@ -16,6 +16,18 @@ from bnn_lab.errors import InputError
 _HEADER = 1 << 12  # bytes of a .npz for each array, at most
 
 
+def npz_path(path: str | Path, who: str) -> Path:
+    """The path of a .npz file that `who` is to write.
+
+    Raises:
+        InputError: the name does not end in .npz.
+    """
+    path = Path(path)
+    if path.suffix != ".npz":
+        raise InputError(f"{who}({str(path)!r}): the name must end in .npz.")
+    return path
+
+
 def write_arrays(path: str | Path, arrays: Mapping[str, NDArray], *, compress: bool = True) -> None:
     """Write one .npz file, whole or not at all.
 

@@ -38,11 +38,16 @@ class Transform(TypedDict, total=False):
     output_zero_point: int
 
 
-def _transform(op: str, channels: int, options: Transform) -> dict[str, Any]:
-    """Checked options, with defaults, as the compiled module takes them."""
+def check_names(op: str, options: Transform) -> None:
+    """Refuse options that `Transform` does not have."""
     unknown = set(options) - set(Transform.__annotations__)
     if unknown:
         raise InputError(f"{op}: unknown option {', '.join(sorted(unknown))}")
+
+
+def _transform(op: str, channels: int, options: Transform) -> dict[str, Any]:
+    """Checked options, with defaults, as the compiled module takes them."""
+    check_names(op, options)
     output = checks.choice(
         op, "output", options.get("output", "float32"), ("float32", "int8", "bits")
     )

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from bnn_lab.errors import InputError
 from bnn_lab.kernels import _checks as checks
+from bnn_lab.kernels._convolution_options import check_names
 from bnn_lab.kernels.convolution import BConv2D, Transform
 from bnn_lab.reference import Words
 
@@ -44,9 +45,7 @@ class BDense:
         backend: str | None = None,
         **transform: Unpack[Transform],
     ) -> None:
-        unknown = set(transform) - set(Transform.__annotations__)
-        if unknown:
-            raise InputError(f"bdense: unknown option {', '.join(sorted(unknown))}")
+        check_names("bdense", transform)
         words = checks.array("bdense", "weights", weights, np.int32, 2)
         self._conv = _DenseConv(
             words[:, None, None], channels_in=channels_in, backend=backend, **transform

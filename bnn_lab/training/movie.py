@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bnn_lab._arrays import read_arrays, write_arrays
+from bnn_lab._arrays import npz_path, read_arrays, write_arrays
 from bnn_lab.errors import InputError
 from bnn_lab.training.flip_statistics import flip_measure
 
@@ -123,9 +123,7 @@ class WeightMovie:
         Raises:
             InputError: the name does not end in .npz, or the file cannot be written.
         """
-        path = Path(path)
-        if path.suffix != ".npz":
-            raise InputError(f"WeightMovie.save({str(path)!r}): the name must end in .npz.")
+        path = npz_path(path, "WeightMovie.save")
         write_arrays(path, dataclasses.asdict(self))
         return path
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bnn_lab._arrays import read_arrays, write_arrays
+from bnn_lab._arrays import npz_path, read_arrays, write_arrays
 from bnn_lab._files import whole_file
 from bnn_lab._pandas import require_pandas
-from bnn_lab.errors import BnnLabError, InputError
+from bnn_lab.errors import BnnLabError
 from bnn_lab.training.flip_statistics import flip_measure
 
 if TYPE_CHECKING:
@@ -94,9 +94,7 @@ class Recording:
         Raises:
             InputError: the name does not end in .npz, or the file cannot be written.
         """
-        path = Path(path)
-        if path.suffix != ".npz":
-            raise InputError(f"Recording.save({str(path)!r}): the name must end in .npz.")
+        path = npz_path(path, "Recording.save")
         write_arrays(path, dataclasses.asdict(self))
         return path
 

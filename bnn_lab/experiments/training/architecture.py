@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from bnn_lab._keras import require_tensorflow
 from bnn_lab._pandas import to_frame
 from bnn_lab.data import load_named
-from bnn_lab.experiments.training.base import ExperimentResult, Running, configure, needs
+from bnn_lab.experiments.training.base import ExperimentResult, Running, among, configure, needs
 from bnn_lab.measure.timing import measure
 from bnn_lab.models.deep_digits import BINARY, BINARY_WEIGHTS, FLOAT, deep_digits
 
@@ -80,9 +80,7 @@ def shortcuts_and_ends(
         BnnLabError: TensorFlow is not installed.
     """
     chosen = configure(ShortcutsAndEnds(), config, changes)
-    unknown = sorted(set(chosen.variants) - set(VARIANTS))
-    needs(not unknown, "variants", f"there are no {unknown}, but {', '.join(VARIANTS)}")
-    needs(bool(chosen.variants), "variants", "at least one is needed")
+    among(chosen.variants, VARIANTS, "variants")
     needs(chosen.images is None or chosen.images >= 1, "images", "must be at least 1")
     shared = {k: getattr(chosen, k) for k in ("epochs", "depth", "channels", "data", "images")}
     points = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -96,6 +96,17 @@ def _check_shared(name: str, value: Any) -> None:
         needs(all(number >= 1 for number in values), name, "must be at least 1")
     elif name == "learning_rate":
         needs(0 < value < math.inf, name, "must be a finite number above 0")
+
+
+def among(values: Collection[str], known: Collection[str], name: str) -> None:
+    """Refuse a setting of several names if some of them are unknown, or if there is none.
+
+    Raises:
+        InputError: so it is; the message has the setting's `name`.
+    """
+    unknown = sorted(set(values) - set(known))
+    needs(not unknown, name, f"there are no {unknown}, but {', '.join(known)}")
+    needs(bool(values), name, "at least one is needed")
 
 
 def needs(condition: bool, name: str, reason: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from bnn_lab._keras import require_tensorflow
 from bnn_lab._pandas import to_frame
 from bnn_lab.data import load_named
-from bnn_lab.experiments.training.base import ExperimentResult, Running, configure, needs
+from bnn_lab.experiments.training.base import ExperimentResult, Running, among, configure
 from bnn_lab.models._common import without_clip_advice
 from bnn_lab.models.digits_mlp import digits_mlp
 from bnn_lab.models.weight_quantizers import libra_sign, recu_sign
@@ -65,9 +65,7 @@ def dead_weights(
         BnnLabError: TensorFlow is not installed.
     """
     chosen = configure(DeadWeights(), config, changes)
-    unknown = sorted(set(chosen.quantizers) - set(QUANTIZERS))
-    needs(not unknown, "quantizers", f"there are no {unknown}, but {', '.join(QUANTIZERS)}")
-    needs(bool(chosen.quantizers), "quantizers", "at least one is needed")
+    among(chosen.quantizers, QUANTIZERS, "quantizers")
     shared = {"learning_rate": chosen.learning_rate, "epochs": chosen.epochs, "data": chosen.data}
     shared |= {"hidden": list(chosen.hidden), "batch": chosen.batch}
     points = [

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from bnn_lab._pandas import to_frame
-from bnn_lab.experiments.training.base import ExperimentResult, Running, configure, needs
+from bnn_lab.experiments.training.base import ExperimentResult, Running, among, configure
 from bnn_lab.experiments.training.mlp_run import train_mlp_run
 from bnn_lab.experiments.training.mlp_settings import MlpRun
 
@@ -68,9 +68,7 @@ def scaling_factors(
         InputError: a setting is out of range.
     """
     chosen = configure(ScalingFactors(), config, changes)
-    unknown = sorted(set(chosen.cases) - set(CASES))
-    needs(not unknown, "scaling_factors(cases)", f"there are no {unknown}, but {', '.join(CASES)}")
-    needs(len(chosen.cases) > 0, "scaling_factors(cases)", "needs at least one")
+    among(chosen.cases, CASES, "cases")
     points = [
         {"first": chosen.cases[0], "case": case, "seed": seed, "epochs": chosen.epochs}
         | {"learning_rate": chosen.learning_rate, "data": chosen.data}

@@ -18,7 +18,7 @@ import numpy as np
 from bnn_lab._keras import require_tensorflow
 from bnn_lab._pandas import to_frame
 from bnn_lab.data import load_named
-from bnn_lab.experiments.training.base import ExperimentResult, Running, configure, needs
+from bnn_lab.experiments.training.base import ExperimentResult, Running, among, configure, needs
 
 RESTARTS, KEEPS, LATENT = "Bop, m restarts", "Bop, m is kept", "Adam, latent weights"
 METHODS = (RESTARTS, KEEPS, LATENT)
@@ -71,11 +71,9 @@ def ternary_bop(
         BnnLabError: TensorFlow is not installed.
     """
     chosen = configure(TernaryBop(), config, changes)
-    unknown = sorted(set(chosen.methods) - set(METHODS))
-    needs(not unknown, "methods", f"there are no {unknown}, but {', '.join(METHODS)}")
+    among(chosen.methods, METHODS, "methods")
     needs(0 < chosen.gamma <= 1, "gamma", "must be in (0, 1]")
     needs(all(tau > 0 for tau in chosen.thresholds), "thresholds", "must be above 0")
-    needs(bool(chosen.methods), "methods", "at least one is needed")
     shared: dict[str, Any] = {
         name: getattr(chosen, name) for name in ("gamma", "learning_rate", "epochs", "batch")
     }
