@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bnn_lab.reference import Words, binary_gemm, pack_bits, unpack_bits
+from bnn_lab.reference import binary_gemm, pack_bits
 
 Trits = NDArray[np.int8]
 
@@ -127,9 +127,8 @@ def unpack_base3(packed: NDArray[np.uint8], channels: int) -> Trits:
     return codes.reshape(*packed.shape[:-1], -1)[..., :channels].astype(np.int8) - np.int8(1)
 
 
-# How each packed form is made and undone, by how many trits a byte has.
+# How each packed form is made, by how many trits a byte has.
 PACK = {TRITS_OF_2BIT: pack_2bit, TRITS_OF_BASE3: pack_base3}
-UNPACK = {TRITS_OF_2BIT: unpack_2bit, TRITS_OF_BASE3: unpack_base3}
 
 
 def _in_bytes(trits: Trits, count: int) -> NDArray[np.uint8]:
@@ -138,24 +137,6 @@ def _in_bytes(trits: Trits, count: int) -> NDArray[np.uint8]:
     codes = (trits + 1).astype(np.uint8)
     padded = np.pad(codes, [(0, 0)] * (trits.ndim - 1) + [(0, fill)])
     return padded.reshape(*trits.shape[:-1], -1, count)
-
-
-class Planes(NamedTuple):
-    """Trits as two bit planes: int32 words, shape (..., ceil(K / 32)), as `reference.pack_bits`."""
-
-    plus: Words
-    minus: Words
-
-
-def pack_planes(trits: Trits) -> Planes:
-    """Where the trits (..., K) are +1, and where they are -1."""
-    return Planes(pack_bits(trits > 0), pack_bits(trits < 0))
-
-
-def unpack_planes(planes: Planes, channels: int) -> Trits:
-    """Invert `pack_planes`: int8 trits, shape (..., channels)."""
-    plus, minus = (unpack_bits(plane, channels).astype(np.int8) for plane in planes)
-    return plus - minus
 
 
 # --- products -------------------------------------------------------------------------------

@@ -63,9 +63,6 @@ def test_packed_forms_round_trip(seed: int, rows: int, channels: int) -> None:
         packed = pack(trits)
         assert packed.shape == (rows, -(-channels // in_byte)) and packed.dtype == np.uint8
         assert np.array_equal(unpack(packed, channels), trits)
-    planes = ternary.pack_planes(trits)
-    assert not (planes.plus & planes.minus).any()
-    assert np.array_equal(ternary.unpack_planes(planes, channels), trits)
 
 
 def test_bytes_of_known_trits() -> None:

@@ -134,10 +134,6 @@ class KernelResult:
         """10^9 multiply-accumulates a second, from the median."""
         return self.case.macs / self.table[name].median / 1e9
 
-    def best_gmacs(self, name: str) -> float:
-        """10^9 multiply-accumulates a second, from the fastest round: to compare with a ceiling."""
-        return self.case.macs / self.table[name].minimum / 1e9
-
     def entry(self) -> Layer:
         """The figures for a report."""
         best = ours(kernels.active_backend())

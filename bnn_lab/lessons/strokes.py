@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from bnn_lab.errors import InputError
 
-PAPER = 280
 _FINE = 28  # pixels of the drawing, as MNIST's
 _BOX = 20  # of them its longer side covers, as there
 _PEN = 1.25  # radius of the pen in those pixels

@@ -167,10 +167,6 @@ def closed() -> dict[str, list[list[Any]]]:
             [(g, t, d) for g in (1.0, *gammas) for t in (0.0, 0.2, 1.0) for d in (0.05, 0.3, 1.0)]
             + [(g, 0.2, 0.3, start) for g in gammas for start in (-0.3, 0.1, 0.25, 0.5)],
         ),
-        "latentFlipStep": (
-            closed_forms.latent_flip_step,
-            [(*s, g) for s in starts for g in (-1.0, 0.0, 0.3, 1.0)],
-        ),
         "latentFirstFlip": (
             closed_forms.latent_first_flip,
             [(*s, *p) for s in starts for p in [*pushes, (0.3, 0.0)]],

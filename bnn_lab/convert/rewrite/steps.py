@@ -23,7 +23,6 @@ from bnn_lab.convert.rewrite.pointwise import Chain, chain_of, jumps
 
 _MOST_PIECES = 6
 _MOST_LANES = 1 << 16
-_INFINITE = int(np.float32(np.inf).view(np.int32))
 
 
 @dataclass(frozen=True)

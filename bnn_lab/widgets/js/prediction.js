@@ -11,14 +11,14 @@ const DECADES = 100; // ends this many times apart make the line logarithmic
 const isLog = ({ low, high }) => low > 0 && high / low >= DECADES;
 
 /** The number at a share of the line, as it is shown; and back. */
-export function valueAt(state, share) {
+function valueAt(state, share) {
   const { low, high, digits } = state;
   const value = isLog(state) ? low * (high / low) ** share : low + share * (high - low);
   const fine = isLog(state) ? Number(value.toPrecision(2)) : value;
   return Math.floor(fine * 10 ** digits + 0.5) / 10 ** digits;
 }
 
-export function shareOf(state, value) {
+function shareOf(state, value) {
   const { low, high } = state;
   const share = isLog(state) ? Math.log(value / low) / Math.log(high / low) : (value - low) / (high - low);
   return Math.min(Math.max(share, 0), 1);

@@ -11,8 +11,8 @@ import { fade, mix } from "./core/theme.js";
 
 export const STEPS = 300;
 export const WEIGHTS = 12;
-export const RATE = 0.1;
-export const INITIAL = 0.8;
+const RATE = 0.1;
+const INITIAL = 0.8;
 const TALLEST = 1.4; // latent weight at the upper edge
 const MOMENTUM = 0.5;
 

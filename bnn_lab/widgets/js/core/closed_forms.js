@@ -1,7 +1,7 @@
 // The twins of bnn_lab/training/closed_forms.py, where they are derived; equal to 1e-12.
 
 /** Mean overshoot of a Gaussian random walk, in its step's deviations: -zeta(1/2) / sqrt(2 pi). */
-export const OVERSHOOT = 0.5825971579390106;
+const OVERSHOOT = 0.5825971579390106;
 
 /** Standard deviation of Bop's moving average in the long run. */
 export function emaSpread(gamma, noise) {
@@ -32,11 +32,6 @@ export function bopFlipRate(gamma, thresholdInSpreads = 0) {
     total += term / (2 * power + 1);
   }
   return theta / (Math.sqrt(2 * Math.PI) * bound * total);
-}
-
-/** Step at which a latent weight changes sign under a constant gradient, from 1; null for never. */
-export function latentFlipStep(initial, learningRate, gradient) {
-  return gradient <= 0 ? null : Math.floor(initial / (learningRate * gradient)) + 1;
 }
 
 /** [mean, standard deviation] of the step of a latent weight's first flip; the drift is above 0. */

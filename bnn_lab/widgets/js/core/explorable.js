@@ -45,7 +45,7 @@ function renderWidget(definition, model, host) {
 }
 
 /** One drawing on a page, with all that is around it. */
-export class View {
+class View {
   /** options: store, or `start` (values) and `address` (true: the link keeps the state); name, model. */
   constructor(definition, host, options = {}) {
     this.definition = definition;
@@ -366,7 +366,7 @@ export class View {
 }
 
 /** What to write in a cell to begin in a state. */
-export function pythonCall(schema, state) {
+function pythonCall(schema, state) {
   const values = { true: "True", false: "False", null: "None" };
   const given = Object.entries(schema.fields)
     .filter(([name, field]) => field.kind !== "data" && !same(state[name], field.default))

@@ -78,7 +78,7 @@ export function address(store, name, start) {
 }
 
 /** Calls at once, then at most every `quiet` milliseconds, and the last one always. */
-export function throttled(act, quiet = QUIET) {
+function throttled(act, quiet = QUIET) {
   let timer = null;
   let again = false;
   const due = () => {

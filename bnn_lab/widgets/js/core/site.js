@@ -17,7 +17,7 @@ export function register(name, made) {
 }
 
 /** Put explorables into all elements that ask for one. */
-export function mountAll(root = document) {
+function mountAll(root = document) {
   const sight = new IntersectionObserver(
     (entries) => {
       for (const entry of entries.filter(({ isIntersecting }) => isIntersecting)) {

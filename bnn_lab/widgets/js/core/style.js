@@ -84,7 +84,6 @@ input[type=range]:focus-visible { outline: 2.5px solid var(--accent); outline-of
   top: 2px; border-radius: 50%; background: var(--paper); transition: transform .15s; }
 .switch input:checked + .face { background: var(--accent); }
 .switch input:checked + .face::after { transform: translateX(14px); }
-.offable { display: flex; align-items: center; gap: 10px; }
 
 input[type=range] { -webkit-appearance: none; appearance: none; width: 100%; height: 28px;
   margin: 0; background: none; cursor: pointer; border-radius: 8px; min-width: 0; }
