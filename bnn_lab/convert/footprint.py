@@ -55,7 +55,7 @@ def measure(file: Path) -> Footprint:
     if not file.is_file():
         raise InputError(f"there is no file '{file}'. Fix: check the path")
     if not _CLEAR.exists():
-        raise InputError("the peak of resident memory is read from Linux' /proc. Fix: use Linux")
+        raise InputError("the peak of resident memory is read from Linux's /proc. Fix: use Linux")
     _CLEAR.write_text("5")  # the peak so far is that of the imports
     before = _resident("VmRSS")
     start = time.perf_counter()

@@ -66,7 +66,7 @@ class StudentKernel:
         """What names stand for there: "function", "value" or "missing", and the value."""
         found = self._ask(f"look_up(get_ipython().user_ns, {names!r})")
         if not isinstance(found, dict):
-            raise InputError("the student's kernel answers what was not asked")
+            raise InputError("the student's kernel answered something that was not asked")
         return {name: found[name] for name in names}
 
     def _ask(self, expression: str) -> Any:
@@ -164,7 +164,7 @@ def _result(outcome: Any) -> Any:
     if isinstance(outcome, dict) and outcome.keys() == {"result"}:
         return outcome["result"]
     if not isinstance(outcome, dict) or outcome.keys() != {"error"}:
-        raise InputError("the student's kernel answers what was not asked")
+        raise InputError("the student's kernel answered something that was not asked")
     name, text, bases = outcome["error"]
     name, text = str(name), str(text)
     if name == NotYet.__name__:

@@ -53,7 +53,7 @@ def check_student(course: CourseFolder, student: str) -> None:
             "and a letter or digit first"
         )
     if not stat.S_ISDIR(os.lstat(course.root / "submitted" / student).st_mode):
-        raise InputError(f"submitted/{student} is a link or no folder. Fix: {_COPY}")
+        raise InputError(f"submitted/{student} is a link, or not a folder. Fix: {_COPY}")
 
 
 def clean_copy(
@@ -104,7 +104,9 @@ def _plain_files(folder: Path) -> Iterator[tuple[str, Path]]:
     while open_folders:
         prefix, path = open_folders.pop()
         if not stat.S_ISDIR(os.lstat(path).st_mode):
-            raise InputError(f"{_shown(prefix or path.name)} is a link or no folder. Fix: {_COPY}")
+            raise InputError(
+                f"{_shown(prefix or path.name)} is a link, or not a folder. Fix: {_COPY}"
+            )
         for name in sorted(os.listdir(path)):
             inside = f"{prefix}{name}"
             if problem := _name_problem(name):

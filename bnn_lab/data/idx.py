@@ -51,8 +51,8 @@ def read_idx(path: Path, dimensions: int, *, sha256: str | None = None) -> NDArr
     shape = tuple(int(size) for size in np.frombuffer(raw, ">u4", dimensions, 4))
     if len(raw) - head != np.prod(shape, dtype=object):
         raise InputError(
-            f"{path} has {len(raw) - head} bytes of data, its header says {shape}. Fix: download "
-            "it again."
+            f"{path} has {len(raw) - head} bytes of data, but its header says {shape}. Fix: "
+            "download it again."
         )
     if sha256 is not None and hashlib.sha256(raw).hexdigest() != sha256:
         raise InputError(

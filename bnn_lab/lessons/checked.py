@@ -104,7 +104,7 @@ class Checked:
         """
         self._add(Claim(statement, FACT, _truth(statement, holds)))
         if not self.claims[-1].holds and os.environ.get(_STORED) == "1":
-            raise AssertionError(f"this lesson claims what is not so: {statement}")
+            raise AssertionError(f"this lesson makes a claim that does not hold: {statement}")
 
     def here(self, statement: str, holds: Any) -> None:
         """Something that need not be so on another machine, or on a busy one; never raises for it.

@@ -62,7 +62,7 @@ def binary_resnet20(
         raise InputError(f"binary_resnet20({quantizers=}): must be one of {', '.join(QUANTIZERS)}.")
     if not latent_weights and quantizers != SIGN:
         raise InputError(
-            f"binary_resnet20({quantizers=}): it quantizes latent weights, which Bop has none of. "
+            f"binary_resnet20({quantizers=}): it quantizes latent weights, of which Bop has none. "
             "Fix: use quantizers='sign', or another optimizer."
         )
     if filters < 4 or filters % 4 or not blocks or any(count < 1 for count in blocks):

@@ -54,7 +54,7 @@ def quicknet(
     if len(filters) != len(blocks) or filters[0] % 4 or min(*filters, *blocks) < 1:
         raise InputError(
             f"quicknet({filters=}, {blocks=}): needs as many blocks as filters, all at least 1, "
-            "and first filters that 4 divides."
+            "and first filters that are a multiple of 4."
         )
     check_image(name, input_shape, classes, divisor=2 ** (len(filters) + 1))
     tf, layers, _ = tools()

@@ -56,7 +56,7 @@ def reactnet_a(
     if not steps or counts[0] < 1 or any(after not in (n, 2 * n) for n, after in steps):
         raise InputError(
             f"reactnet_a(channels={counts}): each number must be the one before or twice as many, "
-            "and there must be two at least."
+            "and there must be at least two."
         )
     halvings = 1 + sum(after != before for before, after in steps[1:])
     check_image("reactnet_a", input_shape, classes, divisor=2**halvings)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from bnn_lab._words import counted
 from bnn_lab.errors import BnnLabError, ModelFileError
 from bnn_lab.tflite.binary_ops import Words
 from bnn_lab.tflite.op_types import OPERANDS, OpTensor, check_types
@@ -90,7 +91,7 @@ class _Graph:
         inputs, outputs = numbers(self.graph.inputs), numbers(self.graph.outputs)
         for tensors, what in ((inputs, "input"), (outputs, "output")):
             if self.main and not tensors:
-                raise ModelFileError(f"the model has no {what}, so nothing to run")
+                raise ModelFileError(f"the model has no {what}, so there is nothing to run")
             self._in_range(tensors, f"an {what} of {self.name}")
         for index in range(len(self.tensors)):
             if self._check_tensor(index):
@@ -144,9 +145,10 @@ class _Graph:
             if name == "RESHAPE":  # of one or two, but LiteRT dies of a second that is absent
                 fewest = max(1, len(operands))
             if not fewest <= len(operands) <= most or -1 in operands[:fewest]:
+                given = sum(index != -1 for index in operands)
                 raise ModelFileError(
-                    f"{where} has {sum(index != -1 for index in operands)} inputs, and lacks one "
-                    f"that it needs, or has too many: {fewest} to {most} are right"
+                    f"{where} has {counted(given, 'input')}, and lacks one "
+                    f"that it needs, or has too many: it takes {fewest} to {most}"
                 )
             if not results and name not in _MAY_RETURN_NOTHING:
                 raise ModelFileError(f"{where} has no result")
@@ -169,7 +171,7 @@ class _Graph:
         for table, name in call_fields(op):
             called = int(getattr(table, name))
             if not 0 <= called < len(self.file.subgraphs):
-                raise ModelFileError(f"{where} calls subgraph {called}, which is not there")
+                raise ModelFileError(f"{where} calls subgraph {called}, which does not exist")
             self.calls.add(called)
 
     def _check_sum(self, where: str, operands: tuple[int, ...], results: tuple[int, ...]) -> None:

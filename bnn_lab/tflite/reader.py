@@ -108,7 +108,7 @@ class ModelFile:
             )
         self.subgraphs = tables(self.model.subgraphs)
         if not self.subgraphs:
-            raise ModelFileError("the .tflite model has no subgraph, so nothing to run")
+            raise ModelFileError("the .tflite model has no subgraph, so there is nothing to run")
 
     def code(self, op: Any, where: str) -> OpCode:
         """Kind of an operator."""

@@ -11,7 +11,7 @@ import quickjs
 
 from bnn_lab.widgets.bundle import engine
 
-_STACK = 1 << 20  # bytes; the default is too little for QuickJS' parser in a thread
+_STACK = 1 << 20  # bytes; the default is too little for QuickJS's parser in a thread
 
 # An engine belongs to the thread that made it.
 _local = threading.local()

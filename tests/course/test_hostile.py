@@ -513,7 +513,7 @@ def test_what_is_no_plain_file_is_refused(
         place = {"notebook": notebook, "assignment": folder, "student": folder.parent}[where]
         place.rename(tmp_path / "away")
         KINDS[kind](place)
-    with pytest.raises(InputError, match=r"link|device|elsewhere|more than|no folder"):
+    with pytest.raises(InputError, match=r"link|device|elsewhere|more than|not a folder"):
         clean_copy(own_tiny, "ana", NAME, {}, tmp_path)
 
 

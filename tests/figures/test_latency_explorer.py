@@ -317,8 +317,8 @@ def test_what_an_axis_leaves_out_is_named() -> None:
     assert "Without a value of top-1 accuracy, so left out: mine." in words
     assert "Energy is a model" in draw_latencies(REPORTS, LatencyState(x=ENERGY)).words
     assert (
-        "x.json is no report"
-        in draw_latencies(REPORTS, LatencyState(), "x.json is no report").words
+        "x.json is not a report"
+        in draw_latencies(REPORTS, LatencyState(), "x.json is not a report").words
     )
     many = [made_up.report(f"D{i}", models=[made_up.model("mine")]) for i in range(30)]
     drawing = draw_latencies(many, LatencyState(y=MACS))

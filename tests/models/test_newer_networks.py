@@ -152,7 +152,7 @@ def test_layers_are_saved_and_loaded(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: models.reactnet_a(channels=(32,)), "two at least"),
+        (lambda: models.reactnet_a(channels=(32,)), "at least two"),
         (lambda: models.reactnet_a(channels=(32, 96)), "twice as many"),
         (lambda: models.reactnet_a((48, 48, 3)), "multiples of 32"),
         (lambda: models.resnet_e18(blocks=(1, 0)), "at least 1"),

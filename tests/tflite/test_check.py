@@ -165,12 +165,12 @@ BAD = {
         op_of(0, inputs=lambda at: [at("sum")]),
         r"\(LceQuantize\) reads tensor \d+ 'sum' before it is written",
     ),
-    "lacks an operand": (op_of(3, inputs=[0, -1]), r"\(ADD\) has 1 inputs, and lacks one"),
-    "too few operands": (op_of(3, inputs=[0]), r"\(ADD\) has 1 inputs"),
+    "lacks an operand": (op_of(3, inputs=[0, -1]), r"\(ADD\) has 1 input, and lacks one"),
+    "too few operands": (op_of(3, inputs=[0]), r"\(ADD\) has 1 input"),
     "too many operands": (op_of(3, inputs=[0, 0, 0]), r"\(ADD\) has 3 inputs.*2 to 2"),
     "a kind with another number of operands": (
         becomes_a_slice,
-        r"\(SLICE\) has 1 inputs.*3 to 3",
+        r"\(SLICE\) has 1 input.*3 to 3",
     ),
     "no result": (op_of(3, outputs=[]), r"\(ADD\) has no result"),
     "operand out of range": (op_of(3, inputs=[0, 99]), "operand of .* is tensor 99, but there are"),
@@ -224,7 +224,7 @@ BAD = {
     "constant of another size": (tensor_of("bias", shape=[39]), "'bias' .* needs 156 bytes"),
     "no such buffer": (tensor_of("bias", buffer=99), "'bias' uses buffer 99"),
     "calls itself": (calls_itself, "subgraph 0 calls itself"),
-    "calls nobody": (calls_nobody, "calls subgraph 7, which is not there"),
+    "calls nobody": (calls_nobody, "calls subgraph 7, which does not exist"),
 }
 
 
@@ -296,7 +296,7 @@ def test_reshapes(shape: str) -> None:
     writer.op("RESHAPE", operands, [y], builtin("ReshapeOptions", newShape=[2, 3]))
     content, numbers = writer.finish(), np.arange(6, dtype=np.float32)[None]
     if shape == "absent":
-        with pytest.raises(ModelFileError, match=r"\(RESHAPE\) has 1 inputs, and lacks one"):
+        with pytest.raises(ModelFileError, match=r"\(RESHAPE\) has 1 input, and lacks one"):
             Interpreter(content)
     else:
         np.testing.assert_array_equal(Interpreter(content).predict(numbers), numbers.reshape(2, 3))

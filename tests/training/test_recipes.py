@@ -204,7 +204,7 @@ def test_quantizers_follow_their_schedule_also_after_an_interruption(tmp_path, m
         np.testing.assert_array_equal(a, b)
     plain, _ = change_recipe(recipe, ["quantizers=sign", "epochs=1"])
     assert not scheduled_quantizers(run_recipe(plain, tmp_path / "sign", **options))
-    with pytest.raises(InputError, match="which Bop has none of"):
+    with pytest.raises(InputError, match="of which Bop has none"):
         models.binary_resnet20(quantizers="recu", latent_weights=False)
 
 

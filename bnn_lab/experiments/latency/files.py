@@ -143,7 +143,7 @@ def recorded_study(name: str) -> Study:
     """
     if name not in RECORDED:
         raise InputError(
-            f"no study {name!r} comes with bnn_lab, but {', '.join(RECORDED)}. Fix: measure it "
+            f"bnn_lab comes with no study {name!r}; it has {', '.join(RECORDED)}. Fix: measure it "
             f"with bnn-lab bench study {name if name in STUDIES else 'NAME'}"
         )
     return read_study(_DATA / f"{name}.json")

@@ -150,7 +150,7 @@ function changed(view, names, source) {
 }
 
 function describe({ data, step }) {
-  if (!data.films.length) return "No training has been filmed yet; each run that is will be shown here.";
+  if (!data.films.length) return "No training has been filmed yet; runs appear here as they are filmed.";
   const frame = Math.min(Math.floor(step + 1e-9), data.frames);
   const parts = data.films.map((film) => {
     const shown = Math.min(frame, film.frames);

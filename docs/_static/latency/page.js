@@ -131,7 +131,7 @@ class Page {
     for (const label of twice) {
       lines.push(["", `Several reports of ${label} measured the same: the newest counts. If they are of several devices, measure with bnn-lab bench … --name.`]);
     }
-    if (!files.length) lines.push(["refused", "That was no file. Drop files of bnn-lab bench … --json."]);
+    if (!files.length) lines.push(["refused", "That was not a file. Drop files of bnn-lab bench … --json."]);
     ui.said.replaceChildren(...lines.map(([className, textContent]) => make("li", { className, textContent })));
     if (found.length) this.showsWhatWasDropped(found);
     this.draw();

@@ -15,7 +15,7 @@ export async function readFile(file, site) {
     text = new TextDecoder("utf-8", { fatal: true }).decode(await file.arrayBuffer());
   } catch (error) {
     const why = error instanceof TypeError ? "it is not text" : "it cannot be read; a folder's files must be chosen themselves";
-    throw new Error(`${file.name} is no report: ${why}. Fix: choose a file of bnn-lab bench ... --json FILE.`);
+    throw new Error(`${file.name} is not a report: ${why}. Fix: choose a file of bnn-lab bench ... --json FILE.`);
   }
   return reportOf(text, file.name, site);
 }
@@ -26,7 +26,7 @@ function reportOf(text, name, { schema, study_schema: study }) {
   try {
     report = JSON.parse(text);
   } catch {
-    throw new Error(`${name} is no report: it does not hold JSON, or not all of it. ${AGAIN}`);
+    throw new Error(`${name} is not a report: it does not hold JSON, or not all of it. ${AGAIN}`);
   }
   const found = report?.schema;
   const [kind, version] = String(found).split("/");

@@ -40,7 +40,7 @@ def convert_keras_model(
             or its name. As in LCE, a float model keeps float32; here a warning says so.
         inference_output_type: the same for the outputs.
         target: "arm"; the file suits every backend of bnn_lab, x86 included. "xcore" is refused:
-            bnn_lab's files use ops that XMOS' tools do not take.
+            bnn_lab's files use ops that XMOS's tools do not take.
         experimental_default_int8_range: (min, max); makes an int8 model for latency tests, whose
             values mean nothing. LCE gives each tensor this range; here the model is calibrated on
             inputs that are uniformly distributed in it.
@@ -127,7 +127,7 @@ def _options(input_type: Any, output_type: Any, target: str) -> dict[str, Any]:
         raise InputError(f'target must be "arm" or "xcore", not {target!r}')
     if target == "xcore":
         raise InputError(
-            'target="xcore" is not supported: the files hold ops that XMOS\' tools do not take. '
+            'target="xcore" is not supported: the files hold ops that XMOS\'s tools do not take. '
             'Fix: use target="arm", which runs on ARM and x86'
         )
     types = zip(_TYPES, (input_type, output_type), strict=True)
