@@ -22,7 +22,7 @@ LOGIT_TOLERANCE = 1e-4
 
 
 class ParityError(BnnLabError, AssertionError):
-    """The converted model does not give Keras' answers."""
+    """The converted model does not give Keras's answers."""
 
 
 def demo_command(

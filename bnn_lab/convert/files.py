@@ -73,7 +73,7 @@ def load_keras_model(path: str | Path, *, trust: bool = False) -> Any:
 
 
 def is_keras_saved_model(path: Path) -> bool:
-    """Whether a directory is a SavedModel with Keras' own description of the layers."""
+    """Whether a directory is a SavedModel with Keras's own description of the layers."""
     return path.is_dir() and (path / _KERAS_METADATA).exists()
 
 

@@ -129,7 +129,7 @@ def passes_of(steps: Sequence[Step]) -> Iterator[Pass]:
 
 
 def order_faults(steps: Sequence[Step]) -> list[str]:
-    """What of an order of passes contradicts what they say of themselves.
+    """Where an order of passes contradicts what they say of themselves.
 
     Args:
         steps: a pipeline. Members of a group take turns, so among them no order counts.

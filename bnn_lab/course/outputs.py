@@ -49,7 +49,7 @@ class Budget:
 
 
 def limit_outputs(outputs: list[NotebookNode], most: int) -> list[NotebookNode]:
-    """Outputs of at most so many characters; errors are shortened, others dropped."""
+    """Outputs of at most this many characters; errors are shortened, others dropped."""
     kept = []
     for output in outputs:
         size = _size(output)

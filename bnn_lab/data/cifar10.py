@@ -1,4 +1,4 @@
-"""CIFAR-10, from a local folder or by Keras' loader, and the BNN papers' augmentation."""
+"""CIFAR-10, from a local folder or by Keras's loader, and the BNN papers' augmentation."""
 
 from __future__ import annotations
 

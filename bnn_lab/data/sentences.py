@@ -62,7 +62,7 @@ def load_sentences(characters: int = 400_000, test_characters: int = 20_000, see
 
 
 def write(characters: int, rng: np.random.Generator) -> str:
-    """Sentences, one a line, of together at least so many characters."""
+    """Sentences, one a line, with at least this many characters in all."""
     lines: list[str] = []
     length = 0
     while length < characters:

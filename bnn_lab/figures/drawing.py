@@ -14,7 +14,7 @@ from bnn_lab.figures.still import still
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure and what is to be seen in it; a notebook shows the one above the other.
+    """A figure and what it shows in words; a notebook shows one above the other.
 
     Attributes:
         figure: carries the words as its alternative text, ``layout.meta["alt"]``.

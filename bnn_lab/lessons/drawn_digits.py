@@ -2,7 +2,7 @@
 
     python -m bnn_lab.lessons.drawn_digits --page bnn_lab/widgets/js/nets/drawn_digits.json
 
-trains it and writes both files anew.
+trains it again and writes both files.
 
 It is `bnn_lab.models.digits_bnn` for 14×14 images, trained with Bop on 4,000 digits of MNIST and on
 copies of them that are moved, turned, scaled and drawn with thinner and thicker pens. The file that

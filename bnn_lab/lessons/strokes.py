@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from bnn_lab.errors import InputError
 
 _FINE = 28  # pixels of the drawing, as MNIST's
-_BOX = 20  # of them its longer side covers, as there
+_BOX = 20  # pixels that the longer side of a digit covers, as in MNIST
 _PEN = 1.25  # radius of the pen in those pixels
 _LARGEST = 0.25  # pixels that a unit of the paper becomes at most, so that a dot stays one
 

@@ -26,7 +26,7 @@ def format_factor(factor: float) -> str:
 
 
 def significant(figure: float, digits: int) -> float:
-    """The figure to so many significant digits, for JSON that stays small."""
+    """The figure to this many significant digits, for JSON that stays small."""
     return float(f"{figure:.{digits}g}")
 
 

@@ -55,7 +55,7 @@ def _model_for(path: Path) -> Any:
 
 
 def _check_shapes(path: Path, model: Any) -> None:
-    """Keras' own message names no layer of the file."""
+    """Keras's own message names no layer of the file."""
     import h5py  # comes with TensorFlow
 
     try:

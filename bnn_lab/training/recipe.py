@@ -52,7 +52,7 @@ class _Keras(_Optimizer):
 
 
 class Adam(_Keras, tag="adam"):
-    """Keras' Adam."""
+    """Keras's Adam."""
 
 
 class Momentum(_Keras, tag="momentum"):

@@ -54,7 +54,7 @@ def open_data(
 
     Args:
         recipe: says which.
-        folder: folder of CIFAR-10's, Fashion-MNIST's or ImageNet's files; default Keras' loader or
+        folder: folder of CIFAR-10's, Fashion-MNIST's or ImageNet's files; default Keras's loader or
             TensorFlow Datasets.
         seed: seed of order and augmentation.
         smoke: synthetic images in the same shape in place of downloads.

@@ -61,7 +61,7 @@ class Explorable(Heard, metaclass=_FromSchema):
     changes arrives here as soon as the kernel has time for it.
 
     Args:
-        name: name of this explorable. The page remembers by it where the reader left it: over
+        name: name of this explorable. Under it the page remembers where the reader left off: over
             another run of its cell, a reload, and a restart of the kernel. Default: the schema's.
         **start: fields of the schema that start at another value.
 

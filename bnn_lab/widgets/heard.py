@@ -31,7 +31,7 @@ class Heard(anywidget.AnyWidget):
         **traits: as of any widget.
     """
 
-    # The page finds the widget's own model by it; anywidget gives scripts a stand-in.
+    # By this id the page finds the widget's own model; anywidget gives scripts a stand-in.
     _id = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, **traits: Any) -> None:

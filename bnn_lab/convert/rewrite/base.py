@@ -97,7 +97,7 @@ class Outcome:
 
     @property
     def makes_binary(self) -> bool:
-        """Whether a layer became binary by it."""
+        """Whether it made a layer binary."""
         return self.applied and self.role is Role.BINARIZES
 
     @property

@@ -4,7 +4,7 @@ A network's profile, one thread, split by what its float ops are. Beside the par
 stands their rate over the best one that XNNPACK reaches here, on a 1x1 convolution whose weights
 and images stay in the cache: a part near 1 cannot be had faster with the same sums by anyone.
 The clock is the thread's own CPU time, which other work on the machine lengthens only through the
-caches. Results are to be the same bits, and a sum of floats is others in another order.
+caches. Results must be the same bits, and a sum of floats has other bits in another order.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ class ShortcutsAndEnds:
         depth: binary convolutions.
         channels: of each of them.
         data: name of the images, see `bnn_lab.data.load_named`.
-        images: the first so many training images; None for all.
+        images: how many training images, counted from the first; None for all.
         batch: images a step.
         latency: also time the networks, one image at a time on this machine, with additions fused
             into the convolutions before them and as ops of their own.
@@ -178,7 +178,7 @@ def train_falling(
     Args:
         model: Keras model that ends in logits; trained in place.
         data: name of the images, see `bnn_lab.data.load_named`.
-        images: the first so many training images; None for all.
+        images: how many training images, counted from the first; None for all.
         batch: images a step.
         epochs: at least 1.
         seed: of shuffling.

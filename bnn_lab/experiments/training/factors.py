@@ -17,7 +17,7 @@ from bnn_lab.experiments.training.base import ExperimentResult, Running, among, 
 from bnn_lab.experiments.training.mlp_run import train_mlp_run
 from bnn_lab.experiments.training.mlp_settings import MlpRun
 
-EPSILON = 1e-3  # Keras' default
+EPSILON = 1e-3  # Keras's default
 # A power of two: multiplying by it rounds nothing.
 FACTOR = 2.0**-3
 PLAIN = "±1"

@@ -181,7 +181,7 @@ def train_text(form: str, config: LowBitText | None = None, **changes: Any) -> T
 
 
 class _Watch:
-    """Losses at every so many steps of one `fit`."""
+    """Losses at regular steps of one `fit`."""
 
     def __init__(self, tf: Any, config: LowBitText, test: tuple[NDArray, NDArray]) -> None:
         self.losses: list[tuple[float, float]] = []

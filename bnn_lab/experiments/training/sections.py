@@ -42,7 +42,7 @@ class SectionShortcuts:
         seeds: of initial weights and shuffling; each is a run of every choice.
         epochs: of each run.
         data: name of the images, see `bnn_lab.data.load_named`.
-        images: the first so many training images; None for all.
+        images: how many training images, counted from the first; None for all.
         batch: images a step.
         latency: also time the networks, one image at a time on this machine.
     """

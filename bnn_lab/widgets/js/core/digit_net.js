@@ -15,7 +15,7 @@ function words(Type, text) {
 /**
  * The network of a packed one, with all its memory.
  *
- * @param kernel convolutions and what lies between them: script_kernel.js tells of its interface
+ * @param kernel convolutions and what lies between them: script_kernel.js describes the interface
  */
 export class DigitNet {
   constructor(packed, kernel = pageKernel()) {

@@ -1,5 +1,5 @@
 // The fastest kernel that this page has for a small network: native/src/wasm/small as WebAssembly,
-// or where that cannot be, plain JavaScript. Both have the interface that script_kernel.js tells of.
+// or where that cannot be, plain JavaScript. Both have the interface that script_kernel.js describes.
 
 import { bytesOf } from "./film.js";
 import { scriptKernel } from "./script_kernel.js";
@@ -8,7 +8,7 @@ import { WASM } from "./small_kernel_bytes.js";
 const PAGES = 40; // of 64 KiB: more than a network of 64 channels and its float twin need
 const ALIGNED = 16;
 
-/** A kernel with memory of its own, of so many pages of 64 KiB. */
+/** A kernel with memory of its own: this many pages of 64 KiB. */
 export function pageKernel(pages = PAGES) {
   try {
     // At once, not by a promise: it is small, and what is drawn needs it.

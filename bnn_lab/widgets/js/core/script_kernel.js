@@ -1,5 +1,5 @@
 // Convolutions in plain JavaScript, for pages and engines without WebAssembly's SIMD: the same
-// functions and layouts as native/src/wasm/small, whose notes tell of them.
+// functions and layouts as native/src/wasm/small, whose notes describe them.
 //
 //   array(Type, length)                                       memory that the functions can use
 //   binaryConv(x, weights, out, height, width, words, channels)      [tap][word][channel]

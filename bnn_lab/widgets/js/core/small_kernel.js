@@ -46,7 +46,7 @@ class Image {
     this.at = kernel.take(4 * this.length);
   }
 
-  /** All of it, the frame too. Ask anew after the kernel was given another stage. */
+  /** All of it, the frame too. Ask again after the kernel was given another stage. */
   get view() {
     return new TYPES[this.kind](this.kernel.memory.buffer, this.at, this.length);
   }
@@ -81,7 +81,7 @@ class SmallKernel {
     this.end = code.__heap_base.value;
   }
 
-  /** The address of so many zero bytes, which are never given back. */
+  /** The address of this many zero bytes, which are never given back. */
   take(bytes) {
     const at = (this.end + 15) & ~15;
     const missing = at + bytes - this.memory.buffer.byteLength;

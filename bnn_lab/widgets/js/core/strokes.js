@@ -3,7 +3,7 @@
 
 export const PAPER = 280;
 const FINE = 28; // pixels of the drawing, as MNIST's
-const BOX = 20; // of them its longer side covers, as there
+const BOX = 20; // pixels that the longer side of a digit covers, as in MNIST
 const PEN = 1.25; // radius of the pen in those pixels
 const LARGEST = 0.25; // pixels that a unit of the paper becomes at most, so that a dot stays one
 
