@@ -1,4 +1,4 @@
-"""Types of the compiled module (native/bindings/module.cc)."""
+"""Types of the compiled module (native/bindings)."""
 
 from numpy import bool_, float32, int8, int32, uint8
 from numpy.typing import NDArray
