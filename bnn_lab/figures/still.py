@@ -19,19 +19,18 @@ from plotly.colors import sample_colorscale
 from bnn_lab.errors import InputError
 from bnn_lab.figures import theme
 from bnn_lab.figures.still_axes import Axis, array_of, errors_of, is_flat, values_of
-from bnn_lab.figures.still_pen import StillPen, joined, lines_of, plain, short, width_of
+from bnn_lab.figures.still_layout import KEY, WIDTH, StillLayout
+from bnn_lab.figures.still_marks import draw_marker
+from bnn_lab.figures.still_pen import joined, lines_of, plain, short, width_of
 
-_WIDTH, _HEIGHT = 900, 360
-_MARGINS = {"l": 80, "r": 80, "t": 100, "b": 80}
 _KINDS = ("bar", "scatter", "heatmap", "table")
 _DASHES = {"dash": "9 9", "dot": "3 3", "dashdot": "9 3 3 3", "longdash": "15 10"}
 _MANY_CELLS = 200  # a heat map with more, and without gaps and texts, becomes a picture of pixels
 _SHADES = 32  # of a heat map
-_KEY = 44  # pixels of a legend's entry beside its text
 _ANCHORS = {"left": "start", "center": "middle", "right": "end"}
 
 
-def still(figure: go.Figure, width: int = _WIDTH) -> str:
+def still(figure: go.Figure, width: int = WIDTH) -> str:
     """Draw a figure as SVG.
 
     Args:
@@ -53,34 +52,13 @@ def still(figure: go.Figure, width: int = _WIDTH) -> str:
     return _Still(figure, width).draw()
 
 
-class _Still:
+class _Still(StillLayout):
     """One figure while it is drawn."""
-
-    def __init__(self, figure: go.Figure, width: int) -> None:
-        self.pen = StillPen()
-        self.layout = figure.layout
-        self.traces = [trace for trace in figure.data if trace.visible in (None, True)]
-        self.width = float(self.layout.width or width)
-        self.height = float(self.layout.height or _HEIGHT)
-        self.size = float(self.layout.font.size or 12)
-        self.ink = self.layout.font.color or theme.TEXT
-        options = self.layout.to_plotly_json()
-        self.options = {
-            key.replace("axis", ""): value
-            for key, value in options.items()
-            if re.fullmatch(r"[xy]axis\d*", key)
-        }
-        used = {trace[f"{along}axis"] or along for trace in self._planar() for along in "xy"}
-        self.axes = {
-            name: Axis(name, self.options.get(name, {}), self._along(name))
-            for name in sorted({*self.options, *used})
-        }
-        self._place()
 
     def draw(self) -> str:
         """The whole picture."""
         for axis in self.axes.values():
-            self._axis(axis)
+            self.draw_axis(axis)
         for trace in self.traces:
             getattr(self, f"_{trace.type}")(trace)
         for shape in self.layout.shapes:
@@ -96,127 +74,13 @@ class _Still:
         words = str(meta.get("alt", "")) if isinstance(meta, dict) else ""
         return self.pen.svg(self.width, self.height, words or plain(title.text or ""))
 
-    # --- places -------------------------------------------------------------------------------
-
-    def _planar(self) -> list[Any]:
-        return [trace for trace in self.traces if trace.type != "table"]
-
-    def _along(self, name: str) -> list[Any]:
-        """Traces along an axis, and along those that match it."""
-        same = {name}
-        for other, options in self.options.items():
-            pair = {other, options.get("matches")}
-            if None not in pair and pair & same:
-                same |= pair
-        return [t for t in self._planar() if (t[f"{name[0]}axis"] or name[0]) in same]
-
-    def _partner(self, axis: Axis) -> Axis:
-        other = "y" if axis.along == "x" else "x"
-        return self.axes.get(axis.options.get("anchor") or other + axis.name[1:], axis)
-
-    def _labels_wide(self, axis: Axis) -> float:
-        return max((width_of(text, self._tick_size(axis)) for _, text in axis.ticks()), default=0.0)
-
-    def _tick_size(self, axis: Axis) -> float:
-        return float((axis.options.get("tickfont") or {}).get("size") or self.size)
-
-    def _place(self) -> None:
-        given = {side: self.layout.margin[side] for side in _MARGINS}
-        margin = {s: float(_MARGINS[s] if v is None else v) for s, v in given.items()}
-        for axis in self.axes.values():
-            if not axis.visible or not axis.options.get("automargin"):
-                continue
-            first = self._partner(axis).options.get("domain") or (0, 1)
-            if axis.along == "y" and first[0] == 0:
-                title = 1.8 * self.size if _title_of(axis) else 0.0
-                margin["l"] = max(margin["l"], self._labels_wide(axis) + title + 12)
-            elif axis.along == "x" and given["b"] is not None:
-                title = 1.6 * self.size if _title_of(axis) else 0.0
-                margin["b"] = max(margin["b"], 1.6 * self._tick_size(axis) + title)
-        legend = self.layout.legend
-        if self._named() and legend.orientation != "h":
-            size = float(legend.font.size or self.size)
-            wide = max(width_of(trace.name, size) for trace in self._named()) + _KEY
-            margin["r"] = max(margin["r"], wide + 16)
-        self.left, self.top = margin["l"], margin["t"]
-        self.wide = self.width - margin["l"] - margin["r"]
-        self.high = self.height - margin["t"] - margin["b"]
-        for axis in self.axes.values():
-            ends = axis.options.get("domain") or (0.0, 1.0)
-            axis.place(*(self._paper(axis.along, end) for end in ends))
-        for axis in self.axes.values():
-            other = self.axes.get(axis.options.get("scaleanchor") or "")
-            if other is not None:
-                _make_square(axis, other)
-
-    def _paper(self, along: str, share: float) -> float:
-        """Pixels of a share of the whole plot."""
-        if along == "x":
-            return self.left + share * self.wide
-        return self.top + (1 - share) * self.high
-
-    def _ref(self, along: str, ref: str | None, value: Any, *, counted: bool) -> float:
-        """Pixels of a note's or shape's place; `counted` in what the axis counts."""
-        name = ref or (along if along in self.axes else "paper")
-        if name == "paper":
-            return self._paper(along, float(value))
-        axis = self.axes[name.removesuffix(" domain")]
-        if name.endswith(" domain"):
-            return axis.start + float(value) * (axis.end - axis.start)
-        if counted and axis.kind == "log":
-            return axis.pixel(float(value))
-        return axis.of(value)
-
-    # --- axes ---------------------------------------------------------------------------------
-
-    def _axis(self, axis: Axis) -> None:
-        if not axis.visible:
-            return
-        partner = self._partner(axis)
-        size, options = self._tick_size(axis), axis.options
-        across = sorted((partner.start, partner.end))
-        grid = options.get("showgrid", axis.kind != "category") is not False
-        stroke = options.get("gridcolor") or theme.GRID
-        for at, label in axis.ticks():
-            pixel = axis.pixel(at)
-            if axis.along == "x":
-                if grid:
-                    self.pen.line(pixel, across[0], pixel, across[1], stroke=stroke)
-                y = across[1] + 0.9 * size
-                self.pen.text(label, pixel, y, size, anchor="middle", fill=self.ink)
-            else:
-                if grid:
-                    self.pen.line(across[0], pixel, across[1], pixel, stroke=stroke)
-                self.pen.text(label, across[0] - 5, pixel, size, anchor="end", fill=self.ink)
-        if axis.kind == "linear" and options.get("zeroline", True) and axis.holds(0.0):
-            zero = axis.pixel(0.0)
-            line: dict[str, Any] = {"stroke": stroke, "stroke_width": 2}
-            ends = (zero, across[0], zero, across[1])
-            self.pen.line(*(ends if axis.along == "x" else (ends[1], zero, ends[3], zero)), **line)
-        self._axis_title(axis, across)
-
-    def _axis_title(self, axis: Axis, across: list[float]) -> None:
-        title = _title_of(axis)
-        if not title:
-            return
-        middle = (axis.start + axis.end) / 2
-        if axis.along == "x":
-            y = across[1] + 1.7 * self._tick_size(axis) + 0.9 * self.size
-            self.pen.text(title, middle, y, self.size, anchor="middle", fill=self.ink)
-            return
-        x = max(across[0] - self._labels_wide(axis) - 1.1 * self.size, 0.7 * self.size)
-        self.pen.text(title, x, middle, self.size, anchor="middle", turn=-90.0, fill=self.ink)
-
-    def _pair(self, trace: Any) -> tuple[Axis, Axis]:
-        return self.axes[trace.xaxis or "x"], self.axes[trace.yaxis or "y"]
-
     # --- traces -------------------------------------------------------------------------------
 
     def _bar(self, trace: Any) -> None:
         flat = is_flat(trace)
-        axes = self._pair(trace)
+        axes = self.pair(trace)
         long, row = axes if flat else axes[::-1]
-        beside = [t for t in self._planar() if t.type == "bar" and self._pair(t) == axes]
+        beside = [t for t in self.planar() if t.type == "bar" and self.pair(t) == axes]
         own = next(at for at, other in enumerate(beside) if other is trace)
         alone = self.layout.barmode in ("overlay", "stack", "relative")
         count, place = (1, 0) if alone else (len(beside), own)
@@ -271,7 +135,7 @@ class _Still:
         return [sums.get(name, 0.0) for name in values_of(trace, across)]
 
     def _scatter(self, trace: Any) -> None:
-        x, y = axes = self._pair(trace)
+        x, y = axes = self.pair(trace)
         places = [
             (x.of(a), y.of(b))
             for a, b in zip(values_of(trace, "x"), values_of(trace, "y"), strict=True)
@@ -293,7 +157,7 @@ class _Still:
             )
             for (px, py), fill, size in zip(places, colours, sizes, strict=True):
                 if math.isfinite(px) and math.isfinite(py):
-                    self._marker(px, py, float(size), fill, marker, style)
+                    draw_marker(self.pen, (px, py), float(size), fill, marker, self.ink, style)
         if "text" in mode:
             texts = _each(trace.text, len(places), "")
             size = float(trace.textfont.size or self.size)
@@ -310,27 +174,6 @@ class _Still:
         anchor = {"left": "end", "center": "middle", "right": "start"}[horizontal]
         fill = trace.textfont.color or self.ink
         self.pen.text(text, x, y, size, anchor=anchor, fill=fill)
-
-    def _marker(self, x: float, y: float, size: float, fill: str, marker: Any, more: Any) -> None:
-        symbol, _, empty = str(marker.symbol or "circle").partition("-")
-        r = size / 2
-        style = {"fill": fill, "opacity": marker.opacity, **{k: v for k, v in more.items() if v}}
-        if marker.line.width and not empty:
-            style |= {"stroke": marker.line.color or self.ink, "stroke_width": marker.line.width}
-        if empty:
-            width = float(marker.line.width or 1)
-            style |= {"fill": "none", "stroke": fill, "stroke_width": width}
-        ring = f"M{short(x - r)} {short(y)}a{short(r)} {short(r)} 0 1 0 {short(size)} 0"
-        d = {
-            "circle": f"{ring}a{short(r)} {short(r)} 0 1 0 {short(-size)} 0z",
-            "square": f"M{short(x - r)} {short(y - r)}h{short(size)}v{short(size)}h{short(-size)}z",
-            "diamond": _star(x, y, r * 1.3, r * 1.3 * math.sqrt(0.5), 4),
-            "star": _star(x, y, r * 1.3, r * 0.55, 5),
-            "triangle": _star(x, y, r * 1.25, r * 0.62, 3),
-            "cross": _cross(x, y, r, 0.0),
-            "x": _cross(x, y, r, math.pi / 4),
-        }
-        self.pen.path(d.get(symbol, d["circle"]), **style)
 
     def _errors(self, trace: Any, axes: tuple[Axis, Axis], shift: float = 0.0) -> None:
         for along in "xy":
@@ -361,7 +204,7 @@ class _Still:
                     self.pen.line(*points, **style)
 
     def _heatmap(self, trace: Any) -> None:
-        x, y = self._pair(trace)
+        x, y = self.pair(trace)
         z = np.asarray(array_of(trace.z), dtype=np.float64)
         known = z[np.isfinite(z)]
         low = float(known.min()) if trace.zmin is None else float(trace.zmin)
@@ -417,8 +260,8 @@ class _Still:
     # --- notes --------------------------------------------------------------------------------
 
     def _shape(self, shape: Any) -> None:
-        xs = [self._ref("x", shape.xref, value, counted=False) for value in (shape.x0, shape.x1)]
-        ys = [self._ref("y", shape.yref, value, counted=False) for value in (shape.y0, shape.y1)]
+        xs = [self.ref_of("x", shape.xref, value, counted=False) for value in (shape.x0, shape.x1)]
+        ys = [self.ref_of("y", shape.yref, value, counted=False) for value in (shape.y0, shape.y1)]
         style = {
             "stroke": shape.line.color or self.ink,
             "stroke_width": float(2 if shape.line.width is None else shape.line.width),
@@ -433,8 +276,8 @@ class _Still:
 
     def _note(self, note: Any) -> None:
         size = float(note.font.size or self.size)
-        x = self._ref("x", note.xref, note.x, counted=True) + float(note.xshift or 0)
-        y = self._ref("y", note.yref, note.y, counted=True) - float(note.yshift or 0)
+        x = self.ref_of("x", note.xref, note.x, counted=True) + float(note.xshift or 0)
+        y = self.ref_of("y", note.yref, note.y, counted=True) - float(note.yshift or 0)
         if note.showarrow is not False:
             x, y = self._arrow(note, x, y)
         tall = 1.25 * size * len(lines_of(note.text or ""))
@@ -451,7 +294,7 @@ class _Still:
                     end + float(away if away is not None else (-10 if along == "x" else -30))
                 )
             else:
-                tail.append(self._ref(along, ref, away, counted=True))
+                tail.append(self.ref_of(along, ref, away, counted=True))
         stroke, width = note.arrowcolor or self.ink, float(note.arrowwidth or 1)
         angle = math.atan2(y - tail[1], x - tail[0])
         self.pen.line(tail[0], tail[1], x, y, stroke=stroke, stroke_width=width)
@@ -459,20 +302,15 @@ class _Still:
         self.pen.path(joined([wings[0], (x, y), wings[1]]) + "z", fill=stroke)
         return tail[0], tail[1]
 
-    def _named(self) -> list[Any]:
-        if not self.layout.showlegend:
-            return []
-        return [trace for trace in self.traces if trace.name and trace.showlegend is not False]
-
     def _legend(self) -> None:
         legend = self.layout.legend
         size = float(legend.font.size or self.size)
         flat = legend.orientation == "h"
-        x = start = self._paper("x", float((0 if flat else 1.02) if legend.x is None else legend.x))
-        y = self._paper("y", float((-0.1 if flat else 1) if legend.y is None else legend.y))
+        x = start = self.paper("x", float((0 if flat else 1.02) if legend.x is None else legend.x))
+        y = self.paper("y", float((-0.1 if flat else 1) if legend.y is None else legend.y))
         y += 0.7 * size
-        for trace in self._named():
-            wide = width_of(trace.name, size) + _KEY
+        for trace in self.named():
+            wide = width_of(trace.name, size) + KEY
             if flat and x > start and x + wide > self.width:
                 x, y = start, y + 1.5 * size
             self._key(trace, x + 14, y, size)
@@ -492,12 +330,8 @@ class _Still:
             self.pen.line(x - 14, y, x + 14, y, stroke=trace.line.color or colour, **style)
         if "markers" in (trace.mode or "lines+markers"):
             mark = float(_each(trace.marker.size, 1, 6)[0])
-            self._marker(x, y, min(mark, size), colour or trace.line.color, trace.marker, {})
-
-
-def _title_of(axis: Axis) -> str:
-    title = axis.options.get("title")
-    return str((title.get("text") if isinstance(title, dict) else title) or "")
+            fill = colour or trace.line.color
+            draw_marker(self.pen, (x, y), min(mark, size), fill, trace.marker, self.ink, {})
 
 
 def _each(given: Any, count: int, default: Any) -> list[Any]:
@@ -513,28 +347,3 @@ def _steps(axis: Axis, values: list[Any]) -> tuple[float, float]:
     first, last = axis.of(values[0]), axis.of(values[-1])
     step = (last - first) / (len(values) - 1) if len(values) > 1 else axis.pixel(1) - axis.pixel(0)
     return first - step / 2, step
-
-
-def _make_square(axis: Axis, other: Axis) -> None:
-    """Shrink both axes about their middles until a unit is as long on one as on the other."""
-    units = [abs(a.end - a.start) / (abs(a.high - a.low) or 1.0) for a in (axis, other)]
-    unit = min(units)
-    for one, now in zip((axis, other), units, strict=True):
-        middle, half = (one.start + one.end) / 2, (one.end - one.start) / 2 * unit / now
-        one.place(middle - half, middle + half)
-
-
-def _star(x: float, y: float, outer: float, inner: float, points: int) -> str:
-    corners = []
-    for k in range(2 * points):
-        r, angle = (inner if k % 2 else outer), math.pi * (k / points - 0.5)
-        corners.append((x + r * math.cos(angle), y + r * math.sin(angle)))
-    return joined(corners) + "z"
-
-
-def _cross(x: float, y: float, r: float, turn: float) -> str:
-    arm = 0.4 * r
-    outline = [(-arm, -r), (arm, -r), (arm, -arm), (r, -arm), (r, arm), (arm, arm)]
-    outline += [(-a, -b) for a, b in outline]
-    c, s = math.cos(turn), math.sin(turn)
-    return joined([(x + a * c - b * s, y + a * s + b * c) for a, b in outline]) + "z"
