@@ -17,7 +17,7 @@ namespace bnn {
 std::vector<EpilogueStep> steps_of(const tfl::Context* context, const GraphNode& n, int x);
 // The same of the first operand for which there are any.
 std::vector<EpilogueStep> epilogue_steps(const tfl::Context* context, const GraphNode& n);
-// The operand of an op that is such steps and no sum, kNoTensor for any other.
+// The operand of an op that is such steps and not a sum, kNoTensor for any other.
 int step_operand(const tfl::Context* context, const GraphNode& n);
 bool is_sum(const std::vector<EpilogueStep>& steps);
 

@@ -157,7 +157,7 @@ class Claims {
     bool sum;  // the one shortcut has been added
   };
 
-  // The last of the images that are joined in `tensor`; kNoTensor if it is no such thing.
+  // The last of the images that are joined in `tensor`; kNoTensor if it is not one.
   int newest_part(int tensor) const {
     const auto refined = refined_.find(tensor);
     if (refined != refined_.end()) return refined->second;

@@ -21,7 +21,7 @@ struct PartitionNode {
   // What a convolution before it takes in instead: these steps, in order. A sum has the shortcut
   // as its first one.
   std::vector<EpilogueStep> steps;
-  int operand = tfl::kNoTensor;  // of the steps, if they are no sum
+  int operand = tfl::kNoTensor;  // of the steps, if they are not a sum
   bool quantize = false;
   bool join = false;            // of images along their channels
   bool pad = false;             // with channels of zeros before an image's own

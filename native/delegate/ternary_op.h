@@ -1,9 +1,10 @@
 // A dense layer of ternary weights, an op of our own:
 //
-//   BnnLabTernaryDense  operands: input float32 [..., K]; weights int8 [O, ceil(K / 4)], whose
-//   bytes
-//                       hold four codes (weight + 1) each, least significant bits first; scale
-//                       float32 [1]. Option channels_in: K. Output float32 [..., O].
+//   BnnLabTernaryDense
+//     operands  input float32 [..., K]; weights int8 [O, ceil(K / trits_per_byte)], whose bytes
+//               hold codes (weight + 1) as bnn/ternary.h says; scale float32 [1]
+//     options   channels_in: K; trits_per_byte: 4 or 5
+//     output    float32 [..., O]
 #ifndef BNN_DELEGATE_TERNARY_OP_H_
 #define BNN_DELEGATE_TERNARY_OP_H_
 

@@ -26,7 +26,7 @@ enum class TernaryForm { kTwoBits = 4, kBaseThree = 5 };
 class TernaryDense {
  public:
   // packed: rows of ceil(channels_in / codes of a byte) bytes. bias: one value a channel, or null.
-  // Throws std::invalid_argument for sizes out of range and for bytes that are no codes.
+  // Throws std::invalid_argument for sizes out of range and for bytes that are not codes.
   TernaryDense(const bnn_backend& backend, int64_t channels_in, int64_t channels_out,
                TernaryForm form, const uint8_t* packed, float scale, const float* bias);
 

@@ -12,8 +12,8 @@
  *
  * A step is 64 bytes of a window: one row of each pixel of A, one tile of B. The 16 rows of A lie a
  * constant distance apart in the image, so a tile may run on over the end of an image row, at the
- * price of sums nobody asks for where the image's border is; narrow tiles that end with the row are
- * taken where they are as few. Shallow windows: 2 tiles of pixels x 2 of channels, so that a load
+ * price of unused sums at the image's border; narrow tiles that end with the row are taken where no
+ * more of them are needed. Shallow windows: 2 tiles of pixels x 2 of channels, so that a load
  * serves two products. Deep ones: up to 6 tiles of pixels x 1 of channels, as a product that
  * follows one with the same B is cheaper, and B comes from afar.
  *
