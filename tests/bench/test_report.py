@@ -151,7 +151,7 @@ def test_what_is_no_report_is_refused(tmp_path: Path) -> None:
     [
         (
             {"reference": "ghost"},
-            r"3x3 56,64 on 1 thread\(s\) has no times of.* reference 'ghost'",
+            r"3x3 56,64 on 1 thread has no times of.* reference 'ghost'",
         ),
         ({"speedup_over": {}}, "how many times faster it is than 'LCE indirect'"),
         ({"speedup_interval": {"ghost": [1.0, 2.0]}}, "a ratio over 'ghost', but no times"),

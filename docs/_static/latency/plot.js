@@ -11,7 +11,7 @@ const digits = (value) => String(Number(value.toPrecision(4)));
 const unique = (list) => [...new Set(list)];
 
 /** Both quantities; no vertical one stands for a row of each layer. */
-function axesOf({ of, x, y }, { layersOf, ofLayers, axes }) {
+export function axesOf({ of, x, y }, { layersOf, ofLayers, axes }) {
   if (of !== layersOf) return [x, y];
   const across = ofLayers.includes(x) ? x : axes.latency;
   return [across, ofLayers.includes(y) && y !== across ? y : null];

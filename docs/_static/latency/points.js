@@ -22,7 +22,7 @@ const formOf = (runtime, { peers, binary }) =>
   Object.keys(peers).find((form) => peers[form].includes(runtime)) ?? binary;
 
 /** How many MACs of each form take the time of a float one: medians over the convolutions. */
-function macRatios(report, site) {
+export function macRatios(report, site) {
   const convs = report.layers.filter(({ shape }) => shape.kind === "conv");
   const fewest = Math.min(...convs.map((layer) => layer.num_threads));
   const found = {};

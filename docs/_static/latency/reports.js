@@ -21,7 +21,7 @@ export async function readFile(file, site) {
 }
 
 /** The report in a text. Throws what to tell the reader, with what to do. */
-function reportOf(text, name, { schema, study_schema: study }) {
+export function reportOf(text, name, { schema, study_schema: study }) {
   let report;
   try {
     report = JSON.parse(text);
@@ -57,7 +57,7 @@ const isPair = (value) => Array.isArray(value) && value.length === 2 && value.ev
 const all = (value, good) => isObject(value) && Object.values(value).every(good);
 
 /** What is wrong with a report, of all that the page reads; "" if nothing is. */
-function problem(report) {
+export function problem(report) {
   const { device, time, host, layers, models } = report;
   if (!isText(device) || !device.trim() || device.length > LONGEST) return "device is not a name";
   if (!isText(time)) return "time is missing";
