@@ -212,7 +212,7 @@ class Page {
     if (at >= 0) ui.opsWords.textContent = "";
     else if (!picked) ui.opsWords.textContent = "Click a filled point, or choose a network in the list, to see where its time goes.";
     else if (cited) ui.opsWords.textContent = `${picked.model} on ${picked.device} is a cited figure: only its latency was published.`;
-    else ui.opsWords.textContent = `${picked.model} on ${picked.device} was not profiled with ${state.threads} thread(s).`;
+    else ui.opsWords.textContent = `${picked.model} on ${picked.device} was not profiled with ${state.threads} ${Number(state.threads) === 1 ? "thread" : "threads"}.`;
     const file = at >= 0 ? packed(this.offered[at], site) : null;
     if (JSON.stringify(file) === this.drawnOps) return;
     this.drawnOps = JSON.stringify(file);
