@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from bnn_lab._numbers import is_integer
 from bnn_lab.data.images import ImageData, scale_bytes
 from bnn_lab.errors import InputError
 
@@ -40,8 +41,12 @@ def load_synthetic(train: int = 5000, test: int = 1000, seed: int = 0) -> ImageD
     Raises:
         InputError: a number is below 10.
     """
-    if train < len(CLASSES) or test < len(CLASSES):
-        raise InputError(f"load_synthetic({train=}, {test=}): both must be at least 10.")
+    if not (is_integer(train) and is_integer(test) and min(train, test) >= len(CLASSES)):
+        raise InputError(
+            f"load_synthetic({train=}, {test=}): both must be integers and at least 10."
+        )
+    if not (is_integer(seed) and seed >= 0):
+        raise InputError(f"load_synthetic({seed=}): must be an integer, at least 0.")
     parts = []
     for number, count in enumerate((train, test)):
         # Separate streams: the test set does not depend on how much training data is asked for.

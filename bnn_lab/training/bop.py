@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bnn_lab._keras import require_tensorflow
+from bnn_lab._numbers import is_integer, is_number
 from bnn_lab.errors import InputError
+from bnn_lab.training.schedules import check_hyperparameter
 
 
 def bop_optimizer(
@@ -59,9 +60,9 @@ def bop_optimizer(
 
     from bnn_lab.training import optimizers
 
-    _check_hyperparameter(tf, "gamma", gamma, low=0.0, low_included=False, high=1.0)
-    _check_hyperparameter(tf, "sigma", sigma, low=0.0, low_included=False, high=1.0)
-    _check_hyperparameter(tf, "threshold", threshold, low=0.0, low_included=True, high=math.inf)
+    check_hyperparameter("bop_optimizer", "gamma", gamma, high=1.0)
+    check_hyperparameter("bop_optimizer", "sigma", sigma, high=1.0)
+    check_hyperparameter("bop_optimizer", "threshold", threshold, low_included=True)
     if order not in (1, 2):
         raise InputError(f"bop_optimizer({order=}): must be 1 or 2.")
     if order == 1 and correction != "none":
@@ -110,10 +111,10 @@ def gamma_decay(start: float, end: float, steps: int) -> Any:
         InputError: a value is out of range.
     """
     tf = require_tensorflow()
-    if not 0 < end <= start <= 1:
+    if not (is_number(start) and is_number(end) and 0 < end <= start <= 1):
         raise InputError(f"gamma_decay({start=}, {end=}): needs 0 < end <= start <= 1.")
-    if steps < 1:
-        raise InputError(f"gamma_decay({steps=}): needs at least one step.")
+    if not (is_integer(steps) and steps >= 1):
+        raise InputError(f"gamma_decay({steps=}): must be an integer, at least one step.")
     return tf.keras.optimizers.schedules.ExponentialDecay(start, steps, end / start)
 
 
@@ -151,7 +152,9 @@ def binary_variables(model: Any) -> dict[str, Any]:
     Raises:
         InputError: the model is not built or has no such weights.
     """
-    require_tensorflow()
+    tf = require_tensorflow()
+    if not isinstance(model, tf.Module):
+        raise InputError(f"expected a tf_keras model, not {type(model).__name__}.")
     if not model.built:
         raise InputError(
             f"model '{model.name}' is not built, so it has no weights yet. Fix: give its first "
@@ -226,20 +229,3 @@ def negative(variable: Any) -> NDArray[np.bool_]:
 def own_negative(variable: Any) -> Any:
     """The quantizer's function that says which latent weights become -1; None: their sign."""
     return getattr(getattr(variable, "quantizer", None), "negative", None)
-
-
-def _check_hyperparameter(
-    tf: Any, name: str, value: Any, *, low: float, low_included: bool, high: float
-) -> None:
-    if isinstance(value, tf.keras.optimizers.schedules.LearningRateSchedule):
-        return
-    if isinstance(value, (int, float, np.floating)) and math.isfinite(value):
-        above = value >= low if low_included else value > low
-        if above and value <= high:
-            return
-    left = "[" if low_included else "("
-    right = "]" if math.isfinite(high) else ")"
-    raise InputError(
-        f"bop_optimizer({name}={value!r}): must be a number in {left}{low:g}, {high:g}{right} or a "
-        "tf.keras.optimizers.schedules.LearningRateSchedule."
-    )

@@ -17,6 +17,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from bnn_lab._numbers import is_number
 from bnn_lab.errors import InputError
 
 # -zeta(1/2) / sqrt(2 pi): mean overshoot of a Gaussian random walk, in its step's deviations.
@@ -205,17 +206,17 @@ def inverse_gaussian_density(
 
 
 def _check_gamma(function: str, gamma: float) -> None:
-    if not 0 < gamma <= 1:
+    if not (is_number(gamma) and 0 < gamma <= 1):
         raise InputError(f"{function}(gamma={gamma!r}): must lie in (0, 1].")
 
 
 def _check_above(function: str, name: str, value: float) -> None:
-    if not (value > 0 and math.isfinite(value)):
+    if not (is_number(value) and value > 0):
         raise InputError(f"{function}({name}={value!r}): must be a finite number above 0.")
 
 
 def _check_at_least(function: str, name: str, value: float, low: float) -> None:
-    if not (value >= low and math.isfinite(value)):
+    if not (is_number(value) and value >= low):
         raise InputError(
             f"{function}({name}={value!r}): must be a finite number, at least {low:g}."
         )

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bnn_lab._keras import require_tensorflow
+from bnn_lab._numbers import is_integer
 from bnn_lab.errors import InputError
 from bnn_lab.training.bop import (
     binary_variables,
@@ -171,8 +172,8 @@ class InertiaRecorder(FlipRecorder):
         self, every: int = 50, on_epoch: Callable[[Recording], None] | None = None
     ) -> None:
         super().__init__()
-        if every < 1:
-            raise InputError(f"InertiaRecorder({every=}): must be at least 1.")
+        if not (is_integer(every) and every >= 1):
+            raise InputError(f"InertiaRecorder({every=}): must be an integer, at least 1.")
         self.every = every
         self.on_epoch = on_epoch
         self._last_flip: NDArray[np.int32] = np.zeros(0, np.int32)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from bnn_lab._keras import require_tensorflow
+from bnn_lab._numbers import is_integer
 from bnn_lab.data import ImageData, load_digits
 from bnn_lab.errors import InputError
 from bnn_lab.models import digits_bnn
@@ -68,8 +69,7 @@ def train(
     tf = require_tensorflow()
     if recorder is not None and recorder.weights:
         raise InputError("train(recorder=...): this recorder has been used. Fix: make a new one.")
-    if epochs < 1 or batch_size < 1:
-        raise InputError(f"train({epochs=}, {batch_size=}): both must be at least 1.")
+    _check_counts("train", epochs, batch_size)
     check_legacy_optimizer(optimizer, "optimizer")
     variables = binary_variables(model)
     _check_signs(variables, optimizer)
@@ -156,10 +156,13 @@ def train_digits(
     Raises:
         InputError: `epochs` or `batch_size` is below 1, or there is no such network.
     """
+    _check_counts("train_digits", epochs, batch_size)
+    if not isinstance(gamma, (tuple, list)) or len(gamma) != 2:
+        raise InputError(f"train_digits({gamma=}): must be a pair (at the start, at the end).")
     data = load_digits() if data is None else data
     model = digits_bnn(channels, seed, input_shape=data.input_shape, classes=data.classes)
     set_binary_signs(model)
-    steps = max(1, epochs) * update_steps(data, max(1, batch_size))
+    steps = epochs * update_steps(data, batch_size)
     optimizer = bop_optimizer(gamma=gamma_decay(*gamma, steps), threshold=1e-6)
     history = train(
         model,
@@ -177,6 +180,13 @@ def train_digits(
 def update_steps(data: ImageData, batch_size: int = BATCH_SIZE) -> int:
     """Training steps in one epoch: batches that cover all training images."""
     return -(-len(data.train_images) // batch_size)
+
+
+def _check_counts(function: str, epochs: Any, batch_size: Any) -> None:
+    if not (is_integer(epochs) and is_integer(batch_size) and min(epochs, batch_size) >= 1):
+        raise InputError(
+            f"{function}({epochs=}, {batch_size=}): both must be integers, at least 1."
+        )
 
 
 def _check_signs(variables: dict[str, Any], optimizer: Any) -> None:

@@ -12,7 +12,9 @@ import warnings
 from typing import Any
 
 from bnn_lab._keras import require_tensorflow
+from bnn_lab._numbers import is_number
 from bnn_lab.errors import InputError
+from bnn_lab.training.schedules import check_hyperparameter
 
 tf: Any = require_tensorflow()
 import larq as lq  # noqa: E402  (needs legacy Keras, which the line above makes sure of)
@@ -36,6 +38,8 @@ class _SignFlipper(_Optimizer):
     def _add_hyper(self, **hypers: Any) -> None:
         self._hyper_names = tuple(hypers)
         for name, value in hypers.items():
+            bounds: Any = {"low_included": True} if name == "threshold" else {"high": 1.0}
+            check_hyperparameter(type(self).__name__, name, value, **bounds)
             self._set_hyper(name, value)
 
     def _add_scalars(self, variables: Any, names: tuple[str, ...]) -> None:
@@ -106,6 +110,9 @@ class Bop(_SignFlipper):
         gamma: adaptivity rate in (0, 1], or a `LearningRateSchedule`.
         relative_threshold: whether `threshold` is in units of the gradient's rms.
         name: name of the optimizer.
+
+    Raises:
+        InputError: a value is out of range.
     """
 
     def __init__(
@@ -168,7 +175,7 @@ class Bop2ndOrder(_SignFlipper):
         name: name of the optimizer.
 
     Raises:
-        InputError: there is no such correction.
+        InputError: a value is out of range, or there is no such correction.
     """
 
     def __init__(
@@ -184,6 +191,8 @@ class Bop2ndOrder(_SignFlipper):
         super().__init__(name=name, **kwargs)
         if correction not in CORRECTIONS:
             raise InputError(f"Bop2ndOrder({correction=}): must be one of {CORRECTIONS}.")
+        if not (is_number(epsilon) and epsilon > 0):
+            raise InputError(f"Bop2ndOrder({epsilon=}): must be a finite number above 0.")
         self._add_hyper(threshold=threshold, gamma=gamma, sigma=sigma)
         self.correction, self.epsilon = correction, epsilon
 

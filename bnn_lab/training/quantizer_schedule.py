@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bnn_lab._keras import require_tensorflow
+from bnn_lab._numbers import is_integer
 from bnn_lab.errors import InputError
 
 _tf: Any = require_tensorflow()
@@ -27,8 +28,8 @@ class QuantizerSchedule(_KerasCallback):
 
     def __init__(self, epochs: int) -> None:
         super().__init__()
-        if epochs < 1:
-            raise InputError(f"QuantizerSchedule({epochs=}): must be at least 1.")
+        if not (is_integer(epochs) and epochs >= 1):
+            raise InputError(f"QuantizerSchedule({epochs=}): must be an integer, at least 1.")
         self.epochs = epochs
         self._quantizers: list[Any] = []
 

@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 from bnn_lab._keras import require_tensorflow
+from bnn_lab._numbers import is_integer, is_number
 from bnn_lab.errors import InputError
 
 
@@ -48,7 +49,7 @@ def linear_decay(start: float, end: float, steps: int) -> Any:
     Raises:
         InputError: a value is out of range.
     """
-    if not (start >= 0 and end >= 0 and math.isfinite(start) and math.isfinite(end)):
+    if not (is_number(start) and is_number(end) and min(start, end) >= 0):
         raise InputError(f"linear_decay({start=}, {end=}): both must be finite and at least 0.")
     _check_steps("linear_decay", "steps", steps)
     schedules = require_tensorflow().keras.optimizers.schedules
@@ -154,10 +155,44 @@ def _warmup_steps_class() -> Any:
 
 def _check(function: str, **values: float) -> None:
     for name, value in values.items():
-        if not (value > 0 and math.isfinite(value)):
+        if not (is_number(value) and value > 0):
             raise InputError(f"{function}({name}={value!r}): must be a finite number above 0.")
 
 
 def _check_steps(function: str, name: str, value: int) -> None:
-    if value < 1:
-        raise InputError(f"{function}({name}={value!r}): must be at least 1.")
+    if not (is_integer(value) and value >= 1):
+        raise InputError(f"{function}({name}={value!r}): must be an integer, at least 1.")
+
+
+def check_hyperparameter(
+    function: str,
+    name: str,
+    value: Any,
+    *,
+    low: float = 0.0,
+    low_included: bool = False,
+    high: float = math.inf,
+) -> None:
+    """Refuse what is neither a number in a range nor a schedule.
+
+    Args:
+        function: that was called, for the message.
+        name: of its argument.
+        value: what it was given.
+        low: bound of the range.
+        low_included: whether the range includes it.
+        high: the other bound, included unless it is infinite.
+
+    Raises:
+        InputError: the value is refused.
+    """
+    if isinstance(value, require_tensorflow().keras.optimizers.schedules.LearningRateSchedule):
+        return
+    if is_number(value) and (value >= low if low_included else value > low) and value <= high:
+        return
+    left = "[" if low_included else "("
+    right = "]" if math.isfinite(high) else ")"
+    raise InputError(
+        f"{function}({name}={value!r}): must be a number in {left}{low:g}, {high:g}{right} or a "
+        "tf.keras.optimizers.schedules.LearningRateSchedule."
+    )

@@ -10,13 +10,13 @@ what a reader plays with there can be computed again here.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from bnn_lab._numbers import is_integer, is_number
 from bnn_lab.errors import InputError
 from bnn_lab.training.counter_random import STEPS, WEIGHTS, normal, normal_table
 
@@ -98,7 +98,8 @@ class LatentAdam:
 
     def __post_init__(self) -> None:
         _check_latent(self)
-        if not (0 <= self.beta1 < 1 and 0 <= self.beta2 < 1 and self.epsilon > 0):
+        numbers = all(map(is_number, (self.beta1, self.beta2, self.epsilon)))
+        if not (numbers and 0 <= self.beta1 < 1 and 0 <= self.beta2 < 1 and self.epsilon > 0):
             raise InputError(f"{self!r}: needs beta1 and beta2 in [0, 1) and epsilon > 0.")
 
     def start(self, weights: int) -> dict[str, Floats]:
@@ -164,7 +165,8 @@ class Bop2ndOrder:
 
     def __post_init__(self) -> None:
         _check_bop(self, self.gamma, self.threshold)
-        if not (0 < self.sigma <= 1 and self.epsilon > 0):
+        numbers = is_number(self.sigma) and is_number(self.epsilon)
+        if not (numbers and 0 < self.sigma <= 1 and self.epsilon > 0):
             raise InputError(f"{self!r}: needs sigma in (0, 1] and epsilon > 0.")
 
     def start(self, weights: int) -> dict[str, Floats]:
@@ -278,17 +280,20 @@ def simulate_weights(
         InputError: a count is out of range, or drift, noise or coupling is not finite or has
             another shape.
     """
-    if not (1 <= steps <= STEPS and 1 <= weights <= WEIGHTS):
+    counts = is_integer(steps) and is_integer(weights)
+    if not (counts and 1 <= steps <= STEPS and 1 <= weights <= WEIGHTS):
         raise InputError(
             f"simulate_weights({steps=}, {weights=}): must lie in 1..{STEPS} and 1..{WEIGHTS}."
         )
+    if not is_integer(seed):
+        raise InputError(f"simulate_weights({seed=}): must be an integer.")
     shape = (steps, weights)
+    means, spreads = _table("drift", drift), _table("noise", noise)
     try:
-        mean = np.broadcast_to(np.asarray(drift, np.float64), shape)
-        sigma = np.broadcast_to(np.asarray(noise, np.float64), shape)
+        mean, sigma = np.broadcast_to(means, shape), np.broadcast_to(spreads, shape)
     except ValueError as error:
         raise InputError(
-            f"simulate_weights: drift {np.shape(drift)} or noise {np.shape(noise)} does not "
+            f"simulate_weights: drift {means.shape} or noise {spreads.shape} does not "
             f"broadcast to (steps, weights) = {shape}. Fix: write drift[:, None] for one value a "
             "step."
         ) from error
@@ -298,7 +303,7 @@ def simulate_weights(
 
     columns = None
     if coupling is not None:
-        columns = np.asarray(coupling, np.float64).T
+        columns = _table("coupling", coupling).T
         if columns.shape != (weights, weights) or not np.isfinite(columns).all():
             raise InputError(
                 f"simulate_weights: coupling {columns.shape[::-1]} must be finite and of shape "
@@ -362,12 +367,23 @@ def _check_latent(rule: Any) -> None:
         value = getattr(rule, name)
         if value is None and name == "clip":
             continue
-        if not (value > 0 and math.isfinite(value)):
+        if not (is_number(value) and value > 0):
             raise InputError(
                 f"{type(rule).__name__}({name}={value!r}): must be a finite number above 0."
             )
 
 
 def _check_bop(rule: Any, gamma: float, threshold: float) -> None:
-    if not (0 < gamma <= 1 and threshold >= 0 and math.isfinite(threshold)):
+    numbers = is_number(gamma) and is_number(threshold)
+    if not (numbers and 0 < gamma <= 1 and threshold >= 0):
         raise InputError(f"{rule!r}: needs gamma in (0, 1] and a finite threshold of at least 0.")
+
+
+def _table(name: str, value: ArrayLike) -> Floats:
+    try:
+        table = np.asarray(value)
+    except ValueError as error:  # rows of several lengths
+        raise InputError(f"simulate_weights: {name} is no table: {error}.") from error
+    if table.dtype.kind not in "biuf":
+        raise InputError(f"simulate_weights: {name} must be real numbers, not {table.dtype}.")
+    return table.astype(np.float64)
