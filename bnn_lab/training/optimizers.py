@@ -171,7 +171,7 @@ class Bop2ndOrder(_SignFlipper):
         gamma: rate of the gradient's average in (0, 1], or a `LearningRateSchedule`.
         sigma: rate of the squared gradient's average, likewise.
         correction: see above.
-        epsilon: above 0.
+        epsilon: at least 0.
         name: name of the optimizer.
 
     Raises:
@@ -191,8 +191,8 @@ class Bop2ndOrder(_SignFlipper):
         super().__init__(name=name, **kwargs)
         if correction not in CORRECTIONS:
             raise InputError(f"Bop2ndOrder({correction=}): must be one of {CORRECTIONS}.")
-        if not (is_number(epsilon) and epsilon > 0):
-            raise InputError(f"Bop2ndOrder({epsilon=}): must be a finite number above 0.")
+        if not (is_number(epsilon) and epsilon >= 0):
+            raise InputError(f"Bop2ndOrder({epsilon=}): must be a finite number, at least 0.")
         self._add_hyper(threshold=threshold, gamma=gamma, sigma=sigma)
         self.correction, self.epsilon = correction, epsilon
 
