@@ -29,7 +29,7 @@ from bnn_lab.convert.rewrite.build import shape_of
 from bnn_lab.convert.rewrite.layer_ops import source_and_filter
 from bnn_lab.tflite.macs import op_macs, over_pixels
 
-# Kinds that need no weights: where nothing else is left of a layer, its weights are in a neighbour.
+# Kinds that need no weights: where nothing else is left of a layer, its weights are in a neighbor.
 _CARRY = {
     *LQ_CODES,
     *(mnemonic.upper() for mnemonic in MOVES),
@@ -228,4 +228,4 @@ def _verdict(tally: _Tally, weights: int) -> tuple[str, str, str]:
         return NONE, "", ""
     if computing := [kind for kind in tally.ops if kind not in _CARRY]:
         return FLOAT, f"it runs as {', '.join(counted(computing))}", ""
-    return FOLDED, "its weights joined the constants of a neighbour", ""
+    return FOLDED, "its weights joined the constants of a neighbor", ""

@@ -1,6 +1,6 @@
 """nbgrader preprocessors that a course's nbgrader_config.py names: what a submission can do wrong.
 
-* `RestoreCells`: a deleted check cell comes back, wherever its neighbours went.
+* `RestoreCells`: a deleted check cell comes back, wherever its neighbors went.
 * `LimitedExecute`: check cells run in a kernel of their own, out of reach of student code; limits
   of time and output for the whole notebook, not only for each cell; a kernel that dies or cannot be
   interrupted costs the submission the cells that follow, not all its points.
@@ -41,7 +41,7 @@ _QUOTED = 15  # characters from which a line of a hidden test counts as quoted i
 
 
 class RestoreCells(OverwriteCells):
-    """nbgrader's `OverwriteCells`, whose own way to add cells fails if two neighbours are gone."""
+    """nbgrader's `OverwriteCells`, whose own way to add cells fails if two neighbors are gone."""
 
     def add_missing_grade_cells(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
         """Put each missing graded cell after the cell that preceded it, as far as that exists."""

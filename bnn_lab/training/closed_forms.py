@@ -78,7 +78,7 @@ def bop_flip_step(
 def bop_flip_rate(gamma: float, threshold_in_spreads: float = 0.0) -> float:
     """Flips a step of one weight under pure noise (mu = 0), in the long run.
 
-    With tau = 0 the sign of m decides, and neighbouring m have correlation 1 - gamma: the rate is
+    With tau = 0 the sign of m decides, and neighboring m have correlation 1 - gamma: the rate is
     arccos(1 - gamma) / pi. With tau = k s the time between flips is the passage time of the
     Ornstein-Uhlenbeck process from -k to k,
     T = sqrt(2 pi) / theta * integral_{-k'}^{k'} Phi(u) exp(u^2 / 2) du,

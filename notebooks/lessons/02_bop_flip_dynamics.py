@@ -323,7 +323,7 @@ checked.new()
 # ## The map: gamma times tau
 #
 # Which corner is too noisy, and where does it stand still? Drag over the map: the run of that cell
-# plays beside it. First with simulated weights, which are pushed to a heart:
+# plays beside it. First with simulated weights, which are pushed to form a heart:
 
 # %% tags=["hide-input", "nbval-ignore-output"]
 BopMap()

@@ -552,8 +552,8 @@ checks.check_speed_limit(speed_limit)
 # %% [markdown]
 # ## On a device
 #
-# **Not run here**: this lesson has no Raspberry Pi at hand. bnn_lab's ARM kernels were tested under
-# emulation only. These are the steps on a board with a 64-bit system; the
+# **Not run here**: this lesson was written without a Raspberry Pi, and bnn_lab's ARM kernels were
+# tested under emulation only. These are the steps on a board with a 64-bit system; the
 # documentation's page *Deploy on a Raspberry Pi* has more.
 #
 # 1. Save the file, here: `Path("digits.tflite").write_bytes(trace.tflite)`.

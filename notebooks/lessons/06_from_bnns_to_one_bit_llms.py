@@ -166,7 +166,7 @@ checked.new()
 # %%
 def two_signs(t):
     """Two values of ±1 whose sum is 2 t."""
-    p = t  # not quite: for t = 0 this is no sign
+    p = t  # not quite: for t = 0 this is not a sign
     q = t
     return p, q
 

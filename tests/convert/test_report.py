@@ -281,5 +281,5 @@ def test_a_batch_norm_whose_weights_are_thresholds_is_folded():
     (norm,) = [layer for layer in explain(tf.keras.Model(x, y)).layers if layer.name == "norm"]
     assert (norm.verdict, norm.reason) == (
         "folded",
-        "its weights joined the constants of a neighbour",
+        "its weights joined the constants of a neighbor",
     )

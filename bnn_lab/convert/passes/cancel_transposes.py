@@ -6,7 +6,7 @@
 
 Files made of PyTorch models hold them: torch puts channels first, LiteRT's convolutions last,
 and the exporter changes sides around ops that it cannot turn. In between, a sign would pack
-neighbouring pixels instead of channels.
+neighboring pixels instead of channels.
 """
 
 from __future__ import annotations

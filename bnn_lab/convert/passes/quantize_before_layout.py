@@ -3,7 +3,7 @@
     x -> tfl.reshape   -> lq.Quantize    =>    x -> lq.Quantize -> tfl.reshape   (of words)
     x -> tfl.transpose -> lq.Quantize    =>    x -> lq.Quantize -> tfl.transpose (of words)
 
-A word holds 32 neighbouring channels, so this is sound where channels stay together: a transpose
+A word holds 32 neighboring channels, so this is sound where channels stay together: a transpose
 that keeps the last axis, a reshape that keeps the last dimension, or one between dimensions that
 both are multiples of 32 (flattening, for instance).
 """

@@ -30,7 +30,7 @@ export function compute({ cells }) {
   return { ...cells, runs, ...rangeOf(runs) };
 }
 
-/** Weights that are pushed to a heart by a noisy gradient, under each pair of settings. */
+/** Weights that are pushed to form a heart by a noisy gradient, under each pair of settings. */
 export function simulate() {
   const goal = Uint8Array.from({ length: SIDE * SIDE }, (_, i) => {
     const [x, y] = [((i % SIDE) - 7) / 6, (7.8 - Math.floor(i / SIDE)) / 6];
@@ -256,7 +256,7 @@ function describe(scene) {
   return (
     `\u03b3 = ${format(gamma)}, \u03c4 = ${format(tau)}: at the end ${Math.round(100 * run.accuracy)} % are right, ` +
     `and \u03c0 is ${run.pi.toFixed(1).replace("-", "\u2212")}. ${verdict} ` +
-    (data.simulated ? "These are 225 simulated weights that are pushed to a heart." : "Drag over the map, or click a cell.")
+    (data.simulated ? "These are 225 simulated weights that are pushed to form a heart." : "Drag over the map, or click a cell.")
   );
 }
 
