@@ -54,7 +54,7 @@ def test_a_false_fact_is_not_stored(monkeypatch: pytest.MonkeyPatch) -> None:
     checked = Checked()
     checked.here("it is quick", False)
     checked("one", True)
-    with pytest.raises(AssertionError, match="not so: two"):
+    with pytest.raises(AssertionError, match="does not hold: two"):
         checked("two", False)
 
 

@@ -249,7 +249,7 @@ def test_loading_weights_says_what_does_not_fit(tmp_path) -> None:
         (lambda: models.quicknet((225, 224, 3)), "multiples"),
         (lambda: models.quicknet((None, None, 3)), "input_shape"),
         (lambda: models.quicknet(classes=1), "classes"),
-        (lambda: models.quicknet(filters=(6,), blocks=(1,)), "divides"),
+        (lambda: models.quicknet(filters=(6,), blocks=(1,)), "multiple of 4"),
         (lambda: models.birealnet(filters=0), "filters"),
         (lambda: models.binarynet(filters=()), "filters"),
         (lambda: models.binary_densenet((32, 32, 3), 10, (1, 1), ()), "reductions"),
