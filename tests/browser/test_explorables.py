@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -31,11 +32,12 @@ class OnPage:
         return self.view.evaluate(f"element => element.explorable.{what}")
 
     def wait_until(self, condition: str) -> None:
-        """Until `condition`, in JavaScript about `it`, holds."""
-        self.page.wait_for_function(
-            f"element => {{ const it = element.explorable; return {condition}; }}",
-            arg=self.view.element_handle(),
-        )
+        """Until `condition`, in JavaScript about `it`, holds for what is on the page by then."""
+        holds = f"element => {{ const it = element.explorable; return Boolean({condition}); }}"
+        stop = time.monotonic() + 180
+        while not self.view.evaluate(holds):
+            assert time.monotonic() < stop, f"{condition} does not come: {self.get('state')}"
+            self.page.wait_for_timeout(50)
 
     def grip(self, name: str) -> Any:
         """What can be grabbed, by its id."""
@@ -184,11 +186,18 @@ def test_two_views_of_one_move_together_and_two_of_a_kind_do_not(
     notebook.wait_for_all()
     page = notebook.page
     explorables(page, 3)
-    first, second, own = (OnPage(page, view) for view in page.locator(".bnn-lab-explorable").all())
+    first, _, own = (OnPage(page, view) for view in page.locator(".bnn-lab-explorable").all())
     first.wait_until("it.frames > 0")
     first.drag("ball", 0, -60)
-    initial = first.get("state.initial")
-    second.wait_until(f"it.state.initial === {initial}")
+    first.wait_until("it.state.initial !== 1")
+    # With the first as it is now: Python may have changed both.
+    page.wait_for_function(
+        """() => {
+          const views = [...document.querySelectorAll(".bnn-lab-explorable")];
+          const [first, second] = views.map((view) => view.explorable.state.initial);
+          return first !== 1 && first === second;
+        }"""
+    )
     assert own.get("state.initial") == 1
 
 
