@@ -8,20 +8,33 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 SCRIPT = Path(__file__).resolve().parents[2] / "docs" / "serve.py"
 
 
-def start(folder: Path, port: int) -> subprocess.Popen[str]:
+def hear_interrupts() -> None:
+    """A shell that runs the tests in the background has them, and their children, ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@contextmanager
+def start(folder: Path, port: int) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, str(SCRIPT), str(folder), str(port)]
-    return subprocess.Popen(
+    with subprocess.Popen(
         command,
         env=os.environ | {"BROWSER": "true"},  # the program of that name
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    )
+        preexec_fn=hear_interrupts,
+    ) as run:
+        try:
+            yield run
+        finally:
+            run.kill()  # does nothing to one that has ended
 
 
 def test_it_serves_until_it_is_interrupted(tmp_path: Path) -> None:
